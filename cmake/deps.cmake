@@ -1,0 +1,102 @@
+# Third-party libraries, as ordinary CMake targets, all of them static:
+#   OpenSSL::Crypto OpenSSL::SSL ZLIB::ZLIB LibArchive::static nlohmann_json::nlohmann_json     Debian's -dev packages
+#   spdlog::spdlog_header_only                                                        the same; it has no .a, nor has its fmt
+#   CURL::libcurl httplib::httplib                           Debian's source packages, or a CMAKE_PREFIX_PATH that has them
+set(OPS_DEPS_DIR ${CMAKE_BINARY_DIR}/deps CACHE PATH "Where curl and cpp-httplib are unpacked and built; may be shared by build folders")
+
+set(OPENSSL_USE_STATIC_LIBS ON)
+set(ZLIB_USE_STATIC_LIBS ON)
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(nlohmann_json REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(fmt REQUIRED)
+# Debian's spdlog names its shared fmt here.
+set_target_properties(spdlog::spdlog_header_only PROPERTIES INTERFACE_LINK_LIBRARIES "Threads::Threads;fmt::fmt-header-only")
+
+# libarchive.a can do more formats than we ask of it. The linker takes only the objects that tar, gzip and writing to disk
+# need, and of the libraries that libarchive names those two are enough: no xml2, lzma, bz2, nettle...
+find_library(LIBARCHIVE_A NAMES libarchive.a REQUIRED)
+find_library(LIBACL_A NAMES libacl.a REQUIRED)
+find_path(LIBARCHIVE_INCLUDE NAMES archive.h REQUIRED)
+add_library(LibArchive::static STATIC IMPORTED)
+set_target_properties(LibArchive::static PROPERTIES
+  IMPORTED_LOCATION ${LIBARCHIVE_A}
+  INTERFACE_INCLUDE_DIRECTORIES ${LIBARCHIVE_INCLUDE}
+  INTERFACE_LINK_LIBRARIES "${LIBACL_A};ZLIB::ZLIB")
+
+# Only a prefix that was asked for: what a distribution installs is a shared library, or wants ones that exist only as such.
+if(CMAKE_PREFIX_PATH)
+  find_package(CURL CONFIG QUIET PATHS ${CMAKE_PREFIX_PATH} NO_DEFAULT_PATH)
+  find_package(httplib CONFIG QUIET PATHS ${CMAKE_PREFIX_PATH} NO_DEFAULT_PATH)
+endif()
+
+# HTTP and HTTPS, nothing else. No CA bundle is built in: the program says which to use.
+set(curl_options
+  -DCMAKE_BUILD_TYPE=Release "-DCMAKE_C_FLAGS=-ffunction-sections -fdata-sections"
+  -DBUILD_SHARED_LIBS=OFF -DBUILD_STATIC_LIBS=ON -DBUILD_CURL_EXE=OFF
+  -DBUILD_LIBCURL_DOCS=OFF -DBUILD_MISC_DOCS=OFF -DENABLE_CURL_MANUAL=OFF -DBUILD_TESTING=OFF -DBUILD_EXAMPLES=OFF
+  -DCURL_USE_PKGCONFIG=OFF -DPICKY_COMPILER=OFF
+  -DCURL_USE_OPENSSL=ON -DOPENSSL_USE_STATIC_LIBS=ON -DCURL_ZLIB=ON -DZLIB_USE_STATIC_LIBS=ON -DENABLE_THREADED_RESOLVER=ON
+  -DCURL_CA_BUNDLE=none -DCURL_CA_PATH=none -DHTTP_ONLY=ON
+  -DUSE_NGHTTP2=OFF -DUSE_LIBIDN2=OFF -DCURL_USE_LIBPSL=OFF -DCURL_USE_LIBSSH2=OFF -DCURL_BROTLI=OFF -DCURL_ZSTD=OFF
+  -DENABLE_UNIX_SOCKETS=OFF -DCURL_DISABLE_WEBSOCKETS=ON -DCURL_DISABLE_ALTSVC=ON -DCURL_DISABLE_HSTS=ON
+  -DCURL_DISABLE_COOKIES=ON -DCURL_DISABLE_NETRC=ON -DCURL_DISABLE_DOH=ON -DCURL_DISABLE_MIME=ON -DCURL_DISABLE_FORM_API=ON
+  -DCURL_DISABLE_AWS=ON -DCURL_DISABLE_NTLM=ON -DCURL_DISABLE_KERBEROS_AUTH=ON -DCURL_DISABLE_NEGOTIATE_AUTH=ON)
+
+# run(LOG WHAT COMMAND...): runs COMMAND at configure time, with its output in LOG.
+function(run log what)
+  execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_FILE ${log} ERROR_FILE ${log})
+  if(result)
+    file(READ ${log} text)
+    message(FATAL_ERROR "${what} failed:\n${text}")
+  endif()
+endfunction()
+
+# Fetched and built once, while configuring. The stamp holds what the result depends on; with it in place, nothing is done
+# and no network is touched.
+function(make_deps)
+  file(SHA256 ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fetch-debian-source.sh script)
+  set(inputs "${script}\n${CMAKE_C_COMPILER} ${CMAKE_C_COMPILER_VERSION}\n${curl_options}\n")
+  set(stamp ${OPS_DEPS_DIR}/stamp)
+  if(EXISTS ${stamp})
+    file(READ ${stamp} old)
+    if(old STREQUAL inputs)
+      return()
+    endif()
+  endif()
+
+  file(REMOVE_RECURSE ${OPS_DEPS_DIR}/source ${OPS_DEPS_DIR}/curl-build ${OPS_DEPS_DIR}/prefix ${stamp})
+  file(MAKE_DIRECTORY ${OPS_DEPS_DIR}/source)
+  message(STATUS "Fetching the sources of curl and cpp-httplib from Debian (once)")
+  execute_process(COMMAND bash ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fetch-debian-source.sh ${OPS_DEPS_DIR}/source curl cpp-httplib
+    RESULT_VARIABLE result)
+  if(result)
+    message(FATAL_ERROR "curl and cpp-httplib are missing, see above")
+  endif()
+
+  message(STATUS "Building curl (once, half a minute)")
+  cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
+  set(log ${OPS_DEPS_DIR}/curl.log)
+  run(${log} "Configuring curl" ${CMAKE_COMMAND} -G ${CMAKE_GENERATOR} -S ${OPS_DEPS_DIR}/source/curl -B ${OPS_DEPS_DIR}/curl-build
+    -DCMAKE_C_COMPILER=${CMAKE_C_COMPILER} -DCMAKE_INSTALL_PREFIX=${OPS_DEPS_DIR}/prefix -DCMAKE_INSTALL_LIBDIR=lib ${curl_options})
+  run(${log} "Building curl" ${CMAKE_COMMAND} --build ${OPS_DEPS_DIR}/curl-build --parallel ${cores} --target install)
+  file(COPY ${OPS_DEPS_DIR}/source/cpp-httplib/httplib.h DESTINATION ${OPS_DEPS_DIR}/prefix/include)
+  file(REMOVE_RECURSE ${OPS_DEPS_DIR}/curl-build)
+  file(WRITE ${stamp} "${inputs}")
+endfunction()
+
+if(NOT CURL_FOUND OR NOT httplib_FOUND)
+  make_deps()
+  if(NOT CURL_FOUND)
+    find_package(CURL CONFIG REQUIRED PATHS ${OPS_DEPS_DIR}/prefix NO_DEFAULT_PATH)
+  endif()
+  if(NOT httplib_FOUND)
+    # cpp-httplib's own CMake project would compile it; here it is included by one .cc, with OpenSSL left off.
+    add_library(httplib::httplib INTERFACE IMPORTED)
+    set_target_properties(httplib::httplib PROPERTIES
+      INTERFACE_INCLUDE_DIRECTORIES ${OPS_DEPS_DIR}/prefix/include INTERFACE_LINK_LIBRARIES Threads::Threads)
+  endif()
+endif()

@@ -1,0 +1,18 @@
+# How our targets are linked: wholly static, glibc included, or dynamic with sanitizers (the two don't mix).
+set(OPS_SANITIZE "" CACHE STRING "Sanitizers to build with: empty, address,undefined or thread")
+
+add_library(ops_link INTERFACE)
+# Unused functions of the static libraries are dropped.
+target_compile_options(ops_link INTERFACE -ffunction-sections -fdata-sections)
+target_link_options(ops_link INTERFACE -Wl,--gc-sections)
+
+if(OPS_SANITIZE)
+  target_compile_options(ops_link INTERFACE -fsanitize=${OPS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(ops_link INTERFACE -fsanitize=${OPS_SANITIZE})
+else()
+  # Both daemons talk to the network: the cheap protections are on.
+  target_compile_options(ops_link INTERFACE -fstack-protector-strong -D_GLIBCXX_ASSERTIONS
+    $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)  # wants -O
+  target_link_options(ops_link INTERFACE -static)
+  set_property(GLOBAL PROPERTY RULE_LAUNCH_LINK "bash ${CMAKE_CURRENT_LIST_DIR}/quiet-link.sh")
+endif()
