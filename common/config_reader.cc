@@ -1,0 +1,185 @@
+#include "common/config_reader.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "common/file.h"
+
+namespace ops {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t kMaxConfigSize = 64 << 20;
+
+/// "[json.exception.parse_error.101] parse error at line 3, column 5: …" without the library's own prefix.
+std::string syntax_error(const Json::parse_error& failure) {
+  const std::string what = failure.what();
+  const size_t prefix = what.find("] ");
+  return what.substr(prefix == std::string::npos ? 0 : prefix + 2);
+}
+
+std::string type_name(const Json& value) { return value.is_null() ? "null" : cat("a ", value.type_name()); }
+
+}  // namespace
+
+std::string ConfigReport::text(const std::string& path) const {
+  std::string lines;
+  for (const std::string& error : errors) lines += cat(path, ": error: ", one_line(error), "\n");
+  for (const std::string& warning : warnings) lines += cat(path, ": warning: ", one_line(warning), "\n");
+  return lines;
+}
+
+/// An object of the document, where it stands, and which of its keys were asked for.
+struct ConfigObject::Node {
+  const Json* json;
+  std::string place;  // "" for the root
+  ConfigReport* report;
+  std::set<std::string> known;
+  std::vector<std::shared_ptr<Node>> children;
+
+  /// The key's value; null counts as missing. Marks the key as known.
+  const Json* find(const char* key) {
+    known.insert(key);
+    const auto found = json->find(key);
+    return found == json->end() || found->is_null() ? nullptr : &*found;
+  }
+};
+
+struct ConfigDocument::Content {
+  Json json = Json::object();
+  std::shared_ptr<ConfigObject::Node> root;
+};
+
+ConfigDocument::ConfigDocument(const std::string& path, ConfigReport& report) : content_(std::make_unique<Content>()) {
+  content_->root = std::make_shared<ConfigObject::Node>();
+  content_->root->json = &content_->json;
+  content_->root->report = &report;
+  const auto text = read_file(path, kMaxConfigSize);
+  if (!text) {
+    report.errors.push_back(text.error().message);
+    return;
+  }
+  if (trim(*text).empty()) {
+    report.errors.push_back("the file is empty");
+    return;
+  }
+  try {
+    Json parsed = Json::parse(*text);
+    if (parsed.is_object()) {
+      content_->json = std::move(parsed);
+    } else {
+      report.errors.push_back(cat("the file holds ", type_name(parsed), ", not an object in { }"));
+    }
+  } catch (const Json::parse_error& failure) {
+    report.errors.push_back(syntax_error(failure));
+  }
+}
+
+ConfigDocument::~ConfigDocument() = default;
+
+ConfigObject ConfigDocument::root() const { return ConfigObject(content_->root); }
+
+void ConfigDocument::warn_of_unknown_keys() const {
+  std::vector<std::shared_ptr<ConfigObject::Node>> nodes = {content_->root};
+  while (!nodes.empty()) {
+    const auto node = nodes.back();
+    nodes.pop_back();
+    nodes.insert(nodes.end(), node->children.rbegin(), node->children.rend());
+    for (const auto& [key, value] : node->json->items()) {
+      if (!node->known.contains(key)) ConfigObject(node).warning("unknown key, ignored", key.c_str());
+    }
+  }
+}
+
+std::string ConfigObject::place(const char* key) const {
+  if (key == nullptr) return node_->place;
+  return node_->place.empty() ? key : cat(node_->place, ".", key);
+}
+
+void ConfigObject::error(const std::string& message, const char* key) const {
+  const std::string where = place(key);
+  node_->report->errors.push_back(where.empty() ? message : cat(where, ": ", message));
+}
+
+void ConfigObject::warning(const std::string& message, const char* key) const {
+  const std::string where = place(key);
+  node_->report->warnings.push_back(where.empty() ? message : cat(where, ": ", message));
+}
+
+bool ConfigObject::has(const char* key) const { return node_->find(key) != nullptr; }
+
+std::string ConfigObject::string(const char* key, const std::string& fallback) const {
+  const Json* value = node_->find(key);
+  if (value == nullptr) return fallback;
+  if (value->is_string()) return value->get<std::string>();
+  error(cat("is ", type_name(*value), ", should be a string"), key);
+  return fallback;
+}
+
+bool ConfigObject::boolean(const char* key, bool fallback) const {
+  const Json* value = node_->find(key);
+  if (value == nullptr) return fallback;
+  if (value->is_boolean()) return value->get<bool>();
+  error(cat("is ", type_name(*value), ", should be true or false"), key);
+  return fallback;
+}
+
+int64_t ConfigObject::integer(const char* key, int64_t fallback, int64_t least, int64_t most) const {
+  const Json* value = node_->find(key);
+  if (value == nullptr) return fallback;
+  if (!value->is_number_integer()) {
+    error(cat("is ", type_name(*value), ", should be a whole number"), key);
+    return fallback;
+  }
+  // Above INT64_MAX the number is unsigned, and would wrap.
+  const bool too_big = value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(most);
+  if (too_big || value->get<int64_t>() < least || value->get<int64_t>() > most) {
+    error(cat("is ", value->dump(), ", should be from ", least, " to ", most), key);
+    return fallback;
+  }
+  return value->get<int64_t>();
+}
+
+ConfigObject ConfigObject::object(const char* key) const {
+  static const Json kEmpty = Json::object();
+  const Json* value = node_->find(key);
+  if (value != nullptr && !value->is_object()) {
+    error(cat("is ", type_name(*value), ", should be an object in { }"), key);
+    value = nullptr;
+  }
+  auto child = std::make_shared<Node>();
+  child->json = value == nullptr ? &kEmpty : value;
+  child->place = place(key);
+  child->report = node_->report;
+  node_->children.push_back(child);
+  return ConfigObject(child);
+}
+
+std::vector<ConfigObject> ConfigObject::objects(const char* key) const {
+  const Json* value = node_->find(key);
+  if (value == nullptr) return {};
+  if (!value->is_array()) {
+    error(cat("is ", type_name(*value), ", should be a list in [ ]"), key);
+    return {};
+  }
+  std::vector<ConfigObject> list;
+  for (size_t i = 0; i < value->size(); ++i) {
+    const Json& entry = (*value)[i];
+    if (entry.is_null()) continue;
+    auto child = std::make_shared<Node>();
+    child->json = &entry;
+    child->place = cat(place(key), "[", i, "]");
+    child->report = node_->report;
+    if (!entry.is_object()) {
+      ConfigObject(child).error(cat("is ", type_name(entry), ", should be an object in { }"));
+      continue;
+    }
+    node_->children.push_back(child);
+    list.push_back(ConfigObject(child));
+  }
+  return list;
+}
+
+}  // namespace ops

@@ -1,0 +1,71 @@
+#pragma once
+
+// Reads a config file in JSON so that the person who edits it learns of all its faults at once. A syntax error has its
+// line and column; any other fault names its place, like agents[0].default.version. Keys that nobody reads are warnings.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/result.h"
+
+namespace ops {
+
+/// What is wrong with a config, a line each. It may be used when there are no errors.
+struct ConfigReport {
+  std::vector<std::string> errors;
+  std::vector<std::string> warnings;
+
+  bool ok() const { return errors.empty(); }
+  /// All errors and then all warnings, a line each: "cfg.json: error: …".
+  std::string text(const std::string& path) const;
+};
+
+/// A JSON object being read. A getter returns its fallback when the key is missing, and also when the value is wrong, which
+/// it reports. The document and the report must outlive it.
+class ConfigObject {
+ public:
+  std::string string(const char* key, const std::string& fallback) const;
+  bool boolean(const char* key, bool fallback) const;
+  /// Reports a number that is no integer or lies outside least … most.
+  int64_t integer(const char* key, int64_t fallback, int64_t least, int64_t most) const;
+  /// An empty object when the key is missing.
+  ConfigObject object(const char* key) const;
+  /// The objects of a list. Entries that are null are skipped, as the original does.
+  std::vector<ConfigObject> objects(const char* key) const;
+
+  bool has(const char* key) const;
+
+  /// Reports `message` as an error at this object's place, or at its key's when one is given.
+  void error(const std::string& message, const char* key = nullptr) const;
+  void warning(const std::string& message, const char* key = nullptr) const;
+
+ private:
+  friend class ConfigDocument;
+  struct Node;
+  explicit ConfigObject(std::shared_ptr<Node> node) : node_(std::move(node)) {}
+  std::string place(const char* key) const;
+
+  std::shared_ptr<Node> node_;
+};
+
+/// A whole config file.
+class ConfigDocument {
+ public:
+  /// A file that can't be read or parsed is reported; root() is then an empty object.
+  ConfigDocument(const std::string& path, ConfigReport& report);
+  ~ConfigDocument();
+  ConfigDocument(const ConfigDocument&) = delete;
+  ConfigDocument& operator=(const ConfigDocument&) = delete;
+
+  ConfigObject root() const;
+
+  /// To be called when all is read: warns of every key that no getter asked for.
+  void warn_of_unknown_keys() const;
+
+ private:
+  struct Content;
+  std::unique_ptr<Content> content_;
+};
+
+}  // namespace ops

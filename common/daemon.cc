@@ -1,0 +1,152 @@
+#include "common/daemon.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <iostream>
+#include <thread>
+
+#include "common/log.h"
+
+namespace ops {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr int kWakeSignal = SIGUSR1;
+
+void print_help(const std::string& name, const std::string& summary) {
+  std::cout << name << " " << version() << ": " << summary << "\n\n"
+            << "usage: " << name << " [-c FILE] [-l FILE] [-t | -v | -h]\n"
+            << "  -c FILE   the config (cfg.json in the current folder)\n"
+            << "  -l FILE   log to FILE, which is rotated, instead of to stderr\n"
+            << "  -t        check the config, say what is wrong with it, and exit: 0 good, 2 bad\n"
+            << "  -v        print the version\n"
+            << "  -h        print this\n\n"
+            << "example: ./" << name << " -t -c cfg.json && ./" << name << " -c cfg.json -l var/app.log\n"
+            << "./control start runs it in the background. SIGHUP reloads the config, SIGTERM stops it.\n";
+}
+
+}  // namespace
+
+std::string version() { return OPS_VERSION; }
+
+DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& name, const std::string& summary) {
+  DaemonOptions options;
+  for (int flag; (flag = ::getopt(argc, argv, "c:l:tvh")) != -1;) {
+    switch (flag) {
+      case 'c': options.config = optarg; break;
+      case 'l': options.log_file = optarg; break;
+      case 't': options.check_config = true; break;
+      case 'v': std::cout << version() << "\n"; std::exit(0);
+      case 'h': print_help(name, summary); std::exit(0);
+      default: std::cerr << name << " -h lists the flags\n"; std::exit(2);
+    }
+  }
+  if (optind < argc) {
+    std::cerr << name << ": unexpected argument \"" << argv[optind] << "\"; " << name << " -h lists the flags\n";
+    std::exit(2);
+  }
+  options.config = fs::absolute(options.config);
+  if (!options.log_file.empty()) options.log_file = fs::absolute(options.log_file);
+  return options;
+}
+
+Result<void> enter_home(const char* argv0) {
+  std::error_code error;
+  fs::path binary = fs::read_symlink("/proc/self/exe", error);
+  if (error) binary = argv0;
+  if (!binary.has_parent_path()) return {};
+  if (::chdir(binary.parent_path().c_str()) != 0) return system_error("change to the folder", binary.parent_path().string());
+  return {};
+}
+
+int print_config_check(const std::string& path, const ConfigReport& report) {
+  std::cerr << report.text(path);
+  if (!report.ok()) return 2;
+  std::cerr << path << ": good\n";
+  return 0;
+}
+
+Result<PidFile> PidFile::lock(const std::string& path) {
+  if (auto made = make_directories(fs::path(path).parent_path()); !made) return made.error();
+  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
+  if (!file) return system_error("open", path);
+  // `./control status` takes a shared lock for an instant: that is no reason to give up.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return system_error("lock", path);
+    if (std::chrono::steady_clock::now() > deadline) {
+      const auto pid = read_file(path, 64);
+      const std::string who = pid ? std::string(trim(*pid)) : "";
+      return Error{cat("runs already, pid ", who.empty() ? "not known yet, it is starting" : who, " (it holds ", path, ")")};
+    }
+    std::this_thread::sleep_for(milliseconds(20));
+  }
+  if (::ftruncate(file.get(), 0) != 0) return system_error("truncate", path);
+  return PidFile(std::move(file), path);
+}
+
+Result<void> PidFile::announce_ready() const {
+  if (auto written = write_all(file_.get(), cat(::getpid(), "\n"), path_); !written) return written;
+  notify_systemd("READY=1");
+  return {};
+}
+
+Signals::Signals() {
+  sigemptyset(&set_);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, kWakeSignal}) sigaddset(&set_, signal);
+  ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+}
+
+Signals::Event Signals::wait(std::optional<milliseconds> patience) const {
+  const auto deadline = std::chrono::steady_clock::now() + patience.value_or(milliseconds(0));
+  for (;;) {
+    int signal = 0;
+    if (patience) {
+      const auto left = std::max(deadline - std::chrono::steady_clock::now(), std::chrono::steady_clock::duration(0));
+      const auto nanoseconds = std::chrono::nanoseconds(left).count();
+      const timespec limit{nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000};
+      signal = ::sigtimedwait(&set_, nullptr, &limit);
+    } else {
+      signal = ::sigwaitinfo(&set_, nullptr);
+    }
+    switch (signal) {
+      case SIGTERM:
+      case SIGINT: return Event::stop;
+      case SIGHUP: return Event::reload;
+      case kWakeSignal: return Event::wake;
+      default:
+        if (errno == EAGAIN) return Event::timeout;  // else EINTR, by a debugger say
+    }
+  }
+}
+
+void Signals::wake() { ::kill(::getpid(), kWakeSignal); }
+
+void notify_systemd(const std::string& state) {
+  const char* path = std::getenv("NOTIFY_SOCKET");
+  if (path == nullptr || (path[0] != '/' && path[0] != '@')) return;
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  const size_t length = std::strlen(path);
+  if (length >= sizeof address.sun_path) return;
+  std::memcpy(address.sun_path, path, length);
+  if (path[0] == '@') address.sun_path[0] = '\0';  // systemd's spelling of an abstract socket
+  const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!socket) return;
+  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);
+  ::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<const sockaddr*>(&address), size);
+}
+
+}  // namespace ops

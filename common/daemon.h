@@ -1,0 +1,77 @@
+#pragma once
+
+// What every daemon of ours does in the same way: flags, the lock on var/app.pid, signals, readiness.
+//
+//   -c FILE   the config, cfg.json by default      -t   check the config, say what is wrong, exit 0 or 2
+//   -l FILE   log there instead of to stderr       -v   print the version
+//
+// A daemon works in the folder of its binary: all relative paths but those of -c and -l start there. It holds an exclusive
+// flock(2) on var/app.pid for as long as it lives, and writes its pid into that file when it serves. So a locked file with a
+// pid in it means started, a locked empty one starting, and whatever an unlocked one says is past. ./control reads it so.
+
+#include <chrono>
+#include <csignal>
+#include <optional>
+#include <string>
+
+#include "common/config_reader.h"
+#include "common/file.h"
+#include "common/result.h"
+
+namespace ops {
+
+/// This build's version, like "1.0.0".
+std::string version();
+
+struct DaemonOptions {
+  std::string config = "cfg.json";  // absolute once parsed
+  std::string log_file;             // absolute; "" for stderr
+  bool check_config = false;
+};
+
+/// Parses the flags. Answers -v, -h and wrong flags itself, by leaving the program; `summary` is -h's first line.
+DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& name, const std::string& summary);
+
+/// Changes to the folder of the binary. `argv0` serves where there is no /proc.
+Result<void> enter_home(const char* argv0);
+
+/// -t: prints the report on stderr and returns the exit code, 0 or 2.
+int print_config_check(const std::string& path, const ConfigReport& report);
+
+/// The lock on var/app.pid.
+class PidFile {
+ public:
+  /// Fails when another process has the lock: "runs already, pid N".
+  static Result<PidFile> lock(const std::string& path);
+
+  /// Says that the daemon serves: writes its pid, and tells systemd (sd_notify's READY=1) when that started it.
+  Result<void> announce_ready() const;
+
+ private:
+  PidFile(Fd file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  Fd file_;
+  std::string path_;
+};
+
+/// Signals as values. To be made before any thread, so that none takes a signal away: SIGTERM, SIGINT, SIGHUP and the wake-up
+/// are blocked and only ever come out of wait(). SIGPIPE is ignored.
+class Signals {
+ public:
+  Signals();
+
+  enum class Event { stop, reload, wake, timeout };
+
+  /// The next signal, or timeout after `patience`; without one it waits for ever.
+  Event wait(std::optional<std::chrono::milliseconds> patience) const;
+
+  /// Makes wait() return `wake`. Any thread may call it.
+  static void wake();
+
+ private:
+  sigset_t set_;
+};
+
+/// Tells systemd of a change ("READY=1", "STOPPING=1"), as sd_notify(3) does; nothing happens without $NOTIFY_SOCKET.
+void notify_systemd(const std::string& state);
+
+}  // namespace ops

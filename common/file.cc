@@ -1,0 +1,121 @@
+#include "common/file.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <filesystem>
+
+namespace ops {
+
+namespace fs = std::filesystem;
+
+Fd& Fd::operator=(Fd&& other) noexcept {
+  if (this != &other) {
+    reset();
+    fd_ = other.release();
+  }
+  return *this;
+}
+
+int Fd::release() { return std::exchange(fd_, -1); }
+
+void Fd::reset() {
+  if (fd_ >= 0) ::close(fd_);
+  fd_ = -1;
+}
+
+Result<std::string> read_file(const std::string& path, size_t limit) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
+  if (!file) return system_error("open", path);
+  std::string content;
+  char buffer[16384];
+  for (;;) {
+    const ssize_t n = ::read(file.get(), buffer, sizeof buffer);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_error("read", path);
+    if (n == 0) return content;
+    content.append(buffer, static_cast<size_t>(n));
+    if (content.size() > limit) return Error{cat("cannot read ", path, ": it is larger than ", limit, " bytes")};
+  }
+}
+
+Result<void> write_all(int fd, std::string_view content, const std::string& path) {
+  while (!content.empty()) {
+    const ssize_t n = ::write(fd, content.data(), content.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return system_error("write", path);
+    content.remove_prefix(static_cast<size_t>(n));
+  }
+  return {};
+}
+
+namespace {
+
+Result<void> write_durably(const std::string& path, std::string_view content, mode_t mode) {
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
+  if (!file) return system_error("create", path);
+  if (auto written = write_all(file.get(), content, path); !written) return written;
+  if (::fsync(file.get()) != 0) return system_error("sync", path);
+  return {};
+}
+
+Result<void> sync_path(const std::string& path, int flags) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags));
+  if (!file) return system_error("open", path);
+  if (::fsync(file.get()) != 0) return system_error("sync", path);
+  return {};
+}
+
+}  // namespace
+
+Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode) {
+  const std::string beside = path + ".new";
+  if (auto written = write_durably(beside, content, mode); !written) {
+    ::unlink(beside.c_str());
+    return written;
+  }
+  if (::rename(beside.c_str(), path.c_str()) != 0) {
+    const Error error = system_error("replace", path);
+    ::unlink(beside.c_str());
+    return error;
+  }
+  return sync_directory(fs::path(path).parent_path());
+}
+
+Result<void> sync_directory(const std::string& path) { return sync_path(path.empty() ? "." : path, O_DIRECTORY); }
+
+Result<void> sync_tree(const std::string& path) {
+  std::error_code error;
+  fs::recursive_directory_iterator entry(path, error);
+  for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+    const fs::file_status status = entry->symlink_status(error);
+    if (error) break;
+    if (status.type() != fs::file_type::regular && status.type() != fs::file_type::directory) continue;
+    if (auto synced = sync_path(entry->path(), 0); !synced) return synced;
+  }
+  if (error) return system_error("list", path, error.value());
+  return sync_directory(path);
+}
+
+Result<void> make_directories(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) return system_error("create the folder", path, error.value());
+  return {};
+}
+
+Result<void> remove_tree(const std::string& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) return system_error("remove", path, error.value());
+  return {};
+}
+
+bool is_directory(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+}  // namespace ops

@@ -1,0 +1,56 @@
+#pragma once
+
+// Files, as both daemons use them. Durable change always goes the same way: write beside, fsync, rename, fsync the folder,
+// so that a crash or a power cut leaves the old content or the new, never a part.
+
+#include <sys/types.h>
+
+#include <string>
+#include <string_view>
+
+#include "common/result.h"
+
+namespace ops {
+
+/// Owns a file descriptor and closes it.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(other.release()) {}
+  Fd& operator=(Fd&& other) noexcept;
+  ~Fd() { reset(); }
+
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  int release();
+  void reset();
+
+ private:
+  int fd_ = -1;
+};
+
+/// The whole file; an error when it is larger than `limit` bytes.
+Result<std::string> read_file(const std::string& path, size_t limit);
+
+/// Writes all of `content`, also when the kernel takes it in parts.
+Result<void> write_all(int fd, std::string_view content, const std::string& path);
+
+/// Makes `path` hold `content`, atomically and durably. The temporary file is `path` + ".new", so one writer at a time.
+Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
+
+/// Makes what was created, renamed or removed in this folder durable.
+Result<void> sync_directory(const std::string& path);
+
+/// fsyncs every regular file and folder below `path`, and `path` itself. Links are not followed.
+Result<void> sync_tree(const std::string& path);
+
+/// Creates the folder and those above it; no error when it is there.
+Result<void> make_directories(const std::string& path);
+
+/// Removes the file or the folder with all that is in it; no error when there is none. Links are not followed.
+Result<void> remove_tree(const std::string& path);
+
+bool is_directory(const std::string& path);
+
+}  // namespace ops

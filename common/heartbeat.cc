@@ -1,0 +1,201 @@
+#include "common/heartbeat.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+namespace ops {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+bool is_name_character(unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '+' || c == '-'; }
+
+/// A string field; missing and null are "". Anything else throws Json::type_error.
+std::string string_field(const Json& object, const char* key) {
+  const auto field = object.find(key);
+  if (field == object.end() || field->is_null()) return {};
+  return field->get<std::string>();
+}
+
+/// A list field; missing and null are an empty list. Throws when it is no list.
+Json list_field(const Json& object, const char* key) {
+  const auto field = object.find(key);
+  if (field == object.end() || field->is_null()) return Json::array();
+  if (!field->is_array()) throw Json::type_error::create(302, "not a list", nullptr);
+  return *field;
+}
+
+/// A count of seconds; missing and null are 0. Throws when it is no integer.
+int64_t integer_field(const Json& object, const char* key) {
+  const auto field = object.find(key);
+  if (field == object.end() || field->is_null()) return 0;
+  if (!field->is_number_integer()) throw Json::type_error::create(302, "not an integer", nullptr);
+  return field->get<int64_t>();
+}
+
+Json parse_object(std::string_view text) {
+  Json document = Json::parse(text);
+  if (!document.is_object()) throw Json::type_error::create(302, "not an object", nullptr);
+  return document;
+}
+
+RealAgent real_agent(const Json& entry) {
+  return {string_field(entry, "name"), string_field(entry, "version"),
+          one_line(trim(string_field(entry, "status")), kMaxStatusSize), integer_field(entry, "timestamp")};
+}
+
+AgentUpdate agent_update(const Json& entry) {
+  return {string_field(entry, "name"),
+          string_field(entry, "version"),
+          one_line(string_field(entry, "phase"), 32),
+          integer_field(entry, "done"),
+          integer_field(entry, "total"),
+          integer_field(entry, "attempts"),
+          integer_field(entry, "since"),
+          one_line(string_field(entry, "error"), kMaxStatusSize)};
+}
+
+DesiredAgent desired_agent(const Json& entry) {
+  return {string_field(entry, "name"), string_field(entry, "version"), string_field(entry, "tarball"),
+          string_field(entry, "md5"), string_field(entry, "cmd")};
+}
+
+/// Why an agent of that name and version is refused; "" when it is not.
+std::string refusal(const std::string& name, const std::string& version) {
+  if (!is_valid_name(name)) return invalid_name_message("agent name", name);
+  if (!is_valid_name(version)) return cat(name, ": ", invalid_name_message("version", version));
+  return {};
+}
+
+HeartbeatRequest read_request(std::string_view body) {
+  const Json document = parse_object(body);
+  HeartbeatRequest request;
+  request.hostname = string_field(document, "hostname");
+  request.updater_version = one_line(string_field(document, "updaterVersion"), 64);
+  request.platform = one_line(string_field(document, "platform"), 64);
+  // The Go meta drops the connection on a null entry; there is nothing in it to record.
+  for (const Json& entry : list_field(document, "realAgents")) {
+    if (!entry.is_null()) request.real_agents.push_back(real_agent(entry));
+  }
+  for (const Json& entry : list_field(document, "updates")) {
+    if (!entry.is_null()) request.updates.push_back(agent_update(entry));
+  }
+  return request;
+}
+
+HeartbeatResponse read_response(std::string_view body) {
+  const Json document = parse_object(body);
+  HeartbeatResponse response;
+  response.error_message = string_field(document, "errorMessage");
+  for (const Json& entry : list_field(document, "desiredAgents")) {
+    if (response.desired_agents.size() == kMaxAgentsPerHost) {
+      response.refused.push_back(cat("more than ", kMaxAgentsPerHost, " agents are desired; the rest is ignored"));
+      break;
+    }
+    try {
+      DesiredAgent agent = desired_agent(entry);
+      std::string reason = refusal(agent.name, agent.version);
+      const auto same_name = [&](const DesiredAgent& other) { return other.name == agent.name; };
+      if (reason.empty() && std::any_of(response.desired_agents.begin(), response.desired_agents.end(), same_name)) {
+        reason = cat(agent.name, " is desired twice; the first one counts");
+      }
+      if (reason.empty()) {
+        response.desired_agents.push_back(std::move(agent));
+      } else {
+        response.refused.push_back(std::move(reason));
+      }
+    } catch (const Json::exception&) {
+      response.refused.push_back("an entry of desiredAgents has fields of a wrong type");
+    }
+  }
+  return response;
+}
+
+}  // namespace
+
+bool is_valid_name(std::string_view name) {
+  return !name.empty() && name.size() <= 128 && std::isalnum(static_cast<unsigned char>(name[0])) &&
+         std::all_of(name.begin(), name.end(), is_name_character);
+}
+
+std::string invalid_name_message(std::string_view what, std::string_view name) {
+  return cat(what, " \"", one_line(name, 64), "\" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127}");
+}
+
+bool is_valid_hostname(std::string_view hostname) {
+  return !hostname.empty() && hostname.size() <= kMaxHostnameSize &&
+         std::none_of(hostname.begin(), hostname.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7F; });
+}
+
+Result<HeartbeatRequest> parse_heartbeat_request(std::string_view body) {
+  if (trim(body).empty()) return Error{"body is blank"};
+  HeartbeatRequest request;
+  try {
+    request = read_request(body);
+  } catch (const Json::exception&) {
+    return Error{"body format error"};
+  }
+  if (trim(request.hostname).empty()) return Error{"hostname is blank"};
+  if (!is_valid_hostname(request.hostname)) {
+    return Error{cat("hostname \"", one_line(request.hostname, 64), "\" is longer than ", kMaxHostnameSize,
+                     " bytes, or has white space or control characters")};
+  }
+  const size_t count = std::max(request.real_agents.size(), request.updates.size());
+  if (count > kMaxAgentsPerHost) {
+    return Error{cat(count, " agents are reported, at most ", kMaxAgentsPerHost, " are taken")};
+  }
+  for (const RealAgent& agent : request.real_agents) {
+    if (const std::string reason = refusal(agent.name, agent.version); !reason.empty()) return Error{reason};
+  }
+  for (const AgentUpdate& update : request.updates) {
+    if (const std::string reason = refusal(update.name, update.version); !reason.empty()) return Error{reason};
+  }
+  return request;
+}
+
+Result<HeartbeatResponse> parse_heartbeat_response(std::string_view body) {
+  try {
+    return read_response(body);
+  } catch (const Json::exception& failure) {
+    return Error{cat("the reply is not a heartbeat's: \"", one_line(trim(body), 100), "\"")};
+  }
+}
+
+// Text that no JSON can hold (a status that is no UTF-8, say) is sent with U+FFFD in its place rather than not at all.
+constexpr auto kReplaceBadUtf8 = Json::error_handler_t::replace;
+
+std::string to_json(const AgentUpdate& update) {
+  return Json{{"name", update.name},   {"version", update.version},   {"phase", update.phase}, {"done", update.done},
+              {"total", update.total}, {"attempts", update.attempts}, {"since", update.since}, {"error", update.error}}
+      .dump(-1, ' ', false, kReplaceBadUtf8);
+}
+
+std::string to_json(const HeartbeatRequest& request) {
+  Json agents = Json::array();
+  for (const RealAgent& agent : request.real_agents) {
+    agents.push_back(
+        {{"name", agent.name}, {"version", agent.version}, {"status", agent.status}, {"timestamp", agent.timestamp}});
+  }
+  Json document = {{"hostname", request.hostname},
+                   {"realAgents", std::move(agents)},
+                   {"updaterVersion", request.updater_version},
+                   {"platform", request.platform}};
+  if (!request.updates.empty()) {
+    Json& updates = document["updates"] = Json::array();
+    for (const AgentUpdate& update : request.updates) updates.push_back(Json::parse(to_json(update)));
+  }
+  return document.dump(-1, ' ', false, kReplaceBadUtf8);
+}
+
+std::string to_json(const HeartbeatResponse& response) {
+  Json agents = Json::array();
+  for (const DesiredAgent& agent : response.desired_agents) {
+    agents.push_back(
+        {{"name", agent.name}, {"version", agent.version}, {"tarball", agent.tarball}, {"md5", agent.md5}, {"cmd", agent.cmd}});
+  }
+  const Json document = {{"errorMessage", response.error_message}, {"desiredAgents", std::move(agents)}};
+  return document.dump(-1, ' ', false, kReplaceBadUtf8);
+}
+
+}  // namespace ops

@@ -1,0 +1,110 @@
+#pragma once
+
+// The heartbeat: what an updater says of its host, and what ops-meta answers. Open-Falcon's protocol (2015), JSON over HTTP:
+//
+//   POST /heartbeat
+//   {"hostname": "h1", "realAgents": [{"name": "falcon-agent", "version": "3.1.2", "status": "started", "timestamp":
+//   1447000000}],
+//    "updaterVersion": "1.0.0", "platform": "linux_amd64",
+//    "updates": [{"name": "falcon-agent", "version": "3.1.3", "phase": "downloading", "done": 1048576, "total": 20971520,
+//                 "attempts": 1, "since": 1447000000, "error": ""}]}
+//
+//   {"errorMessage": "", "desiredAgents": [{"name": "falcon-agent", "version": "3.1.3", "tarball": "http://m:2000/falcon",
+//                                           "md5": "", "cmd": "start"}]}
+//
+// hostname, realAgents, errorMessage and desiredAgents are the original's, and stand in its order; the other keys are ours.
+// Both sides ignore keys that they don't know. A list that is null or missing is empty. `status` is whatever
+// `./control status` printed: started, stoped (sic; stopped is taken too), or an error text. `timestamp` is the host's own
+// clock, in seconds.
+//
+// `updates` has an entry for each agent about which there is more to say than its status: phase is waiting, downloading,
+// verifying, unpacking, switching, probation, failed, rolled-back or held; done and total are bytes of the download; since is
+// when the phase began; error says what went wrong last.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/result.h"
+
+namespace ops {
+
+inline constexpr size_t kMaxHostnameSize = 253;       // bytes; DNS's limit
+inline constexpr size_t kMaxAgentsPerHost = 256;      // in one heartbeat and in one reply
+inline constexpr size_t kMaxStatusSize = 512;         // bytes; a longer status is cut, not refused
+inline constexpr size_t kMaxHeartbeatSize = 1 << 20;  // bytes of a request's or a reply's body
+
+/// An agent that is installed on a host.
+struct RealAgent {
+  std::string name;
+  std::string version;
+  std::string status;
+  int64_t timestamp = 0;
+
+  bool operator==(const RealAgent&) const = default;
+};
+
+/// What happens to an agent beside running.
+struct AgentUpdate {
+  std::string name;
+  std::string version;
+  std::string phase;
+  int64_t done = 0;
+  int64_t total = 0;  // 0 when it isn't known
+  int64_t attempts = 0;
+  int64_t since = 0;
+  std::string error;
+
+  bool operator==(const AgentUpdate&) const = default;
+};
+
+struct HeartbeatRequest {
+  std::string hostname;
+  std::vector<RealAgent> real_agents;
+  std::vector<AgentUpdate> updates;  // none from the Go updater
+  std::string updater_version;       // "" from the Go updater
+  std::string platform;              // "linux_amd64"; "" from the Go updater
+
+  bool operator==(const HeartbeatRequest&) const = default;
+};
+
+/// What should run on a host. `cmd` is start, stop or "" (leave it alone); of `tarball` and `md5` see updater/layout.h.
+struct DesiredAgent {
+  std::string name;
+  std::string version;
+  std::string tarball;
+  std::string md5;
+  std::string cmd;
+
+  bool operator==(const DesiredAgent&) const = default;
+};
+
+struct HeartbeatResponse {
+  std::string error_message;
+  std::vector<DesiredAgent> desired_agents;
+  /// Only from parse_heartbeat_response: why entries of the list were left out, a line each. The others are good.
+  std::vector<std::string> refused;
+
+  bool operator==(const HeartbeatResponse&) const = default;
+};
+
+/// Agent names and versions match [A-Za-z0-9][A-Za-z0-9._+-]{0,127}: they become folder names, URLs and columns of text.
+bool is_valid_name(std::string_view name);
+
+/// Says what is wrong with a name: `agent name "../x" is not of the form …`. `what` is "agent name" or "version".
+std::string invalid_name_message(std::string_view what, std::string_view name);
+
+/// 1 to 253 bytes of UTF-8 without white space or control characters.
+bool is_valid_hostname(std::string_view hostname);
+
+/// The error's message is the line that the sender gets with a 400. "body is blank", "body format error" and "hostname is
+/// blank" are the original's words; scripts look for them.
+Result<HeartbeatRequest> parse_heartbeat_request(std::string_view body);
+Result<HeartbeatResponse> parse_heartbeat_response(std::string_view body);
+
+std::string to_json(const AgentUpdate& update);
+std::string to_json(const HeartbeatRequest& request);
+std::string to_json(const HeartbeatResponse& response);
+
+}  // namespace ops

@@ -1,0 +1,31 @@
+#pragma once
+
+// Small pieces of text work that every message and parser here needs.
+
+#include <sstream>
+#include <string>
+#include <string_view>
+
+namespace ops {
+
+/// Joins anything printable into one string: cat("port ", 80) is "port 80".
+template <typename... Parts>
+std::string cat(const Parts&... parts) {
+  std::ostringstream out;
+  (out << ... << parts);
+  return std::move(out).str();
+}
+
+/// Without the white space at both ends.
+std::string_view trim(std::string_view text);
+
+/// Safe to print on one line of a log or a status listing: every control character becomes a space, and what is longer
+/// than `limit` bytes is cut (between two UTF-8 characters) and ends in "…".
+std::string one_line(std::string_view text, size_t limit = 1024);
+
+/// True for `digits` hexadecimal digits and nothing else.
+bool is_hex(std::string_view text, size_t digits);
+
+std::string to_lower(std::string_view ascii);
+
+}  // namespace ops
