@@ -1,0 +1,134 @@
+#include "meta/config.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "common/http_server.h"
+
+namespace ops::meta {
+
+namespace {
+
+void check_name(const ConfigObject& object, const char* key, const std::string& name) {
+  if (!is_valid_name(name)) object.error(invalid_name_message(key == std::string("name") ? "agent name" : key, name), key);
+}
+
+void check_cmd(const ConfigObject& object, const std::string& cmd) {
+  if (cmd != "" && cmd != "start" && cmd != "stop") {
+    object.error(cat("is \"", cmd, "\", should be \"start\", \"stop\", or \"\" to leave the agent alone"), "cmd");
+  }
+}
+
+void check_url(const ConfigObject& object, const char* key, const std::string& url) {
+  if (!url.starts_with("http://") && !url.starts_with("https://")) {
+    object.error(cat("is \"", url, "\", should start with http:// or https://"), key);
+  }
+}
+
+/// `md5` is where the checksums are, or a checksum itself.
+void check_md5(const ConfigObject& object, const std::string& md5) {
+  if (!md5.empty() && !is_hex(md5, 32)) check_url(object, "md5", md5);
+}
+
+DesiredAgent read_default(const ConfigObject& object) {
+  DesiredAgent agent{object.string("name", ""), object.string("version", ""), object.string("tarball", ""),
+                     object.string("md5", ""), object.string("cmd", "")};
+  for (const char* key : {"name", "version"}) {
+    if (!object.has(key)) object.error("is missing", key);
+  }
+  if (object.has("name")) check_name(object, "name", agent.name);
+  if (object.has("version")) check_name(object, "version", agent.version);
+  check_cmd(object, agent.cmd);
+  check_md5(object, agent.md5);
+  if (!agent.tarball.empty()) {
+    check_url(object, "tarball", agent.tarball);
+  } else if (agent.cmd == "start") {
+    object.warning("is empty: a host that lacks this version cannot fetch it", "tarball");
+  }
+  return agent;
+}
+
+Override read_override(const ConfigObject& object) {
+  Override entry{object.string("prefix", ""), object.string("version", ""), object.string("tarball", ""),
+                 object.string("md5", ""), object.string("cmd", "")};
+  if (!entry.version.empty()) check_name(object, "version", entry.version);
+  if (!entry.tarball.empty()) check_url(object, "tarball", entry.tarball);
+  check_cmd(object, entry.cmd);
+  check_md5(object, entry.md5);
+  return entry;
+}
+
+AgentConfig read_agent(const ConfigObject& object) {
+  AgentConfig agent;
+  if (object.has("default")) {
+    agent.defaults = read_default(object.object("default"));
+  } else {
+    object.error("is missing", "default");
+  }
+  for (const ConfigObject& entry : object.objects("others")) agent.others.push_back(read_override(entry));
+  return agent;
+}
+
+}  // namespace
+
+Config load_config(const std::string& path, ConfigReport& report) {
+  const ConfigDocument document(path, report);
+  if (!report.ok()) return {};
+  const ConfigObject root = document.root();
+  Config config;
+  config.debug = root.boolean("debug", false);
+  config.tarball_dir = root.string("tarballDir", config.tarball_dir);
+  // The original serves its own folder then, cfg.json included.
+  if (config.tarball_dir.empty()) root.error("is empty, should be a folder like ./tarball", "tarballDir");
+
+  if (!root.has("http")) root.error("is missing, should be like {\"enabled\": true, \"listen\": \"0.0.0.0:2000\"}", "http");
+  const ConfigObject http = root.object("http");
+  config.http_enabled = http.boolean("enabled", true);
+  config.http_listen = http.string("listen", config.http_listen);
+  if (!config.http_enabled || config.http_listen.empty()) {
+    http.warning("is switched off: no host can reach this ops-meta");
+  } else if (const auto address = parse_listen_address(config.http_listen); !address) {
+    http.error(address.error().message, "listen");
+  }
+
+  if (!root.has("agents")) root.error("is missing; a site without agents has \"agents\": []", "agents");
+  std::set<std::string> names;
+  for (const ConfigObject& entry : root.objects("agents")) {
+    config.agents.push_back(read_agent(entry));
+    const std::string& name = config.agents.back().defaults.name;
+    if (!name.empty() && !names.insert(name).second) entry.error(cat("a second agent is named ", name), "default.name");
+  }
+  if (names.size() > kMaxAgentsPerHost) root.error(cat("has ", names.size(), " agents, at most ", kMaxAgentsPerHost), "agents");
+  document.warn_of_unknown_keys();
+  return config;
+}
+
+std::string to_json(const Config& config) {
+  using Json = nlohmann::ordered_json;
+  Json agents = Json::array();
+  for (const AgentConfig& agent : config.agents) {
+    Json others = Json::array();
+    for (const Override& entry : agent.others) {
+      others.push_back({{"prefix", entry.prefix},
+                        {"version", entry.version},
+                        {"tarball", entry.tarball},
+                        {"md5", entry.md5},
+                        {"cmd", entry.cmd}});
+    }
+    const DesiredAgent& defaults = agent.defaults;
+    agents.push_back({{"default",
+                       {{"name", defaults.name},
+                        {"version", defaults.version},
+                        {"tarball", defaults.tarball},
+                        {"md5", defaults.md5},
+                        {"cmd", defaults.cmd}}},
+                      {"others", std::move(others)}});
+  }
+  return Json{{"debug", config.debug},
+              {"tarballDir", config.tarball_dir},
+              {"http", {{"enabled", config.http_enabled}, {"listen", config.http_listen}}},
+              {"agents", std::move(agents)}}
+      .dump();
+}
+
+}  // namespace ops::meta

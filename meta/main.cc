@@ -1,0 +1,67 @@
+#include <cstdlib>
+#include <iostream>
+
+#include "common/daemon.h"
+#include "common/http_server.h"
+#include "common/log.h"
+#include "meta/routes.h"
+
+namespace {
+
+using namespace ops;
+
+/// Says why the daemon ends where the person will look: in the log, and on stderr for whoever started it.
+int fail(const DaemonOptions& options, const std::string& why) {
+  if (!options.log_file.empty()) log::error(why);
+  std::cerr << "ops-meta: " << why << "\n";
+  return EXIT_FAILURE;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const DaemonOptions options = parse_daemon_options(argc, argv, "ops-meta", "says which agents run on which hosts");
+  ConfigReport report;
+  meta::Config config = meta::load_config(options.config, report);
+  if (options.check_config || !report.ok()) return print_config_check(options.config, report);
+
+  const Signals signals;
+  if (auto entered = enter_home(argv[0]); !entered) return fail(options, entered.error().message);
+  const auto pid_file = PidFile::lock("var/app.pid");
+  if (!pid_file) return fail(options, pid_file.error().message);
+  if (!options.log_file.empty()) {
+    if (auto opened = log::open(options.log_file); !opened) return fail(options, opened.error().message);
+  }
+  log::set_debug(config.debug);
+  for (const std::string& warning : report.warnings) log::warning(options.config, ": ", warning);
+
+  meta::HostTable hosts;
+  meta::Routes routes(options.config, config, hosts);
+  std::unique_ptr<HttpServer> server;
+  if (config.http_enabled && !config.http_listen.empty()) {
+    auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), {},
+                                        [&](const HttpRequest& request) { return routes.handle(request); });
+    if (!listening) return fail(options, listening.error().message);
+    server = std::move(*listening);
+    log::info("ops-meta ", version(), " serves on ", config.http_listen, ", port ", server->port());
+  }
+  if (auto announced = pid_file->announce_ready(); !announced) return fail(options, announced.error().message);
+
+  for (;;) {
+    switch (signals.wait(std::chrono::hours(1))) {
+      case Signals::Event::stop:
+        notify_systemd("STOPPING=1");
+        log::info("ops-meta stops");
+        return EXIT_SUCCESS;
+      case Signals::Event::reload:
+        (void)routes.reload();  // it logs why not
+        break;
+      case Signals::Event::wake: break;
+      case Signals::Event::timeout: {
+        const size_t forgotten = hosts.forget_silent(std::chrono::system_clock::now());
+        if (forgotten > 0) log::info(forgotten, " hosts are forgotten, unheard of for 3 days");
+        break;
+      }
+    }
+  }
+}

@@ -1,0 +1,145 @@
+#include "meta/routes.h"
+
+#include <nlohmann/json.hpp>
+
+#include <ctime>
+
+#include "common/admin_routes.h"
+#include "common/log.h"
+#include "meta/desired.h"
+#include "meta/tarballs.h"
+
+namespace ops::meta {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr char kStatusText[] = "/status/text/";
+constexpr char kStatusHost[] = "/status/host/";
+constexpr char kStatusJson[] = "/status/json/";
+
+std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+/// The original's fields, and behind them what happens to the agent, if anything. null where the host lacks it; an agent that
+/// is on its way to a host for the first time has the update only.
+Json agent_json(const RealAgent* agent, const AgentUpdate* update) {
+  Json json = nullptr;
+  if (agent != nullptr) {
+    json = {{"name", agent->name}, {"version", agent->version}, {"status", agent->status}, {"timestamp", agent->timestamp}};
+  }
+  if (update != nullptr) json["update"] = Json::parse(to_json(*update));
+  return json;
+}
+
+/// "2026-11-22 08:10:44", local time as in the original.
+std::string local_time(int64_t seconds) {
+  const auto time = static_cast<time_t>(seconds);
+  tm parts{};
+  char text[64];
+  if (::localtime_r(&time, &parts) == nullptr) return "-";
+  const size_t length = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
+  return std::string(text, length);
+}
+
+}  // namespace
+
+Routes::Routes(std::string config_path, Config config, HostTable& hosts)
+    : config_path_(std::move(config_path)), hosts_(hosts), config_(std::make_shared<const Config>(std::move(config))) {}
+
+std::shared_ptr<const Config> Routes::config() const {
+  const std::lock_guard lock(mutex_);
+  return config_;
+}
+
+HttpResponse Routes::handle(const HttpRequest& request) {
+  const std::string& path = request.path;
+  if (path == "/heartbeat") {
+    if (request.method == "POST") return heartbeat(request);
+    HttpResponse response = HttpResponse::text(405, "a heartbeat is a POST\n");
+    response.headers.emplace_back("Allow", "POST");
+    return response;
+  }
+  if (request.method == "POST") return HttpResponse::text(405, "only /heartbeat takes a POST\n");
+  if (auto response = answer_admin_request(request, [this] { return reload_as_json(); })) return *response;
+  if (path.starts_with(kStatusText)) return status_text(path.substr(sizeof kStatusText - 1));
+  if (path.starts_with(kStatusJson)) return status_json(path.substr(sizeof kStatusJson - 1));
+  if (path.starts_with(kStatusHost)) return status_host(path.substr(sizeof kStatusHost - 1));
+  if (path == "/status/text" || path == "/status/json") return HttpResponse::redirect(path + "/");
+  return serve_tarball(config()->tarball_dir, request);
+}
+
+HttpResponse Routes::heartbeat(const HttpRequest& request) {
+  const auto heartbeat = parse_heartbeat_request(request.body);
+  if (!heartbeat) {
+    log::debug("heartbeat of ", request.peer, " refused: ", heartbeat.error().message);
+    return HttpResponse::text(400, heartbeat.error().message + "\n");
+  }
+  hosts_.record(*heartbeat, std::chrono::system_clock::now());
+  HeartbeatResponse response;
+  response.desired_agents = desired_agents(*config(), heartbeat->hostname);
+  return HttpResponse::json(to_json(response));
+}
+
+HttpResponse Routes::status_text(const std::string& agent_name) const {
+  if (agent_name.empty()) return HttpResponse::text(400, "agent name is blank\n");
+  std::string lines;
+  hosts_.for_each([&](const std::string& hostname, const Host& host) {
+    const RealAgent* agent = host.agent(agent_name);
+    lines += agent == nullptr ? cat(hostname, " not found\n")
+                              : cat(hostname, ' ', agent->version, ' ', agent->status, ' ', agent->timestamp, ' ',
+                                    local_time(agent->timestamp), '\n');
+  });
+  return HttpResponse::text(200, std::move(lines));
+}
+
+HttpResponse Routes::status_json(const std::string& agent_name) const {
+  if (agent_name.empty()) return HttpResponse::text(400, "agent name is blank\n");
+  Json by_host = Json::object();
+  hosts_.for_each([&](const std::string& hostname, const Host& host) {
+    by_host[hostname] = agent_json(host.agent(agent_name), host.update(agent_name));
+  });
+  return HttpResponse::json(dump(by_host));
+}
+
+HttpResponse Routes::status_host(const std::string& hostname) const {
+  const auto host = hosts_.find(hostname);
+  if (!host) return HttpResponse::text(404, cat("host \"", one_line(hostname, 100), "\" is not known here\n"));
+  Json agents = Json::array();
+  for (const RealAgent& agent : host->agents) agents.push_back(agent_json(&agent, host->update(agent.name)));
+  for (const AgentUpdate& update : host->updates) {
+    if (host->agent(update.name) == nullptr)
+      agents.push_back({{"name", update.name}, {"update", Json::parse(to_json(update))}});
+  }
+  const Json json = {{"hostname", hostname},
+                     {"heardAt", std::chrono::system_clock::to_time_t(host->heard_at)},
+                     {"updaterVersion", host->updater_version},
+                     {"platform", host->platform},
+                     {"agents", std::move(agents)}};
+  return HttpResponse::json(dump(json));
+}
+
+Result<void> Routes::reload() {
+  ConfigReport report;
+  Config fresh = load_config(config_path_, report);
+  if (!report.ok()) {
+    log::error("the config is not reloaded, the old one stays: ", report.text(config_path_));
+    return Error{cat("parse config file ", config_path_, " fail: ", report.text(config_path_))};
+  }
+  for (const std::string& warning : report.warnings) log::warning(config_path_, ": ", warning);
+  const std::lock_guard lock(mutex_);
+  if (fresh.http_listen != config_->http_listen || fresh.http_enabled != config_->http_enabled) {
+    log::warning("http.listen or http.enabled changed: that takes a restart");
+  }
+  log::set_debug(fresh.debug);
+  config_ = std::make_shared<const Config>(std::move(fresh));
+  log::info("config reloaded: ", config_->agents.size(), " agents");
+  return {};
+}
+
+Result<std::string> Routes::reload_as_json() {
+  if (auto reloaded = reload(); !reloaded) return reloaded.error();
+  return to_json(*config());
+}
+
+}  // namespace ops::meta

@@ -1,0 +1,43 @@
+#pragma once
+
+// ops-meta's HTTP API: what each path answers. Open-Falcon's paths, content types and status codes; README.md describes
+// them for operators.
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "common/http_server.h"
+#include "meta/config.h"
+#include "meta/host_table.h"
+
+namespace ops::meta {
+
+/// Synchronises itself. Borrows the table.
+class Routes {
+ public:
+  Routes(std::string config_path, Config config, HostTable& hosts);
+
+  HttpResponse handle(const HttpRequest& request);
+
+  /// Reads the config file again. A bad file changes nothing; the error has all that is wrong with it. A new listen address
+  /// is taken up by a restart only.
+  Result<void> reload();
+
+  std::shared_ptr<const Config> config() const;
+
+ private:
+  HttpResponse heartbeat(const HttpRequest& request);
+  HttpResponse status_text(const std::string& agent) const;
+  HttpResponse status_json(const std::string& agent) const;
+  HttpResponse status_host(const std::string& hostname) const;
+  Result<std::string> reload_as_json();
+
+  const std::string config_path_;
+  HostTable& hosts_;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Config> config_;  // guarded by mutex_; swapped whole
+};
+
+}  // namespace ops::meta
