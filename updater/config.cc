@@ -1,0 +1,89 @@
+#include "updater/config.h"
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/heartbeat.h"
+#include "common/http_server.h"
+
+namespace ops::updater {
+
+namespace {
+
+/// "m1:2000, https://m2" is {"http://m1:2000", "https://m2"}.
+std::vector<std::string> read_servers(const ConfigObject& root) {
+  const std::string text = root.string("server", "");
+  std::vector<std::string> servers;
+  std::istringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) {
+    std::string server(trim(part));
+    while (server.ends_with('/')) server.pop_back();
+    if (server.empty()) continue;
+    if (server.find("://") == std::string::npos) server = "http://" + server;
+    const bool known = server.starts_with("http://") || server.starts_with("https://");
+    if (!known || server.find_first_of(" \t\"'<>") != std::string::npos || server.ends_with("://")) {
+      root.error(cat("\"", part, "\" is not like 10.0.0.1:2000 or https://meta.example.com"), "server");
+    }
+    servers.push_back(std::move(server));
+  }
+  if (servers.empty()) root.error("is missing or empty, should be ops-meta's address, like 10.0.0.1:2000", "server");
+  return servers;
+}
+
+std::chrono::seconds read_seconds(const ConfigObject& object, const char* key, std::chrono::seconds fallback, int64_t least,
+                                  int64_t most) {
+  return std::chrono::seconds(object.integer(key, fallback.count(), least, most));
+}
+
+}  // namespace
+
+Config load_config(const std::string& path, ConfigReport& report) {
+  const ConfigDocument document(path, report);
+  if (!report.ok()) return {};
+  const ConfigObject root = document.root();
+  Config config;
+  config.debug = root.boolean("debug", config.debug);
+  config.hostname = root.string("hostname", "");
+  if (!config.hostname.empty() && !is_valid_hostname(config.hostname)) {
+    root.error("has white space or control characters, or is longer than 253 bytes", "hostname");
+  }
+  config.servers = read_servers(root);
+  config.interval = read_seconds(root, "interval", config.interval, 1, 86400);
+  config.probation = read_seconds(root, "probation", config.probation, 0, 3600);
+  config.control_timeout = read_seconds(root, "controlTimeout", config.control_timeout, 1, 3600);
+  config.keep_versions = static_cast<int>(root.integer("keepVersions", config.keep_versions, 1, 100));
+  const ConfigObject http = root.object("http");
+  config.http_enabled = http.boolean("enabled", config.http_enabled);
+  config.http_listen = http.string("listen", config.http_listen);
+  if (config.http_enabled && !config.http_listen.empty()) {
+    if (const auto address = parse_listen_address(config.http_listen); !address) {
+      http.error(address.error().message, "listen");
+    }
+  }
+  document.warn_of_unknown_keys();
+  return config;
+}
+
+std::string to_json(const Config& config) {
+  std::string servers;
+  for (const std::string& server : config.servers) servers += (servers.empty() ? "" : ",") + server;
+  return nlohmann::ordered_json{{"debug", config.debug},
+                                {"hostname", config.hostname},
+                                {"server", servers},
+                                {"interval", config.interval.count()},
+                                {"http", {{"enabled", config.http_enabled}, {"listen", config.http_listen}}},
+                                {"probation", config.probation.count()},
+                                {"keepVersions", config.keep_versions},
+                                {"controlTimeout", config.control_timeout.count()}}
+      .dump();
+}
+
+std::string hostname_of(const Config& config) {
+  if (!config.hostname.empty()) return config.hostname;
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+}  // namespace ops::updater

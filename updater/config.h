@@ -1,0 +1,42 @@
+#pragma once
+
+// ops-updater's cfg.json: the original's keys, and ours behind them. README.md has it key by key.
+//
+//   {"debug": true, "hostname": "", "server": "127.0.0.1:2000", "interval": 300,
+//    "http": {"enabled": true, "listen": "127.0.0.1:2001"},
+//    "probation": 30, "keepVersions": 2, "controlTimeout": 60}
+//
+// It is never written by us.
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+#include "common/config_reader.h"
+
+namespace ops::updater {
+
+struct Config {
+  bool debug = false;
+  std::string hostname;              // "" for the system's; see hostname_of
+  std::vector<std::string> servers;  // base URLs without a slash at the end, in order of preference
+  std::chrono::seconds interval{300};
+  bool http_enabled = true;
+  std::string http_listen = "127.0.0.1:2001";
+  std::chrono::seconds probation{30};
+  int keep_versions = 2;                     // of an agent, the current one included
+  std::chrono::seconds control_timeout{60};  // for ./control start and stop
+
+  bool operator==(const Config&) const = default;
+};
+
+/// Reads the file; what it returns may be used only when `report` has no errors.
+Config load_config(const std::string& path, ConfigReport& report);
+
+/// The config as it was understood, as /config/reload prints it.
+std::string to_json(const Config& config);
+
+/// The configured hostname, or the system's.
+std::string hostname_of(const Config& config);
+
+}  // namespace ops::updater

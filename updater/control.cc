@@ -1,0 +1,186 @@
+#include "updater/control.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <thread>
+
+#include "common/file.h"
+
+namespace ops::updater {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+constexpr size_t kMaxOutput = 64 << 10;
+constexpr auto kTermGrace = std::chrono::seconds(2);
+constexpr auto kKillGrace = std::chrono::seconds(2);
+
+/// posix_spawn's two structures, destroyed on every way out.
+struct SpawnPlan {
+  SpawnPlan() {
+    ::posix_spawn_file_actions_init(&files);
+    ::posix_spawnattr_init(&attributes);
+  }
+  ~SpawnPlan() {
+    ::posix_spawn_file_actions_destroy(&files);
+    ::posix_spawnattr_destroy(&attributes);
+  }
+  SpawnPlan(const SpawnPlan&) = delete;
+  SpawnPlan& operator=(const SpawnPlan&) = delete;
+
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+};
+
+Result<pid_t> spawn(const std::string& folder, const std::string& verb, int output) {
+  SpawnPlan plan;
+  ::posix_spawn_file_actions_addchdir_np(&plan.files, folder.c_str());
+  ::posix_spawn_file_actions_addopen(&plan.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&plan.files, output, STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&plan.files, output, STDERR_FILENO);
+  ::posix_spawn_file_actions_addclosefrom_np(&plan.files, STDERR_FILENO + 1);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  ::posix_spawnattr_setsigmask(&plan.attributes, &none);
+  ::posix_spawnattr_setsigdefault(&plan.attributes, &all);
+  ::posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+
+  char program[] = "./control";
+  std::string argument = verb;
+  char* const arguments[] = {program, argument.data(), nullptr};
+  pid_t child = -1;
+  const int error = ::posix_spawn(&child, program, &plan.files, &plan.attributes, arguments, environ);
+  if (error != 0) return Error{cat("exec `./control ", verb, "` in ", folder, " fail: ", std::strerror(error))};
+  return child;
+}
+
+/// A running ./control.
+class Child {
+ public:
+  Child(pid_t pid, Fd output) : pid_(pid), output_(std::move(output)) {}
+
+  /// Reads on until the script ends, the deadline comes or `cancel` is asked for. False unless it ended.
+  bool wait_until(Clock::time_point deadline, const std::stop_token& cancel) {
+    milliseconds tick(1);
+    while (!has_ended()) {
+      if (cancel.stop_requested() || Clock::now() >= deadline) return false;
+      pollfd entry{output_.get(), POLLIN, 0};  // a closed one (-1) is only a sleep
+      const int ready = ::poll(&entry, 1, static_cast<int>(tick.count()));
+      if (ready > 0) {
+        read_some();
+      } else {
+        tick = std::min(tick * 2, milliseconds(50));
+      }
+    }
+    // What is still in the pipe; whoever else writes to it is not waited for.
+    for (int reads = 0; reads < 8 && output_ && read_some(); ++reads) {
+    }
+    return true;
+  }
+
+  /// Ends the process group. False when even SIGKILL did not help: then somebody waits for the zombie to come.
+  bool kill_group() {
+    ::kill(-pid_, SIGTERM);
+    wait_until(Clock::now() + kTermGrace, {});
+    ::kill(-pid_, SIGKILL);  // also when the script has ended: its children may ignore SIGTERM
+    const bool ended = wait_until(Clock::now() + kKillGrace, {});
+    if (ended) {
+      reap();
+    } else {
+      leave();
+    }
+    return ended;
+  }
+
+  /// Lets it run on by itself; it is still reaped.
+  void leave() {
+    std::thread([pid = pid_] { ::waitpid(pid, nullptr, 0); }).detach();
+  }
+
+  /// The wait status of a script that has ended. Until then its pid and process group are not given to anybody else.
+  int reap() const {
+    int status = 0;
+    ::waitpid(pid_, &status, 0);
+    return status;
+  }
+
+  const std::string& printed() const { return printed_; }
+
+ private:
+  bool has_ended() const {
+    siginfo_t info{};
+    return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_;
+  }
+
+  /// False when there is nothing to read now. Closes the pipe at its end.
+  bool read_some() {
+    char buffer[16384];
+    const ssize_t n = ::read(output_.get(), buffer, sizeof buffer);
+    if (n > 0) {
+      const size_t room = kMaxOutput - printed_.size();
+      printed_.append(buffer, std::min(static_cast<size_t>(n), room));
+      return true;
+    }
+    if (n == 0 || errno != EAGAIN) output_.reset();
+    return false;
+  }
+
+  const pid_t pid_;
+  Fd output_;
+  std::string printed_;
+};
+
+/// ": " and the last line of what the script printed, or nothing.
+std::string last_words(const std::string& printed) {
+  const std::string_view text = trim(printed);
+  const size_t line = text.rfind('\n');
+  const std::string last = one_line(line == std::string_view::npos ? text : text.substr(line + 1), 200);
+  return last.empty() ? "" : ": " + last;
+}
+
+}  // namespace
+
+Result<std::string> run_control(const std::string& folder, const std::string& verb, milliseconds deadline,
+                                const std::stop_token& cancel) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("make a pipe for", cat("./control ", verb));
+  Fd from(ends[0]);
+  Fd to(ends[1]);
+  ::fcntl(from.get(), F_SETFL, O_NONBLOCK);
+  const auto pid = spawn(folder, verb, to.get());
+  if (!pid) return pid.error();
+  to.reset();
+
+  Child child(*pid, std::move(from));
+  if (!child.wait_until(Clock::now() + deadline, cancel)) {
+    if (cancel.stop_requested()) {
+      child.leave();
+      return Error{cat("`./control ", verb, "` was left to itself: the updater stops")};
+    }
+    const bool ended = child.kill_group();
+    return Error{cat("`./control ", verb, "` did not end within ", std::chrono::duration<double>(deadline).count(),
+                     " s and was killed", ended ? "" : " (in vain)", last_words(child.printed()))};
+  }
+  const int status = child.reap();
+  const std::string& printed = child.printed();
+  if (WIFSIGNALED(status)) {
+    return Error{cat("exec `./control ", verb, "` fail: signal ", WTERMSIG(status), last_words(printed))};
+  }
+  if (WEXITSTATUS(status) != 0) {
+    return Error{cat("exec `./control ", verb, "` fail: exit status ", WEXITSTATUS(status), last_words(printed))};
+  }
+  return std::string(trim(printed));
+}
+
+}  // namespace ops::updater

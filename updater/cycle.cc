@@ -1,0 +1,421 @@
+#include "updater/cycle.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <ctime>
+
+#include "common/log.h"
+#include "updater/observe.h"
+#include "updater/switch.h"
+
+namespace ops::updater {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr auto kLookPatience = std::chrono::seconds(1);  // for an agent's status, before the loop goes on without it
+constexpr auto kCalmAfter = std::chrono::minutes(10);    // without a restart, an agent no longer counts as one that keeps dying
+constexpr auto kComplainAgain = std::chrono::hours(1);
+constexpr auto kNever = Clock::time_point::max();
+
+bool is_switching(std::optional<Action> action) {
+  return action == Action::switch_over || action == Action::resume_trial || action == Action::roll_back;
+}
+
+/// "after 3 ms" and "after 4 ms" are the same complaint.
+std::string without_digits(std::string text) {
+  std::erase_if(text, [](unsigned char c) { return std::isdigit(c); });
+  return text;
+}
+
+/// A fraction of the probation, so that it is checked several times however short it is.
+Clock::duration probation_tick(std::chrono::seconds probation) {
+  return std::clamp<Clock::duration>(probation / 5, milliseconds(200), std::chrono::seconds(3));
+}
+
+}  // namespace
+
+Cycle::Cycle(std::string config_path, Config config, const Layout& layout)
+    : config_path_(std::move(config_path)),
+      layout_(layout),
+      config_(std::make_shared<const Config>(std::move(config))),
+      preparer_(layout, {}, Signals::wake),
+      lanes_(Signals::wake) {}
+
+void Cycle::run(const Signals& signals) {
+  next_heartbeat_ = Clock::now() + first_sleep(config()->interval, random_);
+  for (;;) {
+    tick();
+    switch (signals.wait(time_until_next())) {
+      case Signals::Event::stop: return;
+      case Signals::Event::reload:
+        (void)reload();  // it logs why not
+        break;
+      case Signals::Event::wake:
+      case Signals::Event::timeout: break;
+    }
+  }
+}
+
+std::shared_ptr<const Config> Cycle::config() const {
+  const std::lock_guard lock(mutex_);
+  return config_;
+}
+
+Result<void> Cycle::reload() {
+  ConfigReport report;
+  Config fresh = load_config(config_path_, report);
+  if (!report.ok()) {
+    log::error("the config is not reloaded, the old one stays: ", report.text(config_path_));
+    return Error{cat("parse config file ", config_path_, " fail: ", report.text(config_path_))};
+  }
+  for (const std::string& warning : report.warnings) log::warning(config_path_, ": ", warning);
+  log::set_debug(fresh.debug);
+  {
+    const std::lock_guard lock(mutex_);
+    if (fresh.http_listen != config_->http_listen || fresh.http_enabled != config_->http_enabled) {
+      log::warning("http.listen or http.enabled changed: that takes a restart");
+    }
+    config_ = std::make_shared<const Config>(std::move(fresh));
+    reloaded_ = true;
+  }
+  log::info("config reloaded");
+  Signals::wake();
+  return {};
+}
+
+std::vector<AgentReport> Cycle::report() const {
+  const std::lock_guard lock(mutex_);
+  return report_;
+}
+
+const DesiredAgent* Cycle::desired(const std::string& name) const {
+  const auto found = desired_.find(name);
+  return found == desired_.end() ? nullptr : &found->second;
+}
+
+void Cycle::tick() {
+  collect();
+  take_preparation();
+  bool reloaded = false;
+  {
+    const std::lock_guard lock(mutex_);
+    reloaded = std::exchange(reloaded_, false);
+  }
+  if (reloaded) next_heartbeat_ = Clock::now();
+  const bool is_due = Clock::now() >= next_heartbeat_;
+  look(is_due);
+  note_phases();
+  if (is_due || report_now_) {
+    send_heartbeat();
+    look(false);  // at what meta named for the first time
+  }
+  decide();
+  note_phases();
+  publish();
+}
+
+/// Takes what the lanes have brought.
+void Cycle::collect() {
+  std::vector<Finished> finished;
+  {
+    const std::lock_guard lock(mutex_);
+    finished.swap(inbox_);
+  }
+  for (Finished& entry : finished) {
+    Agent& agent = agents_[entry.agent];
+    if (entry.seen) {
+      agent.seen = std::move(*entry.seen);
+      agent.was_seen = true;
+      agent.is_fresh = true;
+    } else {
+      const Action action = *agent.action;
+      agent.action.reset();
+      finish(entry.agent, agent, action, *entry.outcome);
+    }
+  }
+}
+
+void Cycle::finish(const std::string& name, Agent& agent, Action action, const Result<void>& outcome) {
+  const auto now = Clock::now();
+  agent.error = outcome ? "" : outcome.error().message;
+  agent.look_at = now;
+  if (action == Action::tidy) {
+    if (!outcome) agent.look_at = kNever;  // the next heartbeat is soon enough
+  } else {
+    report_now_ = true;
+  }
+  if (action == Action::start || action == Action::roll_back || !outcome) {
+    if (agent.last_control && now - *agent.last_control > kCalmAfter) agent.control.reset();
+    agent.last_control = now;
+    agent.control.fail(now, random_);
+  }
+  if (is_switching(action) && !outcome) agent.update.fail(now, random_);
+  if (action == Action::pass) {
+    agent.update.reset();
+    agent.control.reset();
+  }
+  if (outcome) {
+    complaints_.erase(name);
+    if (action != Action::tidy) log::info(name, ": ", to_string(action), " is done");
+  } else {
+    const std::string what = is_switching(action) ? "" : to_string(action) + ": ";
+    complain(name, cat(name, ": ", what, outcome.error().message));
+  }
+}
+
+/// Takes what the preparer has brought.
+void Cycle::take_preparation() {
+  const auto outcome = preparer_.take_outcome();
+  if (!outcome) return;
+  const std::string& name = outcome->agent.name;
+  Agent& agent = agents_[name];
+  agent.look_at = Clock::now();
+  report_now_ = true;
+  if (!outcome->error) {
+    agent.error.clear();
+    log::info(name, " ", outcome->agent.version, " is fetched, verified and unpacked");
+    return;
+  }
+  const PrepareError& failure = *outcome->error;
+  agent.error = failure.error.message;
+  agent.update.fail(Clock::now(), random_);
+  if (failure.lasting) {
+    agent.bad_release =
+        Failure{outcome->agent.version, failure.checksum, one_line(agent.error, kMaxStatusSize), std::time(nullptr)};
+  }
+  complain(name, cat(name, " ", outcome->agent.version, ": ", agent.error));
+}
+
+/// Looks at all agents, or at those whose time has come, each in its lane, and waits a moment for what they say.
+void Cycle::look(bool at_all) {
+  std::set<std::string> names;
+  for (const std::string& name : installed_agents(layout_)) names.insert(name);
+  for (const auto& [name, agent] : desired_) names.insert(name);
+  std::erase_if(agents_, [&](const auto& entry) { return !names.contains(entry.first) && !lanes_.is_busy(entry.first); });
+
+  std::set<std::string> looked_at;
+  const auto now = Clock::now();
+  for (const std::string& name : names) {
+    Agent& agent = agents_[name];
+    if (agent.is_fresh || lanes_.is_busy(name) || (!at_all && agent.look_at > now)) continue;
+    looked_at.insert(name);
+    agent.look_at = kNever;
+    lanes_.run(name, [this, name](const std::stop_token& cancel) {
+      Observed seen = observe_agent(layout_, name, cancel);
+      if (cancel.stop_requested()) return;
+      const std::lock_guard lock(mutex_);
+      inbox_.push_back({name, std::move(seen), std::nullopt});
+    });
+  }
+  if (looked_at.empty()) return;
+  lanes_.wait_until_idle(looked_at, kLookPatience);
+  collect();
+}
+
+Phase Cycle::phase_of(const std::string& name, const Agent& agent) const {
+  if (is_switching(agent.action)) return Phase::switching;
+  if (const auto progress = preparer_.progress(name)) return progress->phase;
+  // An agent that keeps dying, or won't stop.
+  if (agent.phase == Phase::idle && !agent.error.empty()) return Phase::waiting;
+  return agent.phase;
+}
+
+void Cycle::note_phases() {
+  for (auto& [name, agent] : agents_) {
+    const Phase phase = phase_of(name, agent);
+    if (phase == agent.shown_phase) continue;
+    agent.shown_phase = phase;
+    agent.since = std::time(nullptr);
+  }
+}
+
+std::optional<AgentUpdate> Cycle::update_of(const std::string& name, const Agent& agent) const {
+  const Phase phase = agent.shown_phase;
+  if (phase == Phase::idle) return std::nullopt;
+  const State& state = agent.seen.state;
+  const DesiredAgent* wanted = desired(name);
+  AgentUpdate update;
+  update.name = name;
+  update.phase = to_string(phase);
+  update.since = agent.since;
+  update.attempts = agent.update.failures() + (is_switching(agent.action) || preparer_.progress(name) ? 1 : 0);
+  update.error = agent.error;
+  update.version = wanted != nullptr ? wanted->version : agent.seen.version;
+  if ((phase == Phase::failed || phase == Phase::rolled_back) && state.failed) {
+    update.version = state.failed->version;
+    update.error = state.failed->error;
+  } else if (phase == Phase::probation && state.trial) {
+    update.version = state.trial->version;
+  } else if (phase == Phase::held) {
+    update.error = agent.seen.hold.value_or("");
+  }
+  if (const auto progress = preparer_.progress(name)) {
+    update.done = static_cast<int64_t>(progress->done);
+    update.total = static_cast<int64_t>(progress->total);
+  }
+  if (update.version.empty()) return std::nullopt;
+  return update;
+}
+
+HeartbeatRequest Cycle::make_heartbeat() const {
+  HeartbeatRequest heartbeat;
+  heartbeat.hostname = hostname_of(*config());
+  heartbeat.updater_version = version();
+  heartbeat.platform = platform();
+  const auto now = static_cast<int64_t>(std::time(nullptr));
+  for (const auto& [name, agent] : agents_) {
+    if (agent.was_seen && agent.seen.has_control) {
+      heartbeat.real_agents.push_back({name, agent.seen.version, agent.seen.status_text, now});
+    }
+    if (auto update = update_of(name, agent)) heartbeat.updates.push_back(std::move(*update));
+  }
+  return heartbeat;
+}
+
+void Cycle::send_heartbeat() {
+  const auto settings = config();
+  report_now_ = false;
+  const auto response = meta_.send(settings->servers, make_heartbeat(), {});
+  if (!response) {
+    ++failed_heartbeats_;
+    complain("ops-meta", response.error().message);
+  } else {
+    if (failed_heartbeats_ > 0) log::info("ops-meta answers again, after ", failed_heartbeats_, " failed heartbeats");
+    failed_heartbeats_ = 0;
+    complaints_.erase("ops-meta");
+    for (const std::string& reason : response->refused)
+      complain("refused " + reason, "of ops-meta's reply is refused: " + reason);
+    desired_.clear();
+    for (const DesiredAgent& agent : response->desired_agents) {
+      if (may_be_agent(agent.name)) {
+        desired_[agent.name] = agent;
+      } else {
+        complain("refused " + agent.name, cat("of ops-meta's reply is refused: ", agent.name, " is no name for an agent"));
+      }
+    }
+  }
+  next_heartbeat_ = Clock::now() + poll_delay(settings->interval, failed_heartbeats_, meta_.retry_after(), random_);
+}
+
+void Cycle::decide() {
+  for (auto& [name, agent] : agents_) {
+    if (agent.is_fresh && !lanes_.is_busy(name)) decide_for(name, agent);
+  }
+  std::vector<DesiredAgent> wanted;
+  for (const auto& [name, agent] : agents_) {
+    const DesiredAgent* release = desired(name);
+    if (agent.prepare && release != nullptr && release->cmd == "start") wanted.push_back(*release);
+  }
+  preparer_.want(wanted);
+}
+
+void Cycle::decide_for(const std::string& name, Agent& agent) {
+  agent.is_fresh = false;
+  if (agent.seen.retry_asked) forget_failures(name, agent);
+  if (agent.bad_release) latch_bad_release(name, agent);
+  const DesiredAgent* wanted = desired(name);
+  if (wanted != nullptr && *wanted != agent.attempted) {
+    agent.update.reset();
+    agent.attempted = *wanted;
+  }
+  const auto now = Clock::now();
+  const Circumstances around{agent.update.is_paused(now), agent.control.is_paused(now), preparer_.progress(name).has_value(),
+                             config()->keep_versions};
+  const Decision decision = plan(agent.seen, wanted, around, std::time(nullptr));
+  agent.phase = decision.phase;
+  agent.prepare = decision.prepare;
+  if (decision.phase == Phase::idle && decision.action == Action::none && agent.seen.status == Status::started)
+    agent.error.clear();
+  if (wanted != nullptr && wanted->cmd != "" && wanted->cmd != "start" && wanted->cmd != "stop") {
+    complain("cmd " + name,
+             cat(name, ": meta's cmd \"", one_line(wanted->cmd, 40), "\" is neither start nor stop, the agent is left alone"));
+  }
+  if (decision.action == Action::none) {
+    plan_next_look(agent);
+  } else {
+    act(name, agent, decision);
+  }
+}
+
+/// A release that is bad in itself gets the same latch as one that did not start.
+void Cycle::latch_bad_release(const std::string& name, Agent& agent) {
+  agent.seen.state.failed = agent.bad_release;
+  agent.bad_release.reset();
+  if (auto saved = write_state(layout_.state_file(name), agent.seen.state); !saved)
+    complain(name + " .state", saved.error().message);
+}
+
+/// The operator's ./control retry.
+void Cycle::forget_failures(const std::string& name, Agent& agent) {
+  log::info(name, ": failures and pauses are forgotten, as the operator asked");
+  agent.update.reset();
+  agent.control.reset();
+  agent.error.clear();
+  agent.bad_release.reset();
+  if (agent.seen.state.failed && !agent.seen.state.trial) {
+    agent.seen.state.failed.reset();
+    if (auto saved = write_state(layout_.state_file(name), agent.seen.state); !saved)
+      complain(name + " .state", saved.error().message);
+  }
+  ::unlink(layout_.retry_file(name).c_str());
+}
+
+void Cycle::act(const std::string& name, Agent& agent, const Decision& decision) {
+  if (decision.action != Action::tidy) log::info(name, ": ", to_string(decision.action), ": ", decision.reason);
+  agent.action = decision.action;
+  const auto settings = config();
+  const SwitchSettings how{settings->control_timeout, settings->probation, settings->keep_versions};
+  std::optional<DesiredAgent> wanted;
+  if (desired(name) != nullptr) wanted = *desired(name);
+  lanes_.run(name, [this, name, decision, how, wanted, seen = agent.seen](const std::stop_token& cancel) {
+    auto outcome = carry_out(decision, seen, wanted ? &*wanted : nullptr, layout_, how, cancel);
+    const std::lock_guard lock(mutex_);
+    inbox_.push_back({name, std::nullopt, std::move(outcome)});
+  });
+}
+
+/// When to look again before the next heartbeat does: during a probation, and at the end of a pause.
+void Cycle::plan_next_look(Agent& agent) {
+  const auto now = Clock::now();
+  agent.look_at = kNever;
+  if (agent.phase == Phase::probation) agent.look_at = now + probation_tick(config()->probation);
+  for (const Backoff* pause : {&agent.update, &agent.control}) {
+    if (pause->is_paused(now)) agent.look_at = std::min(agent.look_at, pause->until());
+  }
+}
+
+milliseconds Cycle::time_until_next() const {
+  if (report_now_) return milliseconds(0);
+  auto next = next_heartbeat_;
+  for (const auto& [name, agent] : agents_) {
+    if (!lanes_.is_busy(name)) next = std::min(next, agent.look_at);
+  }
+  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(next - Clock::now()));
+}
+
+/// Logs an error, unless the same was logged about the same within the hour.
+void Cycle::complain(const std::string& topic, const std::string& error) {
+  const auto now = Clock::now();
+  const std::string gist = without_digits(error);
+  auto& [last, when] = complaints_[topic];
+  if (last == gist && now - when < kComplainAgain) return;
+  last = gist;
+  when = now;
+  log::warning(error);
+}
+
+void Cycle::publish() {
+  std::vector<AgentReport> report;
+  for (const auto& [name, agent] : agents_) {
+    if (!agent.was_seen) continue;
+    const DesiredAgent* wanted = desired(name);
+    report.push_back({agent.seen, wanted == nullptr ? std::nullopt : std::optional(*wanted), update_of(name, agent)});
+  }
+  const std::lock_guard lock(mutex_);
+  report_ = std::move(report);
+}
+
+}  // namespace ops::updater

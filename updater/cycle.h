@@ -1,0 +1,117 @@
+#pragma once
+
+// The loop: look at the agents -> heartbeat -> plan -> act, again and again. It decides nothing by itself (plan.h) and waits
+// for nobody: what takes long runs in an agent's lane (starts, stops, switches) or in the preparer (downloads).
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/daemon.h"
+#include "updater/config.h"
+#include "updater/lanes.h"
+#include "updater/meta_client.h"
+#include "updater/plan.h"
+#include "updater/preparer.h"
+#include "updater/schedule.h"
+
+namespace ops::updater {
+
+/// An agent as the loop last saw it, for whoever asks at the debug port.
+struct AgentReport {
+  Observed seen;
+  std::optional<DesiredAgent> desired;
+  std::optional<AgentUpdate> update;
+};
+
+class Cycle {
+ public:
+  Cycle(std::string config_path, Config config, const Layout& layout);
+
+  /// Until SIGTERM or SIGINT. What the agents do goes on.
+  void run(const Signals& signals);
+
+  /// Reads the config file again; a bad file changes nothing. Any thread may call it.
+  Result<void> reload();
+  std::shared_ptr<const Config> config() const;
+
+  /// What is known of every agent, sorted by name. Any thread may call it.
+  std::vector<AgentReport> report() const;
+
+ private:
+  /// What the loop remembers of an agent. All of it may be forgotten at any time: the disk knows better.
+  struct Agent {
+    Observed seen;
+    bool was_seen = false;        // `seen` is of this run of the updater
+    bool is_fresh = false;        // seen since the last decision
+    Clock::time_point look_at{};  // when to look again
+    Backoff update{std::chrono::seconds(5)};
+    Backoff control{std::chrono::seconds(10), 3};
+    std::optional<Clock::time_point> last_control;
+    Phase phase = Phase::idle;
+    Phase shown_phase = Phase::idle;     // the phase that `since` is of
+    int64_t since = 0;                   // seconds since 1970
+    std::string error;                   // of the last attempt at anything; "" after a good one
+    std::optional<Failure> bad_release;  // to be latched as soon as the lane is free
+    bool prepare = false;                // the last decision wants the desired release prepared
+    std::optional<Action> action;        // what the lane does now; nullopt when it only looks
+    DesiredAgent attempted;              // the last one that an update was tried for
+  };
+
+  /// What a lane has done.
+  struct Finished {
+    std::string agent;
+    std::optional<Observed> seen;         // of a look
+    std::optional<Result<void>> outcome;  // of an action
+  };
+
+  void tick();
+  void collect();
+  void take_preparation();
+  void look(bool at_all);
+  void send_heartbeat();
+  HeartbeatRequest make_heartbeat() const;
+  Phase phase_of(const std::string& name, const Agent& agent) const;
+  void note_phases();
+  std::optional<AgentUpdate> update_of(const std::string& name, const Agent& agent) const;
+  void decide();
+  void decide_for(const std::string& name, Agent& agent);
+  void latch_bad_release(const std::string& name, Agent& agent);
+  void forget_failures(const std::string& name, Agent& agent);
+  void act(const std::string& name, Agent& agent, const Decision& decision);
+  void finish(const std::string& name, Agent& agent, Action action, const Result<void>& outcome);
+  void plan_next_look(Agent& agent);
+  std::chrono::milliseconds time_until_next() const;
+  const DesiredAgent* desired(const std::string& name) const;
+  void complain(const std::string& topic, const std::string& error);
+  void publish();
+
+  const std::string config_path_;
+  const Layout& layout_;
+
+  // The loop's own.
+  Random random_{std::random_device{}()};
+  MetaClient meta_;
+  int failed_heartbeats_ = 0;
+  Clock::time_point next_heartbeat_{};
+  bool report_now_ = false;
+  std::map<std::string, DesiredAgent> desired_;
+  std::map<std::string, Agent> agents_;
+  std::map<std::string, std::pair<std::string, Clock::time_point>> complaints_;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Config> config_;  // guarded by mutex_; swapped whole
+  bool reloaded_ = false;                 // guarded by mutex_
+  std::vector<Finished> inbox_;           // guarded by mutex_
+  std::vector<AgentReport> report_;       // guarded by mutex_
+
+  Preparer preparer_;
+  Lanes lanes_;
+};
+
+}  // namespace ops::updater

@@ -1,0 +1,313 @@
+#include "updater/fetch.h"
+
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <filesystem>
+#include <memory>
+
+#include "common/daemon.h"
+#include "common/file.h"
+
+namespace ops::updater {
+
+namespace {
+
+constexpr long kConnectTimeout = 10;  // seconds
+constexpr long kMaxRedirects = 5;
+
+struct HeaderList {
+  HeaderList() = default;
+  ~HeaderList() { curl_slist_free_all(list); }
+  HeaderList(const HeaderList&) = delete;
+  HeaderList& operator=(const HeaderList&) = delete;
+  void add(const std::string& line) { list = curl_slist_append(list, line.c_str()); }
+  curl_slist* list = nullptr;
+};
+
+/// The reply's header fields that somebody here needs; of the last reply when there were redirects.
+struct ReplyHeader {
+  std::string etag;
+  std::string last_modified;
+  std::string content_range;
+  std::string retry_after;
+};
+
+/// One HTTP exchange. `take` gets the body's bytes as they come; false ends it, with `refusal` saying why.
+struct Exchange {
+  explicit Exchange(const std::string& url, const std::stop_token& stop);
+
+  Result<void> run();
+  long status() const;
+
+  std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl{curl_easy_init(), &curl_easy_cleanup};
+  std::string url;
+  std::stop_token cancel;
+  HeaderList headers;
+  ReplyHeader reply;
+  std::function<bool(std::string_view)> take;
+  std::string refusal;
+};
+
+std::string field_value(std::string_view line, std::string_view name) {
+  if (line.size() <= name.size() || line[name.size()] != ':') return {};
+  if (to_lower(line.substr(0, name.size())) != name) return {};
+  return std::string(trim(line.substr(name.size() + 1)));
+}
+
+size_t on_header(char* data, size_t size, size_t count, void* context) {
+  auto& reply = static_cast<Exchange*>(context)->reply;
+  const std::string_view line(data, size * count);
+  if (line.starts_with("HTTP/")) reply = {};  // a redirect's fields are not the file's
+  const std::pair<std::string_view, std::string*> fields[] = {{"etag", &reply.etag},
+                                                              {"last-modified", &reply.last_modified},
+                                                              {"content-range", &reply.content_range},
+                                                              {"retry-after", &reply.retry_after}};
+  for (const auto& [name, value] : fields) {
+    if (std::string found = field_value(line, name); !found.empty()) *value = std::move(found);
+  }
+  return size * count;
+}
+
+size_t on_body(char* data, size_t size, size_t count, void* context) {
+  const auto& exchange = *static_cast<Exchange*>(context);
+  return exchange.take({data, size * count}) ? size * count : CURL_WRITEFUNC_ERROR;
+}
+
+int on_progress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
+  return static_cast<Exchange*>(context)->cancel.stop_requested() ? 1 : 0;
+}
+
+Exchange::Exchange(const std::string& to, const std::stop_token& stop) : url(to), cancel(stop) {
+  CURL* handle = curl.get();
+  curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
+  curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+  curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");  // a proxy in somebody's environment is not the site's decision
+  curl_easy_setopt(handle, CURLOPT_USERAGENT, ("ops-updater/" + version()).c_str());
+  curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, kConnectTimeout);
+  curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
+  curl_easy_setopt(handle, CURLOPT_HEADERFUNCTION, on_header);
+  curl_easy_setopt(handle, CURLOPT_HEADERDATA, this);
+  curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, on_body);
+  curl_easy_setopt(handle, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
+  curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
+  curl_easy_setopt(handle, CURLOPT_XFERINFODATA, this);
+}
+
+Result<void> Exchange::run() {
+  char detail[CURL_ERROR_SIZE] = {};
+  curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, detail);
+  curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.list);
+  const CURLcode code = curl_easy_perform(curl.get());
+  curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, nullptr);
+  if (code == CURLE_OK) return {};
+  if (cancel.stop_requested()) return Error{cat(url, " was cancelled")};
+  if (!refusal.empty()) return Error{cat(url, ": ", refusal)};
+  return Error{cat(url, ": ", detail[0] == '\0' ? curl_easy_strerror(code) : one_line(detail, 300))};
+}
+
+long Exchange::status() const {
+  long status = 0;
+  curl_easy_getinfo(curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  return status;
+}
+
+/// Collects the body in memory, up to `max_size` bytes.
+void take_into(std::string& body, size_t max_size, Exchange& exchange) {
+  exchange.take = [&body, &exchange, max_size](std::string_view piece) {
+    if (body.size() + piece.size() > max_size) {
+      exchange.refusal = cat("the reply is longer than ", max_size, " bytes");
+      return false;
+    }
+    body += piece;
+    return true;
+  };
+}
+
+template <typename Number>
+std::optional<Number> parse_number(std::string_view text) {
+  Number number{};
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  return parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() ? std::optional(number) : std::nullopt;
+}
+
+std::optional<std::chrono::seconds> to_seconds(const std::string& retry_after) {
+  const auto count = parse_number<uint32_t>(retry_after);
+  return count ? std::optional(std::chrono::seconds(*count)) : std::nullopt;
+}
+
+/// Which file on the server a part on the disk belongs to: the URL, and its validator on the line after.
+std::string origin(const std::string& url, const std::string& validator) { return cat(url, "\n", validator, "\n"); }
+
+/// A validator that HTTP lets us make a range conditional on: a strong ETag, or a date.
+std::string range_validator(const ReplyHeader& reply) { return reply.etag.starts_with('"') ? reply.etag : reply.last_modified; }
+
+/// A tarball on its way to the disk.
+class Download {
+ public:
+  Download(const std::string& url, const std::string& path, const DownloadLimits& limits, const Progress& progress,
+           const std::stop_token& cancel)
+      : path_(path), origin_path_(path + ".from"), limits_(limits), progress_(progress), exchange_(url, cancel) {}
+
+  Result<void> run() {
+    file_ = Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file_) return system_error("create", path_);
+    ask_for_the_rest();
+    CURL* handle = exchange_.curl.get();
+    curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(handle, CURLOPT_MAXREDIRS, kMaxRedirects);
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(limits_.least_speed));
+    curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(limits_.stall_time.count()));
+    exchange_.take = [this](std::string_view piece) { return take(piece); };
+    const auto ran = exchange_.run();
+    const long status = exchange_.status();
+    if (status == 416 && exchange_.reply.content_range == cat("bytes */", resume_from_)) return {};  // all of it is here
+    if (status == 416) forget_part();  // the part is longer than the file is now
+    if (status != 0 && status != 200 && status != 206) {
+      return Error{cat(exchange_.url, ": the server says ", status,
+                       exchange_.reply.retry_after.empty() ? "" : ", try again after ", exchange_.reply.retry_after,
+                       exchange_.reply.retry_after.empty() ? "" : " s")};
+    }
+    if (!ran) return ran;
+    if (!begun_ && !begin()) return Error{cat(exchange_.url, ": ", exchange_.refusal)};  // an empty file
+    if (::fsync(file_.get()) != 0) return system_error("sync", path_);
+    return {};
+  }
+
+ private:
+  void ask_for_the_rest() {
+    struct stat info {};
+    const auto known = read_file(origin_path_, 16384);
+    if (!known || ::fstat(file_.get(), &info) != 0 || info.st_size == 0) return;
+    const std::string prefix = exchange_.url + "\n";
+    const std::string validator(trim(known->starts_with(prefix) ? known->substr(prefix.size()) : ""));
+    if (validator.empty()) return;
+    resume_from_ = static_cast<uint64_t>(info.st_size);
+    curl_easy_setopt(exchange_.curl.get(), CURLOPT_RANGE, cat(resume_from_, "-").c_str());
+    exchange_.headers.add("If-Range: " + validator);
+    validator_ = validator;
+  }
+
+  bool take(std::string_view piece) {
+    const long status = exchange_.status();
+    if (status != 200 && status != 206) return true;  // an error page; run() reports the status
+    if (!begun_ && !begin()) return false;
+    if (done_ + piece.size() > limits_.max_size) return refuse(cat("is larger than the limit of ", limits_.max_size, " bytes"));
+    if (auto written = write_all(file_.get(), piece, path_); !written) return refuse(written.error().message);
+    done_ += piece.size();
+    progress_(done_, total_);
+    return true;
+  }
+
+  /// The header is here: decides where in the file the body belongs, and whether there is room for it.
+  bool begin() {
+    begun_ = true;
+    if (exchange_.status() == 206) {
+      // "bytes 1000-1999/2000": the server must go on just where we left off, in the same file.
+      const std::string wanted = cat("bytes ", resume_from_, "-");
+      if (resume_from_ == 0 || !exchange_.reply.content_range.starts_with(wanted) || !is_same_file()) {
+        forget_part();
+        return refuse("the server answered a range that does not fit, starting over next time");
+      }
+      done_ = resume_from_;
+    }
+    if (::ftruncate(file_.get(), static_cast<off_t>(done_)) != 0 || ::lseek(file_.get(), 0, SEEK_END) < 0) {
+      return refuse(system_error("truncate", path_).message);
+    }
+    if (done_ == 0) {
+      ::unlink(origin_path_.c_str());
+      if (const std::string validator = range_validator(exchange_.reply); !validator.empty()) {
+        const auto noted = replace_file(origin_path_, origin(exchange_.url, validator), 0600);
+        if (!noted) return refuse(noted.error().message);
+      }
+    }
+    curl_off_t length = -1;
+    curl_easy_getinfo(exchange_.curl.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+    if (length < 0) return true;
+    total_ = done_ + static_cast<uint64_t>(length);
+    if (total_ > limits_.max_size) return refuse(cat("has ", total_, " bytes, the limit is ", limits_.max_size));
+    return has_room(static_cast<uint64_t>(length));
+  }
+
+  /// A server that ignores If-Range may send a part of another file.
+  bool is_same_file() const {
+    const std::string now = range_validator(exchange_.reply);
+    return now.empty() || now == validator_ || exchange_.reply.last_modified == validator_;
+  }
+
+  bool has_room(uint64_t needed) {
+    struct statvfs disk {};
+    if (::fstatvfs(file_.get(), &disk) != 0) return true;
+    const uint64_t available = uint64_t{disk.f_bavail} * disk.f_frsize;
+    if (available >= needed + limits_.reserve) return true;
+    return refuse(cat("not enough disk space: it needs ", needed, " bytes and ", limits_.reserve, " are to stay free, ",
+                      available, " bytes are free on the disk of ", path_));
+  }
+
+  bool refuse(std::string why) {
+    exchange_.refusal = std::move(why);
+    return false;
+  }
+
+  void forget_part() {
+    ::unlink(origin_path_.c_str());  // without it the next try starts over
+  }
+
+  const std::string path_;
+  const std::string origin_path_;
+  const DownloadLimits limits_;
+  const Progress& progress_;
+  Exchange exchange_;
+  Fd file_;
+  uint64_t resume_from_ = 0;
+  std::string validator_;  // of the part that is there
+  bool begun_ = false;
+  uint64_t done_ = 0;
+  uint64_t total_ = 0;
+};
+
+}  // namespace
+
+Result<HttpReply> post_json(const std::string& url, const std::string& body, size_t max_size, std::chrono::seconds timeout,
+                            const std::stop_token& cancel) {
+  Exchange exchange(url, cancel);
+  HttpReply reply;
+  take_into(reply.body, max_size, exchange);
+  exchange.headers.add("Content-Type: application/json");
+  exchange.headers.add("Expect:");  // no 100-continue: one write, one answer
+  CURL* handle = exchange.curl.get();
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  curl_easy_setopt(handle, CURLOPT_POSTFIELDS, body.c_str());
+  curl_easy_setopt(handle, CURLOPT_TIMEOUT, static_cast<long>(timeout.count()));
+  if (auto ran = exchange.run(); !ran) return ran.error();
+  reply.status = exchange.status();
+  reply.retry_after = to_seconds(exchange.reply.retry_after);
+  return reply;
+}
+
+Result<std::string> get_small(const std::string& url, size_t max_size, std::chrono::seconds timeout,
+                              const std::stop_token& cancel) {
+  Exchange exchange(url, cancel);
+  std::string body;
+  take_into(body, max_size, exchange);
+  curl_easy_setopt(exchange.curl.get(), CURLOPT_FOLLOWLOCATION, 1L);
+  curl_easy_setopt(exchange.curl.get(), CURLOPT_MAXREDIRS, kMaxRedirects);
+  curl_easy_setopt(exchange.curl.get(), CURLOPT_TIMEOUT, static_cast<long>(timeout.count()));
+  if (auto ran = exchange.run(); !ran) return ran.error();
+  if (exchange.status() != 200) return Error{cat(url, ": the server says ", exchange.status())};
+  return body;
+}
+
+Result<void> download(const std::string& url, const std::string& path, const DownloadLimits& limits, const Progress& progress,
+                      const std::stop_token& cancel) {
+  return Download(url, path, limits, progress, cancel).run();
+}
+
+}  // namespace ops::updater

@@ -1,0 +1,50 @@
+#include "updater/lanes.h"
+
+#include <algorithm>
+
+namespace ops::updater {
+
+Lanes::~Lanes() {
+  std::map<std::string, Lane> lanes;
+  {
+    const std::lock_guard lock(mutex_);
+    for (auto& [agent, lane] : lanes_) lane.thread.request_stop();
+    for (auto& [agent, lane] : lanes_) lanes[agent].thread = std::move(lane.thread);
+  }
+  lanes.clear();  // joins
+}
+
+bool Lanes::is_busy(const std::string& agent) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = lanes_.find(agent);
+  return found != lanes_.end() && found->second.busy;
+}
+
+void Lanes::run(const std::string& agent, Task task) {
+  const std::lock_guard lock(mutex_);
+  Lane& lane = lanes_[agent];
+  if (lane.thread.joinable()) lane.thread.join();  // it has ended; what is left of it is instant
+  lane.busy = true;
+  lane.thread = std::jthread([this, agent, task = std::move(task)](const std::stop_token& cancel) {
+    task(cancel);
+    bool nobody_waits = false;
+    {
+      const std::lock_guard inner(mutex_);
+      lanes_[agent].busy = false;
+      nobody_waits = !waiting_;
+      ended_.notify_all();
+    }
+    if (nobody_waits) on_end_();
+  });
+}
+
+void Lanes::wait_until_idle(const std::set<std::string>& agents, std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  waiting_ = true;
+  ended_.wait_for(lock, patience, [&] {
+    return std::none_of(agents.begin(), agents.end(), [&](const std::string& agent) { return lanes_[agent].busy; });
+  });
+  waiting_ = false;
+}
+
+}  // namespace ops::updater

@@ -1,0 +1,52 @@
+#pragma once
+
+// One lane for each agent: what is done to an agent is done one thing at a time, and an agent whose ./control hangs delays
+// nobody else.
+
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <set>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+namespace ops::updater {
+
+class Lanes {
+ public:
+  using Task = std::function<void(const std::stop_token&)>;
+
+  /// `on_end` is called, from the lane's thread, after each task that ends while nobody waits in wait_until_idle.
+  explicit Lanes(std::function<void()> on_end) : on_end_(std::move(on_end)) {}
+
+  /// Asks all tasks to stop, and waits for them.
+  ~Lanes();
+
+  Lanes(const Lanes&) = delete;
+  Lanes& operator=(const Lanes&) = delete;
+
+  bool is_busy(const std::string& agent) const;
+
+  /// The agent must not be busy.
+  void run(const std::string& agent, Task task);
+
+  /// Returns when none of these agents is busy, or after `patience`.
+  void wait_until_idle(const std::set<std::string>& agents, std::chrono::milliseconds patience);
+
+ private:
+  struct Lane {
+    bool busy = false;
+    std::jthread thread;
+  };
+
+  const std::function<void()> on_end_;
+  mutable std::mutex mutex_;
+  std::condition_variable ended_;
+  bool waiting_ = false;               // guarded by mutex_
+  std::map<std::string, Lane> lanes_;  // guarded by mutex_
+};
+
+}  // namespace ops::updater

@@ -1,0 +1,72 @@
+#pragma once
+
+// Where things are: the folders of a host, and the URLs of a release. Nothing here touches the disk or the network.
+//
+//   ops-updater  control  cfg.json  var/     the updater itself
+//   falcon-agent/                            an agent: a folder with a .version in it; any other folder is not ours
+//     .version                               the version that should run here; an upgrade's commit point
+//     .state                                 ours, see state.h
+//     .hold                                  made by the operator: hands off; its first line says why
+//     .retry                                 made by the operator: forget failures and pauses, then remove this
+//     .download-3.1.3                        a tarball while it is fetched; kept for resuming
+//     .download-3.1.3.from                   which file on the server that is, see fetch.h
+//     .staged-3.1.3/                         a release unpacked; whole once it has its .installed. While a version is on
+//                                            trial against other content of the same version, that other content
+//     3.1.3/control                          the agent's start, stop and status script, see control.h
+//     3.1.3/.installed                       the MD5 digest of the tarball it came from. A folder without it is the Go
+//                                            updater's or somebody's; it is used as it is, and never removed
+//
+// A version is alnum at its start, so that no version can be named like a file of ours.
+
+#include <string>
+
+#include "common/heartbeat.h"
+
+namespace ops::updater {
+
+class Layout {
+ public:
+  explicit Layout(std::string root) : root_(std::move(root)) {}
+
+  const std::string& root() const { return root_; }
+  std::string agent(const std::string& name) const { return root_ + "/" + name; }
+  std::string version_file(const std::string& name) const { return agent(name) + "/.version"; }
+  std::string state_file(const std::string& name) const { return agent(name) + "/.state"; }
+  std::string hold_file(const std::string& name) const { return agent(name) + "/.hold"; }
+  std::string retry_file(const std::string& name) const { return agent(name) + "/.retry"; }
+  std::string version(const std::string& name, const std::string& version) const { return agent(name) + "/" + version; }
+  std::string staged(const std::string& name, const std::string& version) const {
+    return agent(name) + "/" + kStagedPrefix + version;
+  }
+  std::string download(const std::string& name, const std::string& version) const {
+    return agent(name) + "/" + kDownloadPrefix + version;
+  }
+
+  static constexpr char kStagedPrefix[] = ".staged-";
+  static constexpr char kDownloadPrefix[] = ".download-";
+  static constexpr char kInstalledFile[] = "/.installed";
+  static constexpr char kControlFile[] = "/control";
+
+ private:
+  std::string root_;
+};
+
+/// False for what can't be an agent's folder because it is the updater's own: var.
+bool may_be_agent(const std::string& name);
+
+/// falcon-agent-3.1.3.tar.gz
+std::string tarball_name(const DesiredAgent& agent);
+
+/// {tarball}/{name}-{version}.tar.gz, with {os} and {arch} filled in.
+std::string tarball_url(const DesiredAgent& agent);
+
+/// {md5 or tarball}/{name}-{version}.tar.gz.md5; not to be asked for when `md5` is a digest.
+std::string checksum_url(const DesiredAgent& agent);
+
+/// `md5` itself when that is 32 hex digits, in lower case; "" otherwise.
+std::string given_checksum(const DesiredAgent& agent);
+
+/// "linux_amd64"
+std::string platform();
+
+}  // namespace ops::updater

@@ -1,0 +1,59 @@
+#include <cstdlib>
+#include <filesystem>
+#include <iostream>
+
+#include "common/daemon.h"
+#include "common/http_server.h"
+#include "common/log.h"
+#include "updater/cycle.h"
+#include "updater/routes.h"
+
+namespace {
+
+using namespace ops;
+
+/// Says why the daemon ends where the person will look: in the log, and on stderr for whoever started it.
+int fail(const DaemonOptions& options, const std::string& why) {
+  if (!options.log_file.empty()) log::error(why);
+  std::cerr << "ops-updater: " << why << "\n";
+  return EXIT_FAILURE;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const DaemonOptions options = parse_daemon_options(argc, argv, "ops-updater", "makes run here what ops-meta desires");
+  ConfigReport report;
+  updater::Config config = updater::load_config(options.config, report);
+  if (options.check_config || !report.ok()) return print_config_check(options.config, report);
+
+  const Signals signals;
+  if (auto entered = enter_home(argv[0]); !entered) return fail(options, entered.error().message);
+  const auto pid_file = PidFile::lock("var/app.pid");
+  if (!pid_file) return fail(options, pid_file.error().message);
+  if (!options.log_file.empty()) {
+    if (auto opened = log::open(options.log_file); !opened) return fail(options, opened.error().message);
+  }
+  log::set_debug(config.debug);
+  for (const std::string& warning : report.warnings) log::warning(options.config, ": ", warning);
+
+  const updater::Layout layout(std::filesystem::current_path());
+  updater::Cycle cycle(options.config, config, layout);
+  std::unique_ptr<HttpServer> server;
+  if (config.http_enabled && !config.http_listen.empty()) {
+    HttpServerOptions http;
+    http.threads = 2;
+    auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), http,
+                                        [&](const HttpRequest& request) { return updater::answer(request, cycle); });
+    if (!listening) return fail(options, listening.error().message);
+    server = std::move(*listening);
+    log::info("the debug port is ", config.http_listen, ", port ", server->port());
+  }
+  log::info("ops-updater ", version(), " looks after ", updater::hostname_of(config), " in ", layout.root(), ", asks ",
+            config.servers.front(), " every ", config.interval.count(), " s");
+  if (auto announced = pid_file->announce_ready(); !announced) return fail(options, announced.error().message);
+  cycle.run(signals);
+  notify_systemd("STOPPING=1");
+  log::info("ops-updater stops, its agents go on");
+  return EXIT_SUCCESS;
+}

@@ -1,0 +1,45 @@
+#include "updater/meta_client.h"
+
+#include <algorithm>
+
+#include "updater/fetch.h"
+
+namespace ops::updater {
+
+namespace {
+
+constexpr std::chrono::seconds kHeartbeatTimeout{20};
+
+}  // namespace
+
+Result<HeartbeatResponse> MetaClient::send(const std::vector<std::string>& servers, const HeartbeatRequest& heartbeat,
+                                           const std::stop_token& cancel) {
+  const std::string body = to_json(heartbeat);
+  retry_after_.reset();
+  std::string failures;
+  for (size_t i = 0; i < servers.size() && !cancel.stop_requested(); ++i) {
+    const size_t index = (preferred_ + i) % servers.size();
+    auto response = ask(servers[index], body, cancel);
+    if (response) {
+      preferred_ = index;
+      return response;
+    }
+    failures += (failures.empty() ? "" : "; ") + response.error().message;
+  }
+  return Error{"no answer from ops-meta: " + failures};
+}
+
+Result<HeartbeatResponse> MetaClient::ask(const std::string& server, const std::string& body, const std::stop_token& cancel) {
+  const std::string url = server + "/heartbeat";
+  const auto reply = post_json(url, body, kMaxHeartbeatSize, kHeartbeatTimeout, cancel);
+  if (!reply) return reply.error();
+  if (reply->retry_after) retry_after_ = std::max(reply->retry_after, retry_after_);
+  // The Go updater obeys a 500 with JSON in it.
+  if (reply->status != 200) return Error{cat(url, ": the server says ", reply->status, ": ", one_line(trim(reply->body), 200))};
+  auto response = parse_heartbeat_response(reply->body);
+  if (!response) return response.error().within(url);
+  if (!response->error_message.empty()) return Error{cat(url, ": ", one_line(response->error_message, 200))};
+  return response;
+}
+
+}  // namespace ops::updater

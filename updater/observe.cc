@@ -1,0 +1,100 @@
+#include "updater/observe.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "common/file.h"
+#include "updater/control.h"
+
+namespace ops::updater {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr size_t kMaxSmallFile = 4096;
+
+bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
+
+/// A small file's content, trimmed; "" when it can't be read.
+std::string content_of(const std::string& path) {
+  const auto text = read_file(path, kMaxSmallFile);
+  return text ? std::string(trim(*text)) : std::string();
+}
+
+std::string read_version(const Layout& layout, const std::string& name) {
+  const std::string version = content_of(layout.version_file(name));
+  return is_valid_name(version) ? version : std::string();
+}
+
+std::optional<std::string> read_hold(const std::string& path) {
+  if (!exists(path)) return std::nullopt;
+  const std::string text = content_of(path);
+  return one_line(text.substr(0, text.find('\n')), 200);
+}
+
+/// When a release was installed, in seconds since 1970.
+int64_t modified_at(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 ? info.st_mtim.tv_sec : 0;
+}
+
+/// Fills in `releases` and `staging`.
+void look_into_folder(const std::string& folder, Observed& seen) {
+  std::error_code error;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    std::string name = entry->path().filename();
+    const bool staged = name.starts_with(Layout::kStagedPrefix);
+    if (staged || name.starts_with(Layout::kDownloadPrefix)) seen.staging.push_back(name);
+    if (staged) name.erase(0, sizeof Layout::kStagedPrefix - 1);
+    if (!is_valid_name(name)) continue;
+    const std::string mark = entry->path().string() + Layout::kInstalledFile;
+    const std::string checksum = content_of(mark);
+    if (!checksum.empty()) seen.releases.push_back({name, checksum, staged, modified_at(mark)});
+  }
+  std::sort(seen.staging.begin(), seen.staging.end());
+  std::sort(seen.releases.begin(), seen.releases.end(),
+            [](const Release& a, const Release& b) { return std::tie(a.version, a.staged) < std::tie(b.version, b.staged); });
+}
+
+}  // namespace
+
+std::vector<std::string> installed_agents(const Layout& layout) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (fs::directory_iterator entry(layout.root(), error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    if (may_be_agent(name) && exists(layout.version_file(name))) names.push_back(name);
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string status_of(const Layout& layout, const std::string& name, const std::string& version,
+                      const std::stop_token& cancel) {
+  const auto printed = run_control(layout.version(name, version), "status", kStatusDeadline, cancel);
+  return one_line(printed ? *printed : printed.error().message, kMaxStatusSize);
+}
+
+Observed observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel) {
+  Observed seen;
+  seen.name = name;
+  seen.version = read_version(layout, name);
+  seen.state = read_state(layout.state_file(name));
+  seen.hold = read_hold(layout.hold_file(name));
+  seen.retry_asked = exists(layout.retry_file(name));
+  look_into_folder(layout.agent(name), seen);
+  if (seen.version.empty()) return seen;
+  const std::string folder = layout.version(name, seen.version);
+  seen.has_control = exists(folder + Layout::kControlFile);
+  seen.checksum = content_of(folder + Layout::kInstalledFile);
+  if (!seen.has_control) return seen;
+  seen.status_text = status_of(layout, name, seen.version, cancel);
+  seen.status = to_status(seen.status_text);
+  return seen;
+}
+
+}  // namespace ops::updater

@@ -1,0 +1,50 @@
+#include "updater/preparer.h"
+
+#include <algorithm>
+
+namespace ops::updater {
+
+void Preparer::want(const std::vector<DesiredAgent>& agents) {
+  const std::lock_guard lock(mutex_);
+  if (job_) {
+    if (std::find(agents.begin(), agents.end(), job_->agent) != agents.end()) return;
+    job_->cancelled = true;
+    thread_.request_stop();
+    return;  // its end wakes the loop, which asks again
+  }
+  if (agents.empty()) return;
+  if (thread_.joinable()) thread_.join();
+  job_ = Job{agents.front(), {}, false, false, std::nullopt};
+  thread_ = std::jthread([this, agent = agents.front()](const std::stop_token& cancel) { work(agent, cancel); });
+}
+
+void Preparer::work(const DesiredAgent& agent, const std::stop_token& cancel) {
+  const auto report = [this](Phase phase, uint64_t done, uint64_t total) {
+    const std::lock_guard lock(mutex_);
+    job_->progress = {phase, done, total};
+  };
+  auto error = prepare(layout_, agent, limits_, report, cancel);
+  {
+    const std::lock_guard lock(mutex_);
+    job_->error = std::move(error);
+    job_->ended = true;
+  }
+  on_end_();
+}
+
+std::optional<Preparer::Outcome> Preparer::take_outcome() {
+  const std::lock_guard lock(mutex_);
+  if (!job_ || !job_->ended) return std::nullopt;
+  std::optional<Outcome> outcome;
+  if (!job_->cancelled) outcome = Outcome{job_->agent, std::move(job_->error)};
+  job_.reset();
+  return outcome;
+}
+
+std::optional<Preparer::Progress> Preparer::progress(const std::string& agent) const {
+  const std::lock_guard lock(mutex_);
+  if (!job_ || job_->agent.name != agent) return std::nullopt;
+  return job_->progress;
+}
+
+}  // namespace ops::updater

@@ -1,0 +1,45 @@
+#include "updater/routes.h"
+
+#include <nlohmann/json.hpp>
+
+#include "common/admin_routes.h"
+
+namespace ops::updater {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json to_json(const AgentReport& report) {
+  const Observed& seen = report.seen;
+  Json json = {{"name", seen.name}, {"version", seen.version}, {"checksum", seen.checksum}, {"status", seen.status_text}};
+  json["previous"] = seen.state.previous;
+  json["hold"] = seen.hold ? Json(*seen.hold) : Json(nullptr);
+  if (const auto& failed = seen.state.failed) {
+    json["failed"] = {{"version", failed->version}, {"error", failed->error}, {"when", failed->when}};
+  }
+  if (const auto& desired = report.desired) json["desired"] = {{"version", desired->version}, {"cmd", desired->cmd}};
+  if (const auto& update = report.update) json["update"] = Json::parse(ops::to_json(*update));
+  return json;
+}
+
+HttpResponse agents_response(const Cycle& cycle) {
+  Json agents = Json::array();
+  for (const AgentReport& report : cycle.report()) agents.push_back(to_json(report));
+  return HttpResponse::json(agents.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+}
+
+}  // namespace
+
+HttpResponse answer(const HttpRequest& request, Cycle& cycle) {
+  if (request.method == "POST") return HttpResponse::text(405, "nothing here takes a POST\n");
+  const auto reload = [&]() -> Result<std::string> {
+    if (auto reloaded = cycle.reload(); !reloaded) return reloaded.error();
+    return to_json(*cycle.config());
+  };
+  if (auto response = answer_admin_request(request, reload)) return *response;
+  if (request.path == "/agents") return agents_response(cycle);
+  return HttpResponse::text(404, "404 page not found\n");
+}
+
+}  // namespace ops::updater

@@ -1,0 +1,79 @@
+#include "updater/state.h"
+
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/file.h"
+#include "common/heartbeat.h"
+#include "common/log.h"
+
+namespace ops::updater {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kMaxStateSize = 64 << 10;
+
+/// Versions become parts of paths.
+std::string version_field(const Json& object, const char* key) {
+  std::string version = object.at(key);
+  if (!version.empty() && !is_valid_name(version))
+    throw Json::other_error::create(599, invalid_name_message(key, version), nullptr);
+  return version;
+}
+
+State from_json(const Json& json) {
+  State state;
+  if (json.contains("trial")) {
+    const Json& trial = json.at("trial");
+    state.trial =
+        Trial{version_field(trial, "version"), version_field(trial, "previous"), trial.at("checksum"), trial.at("until")};
+  }
+  if (json.contains("failed")) {
+    const Json& failed = json.at("failed");
+    state.failed = Failure{version_field(failed, "version"), failed.at("checksum"), failed.at("error"), failed.at("when")};
+  }
+  state.previous = version_field(json, "previous");
+  state.stopped = json.value("stopped", false);
+  return state;
+}
+
+Json to_json(const State& state) {
+  Json json = Json::object();
+  if (const auto& trial = state.trial) {
+    json["trial"] = {
+        {"version", trial->version}, {"previous", trial->previous}, {"checksum", trial->checksum}, {"until", trial->until}};
+  }
+  if (const auto& failed = state.failed) {
+    json["failed"] = {
+        {"version", failed->version}, {"checksum", failed->checksum}, {"error", failed->error}, {"when", failed->when}};
+  }
+  json["previous"] = state.previous;
+  json["stopped"] = state.stopped;
+  return json;
+}
+
+}  // namespace
+
+State read_state(const std::string& path) {
+  if (::access(path.c_str(), F_OK) != 0) return {};
+  const auto text = read_file(path, kMaxStateSize);
+  if (!text) {
+    log::error(text.error().message, "; going on as if there was none");
+    return {};
+  }
+  try {
+    return from_json(Json::parse(*text));
+  } catch (const Json::exception& failure) {
+    log::error(path, " is damaged, going on as if there was none: ", failure.what());
+    return {};
+  }
+}
+
+Result<void> write_state(const std::string& path, const State& state) {
+  return replace_file(path, to_json(state).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n", 0600);
+}
+
+}  // namespace ops::updater
