@@ -1,0 +1,131 @@
+#include "tests/support/boxes.h"
+
+#include <gtest/gtest.h>
+
+#include <cctype>
+#include <filesystem>
+#include <sstream>
+
+#include "tests/support/tarball.h"
+#include "tests/support/wait.h"
+
+namespace ops::tests {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
+  return text;
+}
+
+}  // namespace
+
+Box::Box(const std::string& binary) : binary_(binary) {
+  const std::string from = std::string(OPS_BUILD_DIR) + "/" + binary;
+  fs::copy_file(from, folder_ / binary);
+}
+
+bool Box::start() { return start_under({}); }
+
+bool Box::start_under(const std::vector<std::string>& wrapper) {
+  std::vector<std::string> command = wrapper;
+  for (const std::string& word :
+       {folder_ / binary_, std::string("-c"), folder_ / "cfg.json", std::string("-l"), folder_ / "var/app.log"}) {
+    command.push_back(word);
+  }
+  fs::create_directories(folder_ / "var");
+  write_file(folder_ / "var/app.pid", "");
+  process_ = Process(command, folder(), folder_ / "out");
+  return eventually([&] { return daemon_pid() > 0 || !process_.is_running(); }) && daemon_pid() > 0;
+}
+
+pid_t Box::daemon_pid() const {
+  const std::string text = trimmed(read_file(folder_ / "var/app.pid"));
+  return text.empty() ? -1 : std::stoi(text);
+}
+
+int Box::port() const {
+  const std::string text = log();
+  const std::string before = ", port ";
+  const size_t at = text.rfind(before);
+  return at == std::string::npos ? 0 : std::stoi(text.substr(at + before.size()));
+}
+
+MetaBox::MetaBox() : Box("ops-meta") {}
+
+void MetaBox::publish(const std::string& name, const std::string& version, const std::string& tarball) const {
+  const std::string file = name + "-" + version + ".tar.gz";
+  write_file(folder() + "/tarball/" + name + "/" + file, tarball);
+  write_file(folder() + "/tarball/" + name + "/" + file + ".md5", md5_hex(tarball) + "  " + file + "\n");
+}
+
+void MetaBox::write_config(const std::vector<TestAgent>& agents) const {
+  std::ostringstream config;
+  config << "{\"debug\": true, \"tarballDir\": \"./tarball\", \"http\": {\"listen\": \"127.0.0.1:" << port_
+         << "\"}, \"agents\": [";
+  for (size_t i = 0; i < agents.size(); ++i) {
+    const TestAgent& agent = agents[i];
+    const std::string own = "http://127.0.0.1:" + std::to_string(port_) + "/" + agent.name;
+    config << (i == 0 ? "" : ", ") << "{\"default\": {\"name\": \"" << agent.name << "\", \"version\": \"" << agent.version
+           << "\", \"tarball\": \"" << (agent.tarball.empty() ? own : agent.tarball) << "\", \"md5\": \"" << agent.md5
+           << "\", \"cmd\": \"" << agent.cmd << "\"}}";
+  }
+  config << "]}\n";
+  write_file(folder() + "/cfg.json", config.str());
+}
+
+bool MetaBox::start(const std::vector<TestAgent>& agents) {
+  write_config(agents);
+  if (!Box::start()) return false;
+  if (port_ != 0) return true;
+  // Tarball URLs name the port, which is known only now.
+  port_ = Box::port();
+  return desire(agents);
+}
+
+bool MetaBox::desire(const std::vector<TestAgent>& agents) {
+  write_config(agents);
+  return get("/config/reload").body.find("\"msg\":\"success\"") != std::string::npos;
+}
+
+UpdaterBox::UpdaterBox(const std::string& server, const UpdaterSettings& settings) : Box("ops-updater") {
+  std::ostringstream config;
+  config << "{\"debug\": true, \"hostname\": \"" << settings.hostname << "\", \"server\": \"" << server
+         << "\", \"interval\": " << settings.interval << ", \"probation\": " << settings.probation
+         << ", \"controlTimeout\": " << settings.control_timeout << ", \"http\": {\"listen\": \"127.0.0.1:0\"}" << settings.more
+         << "}\n";
+  write_file(folder() + "/cfg.json", config.str());
+}
+
+UpdaterBox::~UpdaterBox() {
+  process().kill();
+  for (const std::string& name : list(folder())) {
+    for (const std::string& version : list(agent(name))) {
+      if (exists(agent(name) + "/" + version + "/control")) control(name, version, "stop");
+    }
+  }
+}
+
+std::string UpdaterBox::version(const std::string& name) const { return trimmed(read_file(agent(name) + "/.version")); }
+
+std::string UpdaterBox::control(const std::string& name, const std::string& version, const std::string& verb) const {
+  return trimmed(run({"./control", verb}, agent(name) + "/" + version, std::chrono::seconds(10)).output);
+}
+
+pid_t UpdaterBox::agent_pid(const std::string& name, const std::string& version) const {
+  const std::string text = control(name, version, "pid");
+  return text.empty() || text.find_first_not_of("0123456789") != std::string::npos ? -1 : std::stoi(text);
+}
+
+std::vector<std::string> UpdaterBox::running(const std::string& name) const {
+  std::vector<std::string> versions;
+  for (const std::string& entry : list(agent(name))) {
+    if (exists(agent(name) + "/" + entry + "/control") && control(name, entry, "status") == "started")
+      versions.push_back(entry);
+  }
+  return versions;
+}
+
+}  // namespace ops::tests

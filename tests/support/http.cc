@@ -1,0 +1,93 @@
+#include "tests/support/http.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <sstream>
+
+namespace ops::tests {
+
+std::string HttpReply::header(const std::string& name) const {
+  for (const auto& [key, value] : headers) {
+    if (::strcasecmp(key.c_str(), name.c_str()) == 0) return value;
+  }
+  return {};
+}
+
+RawConnection::RawConnection(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+    ::close(socket_);
+    socket_ = -1;
+  }
+}
+
+RawConnection::~RawConnection() {
+  if (socket_ >= 0) ::close(socket_);
+}
+
+bool RawConnection::send(const std::string& bytes) const {
+  size_t sent = 0;
+  while (sent < bytes.size()) {
+    const ssize_t n = ::send(socket_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
+    if (n <= 0) return false;
+    sent += static_cast<size_t>(n);
+  }
+  return true;
+}
+
+void RawConnection::end_sending() const { ::shutdown(socket_, SHUT_WR); }
+
+std::string RawConnection::read_all(int milliseconds) const { return read_until("", milliseconds); }
+
+std::string RawConnection::read_until(const std::string& text, int milliseconds) const {
+  std::string bytes;
+  char buffer[65536];
+  while (text.empty() || bytes.find(text) == std::string::npos) {
+    pollfd entry{socket_, POLLIN, 0};
+    if (socket_ < 0 || ::poll(&entry, 1, milliseconds) <= 0) break;
+    const ssize_t n = ::recv(socket_, buffer, sizeof buffer, 0);
+    if (n <= 0) break;
+    bytes.append(buffer, static_cast<size_t>(n));
+  }
+  return bytes;
+}
+
+HttpReply parse_reply(const std::string& bytes) {
+  HttpReply reply;
+  const size_t head_end = bytes.find("\r\n\r\n");
+  if (head_end == std::string::npos) return reply;
+  std::istringstream head(bytes.substr(0, head_end + 2));
+  std::string protocol;
+  head >> protocol >> reply.status;
+  std::string line;
+  std::getline(head, line);
+  while (std::getline(head, line)) {
+    if (line.ends_with('\r')) line.pop_back();
+    const size_t colon = line.find(": ");
+    if (colon != std::string::npos) reply.headers.emplace_back(line.substr(0, colon), line.substr(colon + 2));
+  }
+  reply.body = bytes.substr(head_end + 4);
+  return reply;
+}
+
+HttpReply http(int port, const std::string& method, const std::string& target, const std::string& body,
+               const HeaderFields& headers) {
+  std::ostringstream request;
+  request << method << ' ' << target << " HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n";
+  for (const auto& [name, value] : headers) request << name << ": " << value << "\r\n";
+  if (method != "GET" && method != "HEAD") request << "Content-Length: " << body.size() << "\r\n";
+  request << "\r\n" << body;
+  const RawConnection connection(port);
+  connection.send(request.str());
+  return parse_reply(connection.read_all());
+}
+
+}  // namespace ops::tests

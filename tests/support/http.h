@@ -1,0 +1,51 @@
+#pragma once
+
+// A plain HTTP client for tests, and raw bytes for what no client would send. Loopback only.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace ops::tests {
+
+using HeaderFields = std::vector<std::pair<std::string, std::string>>;
+
+struct HttpReply {
+  int status = 0;  // 0: no reply
+  HeaderFields headers;
+  std::string body;
+
+  /// "" when there is no such field; names are compared without case.
+  std::string header(const std::string& name) const;
+};
+
+HttpReply http(int port, const std::string& method, const std::string& target, const std::string& body = "",
+               const HeaderFields& headers = {});
+
+inline HttpReply get(int port, const std::string& target, const HeaderFields& headers = {}) {
+  return http(port, "GET", target, "", headers);
+}
+
+/// A connection that says just what it is told.
+class RawConnection {
+ public:
+  explicit RawConnection(int port);
+  ~RawConnection();
+  RawConnection(const RawConnection&) = delete;
+  RawConnection& operator=(const RawConnection&) = delete;
+
+  /// False when the peer has hung up.
+  bool send(const std::string& bytes) const;
+  void end_sending() const;
+  /// All that comes until the peer hangs up or `milliseconds` pass without a byte.
+  std::string read_all(int milliseconds = 15000) const;
+  /// Reads until `text` has come, and returns all of it.
+  std::string read_until(const std::string& text, int milliseconds = 15000) const;
+
+ private:
+  int socket_ = -1;
+};
+
+HttpReply parse_reply(const std::string& bytes);
+
+}  // namespace ops::tests
