@@ -53,7 +53,8 @@ void look_into_folder(const std::string& folder, Observed& seen) {
     if (!is_valid_name(name)) continue;
     const std::string mark = entry->path().string() + Layout::kInstalledFile;
     const std::string checksum = content_of(mark);
-    if (!checksum.empty()) seen.releases.push_back({name, checksum, staged, modified_at(mark)});
+    const bool is_whole = !checksum.empty() && exists(entry->path().string() + Layout::kControlFile);
+    if (is_whole) seen.releases.push_back({name, checksum, staged, modified_at(mark)});
   }
   std::sort(seen.staging.begin(), seen.staging.end());
   std::sort(seen.releases.begin(), seen.releases.end(),

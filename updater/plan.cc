@@ -136,7 +136,7 @@ std::string fallback_version(const Observed& seen) {
 const Release* ready_release(const Observed& seen, const DesiredAgent& desired) {
   const Release* best = nullptr;
   for (const Release& release : seen.releases) {
-    const bool is_current = !release.staged && release.version == seen.version && seen.has_control;
+    const bool is_current = !release.staged && release.version == seen.version;
     if (release.version != desired.version || is_current) continue;
     if (!may_be_same(given_checksum(desired), release.checksum)) continue;
     if (best == nullptr || release.staged) best = &release;
