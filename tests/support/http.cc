@@ -60,6 +60,18 @@ std::string RawConnection::read_until(const std::string& text, int milliseconds)
   return bytes;
 }
 
+int free_port() {
+  const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  socklen_t size = sizeof address;
+  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
+  ::close(socket);
+  return ntohs(address.sin_port);
+}
+
 HttpReply parse_reply(const std::string& bytes) {
   HttpReply reply;
   const size_t head_end = bytes.find("\r\n\r\n");

@@ -46,6 +46,9 @@ class RawConnection {
   int socket_ = -1;
 };
 
+/// A port that nobody listens on right now.
+int free_port();
+
 HttpReply parse_reply(const std::string& bytes);
 
 }  // namespace ops::tests

@@ -1,0 +1,92 @@
+// Hosts that the Go updater looked after: NAME/VERSION/ with the tarball inside, NAME/.version without a newline.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "tests/support/boxes.h"
+#include "tests/support/tarball.h"
+#include "tests/support/wait.h"
+
+namespace ops::tests {
+namespace {
+
+namespace fs = std::filesystem;
+using Versions = std::vector<std::string>;
+
+/// What the Go updater leaves in a version's folder: the tarball, its checksum, and what was in it.
+void untar_like_go(const UpdaterBox& host, const std::string& version, const std::string& tarball) {
+  const std::string folder = host.agent("demo-agent") + "/" + version;
+  const std::string file = "demo-agent-" + version + ".tar.gz";
+  write_file(folder + "/" + file, tarball);
+  write_file(folder + "/" + file + ".md5", md5_hex(tarball) + "  " + file + "\n");
+  EXPECT_EQ(run({"tar", "zxf", file}, folder).exit_code, 0);
+}
+
+/// Version 1.0.0 as the Go updater installed and started it.
+void install_like_go(const UpdaterBox& host) {
+  untar_like_go(host, "1.0.0", demo_agent_tarball("one"));
+  write_file(host.agent("demo-agent") + "/.version", "1.0.0");
+  EXPECT_EQ(host.control("demo-agent", "1.0.0", "start"), "");
+}
+
+TEST(Takeover, NeitherDownloadsNorRestartsWhatTheGoUpdaterInstalled) {
+  MetaBox meta;  // it has no tarball at all
+  ASSERT_TRUE(meta.start({{"demo-agent", "1.0.0"}})) << meta.log();
+  UpdaterBox host(meta.address());
+  install_like_go(host);
+  const pid_t before = host.agent_pid("demo-agent", "1.0.0");
+  const Versions files = list(host.agent("demo-agent") + "/1.0.0");
+
+  ASSERT_TRUE(host.start()) << host.log();
+  EXPECT_TRUE(eventually([&] { return meta.status("demo-agent").starts_with("h1 1.0.0 started "); })) << host.log();
+  EXPECT_TRUE(always([&] { return host.agent_pid("demo-agent", "1.0.0") == before; }, std::chrono::seconds(3))) << host.log();
+  EXPECT_EQ(list(host.agent("demo-agent")), (Versions{".version", "1.0.0"}));
+  EXPECT_EQ(list(host.agent("demo-agent") + "/1.0.0"), files);
+}
+
+TEST(Takeover, GoesOnFromEveryStepOfAnUpgradeByTheGoUpdater) {
+  MetaBox meta;
+  const std::string tarball = demo_agent_tarball("two");
+  meta.publish("demo-agent", "2.0.0", tarball);
+  ASSERT_TRUE(meta.start({{"demo-agent", "2.0.0"}})) << meta.log();
+
+  // Each step on top of those before it.
+  const std::vector<std::function<void(const UpdaterBox&)>> steps = {
+      [](const UpdaterBox& host) { fs::create_directories(host.agent("demo-agent") + "/2.0.0"); },
+      [&](const UpdaterBox& host) {
+        write_file(host.agent("demo-agent") + "/2.0.0/demo-agent-2.0.0.tar.gz", tarball.substr(0, tarball.size() / 2));
+      },
+      [&](const UpdaterBox& host) { write_file(host.agent("demo-agent") + "/2.0.0/demo-agent-2.0.0.tar.gz", tarball); },
+      [](const UpdaterBox& host) {  // half untarred
+        const std::string demo = std::string(OPS_SOURCE_DIR) + "/tests/support/demo-agent/control";
+        write_file(host.agent("demo-agent") + "/2.0.0/control", read_file(demo), 0755);
+      },
+      [&](const UpdaterBox& host) { untar_like_go(host, "2.0.0", tarball); },
+      [](const UpdaterBox& host) { host.control("demo-agent", "1.0.0", "stop"); },
+      [](const UpdaterBox& host) { host.control("demo-agent", "2.0.0", "start"); },
+      [](const UpdaterBox& host) { write_file(host.agent("demo-agent") + "/.version", "2.0.0"); },
+  };
+  std::vector<std::unique_ptr<UpdaterBox>> hosts;
+  for (size_t done = 0; done <= steps.size(); ++done) {
+    UpdaterSettings settings;
+    settings.hostname = "after-step-" + std::to_string(done);
+    hosts.push_back(std::make_unique<UpdaterBox>(meta.address(), settings));
+    install_like_go(*hosts.back());
+    for (size_t step = 0; step < done; ++step) steps[step](*hosts.back());
+    ASSERT_TRUE(hosts.back()->start()) << hosts.back()->log();
+  }
+  for (size_t done = 0; done <= steps.size(); ++done) {
+    const UpdaterBox& host = *hosts[done];
+    EXPECT_TRUE(eventually([&] {
+      return host.version("demo-agent") == "2.0.0" && host.running("demo-agent") == Versions{"2.0.0"};
+    })) << "after step "
+        << done << "\n"
+        << host.log();
+  }
+}
+
+}  // namespace
+}  // namespace ops::tests
