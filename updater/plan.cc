@@ -150,7 +150,9 @@ std::vector<std::string> leftovers(const Observed& seen, int keep_versions) {
   int kept = 1;
   for (const Release& release : seen.releases) {
     if (release.staged || release.version == seen.version) continue;
-    if (release.version == seen.state.previous && keep_versions > 1) {
+    if (seen.state.failed && release.version == seen.state.failed->version) {
+      names.push_back(release.version);
+    } else if (release.version == seen.state.previous && keep_versions > 1) {
       ++kept;
     } else {
       older.push_back(release);

@@ -117,8 +117,9 @@ std::string fallback_version(const Observed& seen);
 /// The release to switch to for `desired`; nullptr when there is none that is ready.
 const Release* ready_release(const Observed& seen, const DesiredAgent& desired);
 
-/// What may be removed from the agent's folder once no switch is under way: all staging, and releases that the updater
-/// installed beyond the current one, the last good one before it, and the newest up to `keep_versions`. Names of entries.
+/// What may be removed from the agent's folder once no switch is under way: all staging, a release that failed (if it is ever
+/// tried again, it may have been published anew), and releases that the updater installed beyond the current one, the last
+/// good one before it, and the newest up to `keep_versions`. Names of entries.
 std::vector<std::string> leftovers(const Observed& seen, int keep_versions);
 
 }  // namespace ops::updater

@@ -269,6 +269,12 @@ TEST(Leftovers, KeepTheCurrentAndTheLastGoodVersion) {
   EXPECT_EQ(leftovers(seen, 1), (std::vector<std::string>{"x", "y", "0"}));
 }
 
+TEST(Leftovers, IncludeAReleaseThatFailed) {
+  Observed seen = with_failure(installed(), "2");
+  seen.releases.push_back({"2", kNew, false, 200});
+  EXPECT_EQ(leftovers(seen, 9), (std::vector<std::string>{"2"}));
+}
+
 TEST(Leftovers, AreNeverFoldersThatTheUpdaterDidNotMake) {
   Observed seen = installed();
   seen.releases.clear();  // none has an .installed
