@@ -18,6 +18,7 @@ namespace {
 constexpr auto kLookPatience = std::chrono::seconds(1);  // for an agent's status, before the loop goes on without it
 constexpr auto kCalmAfter = std::chrono::minutes(10);    // without a restart, an agent no longer counts as one that keeps dying
 constexpr auto kComplainAgain = std::chrono::hours(1);
+constexpr char kMetaLane[] = "ops-meta's";  // no agent can be named so
 constexpr auto kNever = Clock::time_point::max();
 
 bool is_switching(std::optional<Action> action) {
@@ -98,20 +99,18 @@ const DesiredAgent* Cycle::desired(const std::string& name) const {
 
 void Cycle::tick() {
   collect();
+  take_answer();
   take_preparation();
   bool reloaded = false;
   {
     const std::lock_guard lock(mutex_);
     reloaded = std::exchange(reloaded_, false);
   }
-  if (reloaded) next_heartbeat_ = Clock::now();
-  const bool is_due = Clock::now() >= next_heartbeat_;
-  look(is_due);
+  if (reloaded || Clock::now() >= next_heartbeat_) round_due_ = true;
+  const bool asks = (round_due_ || report_now_) && !lanes_.is_busy(kMetaLane);
+  look(round_due_ && asks);
   note_phases();
-  if (is_due || report_now_) {
-    send_heartbeat();
-    look(false);  // at what meta named for the first time
-  }
+  if (asks) send_heartbeat();
   decide();
   note_phases();
   publish();
@@ -276,28 +275,49 @@ HeartbeatRequest Cycle::make_heartbeat() const {
 }
 
 void Cycle::send_heartbeat() {
-  const auto settings = config();
+  round_due_ = false;
   report_now_ = false;
-  const auto response = meta_.send(settings->servers, make_heartbeat(), {});
-  if (!response) {
-    ++failed_heartbeats_;
-    complain("ops-meta", response.error().message);
-  } else {
+  next_heartbeat_ = kNever;  // until the answer is here
+  lanes_.run(kMetaLane, [this, settings = config(), heartbeat = make_heartbeat()](const std::stop_token& cancel) {
+    auto response = meta_.send(settings->servers, heartbeat, cancel);
+    const std::lock_guard lock(mutex_);
+    answer_ = Answer{std::move(response), meta_.retry_after()};
+  });
+}
+
+void Cycle::take_answer() {
+  std::optional<Answer> answer;
+  {
+    const std::lock_guard lock(mutex_);
+    answer.swap(answer_);
+  }
+  if (!answer) return;
+  if (answer->response) {
     if (failed_heartbeats_ > 0) log::info("ops-meta answers again, after ", failed_heartbeats_, " failed heartbeats");
     failed_heartbeats_ = 0;
     complaints_.erase("ops-meta");
-    for (const std::string& reason : response->refused)
-      complain("refused " + reason, "of ops-meta's reply is refused: " + reason);
-    desired_.clear();
-    for (const DesiredAgent& agent : response->desired_agents) {
-      if (may_be_agent(agent.name)) {
-        desired_[agent.name] = agent;
-      } else {
-        complain("refused " + agent.name, cat("of ops-meta's reply is refused: ", agent.name, " is no name for an agent"));
-      }
-    }
+    obey(*answer->response);
+  } else {
+    ++failed_heartbeats_;
+    complain("ops-meta", answer->response.error().message);
   }
-  next_heartbeat_ = Clock::now() + poll_delay(settings->interval, failed_heartbeats_, meta_.retry_after(), random_);
+  next_heartbeat_ = Clock::now() + poll_delay(config()->interval, failed_heartbeats_, answer->retry_after, random_);
+}
+
+/// Takes over what is desired, and looks again at the agents for which that is new.
+void Cycle::obey(const HeartbeatResponse& response) {
+  for (const std::string& reason : response.refused) complain("refused " + reason, "of ops-meta's reply is refused: " + reason);
+  std::map<std::string, DesiredAgent> before;
+  before.swap(desired_);
+  for (const DesiredAgent& agent : response.desired_agents) {
+    if (!may_be_agent(agent.name)) {
+      complain("refused " + agent.name, cat("of ops-meta's reply is refused: ", agent.name, " is no name for an agent"));
+      continue;
+    }
+    desired_[agent.name] = agent;
+    const auto old = before.find(agent.name);
+    if (old == before.end() || old->second != agent) agents_[agent.name].look_at = Clock::now();
+  }
 }
 
 void Cycle::decide() {
@@ -388,12 +408,14 @@ void Cycle::plan_next_look(Agent& agent) {
 }
 
 milliseconds Cycle::time_until_next() const {
-  if (report_now_) return milliseconds(0);
+  // While ops-meta's lane is busy, its end will wake the loop.
+  if ((round_due_ || report_now_) && !lanes_.is_busy(kMetaLane)) return milliseconds(0);
   auto next = next_heartbeat_;
   for (const auto& [name, agent] : agents_) {
     if (!lanes_.is_busy(name)) next = std::min(next, agent.look_at);
   }
-  return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(next - Clock::now()));
+  const Clock::duration left = std::clamp<Clock::duration>(next - Clock::now(), milliseconds(0), std::chrono::hours(1));
+  return std::chrono::ceil<milliseconds>(left);
 }
 
 /// Logs an error, unless the same was logged about the same within the hour.

@@ -1,7 +1,8 @@
 #pragma once
 
 // The loop: look at the agents -> heartbeat -> plan -> act, again and again. It decides nothing by itself (plan.h) and waits
-// for nobody: what takes long runs in an agent's lane (starts, stops, switches) or in the preparer (downloads).
+// for nobody: what takes long runs in an agent's lane (starts, stops, switches), in ops-meta's (the heartbeat) or in the
+// preparer (downloads).
 
 #include <atomic>
 #include <map>
@@ -70,8 +71,16 @@ class Cycle {
     std::optional<Result<void>> outcome;  // of an action
   };
 
+  /// What ops-meta said, or why it didn't.
+  struct Answer {
+    Result<HeartbeatResponse> response;
+    std::optional<std::chrono::seconds> retry_after;
+  };
+
   void tick();
   void collect();
+  void take_answer();
+  void obey(const HeartbeatResponse& response);
   void take_preparation();
   void look(bool at_all);
   void send_heartbeat();
@@ -96,10 +105,11 @@ class Cycle {
 
   // The loop's own.
   Random random_{std::random_device{}()};
-  MetaClient meta_;
+  MetaClient meta_;  // used in ops-meta's lane only
   int failed_heartbeats_ = 0;
   Clock::time_point next_heartbeat_{};
-  bool report_now_ = false;
+  bool round_due_ = false;   // look at all agents, and ask ops-meta
+  bool report_now_ = false;  // tell ops-meta of a change
   std::map<std::string, DesiredAgent> desired_;
   std::map<std::string, Agent> agents_;
   std::map<std::string, std::pair<std::string, Clock::time_point>> complaints_;
@@ -108,6 +118,7 @@ class Cycle {
   std::shared_ptr<const Config> config_;  // guarded by mutex_; swapped whole
   bool reloaded_ = false;                 // guarded by mutex_
   std::vector<Finished> inbox_;           // guarded by mutex_
+  std::optional<Answer> answer_;          // guarded by mutex_
   std::vector<AgentReport> report_;       // guarded by mutex_
 
   Preparer preparer_;

@@ -31,7 +31,7 @@ void Lanes::run(const std::string& agent, Task task) {
     {
       const std::lock_guard inner(mutex_);
       lanes_[agent].busy = false;
-      nobody_waits = !waiting_;
+      nobody_waits = !awaited_.contains(agent);
       ended_.notify_all();
     }
     if (nobody_waits) on_end_();
@@ -40,11 +40,11 @@ void Lanes::run(const std::string& agent, Task task) {
 
 void Lanes::wait_until_idle(const std::set<std::string>& agents, std::chrono::milliseconds patience) {
   std::unique_lock lock(mutex_);
-  waiting_ = true;
+  awaited_ = agents;
   ended_.wait_for(lock, patience, [&] {
     return std::none_of(agents.begin(), agents.end(), [&](const std::string& agent) { return lanes_[agent].busy; });
   });
-  waiting_ = false;
+  awaited_.clear();
 }
 
 }  // namespace ops::updater

@@ -19,7 +19,7 @@ class Lanes {
  public:
   using Task = std::function<void(const std::stop_token&)>;
 
-  /// `on_end` is called, from the lane's thread, after each task that ends while nobody waits in wait_until_idle.
+  /// `on_end` is called, from the lane's thread, after each task whose end nobody waits for in wait_until_idle.
   explicit Lanes(std::function<void()> on_end) : on_end_(std::move(on_end)) {}
 
   /// Asks all tasks to stop, and waits for them.
@@ -45,7 +45,7 @@ class Lanes {
   const std::function<void()> on_end_;
   mutable std::mutex mutex_;
   std::condition_variable ended_;
-  bool waiting_ = false;               // guarded by mutex_
+  std::set<std::string> awaited_;      // by wait_until_idle; guarded by mutex_
   std::map<std::string, Lane> lanes_;  // guarded by mutex_
 };
 
