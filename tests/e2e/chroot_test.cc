@@ -1,0 +1,87 @@
+// The binaries need nothing of the machine: each runs in a folder that holds it, its config, /etc/hosts and /etc/resolv.conf.
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+
+#include "common/http_server.h"
+#include "common/text.h"
+#include "tests/support/http.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/wait.h"
+
+namespace ops::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// A binary with its config in an otherwise empty root. Not for sanitizer builds, which are linked to the machine's libraries.
+class EmptyRoot {
+ public:
+  EmptyRoot(const std::string& binary, const std::string& config) : binary_(binary) {
+    fs::copy_file(std::string(OPS_BUILD_DIR) + "/" + binary, root_ / binary);
+    write_file(root_ / "cfg.json", config);
+    write_file(root_ / "etc/hosts", "127.0.0.1 meta.example\n");
+    write_file(root_ / "etc/resolv.conf", "nameserver 127.0.0.1\n");
+  }
+
+  Process start() const {
+    std::vector<std::string> command = {"chroot", root_.path(), "/" + binary_, "-c", "/cfg.json", "-l", "/var/app.log"};
+    if (::geteuid() != 0) command.insert(command.begin(), {"unshare", "--map-root-user"});
+    fs::create_directories(root_ / "var");
+    return Process(command, "", root_ / "out");
+  }
+
+  std::string log() const { return read_file(root_ / "var/app.log") + read_file(root_ / "out"); }
+  bool serves() const { return !read_file(root_ / "var/app.pid").empty(); }
+
+ private:
+  TempDir root_;
+  const std::string binary_;
+};
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+TEST(EmptyRoot, UpdaterRunsThereAndResolvesAName) {
+  std::atomic<int> heartbeats = 0;
+  const auto meta = HttpServer::listen({"127.0.0.1", 0}, {}, [&](const HttpRequest&) {
+    ++heartbeats;
+    return HttpResponse::json(R"({"errorMessage":"","desiredAgents":null})");
+  });
+  ASSERT_TRUE(meta);
+  const EmptyRoot root("ops-updater", cat(R"({"server": "meta.example:)", (*meta)->port(),
+                                          R"(", "interval": 1, "http": {"listen": "127.0.0.1:0"}})"));
+  Process updater = root.start();
+  EXPECT_TRUE(eventually([&] { return heartbeats >= 2; })) << root.log();
+  EXPECT_EQ(updater.stop(), 0) << root.log();
+}
+
+TEST(EmptyRoot, MetaRunsThere) {
+  const int port = free_port();
+  const EmptyRoot root("ops-meta", cat(R"({"http": {"listen": "127.0.0.1:)", port, R"("}, "agents": []})"));
+  Process meta = root.start();
+  ASSERT_TRUE(eventually([&] { return root.serves(); })) << root.log();
+  EXPECT_EQ(get(port, "/health").body, "ok");
+  EXPECT_EQ(http(port, "POST", "/heartbeat", R"({"hostname": "h1"})").status, 200);
+  EXPECT_EQ(get(port, "/status/text/any").body, "h1 not found\n");
+  EXPECT_EQ(meta.stop(), 0) << root.log();
+}
+
+TEST(Binaries, AreStaticAndSmall) {
+  const TempDir scratch;
+  for (const std::string binary : {"ops-meta", "ops-updater"}) {
+    const std::string path = std::string(OPS_BUILD_DIR) + "/" + binary;
+    EXPECT_NE(run({"file", path}).output.find("statically linked"), std::string::npos) << run({"file", path}).output;
+    ASSERT_EQ(run({"strip", "-o", scratch / binary, path}).exit_code, 0);
+    std::cout << binary << ": " << fs::file_size(scratch / binary) << " bytes stripped\n";
+    EXPECT_LE(fs::file_size(scratch / binary), 8'000'000u);
+  }
+}
+
+#endif
+
+}  // namespace
+}  // namespace ops::tests
