@@ -17,18 +17,11 @@ namespace {
 
 constexpr auto kLookPatience = std::chrono::seconds(1);  // for an agent's status, before the loop goes on without it
 constexpr auto kCalmAfter = std::chrono::minutes(10);    // without a restart, an agent no longer counts as one that keeps dying
-constexpr auto kComplainAgain = std::chrono::hours(1);
-constexpr char kMetaLane[] = "ops-meta's";  // no agent can be named so
+constexpr char kMetaLane[] = "ops-meta's";               // no agent can be named so
 constexpr auto kNever = Clock::time_point::max();
 
 bool is_switching(std::optional<Action> action) {
   return action == Action::switch_over || action == Action::resume_trial || action == Action::roll_back;
-}
-
-/// "after 3 ms" and "after 4 ms" are the same complaint.
-std::string without_digits(std::string text) {
-  std::erase_if(text, [](unsigned char c) { return std::isdigit(c); });
-  return text;
 }
 
 /// A fraction of the probation, so that it is checked several times however short it is.
@@ -157,11 +150,11 @@ void Cycle::finish(const std::string& name, Agent& agent, Action action, const R
     agent.control.reset();
   }
   if (outcome) {
-    complaints_.erase(name);
+    complaints_.settle(name);
     if (action != Action::tidy) log::info(name, ": ", to_string(action), " is done");
   } else {
     const std::string what = is_switching(action) ? "" : to_string(action) + ": ";
-    complain(name, cat(name, ": ", what, outcome.error().message));
+    complaints_.complain(name, cat(name, ": ", what, outcome.error().message));
   }
 }
 
@@ -185,7 +178,7 @@ void Cycle::take_preparation() {
     agent.bad_release =
         Failure{outcome->agent.version, failure.checksum, one_line(agent.error, kMaxStatusSize), std::time(nullptr)};
   }
-  complain(name, cat(name, " ", outcome->agent.version, ": ", agent.error));
+  complaints_.complain(name, cat(name, " ", outcome->agent.version, ": ", agent.error));
 }
 
 /// Looks at all agents, or at those whose time has come, each in its lane, and waits a moment for what they say.
@@ -193,7 +186,11 @@ void Cycle::look(bool at_all) {
   std::set<std::string> names;
   for (const std::string& name : installed_agents(layout_)) names.insert(name);
   for (const auto& [name, agent] : desired_) names.insert(name);
-  std::erase_if(agents_, [&](const auto& entry) { return !names.contains(entry.first) && !lanes_.is_busy(entry.first); });
+  std::erase_if(agents_, [&](const auto& entry) {
+    const bool gone = !names.contains(entry.first) && !lanes_.is_busy(entry.first);
+    if (gone) complaints_.settle(entry.first);
+    return gone;
+  });
 
   std::set<std::string> looked_at;
   const auto now = Clock::now();
@@ -231,54 +228,33 @@ void Cycle::note_phases() {
   }
 }
 
-std::optional<AgentUpdate> Cycle::update_of(const std::string& name, const Agent& agent) const {
-  const Phase phase = agent.shown_phase;
-  if (phase == Phase::idle) return std::nullopt;
-  const State& state = agent.seen.state;
-  const DesiredAgent* wanted = desired(name);
-  AgentUpdate update;
-  update.name = name;
-  update.phase = to_string(phase);
-  update.since = agent.since;
-  update.attempts = agent.update.failures() + (is_switching(agent.action) || preparer_.progress(name) ? 1 : 0);
-  update.error = agent.error;
-  update.version = wanted != nullptr ? wanted->version : agent.seen.version;
-  if ((phase == Phase::failed || phase == Phase::rolled_back) && state.failed) {
-    update.version = state.failed->version;
-    update.error = state.failed->error;
-  } else if (phase == Phase::probation && state.trial) {
-    update.version = state.trial->version;
-  } else if (phase == Phase::held) {
-    update.error = agent.seen.hold.value_or("");
-  }
-  if (const auto progress = preparer_.progress(name)) {
-    update.done = static_cast<int64_t>(progress->done);
-    update.total = static_cast<int64_t>(progress->total);
-  }
-  if (update.version.empty()) return std::nullopt;
-  return update;
-}
-
-HeartbeatRequest Cycle::make_heartbeat() const {
-  HeartbeatRequest heartbeat;
-  heartbeat.hostname = hostname_of(*config());
-  heartbeat.updater_version = version();
-  heartbeat.platform = platform();
-  const auto now = static_cast<int64_t>(std::time(nullptr));
+std::vector<AgentReport> Cycle::report_agents() const {
+  std::vector<AgentReport> reports;
   for (const auto& [name, agent] : agents_) {
-    if (agent.was_seen && agent.seen.has_control) {
-      heartbeat.real_agents.push_back({name, agent.seen.version, agent.seen.status_text, now});
+    AgentReport report;
+    report.name = name;
+    if (agent.was_seen) report.seen = agent.seen;
+    if (const DesiredAgent* wanted = desired(name)) report.desired = *wanted;
+    report.phase = agent.shown_phase;
+    report.since = agent.since;
+    report.error = agent.error;
+    const auto progress = preparer_.progress(name);
+    report.attempts = agent.update.failures() + (progress || is_switching(agent.action) ? 1 : 0);
+    if (progress) {
+      report.done = progress->done;
+      report.total = progress->total;
     }
-    if (auto update = update_of(name, agent)) heartbeat.updates.push_back(std::move(*update));
+    reports.push_back(std::move(report));
   }
-  return heartbeat;
+  return reports;
 }
 
 void Cycle::send_heartbeat() {
   round_due_ = false;
   report_now_ = false;
   next_heartbeat_ = kNever;  // until the answer is here
-  lanes_.run(kMetaLane, [this, settings = config(), heartbeat = make_heartbeat()](const std::stop_token& cancel) {
+  auto heartbeat = make_heartbeat(hostname_of(*config()), report_agents(), std::time(nullptr));
+  lanes_.run(kMetaLane, [this, settings = config(), heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
     auto response = meta_.send(settings->servers, heartbeat, cancel);
     const std::lock_guard lock(mutex_);
     answer_ = Answer{std::move(response), meta_.retry_after()};
@@ -295,28 +271,34 @@ void Cycle::take_answer() {
   if (answer->response) {
     if (failed_heartbeats_ > 0) log::info("ops-meta answers again, after ", failed_heartbeats_, " failed heartbeats");
     failed_heartbeats_ = 0;
-    complaints_.erase("ops-meta");
+    complaints_.settle("ops-meta");
     obey(*answer->response);
   } else {
     ++failed_heartbeats_;
-    complain("ops-meta", answer->response.error().message);
+    complaints_.complain("ops-meta", answer->response.error().message);
   }
   next_heartbeat_ = Clock::now() + poll_delay(config()->interval, failed_heartbeats_, answer->retry_after, random_);
 }
 
 /// Takes over what is desired, and looks again at the agents for which that is new.
 void Cycle::obey(const HeartbeatResponse& response) {
-  for (const std::string& reason : response.refused) complain("refused " + reason, "of ops-meta's reply is refused: " + reason);
+  std::string refused;
+  for (const std::string& reason : response.refused) refused += (refused.empty() ? "" : "; ") + reason;
   std::map<std::string, DesiredAgent> before;
   before.swap(desired_);
   for (const DesiredAgent& agent : response.desired_agents) {
     if (!may_be_agent(agent.name)) {
-      complain("refused " + agent.name, cat("of ops-meta's reply is refused: ", agent.name, " is no name for an agent"));
+      refused += cat(refused.empty() ? "" : "; ", agent.name, " is no name for an agent");
       continue;
     }
     desired_[agent.name] = agent;
     const auto old = before.find(agent.name);
     if (old == before.end() || old->second != agent) agents_[agent.name].look_at = Clock::now();
+  }
+  if (refused.empty()) {
+    complaints_.settle("reply");
+  } else {
+    complaints_.complain("reply", "parts of ops-meta's reply are refused: " + refused);
   }
 }
 
@@ -350,8 +332,8 @@ void Cycle::decide_for(const std::string& name, Agent& agent) {
   if (decision.phase == Phase::idle && decision.action == Action::none && agent.seen.status == Status::started)
     agent.error.clear();
   if (wanted != nullptr && wanted->cmd != "" && wanted->cmd != "start" && wanted->cmd != "stop") {
-    complain("cmd " + name,
-             cat(name, ": meta's cmd \"", one_line(wanted->cmd, 40), "\" is neither start nor stop, the agent is left alone"));
+    complaints_.complain(
+        name, cat(name, ": meta's cmd \"", one_line(wanted->cmd, 40), "\" is neither start nor stop, the agent is left alone"));
   }
   if (decision.action == Action::none) {
     plan_next_look(agent);
@@ -365,7 +347,7 @@ void Cycle::latch_bad_release(const std::string& name, Agent& agent) {
   agent.seen.state.failed = agent.bad_release;
   agent.bad_release.reset();
   if (auto saved = write_state(layout_.state_file(name), agent.seen.state); !saved)
-    complain(name + " .state", saved.error().message);
+    complaints_.complain(name, saved.error().message);
 }
 
 /// The operator's ./control retry.
@@ -378,7 +360,7 @@ void Cycle::forget_failures(const std::string& name, Agent& agent) {
   if (agent.seen.state.failed && !agent.seen.state.trial) {
     agent.seen.state.failed.reset();
     if (auto saved = write_state(layout_.state_file(name), agent.seen.state); !saved)
-      complain(name + " .state", saved.error().message);
+      complaints_.complain(name, saved.error().message);
   }
   ::unlink(layout_.retry_file(name).c_str());
 }
@@ -418,24 +400,8 @@ milliseconds Cycle::time_until_next() const {
   return std::chrono::ceil<milliseconds>(left);
 }
 
-/// Logs an error, unless the same was logged about the same within the hour.
-void Cycle::complain(const std::string& topic, const std::string& error) {
-  const auto now = Clock::now();
-  const std::string gist = without_digits(error);
-  auto& [last, when] = complaints_[topic];
-  if (last == gist && now - when < kComplainAgain) return;
-  last = gist;
-  when = now;
-  log::warning(error);
-}
-
 void Cycle::publish() {
-  std::vector<AgentReport> report;
-  for (const auto& [name, agent] : agents_) {
-    if (!agent.was_seen) continue;
-    const DesiredAgent* wanted = desired(name);
-    report.push_back({agent.seen, wanted == nullptr ? std::nullopt : std::optional(*wanted), update_of(name, agent)});
-  }
+  auto report = report_agents();
   const std::lock_guard lock(mutex_);
   report_ = std::move(report);
 }

@@ -14,21 +14,16 @@
 #include <vector>
 
 #include "common/daemon.h"
+#include "updater/complaints.h"
 #include "updater/config.h"
 #include "updater/lanes.h"
 #include "updater/meta_client.h"
 #include "updater/plan.h"
 #include "updater/preparer.h"
+#include "updater/report.h"
 #include "updater/schedule.h"
 
 namespace ops::updater {
-
-/// An agent as the loop last saw it, for whoever asks at the debug port.
-struct AgentReport {
-  Observed seen;
-  std::optional<DesiredAgent> desired;
-  std::optional<AgentUpdate> update;
-};
 
 class Cycle {
  public:
@@ -84,10 +79,9 @@ class Cycle {
   void take_preparation();
   void look(bool at_all);
   void send_heartbeat();
-  HeartbeatRequest make_heartbeat() const;
   Phase phase_of(const std::string& name, const Agent& agent) const;
   void note_phases();
-  std::optional<AgentUpdate> update_of(const std::string& name, const Agent& agent) const;
+  std::vector<AgentReport> report_agents() const;
   void decide();
   void decide_for(const std::string& name, Agent& agent);
   void latch_bad_release(const std::string& name, Agent& agent);
@@ -97,7 +91,6 @@ class Cycle {
   void plan_next_look(Agent& agent);
   std::chrono::milliseconds time_until_next() const;
   const DesiredAgent* desired(const std::string& name) const;
-  void complain(const std::string& topic, const std::string& error);
   void publish();
 
   const std::string config_path_;
@@ -112,7 +105,7 @@ class Cycle {
   bool report_now_ = false;  // tell ops-meta of a change
   std::map<std::string, DesiredAgent> desired_;
   std::map<std::string, Agent> agents_;
-  std::map<std::string, std::pair<std::string, Clock::time_point>> complaints_;
+  Complaints complaints_;
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Config> config_;  // guarded by mutex_; swapped whole

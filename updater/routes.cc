@@ -11,15 +11,19 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json to_json(const AgentReport& report) {
-  const Observed& seen = report.seen;
-  Json json = {{"name", seen.name}, {"version", seen.version}, {"checksum", seen.checksum}, {"status", seen.status_text}};
-  json["previous"] = seen.state.previous;
-  json["hold"] = seen.hold ? Json(*seen.hold) : Json(nullptr);
-  if (const auto& failed = seen.state.failed) {
-    json["failed"] = {{"version", failed->version}, {"error", failed->error}, {"when", failed->when}};
+  Json json = {{"name", report.name}};
+  if (const auto& seen = report.seen) {
+    json["version"] = seen->version;
+    json["checksum"] = seen->checksum;
+    json["status"] = seen->status_text;
+    json["previous"] = seen->state.previous;
+    json["hold"] = seen->hold ? Json(*seen->hold) : Json(nullptr);
+    if (const auto& failed = seen->state.failed) {
+      json["failed"] = {{"version", failed->version}, {"error", failed->error}, {"when", failed->when}};
+    }
   }
   if (const auto& desired = report.desired) json["desired"] = {{"version", desired->version}, {"cmd", desired->cmd}};
-  if (const auto& update = report.update) json["update"] = Json::parse(ops::to_json(*update));
+  if (const auto update = update_of(report)) json["update"] = Json::parse(ops::to_json(*update));
   return json;
 }
 

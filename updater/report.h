@@ -1,0 +1,36 @@
+#pragma once
+
+// What the loop says of its agents: to ops-meta in each heartbeat, and to whoever asks at the debug port. Pure.
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/heartbeat.h"
+#include "updater/plan.h"
+
+namespace ops::updater {
+
+/// An agent as the loop knows it.
+struct AgentReport {
+  std::string name;
+  std::optional<Observed> seen;  // nullopt before the first look has ended
+  std::optional<DesiredAgent> desired;
+  Phase phase = Phase::idle;
+  int64_t since = 0;     // of the phase, seconds since 1970
+  int64_t attempts = 0;  // at the update that is under way
+  std::string error;     // of the last attempt at anything
+  uint64_t done = 0;     // bytes of a download
+  uint64_t total = 0;
+
+  bool operator==(const AgentReport&) const = default;
+};
+
+/// nullopt while there is nothing to say beyond the status.
+std::optional<AgentUpdate> update_of(const AgentReport& report);
+
+/// `now` is in seconds since 1970, and stamps all agents.
+HeartbeatRequest make_heartbeat(const std::string& hostname, const std::vector<AgentReport>& agents, int64_t now);
+
+}  // namespace ops::updater
