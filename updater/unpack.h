@@ -3,9 +3,10 @@
 // Unpacks a release. A tarball is code that will run as root, but it is also bytes from a network: it must not write a byte
 // outside its own folder, nor fill the disk. The whole archive is read and judged before anything is written.
 //
-// Refused: absolute names, "..", names below a link of the same archive, links (hard or symbolic) that lead out of the
-// folder, devices, FIFOs, and what is over a limit. Owners are not restored, nor set-uid, set-gid and sticky bits, nor write
-// permission for group and others. A release must have a file `control` at its top that its owner may execute.
+// Refused: absolute names, "..", names below a link of the same archive, symbolic links that may lead out of the folder, hard
+// links to anything but a file that came before, devices, FIFOs, two different things of one name, and what is over a limit.
+// Owners are not restored, nor set-uid, set-gid and sticky bits, nor write permission for group and others. A release must
+// have a plain file `control` at its top that its owner may execute.
 
 #include <cstdint>
 #include <optional>
