@@ -19,6 +19,8 @@ namespace {
 
 constexpr long kConnectTimeout = 10;  // seconds
 constexpr long kMaxRedirects = 5;
+constexpr uint64_t kMaxErrorPage = 64 << 10;   // bytes; of a reply that is not the file
+constexpr uint64_t kRoomCheckEvery = 1 << 20;  // bytes
 
 struct HeaderList {
   HeaderList() = default;
@@ -35,11 +37,12 @@ struct ReplyHeader {
   std::string last_modified;
   std::string content_range;
   std::string retry_after;
+  bool is_whole = false;
 };
 
 /// One HTTP exchange. `take` gets the body's bytes as they come; false ends it, with `refusal` saying why.
 struct Exchange {
-  explicit Exchange(const std::string& url, const std::stop_token& stop);
+  Exchange(const std::string& url, uint64_t max_size, const std::stop_token& stop);
 
   Result<void> run();
   long status() const;
@@ -50,6 +53,7 @@ struct Exchange {
   HeaderList headers;
   ReplyHeader reply;
   std::function<bool(std::string_view)> take;
+  uint64_t max_size;  // of any reply's body, one that `take` never gets included: a redirect's
   std::string refusal;
 };
 
@@ -63,6 +67,7 @@ size_t on_header(char* data, size_t size, size_t count, void* context) {
   auto& reply = static_cast<Exchange*>(context)->reply;
   const std::string_view line(data, size * count);
   if (line.starts_with("HTTP/")) reply = {};  // a redirect's fields are not the file's
+  if (line == "\r\n" || line == "\n") reply.is_whole = true;
   const std::pair<std::string_view, std::string*> fields[] = {{"etag", &reply.etag},
                                                               {"last-modified", &reply.last_modified},
                                                               {"content-range", &reply.content_range},
@@ -78,17 +83,22 @@ size_t on_body(char* data, size_t size, size_t count, void* context) {
   return exchange.take({data, size * count}) ? size * count : CURL_WRITEFUNC_ERROR;
 }
 
-int on_progress(void* context, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-  return static_cast<Exchange*>(context)->cancel.stop_requested() ? 1 : 0;
+int on_progress(void* context, curl_off_t, curl_off_t received, curl_off_t, curl_off_t) {
+  auto& exchange = *static_cast<Exchange*>(context);
+  if (exchange.refusal.empty() && static_cast<uint64_t>(received) > exchange.max_size) {
+    exchange.refusal = cat("the reply is longer than ", exchange.max_size, " bytes");
+  }
+  return exchange.cancel.stop_requested() || !exchange.refusal.empty() ? 1 : 0;
 }
 
-Exchange::Exchange(const std::string& to, const std::stop_token& stop) : url(to), cancel(stop) {
+Exchange::Exchange(const std::string& to, uint64_t most, const std::stop_token& stop) : url(to), cancel(stop), max_size(most) {
   CURL* handle = curl.get();
   curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
-  curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");  // a proxy in somebody's environment is not the site's decision
+  curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);  // a name server's silence is not waited for
+  curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");    // a proxy in somebody's environment is not the site's decision
   curl_easy_setopt(handle, CURLOPT_USERAGENT, ("ops-updater/" + version()).c_str());
   curl_easy_setopt(handle, CURLOPT_CONNECTTIMEOUT, kConnectTimeout);
   curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, 1L);
@@ -107,7 +117,8 @@ Result<void> Exchange::run() {
   curl_easy_setopt(curl.get(), CURLOPT_HTTPHEADER, headers.list);
   const CURLcode code = curl_easy_perform(curl.get());
   curl_easy_setopt(curl.get(), CURLOPT_ERRORBUFFER, nullptr);
-  if (code == CURLE_OK) return {};
+  if (code == CURLE_OK && reply.is_whole) return {};
+  if (code == CURLE_OK) return Error{cat(url, ": the connection ended within the reply's header")};
   if (cancel.stop_requested()) return Error{cat(url, " was cancelled")};
   if (!refusal.empty()) return Error{cat(url, ": ", refusal)};
   return Error{cat(url, ": ", detail[0] == '\0' ? curl_easy_strerror(code) : one_line(detail, 300))};
@@ -119,11 +130,11 @@ long Exchange::status() const {
   return status;
 }
 
-/// Collects the body in memory, up to `max_size` bytes.
-void take_into(std::string& body, size_t max_size, Exchange& exchange) {
-  exchange.take = [&body, &exchange, max_size](std::string_view piece) {
-    if (body.size() + piece.size() > max_size) {
-      exchange.refusal = cat("the reply is longer than ", max_size, " bytes");
+/// Collects the body in memory.
+void take_into(std::string& body, Exchange& exchange) {
+  exchange.take = [&body, &exchange](std::string_view piece) {
+    if (body.size() + piece.size() > exchange.max_size) {
+      exchange.refusal = cat("the reply is longer than ", exchange.max_size, " bytes");
       return false;
     }
     body += piece;
@@ -154,7 +165,11 @@ class Download {
  public:
   Download(const std::string& url, const std::string& path, const DownloadLimits& limits, const Progress& progress,
            const std::stop_token& cancel)
-      : path_(path), origin_path_(path + ".from"), limits_(limits), progress_(progress), exchange_(url, cancel) {}
+      : path_(path),
+        origin_path_(path + ".from"),
+        limits_(limits),
+        progress_(progress),
+        exchange_(url, limits.max_size, cancel) {}
 
   Result<void> run() {
     file_ = Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
@@ -169,11 +184,12 @@ class Download {
     const auto ran = exchange_.run();
     const long status = exchange_.status();
     if (status == 416 && exchange_.reply.content_range == cat("bytes */", resume_from_)) return {};  // all of it is here
-    if (status == 416) forget_part();  // the part is longer than the file is now
-    if (status != 0 && status != 200 && status != 206) {
+    if (status == 416) forget_part();                // the part is longer than the file is now
+    const bool is_lost = status / 100 == 3 && !ran;  // in redirects
+    if (status != 0 && status != 200 && status != 206 && !is_lost) {
+      const std::string& pause = exchange_.reply.retry_after;
       return Error{cat(exchange_.url, ": the server says ", status,
-                       exchange_.reply.retry_after.empty() ? "" : ", try again after ", exchange_.reply.retry_after,
-                       exchange_.reply.retry_after.empty() ? "" : " s")};
+                       pause.empty() ? "" : cat(", try again after ", one_line(pause, 40), to_seconds(pause) ? " s" : ""))};
     }
     if (!ran) return ran;
     if (!begun_ && !begin()) return Error{cat(exchange_.url, ": ", exchange_.refusal)};  // an empty file
@@ -187,7 +203,8 @@ class Download {
     const auto known = read_file(origin_path_, 16384);
     if (!known || ::fstat(file_.get(), &info) != 0 || info.st_size == 0) return;
     const std::string prefix = exchange_.url + "\n";
-    const std::string validator(trim(known->starts_with(prefix) ? known->substr(prefix.size()) : ""));
+    const std::string noted = known->starts_with(prefix) ? known->substr(prefix.size()) : "";
+    const std::string validator(trim(noted.substr(0, noted.find_first_of("\r\n"))));
     if (validator.empty()) return;
     resume_from_ = static_cast<uint64_t>(info.st_size);
     curl_easy_setopt(exchange_.curl.get(), CURLOPT_RANGE, cat(resume_from_, "-").c_str());
@@ -197,11 +214,13 @@ class Download {
 
   bool take(std::string_view piece) {
     const long status = exchange_.status();
-    if (status != 200 && status != 206) return true;  // an error page; run() reports the status
+    if (status != 200 && status != 206) return (error_page_ += piece.size()) <= kMaxErrorPage;  // run() reports the status
     if (!begun_ && !begin()) return false;
-    if (done_ + piece.size() > limits_.max_size) return refuse(cat("is larger than the limit of ", limits_.max_size, " bytes"));
+    if (done_ + piece.size() > limits_.max_size) return refuse_size(cat("it has more than ", limits_.max_size, " bytes"));
     if (auto written = write_all(file_.get(), piece, path_); !written) return refuse(written.error().message);
     done_ += piece.size();
+    // The server may not have said how long the file is, and others write to the disk too.
+    if (done_ / kRoomCheckEvery != (done_ - piece.size()) / kRoomCheckEvery && !has_room(0)) return false;
     progress_(done_, total_);
     return true;
   }
@@ -232,7 +251,7 @@ class Download {
     curl_easy_getinfo(exchange_.curl.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
     if (length < 0) return true;
     total_ = done_ + static_cast<uint64_t>(length);
-    if (total_ > limits_.max_size) return refuse(cat("has ", total_, " bytes, the limit is ", limits_.max_size));
+    if (total_ > limits_.max_size) return refuse_size(cat("it has ", total_, " bytes, the limit is ", limits_.max_size));
     return has_room(static_cast<uint64_t>(length));
   }
 
@@ -256,6 +275,13 @@ class Download {
     return false;
   }
 
+  /// Keeps nothing: another try would end just so.
+  bool refuse_size(std::string why) {
+    ::unlink(path_.c_str());
+    forget_part();
+    return refuse(std::move(why));
+  }
+
   void forget_part() {
     ::unlink(origin_path_.c_str());  // without it the next try starts over
   }
@@ -269,6 +295,7 @@ class Download {
   uint64_t resume_from_ = 0;
   std::string validator_;  // of the part that is there
   bool begun_ = false;
+  uint64_t error_page_ = 0;  // bytes of a reply that is not the file
   uint64_t done_ = 0;
   uint64_t total_ = 0;
 };
@@ -277,9 +304,9 @@ class Download {
 
 Result<HttpReply> post_json(const std::string& url, const std::string& body, size_t max_size, std::chrono::seconds timeout,
                             const std::stop_token& cancel) {
-  Exchange exchange(url, cancel);
+  Exchange exchange(url, max_size, cancel);
   HttpReply reply;
-  take_into(reply.body, max_size, exchange);
+  take_into(reply.body, exchange);
   exchange.headers.add("Content-Type: application/json");
   exchange.headers.add("Expect:");  // no 100-continue: one write, one answer
   CURL* handle = exchange.curl.get();
@@ -294,9 +321,9 @@ Result<HttpReply> post_json(const std::string& url, const std::string& body, siz
 
 Result<std::string> get_small(const std::string& url, size_t max_size, std::chrono::seconds timeout,
                               const std::stop_token& cancel) {
-  Exchange exchange(url, cancel);
+  Exchange exchange(url, max_size, cancel);
   std::string body;
-  take_into(body, max_size, exchange);
+  take_into(body, exchange);
   curl_easy_setopt(exchange.curl.get(), CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(exchange.curl.get(), CURLOPT_MAXREDIRS, kMaxRedirects);
   curl_easy_setopt(exchange.curl.get(), CURLOPT_TIMEOUT, static_cast<long>(timeout.count()));

@@ -1,0 +1,144 @@
+// The heartbeat's way: post_json and the choice of servers above it.
+
+#include <gtest/gtest.h>
+
+#include "tests/support/hell_server.h"
+#include "updater/fetch.h"
+#include "updater/meta_client.h"
+
+namespace ops::updater {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using tests::HellPeer;
+using tests::HellRequest;
+using tests::HellServer;
+using tests::http_chunk;
+using tests::http_head;
+using tests::http_reply;
+
+#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
+
+HellServer::Handler always_sends(const std::string& bytes) {
+  return [bytes](const HellRequest&, const HellPeer& peer) { peer.send(bytes); };
+}
+
+std::string reply_naming(const std::string& agent) {
+  return R"({"errorMessage":"","desiredAgents":[{"name":")" + agent +
+         R"(","version":"1","tarball":"http://t","md5":"","cmd":"start"}]})";
+}
+
+struct Post : testing::Test {
+  Result<HttpReply> post(const HellServer::Handler& handler, size_t max_size = 100'000) {
+    server.set_handler(handler);
+    return post_json(server.url("/heartbeat"), "{}", max_size, seconds(1), {});
+  }
+  std::string failure(const HellServer::Handler& handler) {
+    const auto reply = post(handler);
+    return reply ? "no error" : reply.error().message;
+  }
+  HellServer server{always_sends("")};
+};
+
+TEST_F(Post, SendsJsonInOneWriteAndReturnsWhateverIsAnswered) {
+  const auto reply = post(always_sends(http_reply(500, "{\"a\":1}", {{"Retry-After", "17"}})));
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->status, 500);
+  EXPECT_EQ(reply->body, "{\"a\":1}");
+  EXPECT_EQ(reply->retry_after, seconds(17));
+  const HellRequest sent = server.requests().back();
+  EXPECT_EQ(sent.method + " " + sent.target + " " + sent.body, "POST /heartbeat {}");
+  EXPECT_EQ(sent.header("Content-Type"), "application/json");
+  EXPECT_EQ(sent.header("Expect"), "");
+}
+
+TEST_F(Post, ReadsTheChunkedReplyOfAGoMeta) {
+  std::string body = reply_naming("a") + std::string(5000, ' ');
+  const auto reply = post(always_sends(http_head(200, {{"Transfer-Encoding", "chunked"}}) + http_chunk(body.substr(0, 2048)) +
+                                       http_chunk(body.substr(2048)) + http_chunk("")));
+  ASSERT_TRUE(reply) << reply.error().message;
+  EXPECT_EQ(reply->body, body);
+}
+
+TEST_F(Post, ARetryAfterThatIsNoNumberIsNone) {
+  for (const char* text : {"Wed, 21 Oct 2026 07:28:00 GMT", "-5", "1e3", "99999999999999999999", ""}) {
+    const auto reply = post(always_sends(http_reply(503, "", {{"Retry-After", text}})));
+    ASSERT_TRUE(reply);
+    EXPECT_EQ(reply->retry_after, std::nullopt) << text;
+  }
+}
+
+TEST_F(Post, WhatIsNoWholeReplyIsAnErrorThatNamesTheServer) {
+  const std::string url = server.url("/heartbeat") + ": ";
+  const std::string whole = http_reply(200, reply_naming("a"));
+  for (size_t size = 0; size < whole.size(); size += 7) EXPECT_HAS(failure(always_sends(whole.substr(0, size))), url);
+  EXPECT_HAS(failure(always_sends(http_reply(200, std::string(100'001, 'x')))), "the reply is longer than 100000 bytes");
+  EXPECT_HAS(failure([](const HellRequest&, const HellPeer& peer) {
+               peer.send(http_head(200, {{"Transfer-Encoding", "chunked"}}));
+               while (peer.send(http_chunk(std::string(1000, 'x')))) {
+               }
+             }),
+             "longer than");
+  EXPECT_HAS(failure([](const HellRequest&, const HellPeer& peer) { peer.stall(); }), "timed out");
+  EXPECT_HAS(failure([&](const HellRequest&, const HellPeer& peer) { peer.drip(whole, milliseconds(50)); }), "timed out");
+}
+
+struct Meta : testing::Test {
+  Result<HeartbeatResponse> send(const std::vector<std::string>& servers) {
+    HeartbeatRequest heartbeat;
+    heartbeat.hostname = "h1";
+    return client.send(servers, heartbeat, {});
+  }
+  std::string failure(const std::string& reply) {
+    good.set_handler(always_sends(reply));
+    const auto response = send({good.url("")});
+    return response ? "no error" : response.error().message;
+  }
+
+  HellServer good{always_sends(http_reply(200, reply_naming("a")))};
+  HellServer bad{always_sends(http_reply(503, "down for lunch", {{"Retry-After", "40"}}))};
+  const std::string nobody = "http://127.0.0.1:1";
+  MetaClient client;
+};
+
+TEST_F(Meta, GoesOnToTheNextServerAndStaysThere) {
+  const std::vector<std::string> servers = {nobody, bad.url(""), good.url("")};
+  for (int i = 0; i < 3; ++i) {
+    const auto response = send(servers);
+    ASSERT_TRUE(response) << response.error().message;
+    EXPECT_EQ(response->desired_agents.at(0).name, "a");
+  }
+  EXPECT_EQ(bad.requests().size(), 1U);
+  EXPECT_EQ(good.requests().size(), 3U);
+}
+
+TEST_F(Meta, AnErrorNamesEveryServerAndWhatWasWrong) {
+  const auto response = send({nobody, bad.url("")});
+  ASSERT_FALSE(response);
+  const std::string error = response.error().message;
+  EXPECT_HAS(error, nobody + "/heartbeat: ");
+  EXPECT_HAS(error, bad.url("/heartbeat") + ": the server says 503: down for lunch");
+  EXPECT_EQ(client.retry_after(), seconds(40));
+  ASSERT_TRUE(send({good.url("")}));
+  EXPECT_EQ(client.retry_after(), std::nullopt);
+}
+
+TEST_F(Meta, OnlyAWholeHeartbeatReplyWithStatus200IsObeyed) {
+  EXPECT_HAS(failure(http_reply(500, reply_naming("a"))), "the server says 500") << "the Go updater obeys it";
+  EXPECT_HAS(failure(http_reply(404, reply_naming("a"))), "the server says 404");
+  EXPECT_HAS(failure(http_reply(302, "", {{"Location", good.url("/elsewhere")}})), "the server says 302");
+  EXPECT_HAS(failure(http_reply(200, "<html>login</html>")), "the reply is not a heartbeat's: \"<html>login</html>\"");
+  EXPECT_HAS(failure(http_reply(200, "")), "is not a heartbeat's");
+  EXPECT_HAS(failure(http_reply(200, "[]")), "is not a heartbeat's");
+  EXPECT_HAS(failure(http_reply(200, reply_naming("a").substr(0, 40))), "is not a heartbeat's");
+  EXPECT_HAS(failure(http_reply(200, R"({"errorMessage":"no such host","desiredAgents":[]})")), "no such host");
+}
+
+TEST_F(Meta, AnErrorsTextFitsOnALine) {
+  EXPECT_EQ(failure(http_reply(500, "a\nb\x1b[31m\r\n")).find_first_of("\n\r\x1b"), std::string::npos);
+  EXPECT_LT(failure(http_reply(500, std::string(10'000, 'x'))).size(), 500U);
+}
+
+}  // namespace
+}  // namespace ops::updater
