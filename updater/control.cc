@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <system_error>
 #include <thread>
 
 #include "common/file.h"
@@ -103,9 +104,13 @@ class Child {
     return ended;
   }
 
-  /// Lets it run on by itself; it is still reaped.
-  void leave() {
-    std::thread([pid = pid_] { ::waitpid(pid, nullptr, 0); }).detach();
+  /// Lets it run on by itself; it is still reaped, unless the system has no thread for that.
+  void leave() const {
+    try {
+      std::thread([pid = pid_] { ::waitpid(pid, nullptr, 0); }).detach();
+    } catch (const std::system_error&) {
+      return;  // a zombie until the updater ends
+    }
   }
 
   /// The wait status of a script that has ended. Until then its pid and process group are not given to anybody else.

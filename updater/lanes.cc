@@ -1,6 +1,9 @@
 #include "updater/lanes.h"
 
 #include <algorithm>
+#include <system_error>
+
+#include "common/log.h"
 
 namespace ops::updater {
 
@@ -21,21 +24,34 @@ bool Lanes::is_busy(const std::string& agent) const {
 }
 
 void Lanes::run(const std::string& agent, Task task) {
-  const std::lock_guard lock(mutex_);
-  Lane& lane = lanes_[agent];
-  if (lane.thread.joinable()) lane.thread.join();  // it has ended; what is left of it is instant
-  lane.busy = true;
-  lane.thread = std::jthread([this, agent, task = std::move(task)](const std::stop_token& cancel) {
+  const auto work = [this, agent, task = std::move(task)](const std::stop_token& cancel) {
     task(cancel);
-    bool nobody_waits = false;
-    {
-      const std::lock_guard inner(mutex_);
-      lanes_[agent].busy = false;
-      nobody_waits = !awaited_.contains(agent);
-      ended_.notify_all();
+    end(agent);
+  };
+  {
+    const std::lock_guard lock(mutex_);
+    Lane& lane = lanes_[agent];
+    if (lane.thread.joinable()) lane.thread.join();  // it has ended; what is left of it is instant
+    lane.busy = true;
+    try {
+      lane.thread = std::jthread(work);
+      return;
+    } catch (const std::system_error& failure) {
+      log::warning(agent, ": no thread is to be had (", failure.what(), "), all others wait meanwhile");
     }
-    if (nobody_waits) on_end_();
-  });
+  }
+  work({});
+}
+
+void Lanes::end(const std::string& agent) {
+  bool is_waited_for = false;
+  {
+    const std::lock_guard lock(mutex_);
+    lanes_[agent].busy = false;
+    is_waited_for = awaited_.contains(agent);
+    ended_.notify_all();
+  }
+  if (!is_waited_for) on_end_();
 }
 
 void Lanes::wait_until_idle(const std::set<std::string>& agents, std::chrono::milliseconds patience) {

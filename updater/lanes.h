@@ -30,7 +30,7 @@ class Lanes {
 
   bool is_busy(const std::string& agent) const;
 
-  /// The agent must not be busy.
+  /// The agent must not be busy. When the system has no more threads, the task is done right here.
   void run(const std::string& agent, Task task);
 
   /// Returns when none of these agents is busy, or after `patience`.
@@ -41,6 +41,8 @@ class Lanes {
     bool busy = false;
     std::jthread thread;
   };
+
+  void end(const std::string& agent);
 
   const std::function<void()> on_end_;
   mutable std::mutex mutex_;

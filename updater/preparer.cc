@@ -1,6 +1,7 @@
 #include "updater/preparer.h"
 
 #include <algorithm>
+#include <system_error>
 
 namespace ops::updater {
 
@@ -15,7 +16,13 @@ void Preparer::want(const std::vector<DesiredAgent>& agents) {
   if (agents.empty()) return;
   if (thread_.joinable()) thread_.join();
   job_ = Job{agents.front(), {}, false, false, std::nullopt};
-  thread_ = std::jthread([this, agent = agents.front()](const std::stop_token& cancel) { work(agent, cancel); });
+  try {
+    thread_ = std::jthread([this, agent = agents.front()](const std::stop_token& cancel) { work(agent, cancel); });
+  } catch (const std::system_error& failure) {
+    job_->error = PrepareError{{cat("no thread is to be had: ", failure.what())}, false, ""};
+    job_->ended = true;
+    on_end_();
+  }
 }
 
 void Preparer::work(const DesiredAgent& agent, const std::stop_token& cancel) {
