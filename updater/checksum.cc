@@ -50,14 +50,19 @@ Result<std::string> md5_of_file(const std::string& path, const std::stop_token& 
 Result<std::string> parse_md5sum(const std::string& text, const std::string& file_name) {
   // A line is the digest, a space, a space or "*", and the file's name.
   std::istringstream lines(text);
+  std::string nameless;
+  int count = 0;
   for (std::string line; std::getline(lines, line);) {
     const std::string_view entry = trim(line);
+    if (!entry.empty()) ++count;
     const std::string_view digest = entry.substr(0, entry.find_first_of(" \t"));
     if (!is_hex(digest, 32)) continue;
     std::string_view name = trim(entry.substr(digest.size()));
     if (name.starts_with('*')) name.remove_prefix(1);
-    if (name.empty() || base_name(name) == file_name) return to_lower(digest);
+    if (base_name(name) == file_name) return to_lower(digest);
+    if (name.empty()) nameless = to_lower(digest);
   }
+  if (count == 1 && !nameless.empty()) return nameless;
   return Error{cat("holds no MD5 digest of ", file_name, ", but \"", one_line(trim(text), 100), "\"")};
 }
 

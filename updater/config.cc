@@ -18,11 +18,11 @@ std::vector<std::string> read_servers(const ConfigObject& root) {
   std::istringstream parts(text);
   for (std::string part; std::getline(parts, part, ',');) {
     std::string server(trim(part));
-    while (server.ends_with('/')) server.pop_back();
     if (server.empty()) continue;
     if (server.find("://") == std::string::npos) server = "http://" + server;
+    while (server.ends_with('/')) server.pop_back();
     const bool known = server.starts_with("http://") || server.starts_with("https://");
-    if (!known || server.find_first_of(" \t\"'<>") != std::string::npos || server.ends_with("://")) {
+    if (!known || server.find_first_of(" \t\"'<>") != std::string::npos) {
       root.error(cat("\"", part, "\" is not like 10.0.0.1:2000 or https://meta.example.com"), "server");
     }
     servers.push_back(std::move(server));

@@ -33,7 +33,7 @@ std::string read_version(const Layout& layout, const std::string& name) {
 std::optional<std::string> read_hold(const std::string& path) {
   if (!exists(path)) return std::nullopt;
   const std::string text = content_of(path);
-  return one_line(text.substr(0, text.find('\n')), 200);
+  return one_line(trim(text.substr(0, text.find('\n'))), 200);
 }
 
 /// When a release was installed, in seconds since 1970.

@@ -24,16 +24,22 @@ std::string version_field(const Json& object, const char* key) {
   return version;
 }
 
+/// A trial or a failure is of some version.
+std::string own_version(const Json& object) {
+  std::string version = version_field(object, "version");
+  if (version.empty()) throw Json::other_error::create(599, "a version is missing", nullptr);
+  return version;
+}
+
 State from_json(const Json& json) {
   State state;
   if (json.contains("trial")) {
     const Json& trial = json.at("trial");
-    state.trial =
-        Trial{version_field(trial, "version"), version_field(trial, "previous"), trial.at("checksum"), trial.at("until")};
+    state.trial = Trial{own_version(trial), version_field(trial, "previous"), trial.at("checksum"), trial.at("until")};
   }
   if (json.contains("failed")) {
     const Json& failed = json.at("failed");
-    state.failed = Failure{version_field(failed, "version"), failed.at("checksum"), failed.at("error"), failed.at("when")};
+    state.failed = Failure{own_version(failed), failed.at("checksum"), failed.at("error"), failed.at("when")};
   }
   state.previous = version_field(json, "previous");
   state.stopped = json.value("stopped", false);

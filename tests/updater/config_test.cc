@@ -1,0 +1,153 @@
+#include "updater/config.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "tests/support/temp_dir.h"
+
+namespace ops::updater {
+namespace {
+
+using std::chrono::seconds;
+using tests::TempDir;
+
+struct Loaded {
+  Config config;
+  ConfigReport report;
+};
+
+Loaded load(const std::string& text) {
+  const TempDir folder;
+  tests::write_file(folder / "cfg.json", text);
+  Loaded loaded;
+  loaded.config = load_config(folder / "cfg.json", loaded.report);
+  return loaded;
+}
+
+/// The one error of a config that has just one.
+std::string only_error(const std::string& text) {
+  const Loaded loaded = load(text);
+  EXPECT_EQ(loaded.report.errors.size(), 1U) << text << "\n" << loaded.report.text("cfg.json");
+  return loaded.report.errors.empty() ? "" : loaded.report.errors[0];
+}
+
+TEST(UpdaterConfig, NeedsNothingButAServer) {
+  const Loaded loaded = load(R"({"server": "m1:2000"})");
+  EXPECT_TRUE(loaded.report.ok()) << loaded.report.text("");
+  EXPECT_TRUE(loaded.report.warnings.empty());
+  Config expected;
+  expected.servers = {"http://m1:2000"};
+  EXPECT_EQ(loaded.config, expected);
+}
+
+TEST(UpdaterConfig, TakesTheOriginalsExample) {
+  const Loaded loaded = load(R"({
+    "debug": true, "hostname": "", "server": "127.0.0.1:2000", "interval": 300,
+    "http": {"enabled": true, "listen": "0.0.0.0:2001"}})");
+  EXPECT_TRUE(loaded.report.ok()) << loaded.report.text("");
+  EXPECT_TRUE(loaded.report.warnings.empty());
+  EXPECT_EQ(loaded.config.interval, seconds(300));
+  EXPECT_EQ(loaded.config.http_listen, "0.0.0.0:2001");
+}
+
+TEST(UpdaterConfig, OurExampleIsGood) {
+  ConfigReport report;
+  load_config(std::string(OPS_SOURCE_DIR) + "/updater/cfg.example.json", report);
+  EXPECT_EQ(report.text("cfg.example.json"), "");
+}
+
+TEST(UpdaterConfig, ReadsEveryKey) {
+  const Loaded loaded =
+      load(R"({"debug": true, "hostname": "h1", "server": " m1:2000, https://m2/ ,, http://m3:1//", "interval": 60,
+    "http": {"enabled": false, "listen": ":9"}, "probation": 0, "keepVersions": 5, "controlTimeout": 7})");
+  EXPECT_TRUE(loaded.report.ok()) << loaded.report.text("");
+  Config expected;
+  expected.debug = true;
+  expected.hostname = "h1";
+  expected.servers = {"http://m1:2000", "https://m2", "http://m3:1"};
+  expected.interval = seconds(60);
+  expected.http_enabled = false;
+  expected.http_listen = ":9";
+  expected.probation = seconds(0);
+  expected.keep_versions = 5;
+  expected.control_timeout = seconds(7);
+  EXPECT_EQ(loaded.config, expected);
+}
+
+TEST(UpdaterConfig, PrintsWhatItWouldReadAgain) {
+  const Loaded loaded =
+      load(R"({"debug": true, "hostname": "h1", "server": "m1:2000,https://m2", "interval": 9, "controlTimeout": 3})");
+  const Loaded again = load(to_json(loaded.config));
+  EXPECT_EQ(again.report.text(""), "");
+  EXPECT_EQ(again.config, loaded.config);
+}
+
+TEST(UpdaterConfig, NamesTheFileThatIsMissing) {
+  ConfigReport report;
+  load_config("/nowhere/cfg.json", report);
+  EXPECT_NE(report.text("").find("/nowhere/cfg.json: No such file"), std::string::npos) << report.text("");
+}
+
+TEST(UpdaterConfig, NamesLineAndColumnOfASyntaxError) {
+  EXPECT_NE(only_error("{\n  \"server\": \"m1\",\n  oops\n}").find("line 3, column 3"), std::string::npos);
+  EXPECT_EQ(only_error("  \n"), "the file is empty");
+  EXPECT_NE(only_error("[1]").find("not an object"), std::string::npos);
+}
+
+TEST(UpdaterConfig, CutAtAnyByteItIsRefusedOrWhole) {
+  const std::string whole = R"({"debug": true, "server": "m1:2000", "interval": 60, "http": {"listen": ":1"}})";
+  for (size_t size = 0; size < whole.size(); ++size) {
+    EXPECT_FALSE(load(whole.substr(0, size)).report.ok()) << size;
+  }
+}
+
+TEST(UpdaterConfig, NamesThePlaceOfEachFault) {
+  const std::string server = R"("server": "m1:2000", )";
+  const std::pair<std::string, std::string> cases[] = {
+      {R"({})", "server: "},
+      {R"({"server": " , "})", "server: "},
+      {R"({"server": "ftp://m1"})", "server: \"ftp://m1\""},
+      {R"({"server": "m 1"})", "server: \"m 1\""},
+      {R"({"server": "http://"})", "server: \"http://\""},
+      {R"({"server": "/"})", "server: \"/\""},
+      {"{" + server + R"("interval": 0})", "interval: "},
+      {"{" + server + R"("interval": 1.5})", "interval: "},
+      {"{" + server + R"("interval": "300"})", "interval: "},
+      {"{" + server + R"("interval": 18446744073709551615})", "interval: "},
+      {"{" + server + R"("probation": -1})", "probation: "},
+      {"{" + server + R"("keepVersions": 0})", "keepVersions: "},
+      {"{" + server + R"("controlTimeout": 0})", "controlTimeout: "},
+      {"{" + server + R"("hostname": "a b"})", "hostname: "},
+      {"{" + server + R"("debug": "yes"})", "debug: "},
+      {"{" + server + R"("http": []})", "http: "},
+      {"{" + server + R"("http": {"listen": "nonsense"}})", "http.listen: "},
+      {"{" + server + R"("http": {"listen": "127.0.0.1:70000"}})", "http.listen: "},
+  };
+  for (const auto& [text, start] : cases) {
+    const std::string error = only_error(text);
+    EXPECT_TRUE(error.starts_with(start)) << text << "\n" << error;
+  }
+}
+
+TEST(UpdaterConfig, ReportsAllFaultsAtOnceAndWarnsOfUnknownKeys) {
+  const Loaded loaded = load(R"({"interval": 0, "hostname": "a b", "intervall": 5, "http": {"port": 1}})");
+  EXPECT_EQ(loaded.report.errors.size(), 3U) << loaded.report.text("");  // server, too
+  EXPECT_EQ(loaded.report.warnings.size(), 2U) << loaded.report.text("");
+}
+
+TEST(UpdaterConfig, AnAddressThatIsNotUsedMayBeEmpty) {
+  EXPECT_TRUE(load(R"({"server": "m", "http": {"listen": ""}})").report.ok());
+  EXPECT_TRUE(load(R"({"server": "m", "http": {"enabled": false, "listen": "x"}})").report.ok());
+}
+
+TEST(UpdaterConfig, TheHostnameIsTheConfiguredOneOrTheSystems) {
+  char name[256] = {};
+  ASSERT_EQ(::gethostname(name, sizeof name - 1), 0);
+  Config config;
+  EXPECT_EQ(hostname_of(config), name);
+  config.hostname = "h1";
+  EXPECT_EQ(hostname_of(config), "h1");
+}
+
+}  // namespace
+}  // namespace ops::updater
