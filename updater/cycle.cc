@@ -199,12 +199,14 @@ void Cycle::look(bool at_all) {
     if (agent.is_fresh || lanes_.is_busy(name) || (!at_all && agent.look_at > now)) continue;
     looked_at.insert(name);
     agent.look_at = kNever;
-    lanes_.run(name, [this, name](const std::stop_token& cancel) {
-      Observed seen = observe_agent(layout_, name, cancel);
-      if (cancel.stop_requested()) return;
-      const std::lock_guard lock(mutex_);
-      inbox_.push_back({name, std::move(seen), std::nullopt});
-    });
+    lanes_.run(name,
+               [this, name, patience = config()->control_timeout, first = !agent.was_seen](const std::stop_token& cancel) {
+                 if (first) await_earlier_script(layout_, name, patience, cancel);
+                 Observed seen = observe_agent(layout_, name, cancel);
+                 if (cancel.stop_requested()) return;
+                 const std::lock_guard lock(mutex_);
+                 inbox_.push_back({name, std::move(seen), std::nullopt});
+               });
   }
   if (looked_at.empty()) return;
   lanes_.wait_until_idle(looked_at, kLookPatience);

@@ -111,7 +111,10 @@ UpdaterBox::~UpdaterBox() {
 std::string UpdaterBox::version(const std::string& name) const { return trimmed(read_file(agent(name) + "/.version")); }
 
 std::string UpdaterBox::control(const std::string& name, const std::string& version, const std::string& verb) const {
-  return trimmed(run({"./control", verb}, agent(name) + "/" + version, std::chrono::seconds(10)).output);
+  // By way of a shell: the updater may be removing just this folder.
+  const std::string folder = agent(name) + "/" + version;
+  return trimmed(
+      run({"sh", "-c", "cd \"$1\" && exec ./control \"$2\"", "sh", folder, verb}, "", std::chrono::seconds(10)).output);
 }
 
 pid_t UpdaterBox::agent_pid(const std::string& name, const std::string& version) const {
