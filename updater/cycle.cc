@@ -102,10 +102,9 @@ void Cycle::tick() {
   if (reloaded || Clock::now() >= next_heartbeat_) round_due_ = true;
   const bool asks = (round_due_ || report_now_) && !lanes_.is_busy(kMetaLane);
   look(round_due_ && asks);
-  note_phases();
-  if (asks) send_heartbeat();
   decide();
   note_phases();
+  if (asks) send_heartbeat();
   publish();
 }
 
