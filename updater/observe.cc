@@ -4,9 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <filesystem>
+#include <thread>
 
 #include "common/file.h"
+#include "common/log.h"
 #include "updater/control.h"
 
 namespace ops::updater {
@@ -16,6 +19,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr size_t kMaxSmallFile = 4096;
+constexpr auto kScriptTick = std::chrono::milliseconds(50);
+constexpr auto kTermGrace = std::chrono::seconds(2);
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
@@ -61,6 +66,24 @@ void look_into_folder(const std::string& folder, Observed& seen) {
             [](const Release& a, const Release& b) { return std::tie(a.version, a.staged) < std::tie(b.version, b.staged); });
 }
 
+/// The pid of a running `./control start` or `stop` in a version's folder; -1 when there is none. An updater makes its scripts
+/// leaders of sessions, which what an operator types into a shell is not.
+pid_t find_script(const std::string& agent_folder) {
+  using namespace std::string_view_literals;
+  std::error_code error;
+  for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const auto pid = static_cast<pid_t>(std::stol(name));
+    if (::getsid(pid) != pid) continue;
+    std::error_code gone;
+    if (!fs::read_symlink(entry->path() / "cwd", gone).string().starts_with(agent_folder + "/")) continue;
+    const auto command = read_file(entry->path() / "cmdline", kMaxSmallFile);
+    if (command && (command->ends_with("./control\0start\0"sv) || command->ends_with("./control\0stop\0"sv))) return pid;
+  }
+  return -1;
+}
+
 }  // namespace
 
 std::vector<std::string> installed_agents(const Layout& layout) {
@@ -96,6 +119,19 @@ Observed observe_agent(const Layout& layout, const std::string& name, const std:
   seen.status_text = status_of(layout, name, seen.version, cancel);
   seen.status = to_status(seen.status_text);
   return seen;
+}
+
+void await_earlier_script(const Layout& layout, const std::string& name, std::chrono::milliseconds patience,
+                          const std::stop_token& cancel) {
+  using Clock = std::chrono::steady_clock;
+  const auto deadline = Clock::now() + patience;
+  for (pid_t told = -1, script; (script = find_script(layout.agent(name))) > 0 && !cancel.stop_requested(); told = script) {
+    if (script != told) log::info(name, ": waiting for the ./control, pid ", script, ", that an earlier updater began");
+    const auto late = Clock::now() - deadline;
+    if (late > 2 * kTermGrace) return;  // not even SIGKILL helps
+    if (late > Clock::duration(0)) ::kill(-script, late > kTermGrace ? SIGKILL : SIGTERM);
+    std::this_thread::sleep_for(kScriptTick);
+  }
 }
 
 }  // namespace ops::updater

@@ -2,6 +2,7 @@
 
 // Looks at the disk and asks every agent's ./control for its status. What was seen before is never trusted.
 
+#include <chrono>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -19,5 +20,12 @@ Observed observe_agent(const Layout& layout, const std::string& name, const std:
 
 /// What `./control status` says for one version: its output, or why there is none.
 std::string status_of(const Layout& layout, const std::string& name, const std::string& version, const std::stop_token& cancel);
+
+/// Waits for a `./control start` or `stop` of this agent that an updater before this one began and did not live to see end:
+/// to start what is about to come up would make two of it. After `patience` the script's process group is killed, as its own
+/// updater would have done. (The script is told by what it looks like in /proc. A note on the disk was rejected: none can be
+/// written in the very instant in which the script begins.)
+void await_earlier_script(const Layout& layout, const std::string& name, std::chrono::milliseconds patience,
+                          const std::stop_token& cancel);
 
 }  // namespace ops::updater
