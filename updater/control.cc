@@ -24,6 +24,7 @@ using std::chrono::milliseconds;
 constexpr size_t kMaxOutput = 64 << 10;
 constexpr auto kTermGrace = std::chrono::seconds(2);
 constexpr auto kKillGrace = std::chrono::seconds(2);
+constexpr auto kShortageTick = milliseconds(100);
 
 /// posix_spawn's two structures, destroyed on every way out.
 struct SpawnPlan {
@@ -42,7 +43,8 @@ struct SpawnPlan {
   posix_spawnattr_t attributes;
 };
 
-Result<pid_t> spawn(const std::string& folder, const std::string& verb, int output) {
+/// Returns the error's number, or 0.
+int spawn(const std::string& folder, const std::string& verb, int output, pid_t& child) {
   SpawnPlan plan;
   ::posix_spawn_file_actions_addchdir_np(&plan.files, folder.c_str());
   ::posix_spawn_file_actions_addopen(&plan.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -60,10 +62,20 @@ Result<pid_t> spawn(const std::string& folder, const std::string& verb, int outp
   char program[] = "./control";
   std::string argument = verb;
   char* const arguments[] = {program, argument.data(), nullptr};
-  pid_t child = -1;
-  const int error = ::posix_spawn(&child, program, &plan.files, &plan.attributes, arguments, environ);
-  if (error != 0) return Error{cat("exec `./control ", verb, "` in ", folder, " fail: ", std::strerror(error))};
-  return child;
+  return ::posix_spawn(&child, program, &plan.files, &plan.attributes, arguments, environ);
+}
+
+/// The host has too many processes or open files now, or too little memory, which says nothing about the agent.
+bool is_shortage(int error) { return error == EAGAIN || error == EMFILE || error == ENFILE || error == ENOMEM; }
+
+/// Begins the script, with its output in a pipe that doesn't block. Returns the error's number, or 0.
+int begin(const std::string& folder, const std::string& verb, pid_t& child, Fd& output) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) return errno;
+  output = Fd(ends[0]);
+  const Fd to(ends[1]);
+  ::fcntl(output.get(), F_SETFL, O_NONBLOCK);
+  return spawn(folder, verb, to.get(), child);
 }
 
 /// A running ./control.
@@ -158,16 +170,17 @@ std::string last_words(const std::string& printed) {
 
 Result<std::string> run_control(const std::string& folder, const std::string& verb, milliseconds deadline,
                                 const std::stop_token& cancel) {
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("make a pipe for", cat("./control ", verb));
-  Fd from(ends[0]);
-  Fd to(ends[1]);
-  ::fcntl(from.get(), F_SETFL, O_NONBLOCK);
-  const auto pid = spawn(folder, verb, to.get());
-  if (!pid) return pid.error();
-  to.reset();
+  const auto end_of_shortage = Clock::now() + deadline;
+  pid_t pid = -1;
+  Fd output;
+  for (int error; (error = begin(folder, verb, pid, output)) != 0;) {
+    if (!is_shortage(error) || Clock::now() >= end_of_shortage || cancel.stop_requested()) {
+      return Error{cat("exec `./control ", verb, "` in ", folder, " fail: ", std::strerror(error))};
+    }
+    std::this_thread::sleep_for(kShortageTick);
+  }
 
-  Child child(*pid, std::move(from));
+  Child child(pid, std::move(output));
   if (!child.wait_until(Clock::now() + deadline, cancel)) {
     if (cancel.stop_requested()) {
       child.leave();

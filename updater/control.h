@@ -22,8 +22,9 @@ namespace ops::updater {
 inline constexpr std::chrono::seconds kStatusDeadline{10};
 
 /// Runs `./control verb` in `folder` and returns what it printed, trimmed. Any other end than exit code 0 is an error that
-/// names it and ends with the script's last words. When `cancel` is asked for, it returns an error at once and leaves the
-/// script to itself: killing a half-done start or stop would do harm.
+/// names it and ends with the script's last words. A host that can't run it for want of processes, files or memory is given as
+/// long as the script is, before that is an error, too: else a good version would be taken for a bad one. When `cancel` is
+/// asked for, it returns an error at once and leaves the script to itself: killing a half-done start or stop would do harm.
 Result<std::string> run_control(const std::string& folder, const std::string& verb, std::chrono::milliseconds deadline,
                                 const std::stop_token& cancel);
 
