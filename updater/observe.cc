@@ -11,6 +11,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "updater/control.h"
+#include "updater/processes.h"
 
 namespace ops::updater {
 
@@ -66,24 +67,6 @@ void look_into_folder(const std::string& folder, Observed& seen) {
             [](const Release& a, const Release& b) { return std::tie(a.version, a.staged) < std::tie(b.version, b.staged); });
 }
 
-/// The pid of a running `./control start` or `stop` in a version's folder; -1 when there is none. An updater makes its scripts
-/// leaders of sessions, which what an operator types into a shell is not.
-pid_t find_script(const std::string& agent_folder) {
-  using namespace std::string_view_literals;
-  std::error_code error;
-  for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename();
-    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
-    const auto pid = static_cast<pid_t>(std::stol(name));
-    if (::getsid(pid) != pid) continue;
-    std::error_code gone;
-    if (!fs::read_symlink(entry->path() / "cwd", gone).string().starts_with(agent_folder + "/")) continue;
-    const auto command = read_file(entry->path() / "cmdline", kMaxSmallFile);
-    if (command && (command->ends_with("./control\0start\0"sv) || command->ends_with("./control\0stop\0"sv))) return pid;
-  }
-  return -1;
-}
-
 }  // namespace
 
 std::vector<std::string> installed_agents(const Layout& layout) {
@@ -103,7 +86,7 @@ std::string status_of(const Layout& layout, const std::string& name, const std::
   return one_line(printed ? *printed : printed.error().message, kMaxStatusSize);
 }
 
-Observed observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel) {
+Observed read_agent(const Layout& layout, const std::string& name) {
   Observed seen;
   seen.name = name;
   seen.version = read_version(layout, name);
@@ -115,6 +98,11 @@ Observed observe_agent(const Layout& layout, const std::string& name, const std:
   const std::string folder = layout.version(name, seen.version);
   seen.has_control = exists(folder + Layout::kControlFile);
   seen.checksum = content_of(folder + Layout::kInstalledFile);
+  return seen;
+}
+
+Observed observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel) {
+  Observed seen = read_agent(layout, name);
   if (!seen.has_control) return seen;
   seen.status_text = status_of(layout, name, seen.version, cancel);
   seen.status = to_status(seen.status_text);
@@ -125,7 +113,8 @@ void await_earlier_script(const Layout& layout, const std::string& name, std::ch
                           const std::stop_token& cancel) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + patience;
-  for (pid_t told = -1, script; (script = find_script(layout.agent(name))) > 0 && !cancel.stop_requested(); told = script) {
+  for (pid_t told = -1, script; (script = find_control_script(layout.agent(name))) > 0 && !cancel.stop_requested();
+       told = script) {
     if (script != told) log::info(name, ": waiting for the ./control, pid ", script, ", that an earlier updater began");
     const auto late = Clock::now() - deadline;
     if (late > 2 * kTermGrace) return;  // not even SIGKILL helps

@@ -15,7 +15,10 @@ namespace ops::updater {
 /// The names of all agents: folders with a .version, sorted.
 std::vector<std::string> installed_agents(const Layout& layout);
 
-/// One agent, whether it is installed or not.
+/// What the disk says of one agent, whether it is installed or not; its ./control is not asked.
+Observed read_agent(const Layout& layout, const std::string& name);
+
+/// One agent, its status included.
 Observed observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel);
 
 /// What `./control status` says for one version: its output, or why there is none.

@@ -14,6 +14,7 @@
 #include "updater/control.h"
 #include "updater/install.h"
 #include "updater/observe.h"
+#include "updater/processes.h"
 
 namespace ops::updater {
 
@@ -100,15 +101,15 @@ class Switch {
                                         : "going back to " + trial.previous);
     }
     const Error failure{cat(trial.version, " failed and will not be tried again before it changes: ", state_.failed->error)};
-    const Observed now = observe_agent(layout_, name_, cancel_);
+    const Observed now = read_agent(layout_, name_);
     if (is_committed(trial, now)) {
-      if (auto stopped = stop_version(trial.version); !stopped) return stopped.error().within("cannot go back");
+      if (auto stopped = stop_failed(trial.version); !stopped) return stopped.error().within("cannot go back");
       if (auto undone = undo_commit(trial); !undone) return undone;
     }
     end_trial();
     if (auto saved = save(); !saved) return saved;
     if (trial.previous.empty() || !start_previous) return failure;
-    if (auto started = start_version(trial.previous); !started) return started.error().within(failure.message);
+    if (auto started = start_version(trial.previous, trial.version); !started) return started.error().within(failure.message);
     log::info(name_, ": back at ", trial.previous, ", which is started");
     return failure;
   }
@@ -166,9 +167,11 @@ class Switch {
     return sync_directory(layout_.agent(name_));
   }
 
-  /// Starts a version and sees it started, after making sure that no other one runs.
-  Result<void> start_version(const std::string& version) {
+  /// Starts a version and sees it started, after making sure that no other one runs. `ended` is one that surely doesn't,
+  /// whatever its control says.
+  Result<void> start_version(const std::string& version, const std::string& ended = "") {
     for (const std::string& other : other_versions(version)) {
+      if (other == ended) continue;
       if (auto stopped = stop_stray(other); !stopped) return stopped.error().within(cat(version, " is not started"));
     }
     if (to_status(status(version)) == Status::started) return {};
@@ -190,6 +193,15 @@ class Switch {
     if (to_status(last) == Status::stopped) return {};
     const std::string how = stopped ? "stop ended well" : stopped.error().message;
     return Error{cat(version, " did not stop: ", how, ", its status is \"", last, "\"")};
+  }
+
+  /// Stops a version that did not pass its trial. Its control may be what is broken: then its processes are ended, for the
+  /// old version must not wait for a release that can't even be stopped.
+  Result<void> stop_failed(const std::string& version) {
+    const auto stopped = stop_version(version);
+    if (stopped || cancel_.stop_requested()) return stopped;
+    log::warning(name_, ": ", stopped.error().message, "; ending its processes");
+    return end_processes_in(layout_.version(name_, version), cancel_) ? Result<void>() : stopped;
   }
 
   /// Stops a version that should not run, if it does.

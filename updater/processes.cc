@@ -1,0 +1,107 @@
+#include "updater/processes.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <sstream>
+#include <thread>
+
+#include "common/file.h"
+
+namespace ops::updater {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kMaxProcFile = 4096;
+constexpr auto kGrace = std::chrono::seconds(2);
+constexpr auto kTick = std::chrono::milliseconds(20);
+
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> pids;
+  std::error_code error;
+  for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    pid_t pid = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
+    if (parsed.ec == std::errc() && parsed.ptr == name.data() + name.size()) pids.push_back(pid);
+  }
+  return pids;
+}
+
+/// Where /proc/PID/NAME leads; "" when it can't be read.
+std::string link_target(pid_t pid, const char* name) {
+  std::error_code error;
+  return fs::read_symlink(cat("/proc/", pid, "/", name), error);
+}
+
+bool is_below(const std::string& path, const std::string& folder) {
+  return path == folder || path.starts_with(folder + "/") || path == folder + " (deleted)";
+}
+
+/// A zombie, which is as good as gone, or a process at a terminal.
+bool is_zombie_or_at_terminal(pid_t pid) {
+  const auto stat = read_file(cat("/proc/", pid, "/stat"), kMaxProcFile);
+  if (!stat) return true;
+  // Behind the name in brackets, which may hold anything: state, parent, group, session, terminal.
+  std::istringstream fields(stat->substr(stat->rfind(')') + 1));
+  char state = 'Z';
+  long parent = 0;
+  long group = 0;
+  long session = 0;
+  long terminal = 0;
+  fields >> state >> parent >> group >> session >> terminal;
+  return state == 'Z' || terminal != 0;
+}
+
+void signal_all(const std::vector<pid_t>& pids, int number) {
+  for (const pid_t pid : pids) ::kill(pid, number);
+}
+
+}  // namespace
+
+std::vector<pid_t> processes_in(const std::string& folder) {
+  std::error_code error;
+  const std::string real = fs::canonical(folder, error);
+  if (error) return {};
+  std::vector<pid_t> found;
+  for (const pid_t pid : all_processes()) {
+    if (pid == ::getpid() || is_zombie_or_at_terminal(pid)) continue;
+    if (is_below(link_target(pid, "cwd"), real) || is_below(link_target(pid, "exe"), real)) found.push_back(pid);
+  }
+  return found;
+}
+
+bool end_processes_in(const std::string& folder, const std::stop_token& cancel) {
+  const auto begin = Clock::now();
+  int number = SIGTERM;
+  for (auto left = processes_in(folder); !left.empty() && !cancel.stop_requested(); left = processes_in(folder)) {
+    const auto spent = Clock::now() - begin;
+    if (spent > 2 * kGrace) return false;  // not even SIGKILL helps
+    if (spent > kGrace) number = SIGKILL;
+    signal_all(left, number);
+    std::this_thread::sleep_for(kTick);
+  }
+  return processes_in(folder).empty();
+}
+
+pid_t find_control_script(const std::string& agent_folder) {
+  using namespace std::string_view_literals;
+  std::error_code error;
+  const std::string real = fs::canonical(agent_folder, error);
+  if (error) return -1;
+  for (const pid_t pid : all_processes()) {
+    if (::getsid(pid) != pid || !link_target(pid, "cwd").starts_with(real + "/")) continue;
+    const auto command = read_file(cat("/proc/", pid, "/cmdline"), kMaxProcFile);
+    if (command && (command->ends_with("./control\0start\0"sv) || command->ends_with("./control\0stop\0"sv))) return pid;
+  }
+  return -1;
+}
+
+}  // namespace ops::updater
