@@ -19,8 +19,8 @@ std::string cat(const Parts&... parts) {
 /// Without the white space at both ends.
 std::string_view trim(std::string_view text);
 
-/// Safe to print on one line of a log or a status listing: every control character becomes a space, and what is longer
-/// than `limit` bytes is cut (between two UTF-8 characters) and ends in "…".
+/// Safe to print on one line of a log or a status listing: each byte of a control character becomes a space, and what is
+/// longer than `limit` bytes is cut (between two UTF-8 characters) and ends in "…".
 std::string one_line(std::string_view text, size_t limit = 1024);
 
 /// True for `digits` hexadecimal digits and nothing else.
