@@ -9,19 +9,24 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr size_t kMaxDepth = 16;
+constexpr size_t kMaxValues = 8192;  // a heartbeat of kMaxAgentsPerHost has half of it
+
 bool is_name_character(unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '+' || c == '-'; }
 
-/// A string field; missing and null are "". Anything else throws Json::type_error.
+/// A string field; missing and null are "". Throws Json::type_error when it is no string, or `object` no object.
 std::string string_field(const Json& object, const char* key) {
+  if (!object.is_object()) throw Json::type_error::create(302, "not an object", nullptr);
   const auto field = object.find(key);
   if (field == object.end() || field->is_null()) return {};
   return field->get<std::string>();
 }
 
 /// A list field; missing and null are an empty list. Throws when it is no list.
-Json list_field(const Json& object, const char* key) {
+const Json& list_field(const Json& object, const char* key) {
+  static const Json kEmpty = Json::array();
   const auto field = object.find(key);
-  if (field == object.end() || field->is_null()) return Json::array();
+  if (field == object.end() || field->is_null()) return kEmpty;
   if (!field->is_array()) throw Json::type_error::create(302, "not a list", nullptr);
   return *field;
 }
@@ -34,7 +39,31 @@ int64_t integer_field(const Json& object, const char* key) {
   return field->get<int64_t>();
 }
 
+/// Whether the text is as deep, and has as many values, as a heartbeat may. What has more is never parsed: it would cost
+/// fifty times its size in memory, and the library destroys and copies deep values at the price of more, or of the stack.
+bool is_modest(std::string_view text) {
+  size_t depth = 0;
+  size_t values = 1;
+  bool in_string = false;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_string) {
+      if (c == '\\') ++at;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kMaxDepth) return false;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+    if (!in_string && (c == ',' || c == '[' || c == '{') && ++values > kMaxValues) return false;
+  }
+  return true;
+}
+
 Json parse_object(std::string_view text) {
+  if (!is_modest(text)) throw Json::type_error::create(302, "too deep or too long", nullptr);
   Json document = Json::parse(text);
   if (!document.is_object()) throw Json::type_error::create(302, "not an object", nullptr);
   return document;
@@ -124,12 +153,14 @@ std::string invalid_name_message(std::string_view what, std::string_view name) {
 }
 
 bool is_valid_hostname(std::string_view hostname) {
-  return !hostname.empty() && hostname.size() <= kMaxHostnameSize &&
-         std::none_of(hostname.begin(), hostname.end(), [](unsigned char c) { return c <= 0x20 || c == 0x7F; });
+  return !hostname.empty() && hostname.size() <= kMaxHostnameSize && hostname.find(' ') == std::string_view::npos &&
+         one_line(hostname, kMaxHostnameSize) == hostname;
 }
 
 Result<HeartbeatRequest> parse_heartbeat_request(std::string_view body) {
   if (trim(body).empty()) return Error{"body is blank"};
+  if (!is_modest(body))
+    return Error{cat("the body has more than ", kMaxValues, " values, or more than ", kMaxDepth, " levels")};
   HeartbeatRequest request;
   try {
     request = read_request(body);
