@@ -1,5 +1,6 @@
 #include "common/config_reader.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -13,14 +14,25 @@ using Json = nlohmann::json;
 
 constexpr size_t kMaxConfigSize = 64 << 20;
 
-/// "[json.exception.parse_error.101] parse error at line 3, column 5: …" without the library's own prefix.
-std::string syntax_error(const Json::parse_error& failure) {
+/// What the library says behind its own "[json.exception…] parse error at …: ".
+std::string reason(const Json::exception& failure, std::string_view before) {
   const std::string what = failure.what();
-  const size_t prefix = what.find("] ");
-  return what.substr(prefix == std::string::npos ? 0 : prefix + 2);
+  const size_t at = what.find(before);
+  return at == std::string::npos ? what : what.substr(at + before.size());
 }
 
-std::string type_name(const Json& value) { return value.is_null() ? "null" : cat("a ", value.type_name()); }
+/// With line and column, counted here: the library's column is 0 behind a number that ends its line.
+std::string syntax_error(std::string_view text, const Json::parse_error& failure) {
+  const std::string_view read = text.substr(0, std::max<size_t>(failure.byte, 1) - 1);
+  const auto line = std::count(read.begin(), read.end(), '\n') + 1;
+  const size_t column = read.size() - (read.rfind('\n') + 1) + 1;  // npos + 1 is 0
+  return cat("line ", line, ", column ", column, ": ", reason(failure, ": "));
+}
+
+std::string type_name(const Json& value) {
+  if (value.is_null()) return "null";
+  return cat(value.is_array() || value.is_object() ? "an " : "a ", value.type_name());
+}
 
 }  // namespace
 
@@ -37,6 +49,7 @@ struct ConfigObject::Node {
   std::string place;  // "" for the root
   ConfigReport* report;
   std::set<std::string> known;
+  std::set<std::string> faulty;  // the keys that had an error; "" is the object itself
   std::vector<std::shared_ptr<Node>> children;
 
   /// The key's value; null counts as missing. Marks the key as known.
@@ -73,7 +86,9 @@ ConfigDocument::ConfigDocument(const std::string& path, ConfigReport& report) : 
       report.errors.push_back(cat("the file holds ", type_name(parsed), ", not an object in { }"));
     }
   } catch (const Json::parse_error& failure) {
-    report.errors.push_back(syntax_error(failure));
+    report.errors.push_back(syntax_error(*text, failure));
+  } catch (const Json::exception& failure) {  // a number that is out of any range
+    report.errors.push_back(reason(failure, "] "));
   }
 }
 
@@ -99,6 +114,8 @@ std::string ConfigObject::place(const char* key) const {
 }
 
 void ConfigObject::error(const std::string& message, const char* key) const {
+  // One fault for each place: others only follow from the first.
+  if (node_->faulty.contains("") || !node_->faulty.insert(key == nullptr ? "" : key).second) return;
   const std::string where = place(key);
   node_->report->errors.push_back(where.empty() ? message : cat(where, ": ", message));
 }
@@ -145,16 +162,14 @@ int64_t ConfigObject::integer(const char* key, int64_t fallback, int64_t least, 
 ConfigObject ConfigObject::object(const char* key) const {
   static const Json kEmpty = Json::object();
   const Json* value = node_->find(key);
-  if (value != nullptr && !value->is_object()) {
-    error(cat("is ", type_name(*value), ", should be an object in { }"), key);
-    value = nullptr;
-  }
   auto child = std::make_shared<Node>();
-  child->json = value == nullptr ? &kEmpty : value;
+  child->json = value != nullptr && value->is_object() ? value : &kEmpty;
   child->place = place(key);
   child->report = node_->report;
   node_->children.push_back(child);
-  return ConfigObject(child);
+  ConfigObject object(child);
+  if (value != nullptr && !value->is_object()) object.error(cat("is ", type_name(*value), ", should be an object in { }"));
+  return object;
 }
 
 std::vector<ConfigObject> ConfigObject::objects(const char* key) const {

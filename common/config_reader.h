@@ -36,7 +36,7 @@ class ConfigObject {
 
   bool has(const char* key) const;
 
-  /// Reports `message` as an error at this object's place, or at its key's when one is given.
+  /// Reports `message` as an error at this object's place, or at its key's when one is given; but only the first at a place.
   void error(const std::string& message, const char* key = nullptr) const;
   void warning(const std::string& message, const char* key = nullptr) const;
 

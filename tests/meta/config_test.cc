@@ -1,0 +1,175 @@
+#include "meta/config.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/temp_dir.h"
+
+namespace ops::tests {
+namespace {
+
+using meta::AgentConfig;
+using meta::Config;
+using meta::Override;
+using Lines = std::vector<std::string>;
+
+struct MetaConfig : testing::Test {
+  Config load(const std::string& text) {
+    const TempDir folder;
+    write_file(folder / "cfg.json", text);
+    report = {};
+    return meta::load_config(folder / "cfg.json", report);
+  }
+
+  Lines errors_of(const std::string& text) {
+    load(text);
+    return report.errors;
+  }
+
+  /// With these agents and nothing wrong with the rest.
+  Lines errors_of_agents(const std::string& agents) {
+    return errors_of(R"({"http": {"listen": "127.0.0.1:2000"}, "agents": [)" + agents + "]}");
+  }
+
+  Lines errors_of_default(const std::string& fields) { return errors_of_agents(R"({"default": {)" + fields + "}}"); }
+  Lines errors_of_override(const std::string& fields) {
+    return errors_of_agents(R"({"default": {"name": "a", "version": "1"}, "others": [{)" + fields + "}]}");
+  }
+
+  ConfigReport report;
+};
+
+/// The original's own, as the design has it, without our additions.
+constexpr char kOriginal[] = R"({"debug": true, "tarballDir": "./tarball",
+     "http": {"enabled": true, "listen": "0.0.0.0:2000"},
+     "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "", "cmd": "start"},
+                 "others": [{"prefix": "lg-", "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}]}]})";
+
+std::string form_of(const std::string& what, const std::string& name) {
+  return what + " \"" + name + "\" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127}";
+}
+
+TEST_F(MetaConfig, OfTheOriginalLoadsUnchanged) {
+  const Config config = load(kOriginal);
+  EXPECT_EQ(report.errors, Lines{});
+  EXPECT_EQ(report.warnings, Lines{});
+  const Config expected{true,
+                        "./tarball",
+                        true,
+                        "0.0.0.0:2000",
+                        {{{"falcon-agent", "1.0.0", "http://m:2000/falcon", "", "start"}, {{"lg-", "1.1.0", "", "", ""}}}}};
+  EXPECT_EQ(config, expected);
+}
+
+TEST_F(MetaConfig, ThatWeShipIsGood) {
+  EXPECT_EQ(errors_of(read_file(std::string(OPS_SOURCE_DIR) + "/cfg.example.json")), Lines{});
+  EXPECT_EQ(report.warnings, Lines{});
+}
+
+TEST_F(MetaConfig, PrintsAsTheOriginalDid) {
+  EXPECT_EQ(meta::to_json(load(kOriginal)),
+            R"({"debug":true,"tarballDir":"./tarball","http":{"enabled":true,"listen":"0.0.0.0:2000"},)"
+            R"("agents":[{"default":{"name":"falcon-agent","version":"1.0.0","tarball":"http://m:2000/falcon","md5":"",)"
+            R"("cmd":"start"},"others":[{"prefix":"lg-","version":"1.1.0","tarball":"","md5":"","cmd":""}]}]})");
+  EXPECT_EQ(load(meta::to_json(load(kOriginal))), load(kOriginal));
+}
+
+TEST_F(MetaConfig, WithoutHttpOrAgentsIsRefused) {
+  EXPECT_EQ(errors_of("{}"), (Lines{R"(http: is missing, should be like {"enabled": true, "listen": "0.0.0.0:2000"})",
+                                    R"(agents: is missing; a site without agents has "agents": [])"}));
+  EXPECT_EQ(errors_of(R"({"http": {}, "agents": []})"), Lines{});
+}
+
+TEST_F(MetaConfig, SwitchedOffIsWarnedOf) {
+  for (const std::string http : {R"({"enabled": false})", R"({"listen": ""})"}) {
+    EXPECT_EQ(errors_of(R"({"agents": [], "http": )" + http + "}"), Lines{});
+    EXPECT_EQ(report.warnings, Lines{"http: is switched off: no host can reach this ops-meta"});
+  }
+}
+
+TEST_F(MetaConfig, NeedsAListenAddressThatCanBeParsed) {
+  EXPECT_EQ(errors_of(R"({"agents": [], "http": {"listen": "2000"}})"),
+            Lines{R"(http.listen: "2000" is not a listen address like 0.0.0.0:2000, :2000 or [::1]:2000)"});
+  EXPECT_EQ(errors_of(R"({"agents": [], "http": {"listen": 2000}})"), Lines{"http.listen: is a number, should be a string"});
+}
+
+TEST_F(MetaConfig, NeedsATarballFolder) {
+  EXPECT_EQ(errors_of(R"({"tarballDir": "", "http": {}, "agents": []})"),
+            Lines{"tarballDir: is empty, should be a folder like ./tarball"});
+}
+
+TEST_F(MetaConfig, NeedsADefaultWithNameAndVersion) {
+  EXPECT_EQ(errors_of_agents(R"({"others": []}, {"default": null})"),
+            (Lines{"agents[0].default: is missing", "agents[1].default: is missing"}));
+  EXPECT_EQ(errors_of_default(""), (Lines{"agents[0].default.name: is missing", "agents[0].default.version: is missing"}));
+  EXPECT_EQ(errors_of_default(R"("name": "a")"), Lines{"agents[0].default.version: is missing"});
+  EXPECT_EQ(errors_of_agents("null"), Lines{}) << "the original skips null entries";
+}
+
+TEST_F(MetaConfig, RefusesBadNamesAndVersions) {
+  for (const std::string bad : {"../x", "", "a/b", ".", "..", "-x", "a b"}) {
+    EXPECT_EQ(errors_of_default(R"("version": "1", "name": ")" + bad + '"'),
+              Lines{"agents[0].default.name: " + form_of("agent name", bad)});
+    EXPECT_EQ(errors_of_default(R"("name": "a", "version": ")" + bad + '"'),
+              Lines{"agents[0].default.version: " + form_of("version", bad)});
+    if (bad.empty()) continue;  // that inherits
+    EXPECT_EQ(errors_of_override(R"("version": ")" + bad + '"'),
+              Lines{"agents[0].others[0].version: " + form_of("version", bad)});
+  }
+}
+
+TEST_F(MetaConfig, RefusesTwoAgentsOfOneName) {
+  const std::string one = R"({"default": {"name": "one", "version": "1"}})";
+  const std::string two = R"({"default": {"name": "two", "version": "1"}})";
+  EXPECT_EQ(errors_of_agents(one + "," + two + "," + one), Lines{"agents[2].default.name: a second agent is named one"});
+}
+
+TEST_F(MetaConfig, RefusesAnUnknownCmd) {
+  EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "cmd": "restart")"),
+            Lines{R"(agents[0].default.cmd: is "restart", should be "start", "stop", or "" to leave the agent alone)"});
+  EXPECT_EQ(errors_of_override(R"("cmd": "Start")").size(), 1u);
+  for (const std::string good : {"start", "stop", ""}) EXPECT_EQ(errors_of_override(R"("cmd": ")" + good + '"'), Lines{});
+}
+
+TEST_F(MetaConfig, RefusesUrlsOfAnotherScheme) {
+  EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "tarball": "file:///x")"),
+            Lines{R"(agents[0].default.tarball: is "file:///x", should start with http:// or https://)"});
+  EXPECT_EQ(errors_of_override(R"("tarball": "m:2000/x")").size(), 1u);
+  EXPECT_EQ(errors_of_override(R"("md5": "0cc1")"),
+            Lines{R"(agents[0].others[0].md5: is "0cc1", should start with http:// or https://)"});
+  EXPECT_EQ(errors_of_override(R"("md5": "0cc175b9c0f1b6a831c399e269772661", "tarball": "https://m/x")"), Lines{});
+}
+
+TEST_F(MetaConfig, NamesTheFaultOfAWrongTypeOnce) {
+  EXPECT_EQ(errors_of_default(R"("name": 7, "version": 1.0)"),
+            (Lines{"agents[0].default.name: is a number, should be a string",
+                   "agents[0].default.version: is a number, should be a string"}));
+  EXPECT_EQ(errors_of_agents(R"({"default": []})"), Lines{"agents[0].default: is an array, should be an object in { }"});
+  EXPECT_EQ(errors_of(R"({"http": [], "agents": {}})"),
+            (Lines{"http: is an array, should be an object in { }", "agents: is an object, should be a list in [ ]"}));
+}
+
+TEST_F(MetaConfig, ReportsAllFaultsAtOnce) {
+  const Lines errors = errors_of(R"({"debug": "yes", "tarballDir": "", "http": {"listen": "x"},
+      "agents": [{"default": {"name": "../x", "version": "1"}}, {"others": []}]})");
+  EXPECT_EQ(errors.size(), 5u) << report.text("cfg.json");
+}
+
+TEST_F(MetaConfig, WarnsOfUnknownKeysAndOfAnAgentWithoutTarball) {
+  load(
+      R"({"http": {"tls": {}}, "agents": [{"default": {"name": "a", "version": "1", "cmd": "start"}, "other": []}], "Debug": true})");
+  EXPECT_EQ(report.errors, Lines{});
+  EXPECT_EQ(report.warnings,
+            (Lines{"agents[0].default.tarball: is empty: a host that lacks this version cannot fetch it",
+                   "Debug: unknown key, ignored", "http.tls: unknown key, ignored", "agents[0].other: unknown key, ignored"}));
+}
+
+TEST_F(MetaConfig, HasNoMoreAgentsThanAHostCanHave) {
+  std::string agents;
+  for (size_t i = 0; i <= kMaxAgentsPerHost; ++i) {
+    agents += std::string(i == 0 ? "" : ",") + R"({"default": {"version": "1", "name": "a)" + std::to_string(i) + "\"}}";
+  }
+  EXPECT_EQ(errors_of_agents(agents), Lines{"agents: has 257 agents, at most 256"});
+}
+
+}  // namespace
+}  // namespace ops::tests
