@@ -95,8 +95,9 @@ class BufferedStream : public httplib::Stream {
         return true;
       }
       if (n == 0) return false;
-      if (errno == EAGAIN && wait_for(socket_, POLLIN, request_deadline_)) continue;
-      if (errno != EINTR) return false;
+      if (errno == EINTR) continue;
+      // What was said so far goes out first: the client may wait for a "100 Continue".
+      if (errno != EAGAIN || !flush() || !wait_for(socket_, POLLIN, request_deadline_)) return false;
     }
   }
 
@@ -202,6 +203,10 @@ class HttpServer::Impl : public httplib::Server {
       const int on = 1;
       ::setsockopt(sock, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     });
+    set_expect_100_continue_handler([this](const auto& request, auto& response) {
+      if (!is_too_large(request)) return 100;
+      return response.status = 413;
+    });
     set_pre_routing_handler([this](const auto& request, auto& response) { return route_head(request, response); });
     Post("/", [this](const auto& request, auto& response) { answer(request, response); });
     set_error_handler([](const auto&, auto& response) {
@@ -302,11 +307,15 @@ class HttpServer::Impl : public httplib::Server {
       response.set_header("Allow", "GET, HEAD, POST");
       return kDone;
     }
-    if (request.get_header_value_u64("Content-Length") > options_.max_body) {
+    if (is_too_large(request)) {
       response.status = 413;
       return kDone;
     }
     return httplib::Server::HandlerResponse::Unhandled;
+  }
+
+  bool is_too_large(const httplib::Request& request) const {
+    return request.get_header_value_u64("Content-Length") > options_.max_body;
   }
 
   void answer(const httplib::Request& request, httplib::Response& response) {

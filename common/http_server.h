@@ -59,7 +59,7 @@ struct ListenAddress {
 Result<ListenAddress> parse_listen_address(const std::string& text);
 
 struct HttpServerOptions {
-  size_t threads = 64;
+  size_t threads = 128;       // a client that stalls holds one for up to 10 s, a download for as long as it takes
   size_t max_body = 1 << 20;  // bytes; a request that says it has more gets 413 before it sends them
 };
 

@@ -1,0 +1,29 @@
+#pragma once
+
+// What a daemon under test costs: memory and time.
+
+#include <sys/types.h>
+
+#include <functional>
+
+namespace ops::tests {
+
+/// Sanitizers keep freed memory and slow everything down: limits of memory and time are not asserted under them.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kSanitized = true;
+#else
+inline constexpr bool kSanitized = false;
+#endif
+
+/// Seconds within which something happens "at once": far below any deadline of the daemons.
+inline constexpr double kAtOnce = kSanitized ? 8 : 2;
+
+/// The process's VmRSS in kB; 0 when it is gone.
+long rss_kb(pid_t pid);
+
+/// Expects that so many kB more are no growth (8 MB).
+void expect_flat(long growth_kb);
+
+double seconds_of(const std::function<void()>& work);
+
+}  // namespace ops::tests
