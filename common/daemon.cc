@@ -1,6 +1,7 @@
 #include "common/daemon.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -81,16 +82,18 @@ Result<PidFile> PidFile::lock(const std::string& path) {
   if (auto made = make_directories(fs::path(path).parent_path()); !made) return made.error();
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!file) return system_error("open", path);
-  // `./control status` takes a shared lock for an instant: that is no reason to give up.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(1);
+  // Only a daemon keeps the lock to itself. `./control status` shares it for an instant, which is no reason to give up.
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
   while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return system_error("lock", path);
-    if (std::chrono::steady_clock::now() > deadline) {
+    const bool is_shared = ::flock(file.get(), LOCK_SH | LOCK_NB) == 0;
+    if (!is_shared || std::chrono::steady_clock::now() > deadline) {
       const auto pid = read_file(path, 64);
       const std::string who = pid ? std::string(trim(*pid)) : "";
       return Error{cat("runs already, pid ", who.empty() ? "not known yet, it is starting" : who, " (it holds ", path, ")")};
     }
-    std::this_thread::sleep_for(milliseconds(20));
+    ::flock(file.get(), LOCK_UN);
+    std::this_thread::sleep_for(milliseconds(5));
   }
   if (::ftruncate(file.get(), 0) != 0) return system_error("truncate", path);
   return PidFile(std::move(file), path);
@@ -133,6 +136,14 @@ Signals::Event Signals::wait(std::optional<milliseconds> patience) const {
 }
 
 void Signals::wake() { ::kill(::getpid(), kWakeSignal); }
+
+void keep_memory_flat() {
+  // Setting a threshold also ends its growing with every large block that is freed, up to 64 MB for each arena.
+  constexpr int kThreshold = 128 << 10;
+  ::mallopt(M_MMAP_THRESHOLD, kThreshold);
+  ::mallopt(M_TRIM_THRESHOLD, kThreshold);
+  ::mallopt(M_ARENA_MAX, 2);  // not 8 for each core
+}
 
 void notify_systemd(const std::string& state) {
   const char* path = std::getenv("NOTIFY_SOCKET");

@@ -71,6 +71,10 @@ class Signals {
   sigset_t set_;
 };
 
+/// Has malloc give freed memory back to the system soon, at some cost for large blocks: a daemon that once answered a hundred
+/// megabyte bodies at a time should not look as if it still did. To be called before any thread is made.
+void keep_memory_flat();
+
 /// Tells systemd of a change ("READY=1", "STOPPING=1"), as sd_notify(3) does; nothing happens without $NOTIFY_SOCKET.
 void notify_systemd(const std::string& state);
 

@@ -21,6 +21,8 @@ std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink) {
   return logger;
 }
 
+bool in_file = false;
+
 std::shared_ptr<spdlog::logger>& logger() {
   static auto current = make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>());
   return current;
@@ -43,6 +45,7 @@ Result<void> open(const std::string& path) {
     const auto level = logger()->level();
     logger() = make_logger(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path, kFileSize, kOlderFiles));
     logger()->set_level(level);
+    in_file = true;
     return {};
   } catch (const spdlog::spdlog_ex& failure) {
     return Error{cat("cannot log to ", path, ": ", failure.what())};
@@ -50,6 +53,8 @@ Result<void> open(const std::string& path) {
 }
 
 void set_debug(bool on) { logger()->set_level(on ? spdlog::level::debug : spdlog::level::info); }
+
+bool is_in_file() { return in_file; }
 
 void write(Level level, const std::string& line) {
   if (!logger()->should_log(to_spdlog(level))) return;

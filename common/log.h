@@ -18,6 +18,9 @@ Result<void> open(const std::string& path);
 /// Debug lines are dropped unless this is on.
 void set_debug(bool on);
 
+/// Whether lines go to a file, where whoever looks at stderr doesn't see them.
+bool is_in_file();
+
 void write(Level level, const std::string& line);
 
 template <typename... Parts>

@@ -10,11 +10,13 @@ namespace {
 
 using namespace ops;
 
+constexpr int kBadConfig = 2;  // as print_config_check says it
+
 /// Says why the daemon ends where the person will look: in the log, and on stderr for whoever started it.
-int fail(const DaemonOptions& options, const std::string& why) {
-  if (!options.log_file.empty()) log::error(why);
+int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
+  if (log::is_in_file()) log::error(why);
   std::cerr << "ops-meta: " << why << "\n";
-  return EXIT_FAILURE;
+  return exit_code;
 }
 
 }  // namespace
@@ -25,12 +27,13 @@ int main(int argc, char** argv) {
   meta::Config config = meta::load_config(options.config, report);
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);
 
+  keep_memory_flat();
   const Signals signals;
-  if (auto entered = enter_home(argv[0]); !entered) return fail(options, entered.error().message);
+  if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
   const auto pid_file = PidFile::lock("var/app.pid");
-  if (!pid_file) return fail(options, pid_file.error().message);
+  if (!pid_file) return fail(pid_file.error().message);
   if (!options.log_file.empty()) {
-    if (auto opened = log::open(options.log_file); !opened) return fail(options, opened.error().message);
+    if (auto opened = log::open(options.log_file); !opened) return fail(opened.error().message);
   }
   log::set_debug(config.debug);
   for (const std::string& warning : report.warnings) log::warning(options.config, ": ", warning);
@@ -41,11 +44,11 @@ int main(int argc, char** argv) {
   if (config.http_enabled && !config.http_listen.empty()) {
     auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), {},
                                         [&](const HttpRequest& request) { return routes.handle(request); });
-    if (!listening) return fail(options, listening.error().message);
+    if (!listening) return fail(cat(options.config, ": http.listen: ", listening.error().message), kBadConfig);
     server = std::move(*listening);
     log::info("ops-meta ", version(), " serves on ", config.http_listen, ", port ", server->port());
   }
-  if (auto announced = pid_file->announce_ready(); !announced) return fail(options, announced.error().message);
+  if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
 
   for (;;) {
     switch (signals.wait(std::chrono::hours(1))) {
