@@ -95,11 +95,13 @@ HttpResponse Routes::status_text(const std::string& agent_name) const {
 
 HttpResponse Routes::status_json(const std::string& agent_name) const {
   if (agent_name.empty()) return HttpResponse::text(400, "agent name is blank\n");
-  Json by_host = Json::object();
+  // Written by hand: to look for each hostname in an ordered object takes seconds for 50,000 hosts, and heartbeats wait.
+  std::string by_host = "{";
   hosts_.for_each([&](const std::string& hostname, const Host& host) {
-    by_host[hostname] = agent_json(host.agent(agent_name), host.update(agent_name));
+    by_host += cat(by_host.size() > 1 ? "," : "", dump(hostname), ":",
+                   dump(agent_json(host.agent(agent_name), host.update(agent_name))));
   });
-  return HttpResponse::json(dump(by_host));
+  return HttpResponse::json(by_host + "}");
 }
 
 HttpResponse Routes::status_host(const std::string& hostname) const {

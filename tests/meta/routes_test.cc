@@ -1,0 +1,231 @@
+#include "meta/routes.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <ctime>
+
+#include "common/daemon.h"
+#include "tests/support/measure.h"
+#include "tests/support/temp_dir.h"
+
+namespace ops::tests {
+namespace {
+
+using meta::HostTable;
+
+constexpr char kText[] = "text/plain; charset=UTF-8";
+constexpr char kJson[] = "application/json; charset=UTF-8";
+
+/// The config of one agent in this version.
+std::string config_text(const std::string& version) {
+  return R"({"http": {"listen": "127.0.0.1:2000"}, "agents": [{"default": {"name": "falcon-agent", "version": ")" + version +
+         R"(", "tarball": "http://127.0.0.1:2100/falcon", "cmd": "start"}, "others": [{"prefix": "lg-", "version": "9"}]}]})";
+}
+
+struct Routes : testing::Test {
+  Routes() {
+    // GO-style local times, the same wherever the tests run.
+    ::setenv("TZ", "CST-8", 1);
+    ::tzset();
+  }
+
+  HttpResponse get(const std::string& target) { return ask("GET", target); }
+  HttpResponse ask(const std::string& method, const std::string& target, const std::string& peer = "127.0.0.1") {
+    return routes.handle({method, target, {}, "", peer});
+  }
+  HttpResponse heartbeat(const std::string& body) { return routes.handle({"POST", "/heartbeat", {}, body, "192.0.2.7"}); }
+
+  void report(const std::string& hostname, std::vector<RealAgent> agents, std::vector<AgentUpdate> updates = {}) {
+    hosts.record({hostname, std::move(agents), std::move(updates), "1.0.0", "linux_amd64"}, std::chrono::system_clock::now());
+  }
+
+  void write_config(const std::string& text) const { write_file(path, text); }
+
+  meta::Config load() const {
+    write_config(config_text("1.0.1"));
+    ConfigReport report;
+    meta::Config config = meta::load_config(path, report);
+    config.tarball_dir = folder / "tarball";
+    write_file(folder / "tarball/file", "content");
+    EXPECT_TRUE(report.ok()) << report.text(path);
+    return config;
+  }
+
+  TempDir folder;
+  std::string path = folder / "cfg.json";
+  HostTable hosts;
+  meta::Routes routes{path, load(), hosts};
+};
+
+void expect_text(const HttpResponse& response, int status, const std::string& body) {
+  EXPECT_EQ(response.status, status);
+  EXPECT_EQ(response.content_type, kText);
+  EXPECT_EQ(response.body, body);
+}
+
+void expect_json(const HttpResponse& response, const std::string& body) {
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(response.content_type, kJson);
+  EXPECT_EQ(response.body, body);
+}
+
+TEST_F(Routes, HeartbeatIsAnsweredWithTheDesiredAgents) {
+  expect_json(heartbeat(R"({"hostname":"h1","realAgents":[{"name":"falcon-agent","version":"1.0.0","status":"started",)"
+                        R"("timestamp":1447000000}]})"),
+              R"({"errorMessage":"","desiredAgents":[{"name":"falcon-agent","version":"1.0.1",)"
+              R"("tarball":"http://127.0.0.1:2100/falcon","md5":"","cmd":"start"}]})");
+  EXPECT_NE(heartbeat(R"({"hostname":"lg-1"})").body.find(R"("version":"9")"), std::string::npos);
+  ASSERT_TRUE(hosts.find("h1"));
+  EXPECT_EQ(*hosts.find("h1")->agent("falcon-agent"), (RealAgent{"falcon-agent", "1.0.0", "started", 1447000000}));
+}
+
+TEST_F(Routes, BadHeartbeatChangesNothing) {
+  expect_text(heartbeat(" "), 400, "body is blank\n");
+  expect_text(heartbeat("{\"hostname\":"), 400, "body format error\n");
+  expect_text(heartbeat("{\"hostname\":\"\"}"), 400, "hostname is blank\n");
+  expect_text(heartbeat(R"({"hostname":"a b"})"), 400,
+              "hostname \"a b\" is longer than 253 bytes, or has white space or control characters\n");
+  EXPECT_EQ(hosts.size(), 0u);
+  report("h1", {{"falcon-agent", "1", "started", 7}});
+  EXPECT_EQ(heartbeat(R"({"hostname":"h1","realAgents":[{"name":"../x","version":"1"}]})").status, 400);
+  EXPECT_NE(hosts.find("h1")->agent("falcon-agent"), nullptr);
+}
+
+TEST_F(Routes, HeartbeatIsAPost) {
+  const HttpResponse response = get("/heartbeat");
+  expect_text(response, 405, "a heartbeat is a POST\n");
+  EXPECT_EQ(ask("POST", "/health").status, 405);
+  EXPECT_EQ(ask("POST", "/file").status, 405);
+}
+
+TEST_F(Routes, StatusTextHasTheOriginalsColumnsSorted) {
+  report("h2", {});
+  report("h1", {{"falcon-agent", "1.0.1", "started", 1447000000}, {"other", "1", "stoped", 7}});
+  report("h10", {{"falcon-agent", "1.0.1", "exec `./control status` fail: exit status 3", 0}});
+  expect_text(get("/status/text/falcon-agent"), 200,
+              "h1 1.0.1 started 1447000000 2015-11-09 00:26:40\n"
+              "h10 1.0.1 exec `./control status` fail: exit status 3 0 1970-01-01 08:00:00\n"
+              "h2 not found\n");
+}
+
+TEST_F(Routes, StatusTextIsALineForEachHostWhateverHostsSay) {
+  heartbeat(R"({"hostname":"h1","realAgents":[{"name":"a","version":"1","status":"line 1\nh2 2 started","timestamp":7}]})");
+  heartbeat(
+      R"({"hostname":"h3","realAgents":[{"name":"a","version":"1","status":"started","timestamp":9223372036854775807}]})");
+  expect_text(get("/status/text/a"), 200,
+              "h1 1 line 1 h2 2 started 7 1970-01-01 08:00:07\nh3 1 started 9223372036854775807 -\n");
+}
+
+TEST_F(Routes, StatusIsEmptyWithoutHosts) {
+  expect_text(get("/status/text/falcon-agent"), 200, "");
+  expect_json(get("/status/json/falcon-agent"), "{}");
+}
+
+TEST_F(Routes, StatusJsonIsAnObjectByHostname) {
+  report("h2", {});
+  report("h1", {{"falcon-agent", "1.0.1", "started", 1447000000}});
+  report("\"q\"", {{"falcon-agent", "1.0.1", "say \"hi\" \xff", 7}});
+  expect_json(
+      get("/status/json/falcon-agent"),
+      R"({"\"q\"":{"name":"falcon-agent","version":"1.0.1","status":"say \"hi\" )"
+      "\xEF\xBF\xBD"
+      R"(","timestamp":7},"h1":{"name":"falcon-agent","version":"1.0.1","status":"started","timestamp":1447000000},"h2":null})");
+}
+
+TEST_F(Routes, StatusJsonTellsWhatHappensToTheAgentBesideRunning) {
+  report("h1", {}, {{"falcon-agent", "2", "downloading", 1, 2, 1, 7, ""}});
+  expect_json(get("/status/json/falcon-agent"),
+              R"({"h1":{"update":{"name":"falcon-agent","version":"2","phase":"downloading","done":1,"total":2,"attempts":1,)"
+              R"("since":7,"error":""}}})");
+}
+
+TEST_F(Routes, StatusOfAllOfManyHostsTakesAMoment) {
+  for (int i = 0; i < 50'000; ++i) report("host-" + std::to_string(i), {{"falcon-agent", "1", "started", 7}});
+  const double limit = kSanitized ? 20 : 2;
+  size_t size = 0;
+  EXPECT_LT(seconds_of([&] { size = get("/status/json/falcon-agent").body.size(); }), limit);
+  EXPECT_GT(size, 50'000u * 70);
+  EXPECT_LT(seconds_of([&] { size = get("/status/text/falcon-agent").body.size(); }), limit);
+  EXPECT_GT(size, 50'000u * 30);
+}
+
+TEST_F(Routes, StatusWantsAnAgentsName) {
+  expect_text(get("/status/text/"), 400, "agent name is blank\n");
+  expect_text(get("/status/json/"), 400, "agent name is blank\n");
+  for (const std::string kind : {"/status/text", "/status/json"}) {
+    const HttpResponse response = get(kind);
+    EXPECT_EQ(response.status, 301);
+    EXPECT_EQ(response.headers, (decltype(response.headers){{"Location", kind + "/"}}));
+  }
+  EXPECT_EQ(get("/status").status, 404);
+}
+
+TEST_F(Routes, StatusOfOneHostHasAllItsAgents) {
+  report("h1", {{"a", "1", "started", 7}}, {{"a", "2", "failed", 0, 0, 3, 7, "why"}, {"b", "1", "waiting", 0, 0, 0, 7, ""}});
+  const HttpResponse response = get("/status/host/h1");
+  EXPECT_EQ(response.content_type, kJson);
+  EXPECT_TRUE(response.body.starts_with(R"({"hostname":"h1","heardAt":)")) << response.body;
+  for (const std::string part : {R"("updaterVersion":"1.0.0","platform":"linux_amd64","agents":[{"name":"a","version":"1",)"
+                                 R"("status":"started","timestamp":7,"update":{)",
+                                 R"("error":"why"}})", R"({"name":"b","update":{)"}) {
+    EXPECT_NE(response.body.find(part), std::string::npos) << part << " is not in " << response.body;
+  }
+  expect_text(get("/status/host/no"), 404, "host \"no\" is not known here\n");
+}
+
+TEST_F(Routes, SmallOnesAnswerAsTheOriginal) {
+  expect_text(get("/health"), 200, "ok");
+  expect_text(get("/version"), 200, version());
+  const HttpResponse workdir = get("/workdir");
+  EXPECT_EQ(workdir.content_type, kJson);
+  EXPECT_TRUE(workdir.body.starts_with(R"({"msg":"success","data":"/)")) << workdir.body;
+  expect_text(get("/no"), 404, "404 page not found\n");
+  EXPECT_TRUE(get("/file").file_body.file) << "all else is a file of tarballDir";
+}
+
+TEST_F(Routes, ReloadTakesUpTheConfigAndPrintsIt) {
+  write_config(config_text("1.0.2"));
+  for (const std::string peer : {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"}) {
+    const HttpResponse response = ask("GET", "/config/reload", peer);
+    expect_json(response, "{\"msg\":\"success\",\"data\":" + meta::to_json(*routes.config()) + "}");
+  }
+  EXPECT_NE(heartbeat(R"({"hostname":"h1"})").body.find(R"("version":"1.0.2")"), std::string::npos);
+}
+
+TEST_F(Routes, ReloadIsForThisMachineOnly) {
+  write_config(config_text("1.0.2"));
+  for (const std::string peer : {"192.0.2.7", "1.127.0.0", "::2", "::ffff:192.0.2.7", ""}) {
+    expect_text(ask("GET", "/config/reload", peer), 200, "no privilege");
+  }
+  EXPECT_EQ(routes.config()->agents[0].defaults.version, "1.0.1");
+}
+
+TEST_F(Routes, ReloadOfABadConfigChangesNothingAndSaysWhy) {
+  const auto before = routes.config();
+  for (const std::string bad : {"", "{\"http\": ", "{}", R"({"http": {"listen": "x"}, "agents": []})", R"({"http": 1e999})"}) {
+    write_config(bad);
+    const HttpResponse response = get("/config/reload");
+    EXPECT_EQ(response.status, 200) << bad;
+    EXPECT_EQ(response.content_type, kJson);
+    EXPECT_TRUE(response.body.starts_with("{\"msg\":\"parse config file " + path + " fail")) << response.body;
+    EXPECT_EQ(response.body.find("data"), std::string::npos);
+    EXPECT_EQ(routes.config(), before);
+  }
+  write_config(config_text("../x"));
+  EXPECT_NE(get("/config/reload").body.find("agents[0].default.version: version \\\"../x\\\" is not of the form"),
+            std::string::npos);
+  EXPECT_EQ(routes.config(), before);
+}
+
+TEST_F(Routes, ReloadTakesUpAnotherTarballFolder) {
+  write_file(folder / "other/new", "content");
+  write_config(R"({"http": {"listen": "127.0.0.1:2000"}, "agents": [], "tarballDir": ")" + (folder / "other") + "\"}");
+  EXPECT_EQ(get("/new").status, 404);
+  EXPECT_EQ(get("/config/reload").status, 200);
+  EXPECT_TRUE(get("/new").file_body.file);
+  EXPECT_EQ(get("/file").status, 404);
+}
+
+}  // namespace
+}  // namespace ops::tests
