@@ -120,7 +120,9 @@ void Cycle::collect() {
     if (entry.seen) {
       agent.seen = std::move(*entry.seen);
       agent.was_seen = true;
-      agent.is_fresh = true;
+      // Who looked before a preparation ended may not have seen what it brought: to decide by that would be to fetch it again.
+      agent.is_fresh = entry.preparations == agent.preparations;
+      if (!agent.is_fresh) agent.look_at = Clock::now();
     } else {
       const Action action = *agent.action;
       agent.action.reset();
@@ -163,6 +165,9 @@ void Cycle::take_preparation() {
   if (!outcome) return;
   const std::string& name = outcome->agent.name;
   Agent& agent = agents_[name];
+  ++agent.preparations;
+  agent.prepare = false;
+  agent.is_fresh = false;
   agent.look_at = Clock::now();
   report_now_ = true;
   if (!outcome->error) {
@@ -198,14 +203,14 @@ void Cycle::look(bool at_all) {
     if (agent.is_fresh || lanes_.is_busy(name) || (!at_all && agent.look_at > now)) continue;
     looked_at.insert(name);
     agent.look_at = kNever;
-    lanes_.run(name,
-               [this, name, patience = config()->control_timeout, first = !agent.was_seen](const std::stop_token& cancel) {
-                 if (first) await_earlier_script(layout_, name, patience, cancel);
-                 Observed seen = observe_agent(layout_, name, cancel);
-                 if (cancel.stop_requested()) return;
-                 const std::lock_guard lock(mutex_);
-                 inbox_.push_back({name, std::move(seen), std::nullopt});
-               });
+    lanes_.run(name, [this, name, patience = config()->control_timeout, first = !agent.was_seen,
+                      preparations = agent.preparations](const std::stop_token& cancel) {
+      if (first) await_earlier_script(layout_, name, patience, cancel);
+      Observed seen = observe_agent(layout_, name, cancel);
+      if (cancel.stop_requested()) return;
+      const std::lock_guard lock(mutex_);
+      inbox_.push_back({name, std::move(seen), std::nullopt, preparations});
+    });
   }
   if (looked_at.empty()) return;
   lanes_.wait_until_idle(looked_at, kLookPatience);

@@ -57,6 +57,7 @@ class Cycle {
     bool prepare = false;                // the last decision wants the desired release prepared
     std::optional<Action> action;        // what the lane does now; nullopt when it only looks
     DesiredAgent attempted;              // the last one that an update was tried for
+    int preparations = 0;                // how many have ended
   };
 
   /// What a lane has done.
@@ -64,6 +65,7 @@ class Cycle {
     std::string agent;
     std::optional<Observed> seen;         // of a look
     std::optional<Result<void>> outcome;  // of an action
+    int preparations = 0;                 // of that agent, when the look began
   };
 
   /// What ops-meta said, or why it didn't.

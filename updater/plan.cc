@@ -61,7 +61,8 @@ Decision plan_trial(const Observed& seen, const DesiredAgent* desired, const Cir
   if (trial.until == 0 || trial.until - now > kLongestProbation)
     return {Action::resume_trial, false, Phase::switching, "the switch was cut short"};
   if (seen.status != Status::started) {
-    return roll_back(around, cat("was \"", seen.status_text, "\" during its probation"));
+    const std::string how = seen.has_control ? cat("was \"", seen.status_text, "\"") : "lost its ./control";
+    return roll_back(around, cat(how, " during its probation"));
   }
   if (now >= trial.until) return {Action::pass, false, Phase::idle, "passed its probation"};
   return {Action::none, false, Phase::probation, ""};
@@ -69,9 +70,10 @@ Decision plan_trial(const Observed& seen, const DesiredAgent* desired, const Cir
 
 Decision plan_change(const Observed& seen, const DesiredAgent& desired, const Circumstances& around) {
   if (is_failed(seen.state, desired.version, given_checksum(desired))) {
+    const Phase phase = seen.has_control ? Phase::rolled_back : Phase::failed;
     Decision decision = supervise(seen, around);
-    if (decision.action == Action::none) decision = rest(seen, around, Phase::rolled_back);
-    decision.phase = Phase::rolled_back;
+    if (decision.action == Action::none) decision = rest(seen, around, phase);
+    decision.phase = phase;
     return decision;
   }
   const bool ready = ready_release(seen, desired) != nullptr;

@@ -26,7 +26,8 @@
 //     started                                                       tidy, or nothing
 //     not started                                                   start C
 //   D differs from C: another version, another content, or C is broken
-//     F is of D                                                     supervise C, or tidy                     rolled-back
+//     F is of D, there is a C that is whole                         supervise C, or tidy                     rolled-back
+//     F is of D, there is none                                      tidy                                     failed
 //     D is ready and no pause is on                                 switch_over                              switching
 //     D is not ready and no pause is on                             prepare D beside, and supervise C        waiting
 //     a pause is on                                                 supervise C                              waiting
