@@ -112,17 +112,20 @@ bool HellPeer::is_gone(milliseconds patience) const {
   return false;
 }
 
-HellServer::HellServer(Handler handler)
+HellServer::HellServer(Handler handler, Opens opens)
     : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), handler_(std::move(handler)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   socklen_t size = sizeof address;
   auto* any = reinterpret_cast<sockaddr*>(&address);
-  if (::bind(listener_, any, size) != 0 || ::listen(listener_, 64) != 0 || ::getsockname(listener_, any, &size) != 0) {
-    ADD_FAILURE() << "cannot listen";
-  }
+  if (::bind(listener_, any, size) != 0 || ::getsockname(listener_, any, &size) != 0) ADD_FAILURE() << "cannot bind";
   port_ = ntohs(address.sin_port);
+  if (opens == Opens::at_once) open();
+}
+
+void HellServer::open() {
+  if (::listen(listener_, 64) != 0) ADD_FAILURE() << "cannot listen";
   accepting_ = std::jthread([this] { accept_all(); });
 }
 

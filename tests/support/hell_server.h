@@ -49,10 +49,15 @@ class HellServer {
  public:
   using Handler = std::function<void(const HellRequest&, const HellPeer&)>;
 
-  explicit HellServer(Handler handler);
+  enum class Opens { at_once, later };
+
+  explicit HellServer(Handler handler, Opens opens = Opens::at_once);
   ~HellServer();
   HellServer(const HellServer&) = delete;
   HellServer& operator=(const HellServer&) = delete;
+
+  /// Takes connections from now on, when it was to do so later; until then they are refused.
+  void open();
 
   int port() const { return port_; }
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }

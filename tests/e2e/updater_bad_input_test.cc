@@ -1,0 +1,249 @@
+// Bad replies and bad tarballs, against the real updater: each is said in the log and upstream, nothing of it is left half
+// installed, it is not fetched again and again, and an agent beside it is unaffected.
+
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include "tests/support/hell_meta.h"
+#include "tests/support/small_disk.h"
+#include "tests/support/tarball.h"
+#include "tests/support/wait.h"
+
+namespace ops::tests {
+namespace {
+
+using std::chrono::seconds;
+using Kind = Entry::Kind;
+
+constexpr char kControl[] = "#!/bin/sh\necho stoped\n";
+const Entry kGoodControl{"control", kControl, 0755, Kind::file};
+
+struct UpdaterBadInput : testing::Test {
+  UpdaterBadInput() { meta.publish("good", "1.0.0", demo_agent_tarball()); }
+
+  bool good_runs() const {
+    return eventually([&] { return meta.said("realAgents", "good", "status") == "started"; }, seconds(30));
+  }
+  bool hears_more_heartbeats(size_t count) const {
+    const size_t before = meta.heartbeats();
+    return eventually([&] { return meta.heartbeats() >= before + count; });
+  }
+  bool logs(const UpdaterBox& host, const std::string& text) const {
+    return eventually([&] { return host.log().find(text) != std::string::npos; });
+  }
+  static size_t count_in_log(const UpdaterBox& host, const std::string& text) {
+    const std::string log = host.log();
+    size_t count = 0;
+    for (size_t at = 0; (at = log.find(text, at)) != std::string::npos; ++at) ++count;
+    return count;
+  }
+
+  HellMeta meta;
+};
+
+/// A tarball that is bad in one way, and what is to be said of it.
+struct BadTarball {
+  const char* agent;
+  std::string response;  // for the .tar.gz
+  std::string md5sum;    // for the .md5
+  std::string words;
+  bool is_lasting = true;  // in itself, so that it isn't even asked for again
+};
+
+BadTarball bad_in_itself(const char* agent, const std::string& bytes, const std::string& words) {
+  return {agent, http_reply(200, bytes), md5_hex(bytes), words};
+}
+
+BadTarball bad_entry(const char* agent, const Entry& entry, const std::string& words) {
+  return bad_in_itself(agent, make_tarball({kGoodControl, entry}), words);
+}
+
+std::vector<BadTarball> bad_tarballs() {
+  const std::string good = make_agent_tarball(kControl);
+  const std::string size = std::to_string(good.size());
+  return {
+      {"missing", http_reply(404, "not here"), md5_hex(good), "missing-1.0.0.tar.gz: the server says 404", false},
+      {"no-md5", http_reply(200, good), "", "no-md5-1.0.0.tar.gz.md5: ", false},
+      {"cut", http_head(200, {{"Content-Length", size}}) + good.substr(0, good.size() / 2), md5_hex(good), "bytes missing",
+       false},
+      {"longer", http_head(200, {{"Content-Length", "100"}}) + good, md5_hex(good), "checksum of ", false},
+      {"wrong-md5", http_reply(200, good), md5_hex("another"), ", expected " + md5_hex("another"), false},
+      bad_in_itself("not-gzip", "<html>not found</html>", "not a good .tar.gz"),
+      bad_in_itself("empty", "", "it "),
+      bad_in_itself("half", good.substr(0, good.size() / 2), "not a good .tar.gz"),
+      bad_entry("dotdot", {"../../evil", "evil", 0644, Kind::file}, "\"../../evil\" has a name that leads out"),
+      bad_entry("absolute", {"/tmp/ops-test-evil", "evil", 0644, Kind::file}, "leads out of the folder"),
+      bad_entry("symlink", {"link", "../../../etc", 0777, Kind::symlink}, "is a link that leads out"),
+      bad_entry("hardlink", {"link", "/etc/passwd", 0644, Kind::hardlink}, "is a link that leads out"),
+      bad_entry("device", {"null", "", 0666, Kind::device}, "neither a file, a folder nor a link"),
+      bad_entry("bomb", {"zeros", std::string(64 << 20, '\0'), 0644, Kind::file}, "more than 200 times its size"),
+      bad_in_itself("no-control", make_tarball({{"agent", "x", 0755, Kind::file}}), "no executable file named control"),
+      bad_in_itself("no-x", make_tarball({{"control", kControl, 0644, Kind::file}}), "no executable file named control"),
+  };
+}
+
+TEST_F(UpdaterBadInput, TarballsAreSaidToBeBadAndHarmNobody) {
+  std::vector<TestAgent> agents = {{"good", "1.0.0"}};
+  const auto bad = bad_tarballs();
+  for (const BadTarball& entry : bad) {
+    agents.push_back({entry.agent, "1.0.0"});
+    const std::string file = std::string(entry.agent) + "-1.0.0.tar.gz";
+    meta.serve(file, entry.response);
+    if (!entry.md5sum.empty()) meta.serve(file + ".md5", http_reply(200, entry.md5sum));
+  }
+  meta.desire(agents);
+  UpdaterBox host(meta.address());
+  ASSERT_TRUE(host.start()) << host.log();
+  EXPECT_TRUE(good_runs()) << host.log();
+  for (const BadTarball& entry : bad) {
+    const auto error = [&] { return meta.said("updates", entry.agent, "error"); };
+    EXPECT_TRUE(eventually([&] { return error().find(entry.words) != std::string::npos; })) << entry.agent << ": " << error();
+    EXPECT_TRUE(eventually([&] {
+      const std::string phase = meta.said("updates", entry.agent, "phase");
+      return phase == (entry.is_lasting ? "failed" : "waiting");
+    })) << entry.agent
+        << meta.said("updates", entry.agent, "phase");
+    EXPECT_TRUE(logs(host, entry.agent + std::string(" 1.0.0: "))) << entry.agent;
+    EXPECT_NE(host.log().find(entry.words), std::string::npos) << entry.agent;
+  }
+  EXPECT_TRUE(hears_more_heartbeats(3));
+  for (const BadTarball& entry : bad) {
+    EXPECT_FALSE(exists(host.agent(entry.agent) + "/1.0.0")) << entry.agent;
+    EXPECT_FALSE(exists(host.agent(entry.agent) + "/.version")) << entry.agent;
+    EXPECT_FALSE(exists(host.agent(entry.agent) + "/.staged-1.0.0")) << entry.agent;
+    const size_t fetches = meta.fetches(std::string(entry.agent) + "-1.0.0.tar.gz");
+    EXPECT_LE(fetches, entry.is_lasting ? 1U : 4U) << entry.agent << ": pauses grow from 5 s";
+    EXPECT_EQ(count_in_log(host, entry.agent + std::string(" 1.0.0: ")), 1U) << entry.agent << ": said once";
+  }
+  EXPECT_FALSE(exists(host / "evil"));
+  EXPECT_FALSE(exists("/tmp/ops-test-evil"));
+}
+
+TEST_F(UpdaterBadInput, AReplyThatIsBadIsNotObeyedAndChangesNothing) {
+  const std::vector<TestAgent> good = {{"good", "1.0.0"}};
+  const std::vector<TestAgent> stop = {{"good", "1.0.0", "stop"}};
+  meta.desire(good);
+  UpdaterBox host("127.0.0.1:1, " + meta.address());
+  ASSERT_TRUE(host.start()) << host.log();
+  ASSERT_TRUE(good_runs()) << host.log();
+  const pid_t pid = host.agent_pid("good", "1.0.0");
+  ASSERT_GT(pid, 0);
+
+  const std::string whole = http_reply(200, meta.reply_for(stop));
+  const std::pair<std::string, std::string> bad[] = {
+      {http_reply(200, "<html><body>Log in</body></html>"), "not a heartbeat's: \"<html><body>Log in"},
+      {whole.substr(0, whole.size() - 20), "bytes missing"},
+      {whole.substr(0, 30), "ended within the reply's header"},
+      {http_reply(500, meta.reply_for(stop)), "the server says 500"},
+      {http_reply(200, R"({"errorMessage": "database is down", "desiredAgents": []})"), "database is down"},
+      {http_reply(200, R"({"errorMessage": 7, "desiredAgents": [)"), "not a heartbeat's"},
+      {http_reply(302, "", {{"Location", meta.url("/elsewhere")}}), "the server says 302"},
+      {"", "Empty reply"},
+      {"220 smtp ready\r\n", "HTTP/0.9"},
+  };
+  for (const auto& [response, words] : bad) {
+    meta.answer(response);
+    EXPECT_TRUE(hears_more_heartbeats(2)) << words << host.log();
+    EXPECT_TRUE(logs(host, words)) << words << host.log();
+    EXPECT_NE(host.log().find(meta.url("/heartbeat")), std::string::npos);
+    EXPECT_EQ(host.agent_pid("good", "1.0.0"), pid) << words;
+  }
+  meta.desire(stop);
+  EXPECT_TRUE(logs(host, "ops-meta answers again")) << host.log();
+  EXPECT_TRUE(eventually([&] { return host.running("good").empty(); })) << "a good reply is obeyed again";
+}
+
+TEST_F(UpdaterBadInput, EvilNamesAreRefusedOneByOne) {
+  std::string reply = meta.reply_for({{"../x", "1.0.0"},
+                                      {"a/b", "1.0.0"},
+                                      {"", "1.0.0"},
+                                      {"var", "1.0.0"},
+                                      {"c", "../../x"},
+                                      {"d", ""},
+                                      {".e", "1.0.0"},
+                                      {"f", ".staged-1"},
+                                      {"good", "1.0.0"},
+                                      {"good", "6.6.6"}});
+  reply.insert(reply.find("[{") + 1, R"(null, 7, "text", {"name": 7}, {}, )");
+  meta.answer(http_reply(200, reply));
+  UpdaterBox host(meta.address());
+  ASSERT_TRUE(host.start()) << host.log();
+  EXPECT_TRUE(good_runs()) << host.log();
+  for (const char* words : {"\"../x\"", "\"a/b\"", "\"../../x\"", "\".e\"", "\".staged-1\"", "var is no name for an agent",
+                            "good is desired twice", "wrong type"}) {
+    EXPECT_TRUE(logs(host, words)) << words << "\n" << host.log();
+  }
+  EXPECT_EQ(host.version("good"), "1.0.0");
+  for (const char* agent : {"c", "d", "f", "var/.version", "../x"}) EXPECT_FALSE(exists(host.agent(agent))) << agent;
+}
+
+TEST_F(UpdaterBadInput, AMetaThatIsDownAtFirstIsObeyedWhenItIsUp) {
+  HellMeta late(HellServer::Opens::later);
+  late.publish("good", "1.0.0", demo_agent_tarball());
+  late.desire({{"good", "1.0.0"}});
+  UpdaterBox host(late.address());
+  ASSERT_TRUE(host.start()) << host.log();
+  EXPECT_TRUE(logs(host, "no answer from ops-meta: " + late.url("/heartbeat") + ": ")) << host.log();
+  late.open();
+  EXPECT_TRUE(logs(host, "ops-meta answers again, after ")) << host.log();
+  EXPECT_TRUE(eventually([&] { return host.running("good").size() == 1; }, seconds(30))) << host.log();
+  EXPECT_EQ(count_in_log(host, "no answer from ops-meta"), 1U) << "an outage is said once";
+}
+
+TEST_F(UpdaterBadInput, AMetaThatStallsDelaysNoRestartAndNoStop) {
+  meta.desire({{"good", "1.0.0"}});
+  UpdaterBox host(meta.address());
+  ASSERT_TRUE(host.start()) << host.log();
+  ASSERT_TRUE(good_runs()) << host.log();
+  meta.stall();
+  ASSERT_TRUE(hears_more_heartbeats(1));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_EQ(host.process().stop(), 0);
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(2));
+}
+
+/// Puts what the test makes from now on onto a small disk, when there is one.
+struct OnDisk {
+  explicit OnDisk(const SmallDisk& disk) {
+    if (disk.is_small()) ::setenv("TMPDIR", disk.path().c_str(), 1);
+  }
+  ~OnDisk() { ::unsetenv("TMPDIR"); }
+};
+
+TEST_F(UpdaterBadInput, AFullDiskIsSaidToBeFullAndHarmsNobody) {
+  const SmallDisk disk(64);
+  std::string noise(28 << 20, '\0');
+  for (unsigned i = 0, x = 1; i < noise.size(); ++i) noise[i] = static_cast<char>((x = x * 1103515245 + 12345) >> 16);
+  const std::string large = make_agent_tarball(kControl, {{"noise", noise}});
+  std::string words = "not enough disk space: it needs ";
+  meta.publish("large", "1.0.0", large);
+  if (!disk.is_small()) {  // then the tarball claims to be larger than any disk
+    meta.serve("large-1.0.0.tar.gz", http_head(200, {{"Content-Length", "99999999999999"}}) + large);
+    words = "it has 99999999999999 bytes, the limit is ";
+  }
+  // It fits as it is packed, but not unpacked.
+  meta.publish("wide", "1.0.0",
+               make_agent_tarball(kControl, {{"noise", noise.substr(0, 1 << 20)}, {"zeros", std::string(60 << 20, '\0')}}));
+  meta.desire({{"large", "1.0.0"}, {"wide", "1.0.0", disk.is_small() ? "start" : ""}, {"good", "1.0.0"}});
+  const OnDisk here(disk);
+  UpdaterBox host(meta.address());
+  ASSERT_TRUE(host.start()) << host.log();
+  EXPECT_TRUE(good_runs()) << host.log();
+  const auto error = [&](const char* agent) { return meta.said("updates", agent, "error"); };
+  EXPECT_TRUE(eventually([&] { return error("large").find(words) != std::string::npos; })) << error("large");
+  EXPECT_TRUE(logs(host, "large 1.0.0: " + meta.url("/t/large-1.0.0.tar.gz") + ": " + words)) << host.log();
+  if (disk.is_small()) {
+    EXPECT_TRUE(logs(host, "wide 1.0.0: wide-1.0.0.tar.gz: not enough disk space: unpacked it takes ")) << host.log();
+    EXPECT_TRUE(eventually([&] { return error("wide").find("not enough disk space") != std::string::npos; })) << error("wide");
+  }
+  EXPECT_TRUE(hears_more_heartbeats(3));
+  for (const char* agent : {"large", "wide"}) {
+    EXPECT_FALSE(exists(host.agent(agent) + "/1.0.0"));
+    EXPECT_FALSE(exists(host.agent(agent) + "/.version"));
+    EXPECT_LE(meta.fetches(agent + std::string("-1.0.0.tar.gz")), 4U) << "pauses grow from 5 s";
+  }
+  EXPECT_EQ(meta.said("realAgents", "good", "status"), "started");
+}
+
+}  // namespace
+}  // namespace ops::tests
