@@ -1,0 +1,282 @@
+// Releases whose control comes from hell, each as an upgrade over a good version and some as a first install, side by side in
+// one updater. Each comes to its end (rolled back, or stopped, and latched) and leaves the agent beside it alone.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <ctime>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <thread>
+
+#include "tests/support/boxes.h"
+#include "tests/support/hell_server.h"
+#include "tests/support/tarball.h"
+#include "tests/support/wait.h"
+
+namespace ops::tests {
+namespace {
+
+using std::chrono::seconds;
+using SteadyClock = std::chrono::steady_clock;
+using Json = nlohmann::json;
+
+struct HellScript {
+  std::string name;
+  std::string control;
+  std::string words = "";  // to be found in the error
+};
+
+/// A control that behaves like the demo agent's, but for what `hell` does first.
+std::string demo_but(const std::string& hell) {
+  const std::string demo = read_file(std::string(OPS_SOURCE_DIR) + "/tests/support/demo-agent/control");
+  const size_t verbs = demo.find("case ${1:-} in");
+  return demo.substr(0, verbs) + hell + "\n" + demo.substr(verbs);
+}
+
+/// `hell` at start; status says stoped and stop ends well.
+std::string cannot_start(const std::string& hell) {
+  return "#!/bin/bash\n[[ $1 == status ]] && { echo stoped; exit; }\n[[ $1 == stop ]] && exit\n" + hell;
+}
+
+/// The demo agent's start, and `hell` after it.
+std::string starts_and(const std::string& hell) { return demo_but("[[ ${1:-} == start ]] && {\nstart\n" + hell + "\nexit\n}"); }
+
+/// These don't start, don't stay, or can't be talked to.
+std::vector<HellScript> failing_scripts() {
+  return {
+      {"exits-1", cannot_start("echo 'port 80 is taken' >&2; exit 1"), "exit status 1: port 80 is taken"},
+      {"exits-1-always", "#!/bin/bash\nexit 1", "fail: exit status 1"},
+      {"hangs-in-start", cannot_start("exec sleep 1000"), "`./control start` did not end within 2 s and was killed"},
+      {"hangs-in-stop", "#!/bin/bash\n[[ $1 == stop ]] && exec sleep 1000\n[[ $1 != status ]]", "exit status 1"},
+      {"hangs-in-status", "#!/bin/bash\n[[ $1 == status ]] && exec sleep 1000\nexit 0", "`./control status` did not end"},
+      {"hangs-always", "#!/bin/bash\nexec sleep 1000", "`./control start` did not end"},
+      {"ignores-term", cannot_start("trap '' TERM; while :; do sleep 0.1; done"), "did not end within 2 s and was killed"},
+      {"prints-1-gb", cannot_start("head -c 1000000000 /dev/zero; exit 1"), "did not start"},
+      {"prints-for-ever", "#!/bin/bash\nexec yes", "did not end"},
+      {"needs-a-terminal", cannot_start("read -r line </dev/tty || exit 7"), "exit status 7"},
+      {"is-a-binary", read_file("/bin/true"), "its status is \"\""},
+      {"is-garbage", "\x7f\x45LF garbage", "Exec format error"},
+      {"spawns-1000", cannot_start("for ((i = 0; i < 1000; i++)); do sleep 30 & done; wait"), "was killed"},
+      {"dies-soon", starts_and("(sleep 0.5; stop) &"), "was \"stoped\" during its probation"},
+      {"dies-later", starts_and("(sleep 1.2; stop) &"), "was \"stoped\" during its probation"},
+      {"flips", "#!/bin/bash\n[[ $1 != status ]] || { rm flip 2>/dev/null && echo started; } || { touch flip; echo stoped; }"},
+      {"vanishes", starts_and("rm control"), "No such file"},
+      {"vanishes-later", starts_and("(sleep 1; rm control) &"), "lost its ./control during its probation"},
+  };
+}
+
+/// These are odd, but they do run; or there is no way to see that they don't.
+std::vector<HellScript> odd_scripts() {
+  return {
+      {"keeps-stdout", starts_and("setsid sleep 15 &")},
+      {"babbles", starts_and("timeout 15 yes &")},
+      {"double-forks", demo_but("[[ ${1:-} == start ]] && { (start &); sleep 0.3; exit; }")},
+      {"lies",
+       "#!/bin/bash\n[[ $1 == status ]] && { [[ -e on ]] && echo started || echo stoped; }\n"
+       "[[ $1 == start ]] && touch on\n[[ $1 == stop ]] && rm -f on\nexit 0"},
+  };
+}
+
+/// It desires nothing yet.
+struct RunningMeta : MetaBox {
+  RunningMeta() { EXPECT_TRUE(start({})) << log(); }
+};
+
+/// A meta, a server that counts the tarballs it hands out, and a host with a good agent beside those from hell.
+struct ControlFromHell : testing::Test {
+  ControlFromHell() { publish("good", "1.0.0", demo_agent_tarball()); }
+
+  ~ControlFromHell() override {
+    host.process().kill();
+    for (const std::string& name : list(host.folder())) {
+      // The box stops what runs in it, by the very same scripts.
+      if (is_from_hell.contains(name)) write_file(host.agent(name) + "/2.0.0/control", "#!/bin/sh\n", 0755);
+    }
+  }
+
+  static UpdaterSettings quick() {
+    UpdaterSettings settings;
+    settings.probation = 2;
+    settings.control_timeout = 2;
+    return settings;
+  }
+
+  void publish(const std::string& name, const std::string& version, const std::string& tarball) {
+    const std::string file = "/" + name + "-" + version + ".tar.gz";
+    files[file] = http_reply(200, tarball);
+    files[file + ".md5"] = http_reply(200, md5_hex(tarball));
+  }
+
+  void publish_hell(const HellScript& script) {
+    const std::string agent = read_file(std::string(OPS_SOURCE_DIR) + "/tests/support/demo-agent/agent");
+    publish(script.name, "2.0.0", make_agent_tarball(script.control, {{"agent", agent}}));
+    if (script.name != "double-forks" && script.name != "keeps-stdout" && script.name != "babbles")
+      is_from_hell.insert(script.name);
+  }
+
+  TestAgent wants(const std::string& name, const std::string& version) const {
+    return {name, version, "start", "", tarballs.url("")};
+  }
+  size_t fetches(const std::string& name) const { return tarballs.count("/" + name + "-2.0.0.tar.gz"); }
+
+  /// What meta has of an agent on h1: "version status phase", and the error.
+  Json seen(const std::string& name) const {
+    const Json hosts = Json::parse(meta.get("/status/json/" + name).body, nullptr, false);
+    return hosts.is_object() && hosts.contains("h1") && hosts["h1"].is_object() ? hosts["h1"] : Json::object();
+  }
+  std::string summary(const std::string& name) const {
+    const Json agent = seen(name);
+    return agent.value("version", "") + " " + agent.value("status", "") + " " +
+           agent.value("update", Json::object()).value("phase", "");
+  }
+  std::string error(const std::string& name) const { return seen(name).value("update", Json::object()).value("error", ""); }
+
+  /// Waits until meta has just this of an agent, with these words in its error.
+  void expect_seen(const std::string& name, const std::string& expected, const std::string& words, seconds patience) const {
+    EXPECT_TRUE(eventually([&] { return summary(name) == expected; }, patience))
+        << name << " is " << summary(name) << ", should be " << expected << "; " << error(name);
+    EXPECT_NE(error(name).find(words), std::string::npos) << name << ": " << error(name);
+  }
+
+  /// Kills the good agent, and waits until it is back: in two intervals, were the machine idle.
+  void expect_good_agent_comes_back() const {
+    const pid_t before = host.agent_pid("good", "1.0.0");
+    ASSERT_GT(before, 0);
+    const auto killed = SteadyClock::now();
+    ::kill(before, SIGKILL);
+    EXPECT_TRUE(eventually([&] {
+      const pid_t now = host.agent_pid("good", "1.0.0");
+      return now > 0 && now != before;
+    }));
+    EXPECT_LT(SteadyClock::now() - killed, seconds(8)) << "a ./control status that hangs takes 10";
+  }
+
+  std::map<std::string, std::string> files;
+  std::set<std::string> is_from_hell;
+  HellServer tarballs{[this](const HellRequest& request, const HellPeer& peer) {
+    const auto found = files.find(request.target);
+    peer.send(found == files.end() ? http_reply(404, "") : found->second);
+  }};
+  RunningMeta meta;
+  UpdaterBox host{meta.address(), quick()};
+};
+
+/// Watches, in a thread, how long meta does not hear of h1.
+class HeartbeatWatch {
+ public:
+  explicit HeartbeatWatch(const MetaBox& meta)
+      : thread_([&meta, this](const std::stop_token& over) {
+          eventually([&] { return look(meta) || over.stop_requested(); }, seconds(300));
+        }) {}
+
+  /// In seconds.
+  int64_t longest_silence() {
+    thread_ = {};
+    return longest_;
+  }
+
+ private:
+  bool look(const MetaBox& meta) {
+    const Json host = Json::parse(meta.get("/status/host/h1").body, nullptr, false);
+    if (host.is_object() && host.contains("heardAt"))
+      longest_ = std::max(longest_, std::time(nullptr) - host["heardAt"].get<int64_t>());
+    return false;
+  }
+
+  int64_t longest_ = 0;
+  std::jthread thread_;
+};
+
+TEST_F(ControlFromHell, AReleaseThatFailsIsRolledBackAndHarmsNoOther) {
+  std::vector<TestAgent> before = {wants("good", "1.0.0")};
+  std::vector<TestAgent> after = before;
+  std::vector<HellScript> all = failing_scripts();
+  for (const HellScript& odd : odd_scripts()) all.push_back(odd);
+  for (const HellScript& script : all) {
+    publish(script.name, "1.0.0", demo_agent_tarball());
+    publish_hell(script);
+    before.push_back(wants(script.name, "1.0.0"));
+    after.push_back(wants(script.name, "2.0.0"));
+  }
+  ASSERT_TRUE(meta.desire(before)) << meta.log();
+  ASSERT_TRUE(host.start()) << host.log();
+  for (const TestAgent& agent : before) expect_seen(agent.name, "1.0.0 started ", "", seconds(60));
+
+  HeartbeatWatch watch(meta);
+  ASSERT_TRUE(meta.desire(after));
+  ASSERT_TRUE(eventually([&] { return summary("hangs-in-status") == "1.0.0 started switching"; }));
+  for (int i = 0; i < 3; ++i) expect_good_agent_comes_back();
+  for (const HellScript& script : failing_scripts()) {
+    expect_seen(script.name, "1.0.0 started rolled-back", script.words, seconds(60));
+    EXPECT_EQ(host.version(script.name), "1.0.0");
+    EXPECT_GT(host.agent_pid(script.name, "1.0.0"), 0) << script.name << " is not what runs";
+  }
+  for (const HellScript& script : odd_scripts()) expect_seen(script.name, "2.0.0 started ", "", seconds(60));
+  EXPECT_TRUE(always([&] { return summary("exits-1") == "1.0.0 started rolled-back"; }, seconds(3)));
+  for (const HellScript& script : all) EXPECT_EQ(fetches(script.name), 1U) << script.name;
+  EXPECT_LT(watch.longest_silence(), 6);
+  EXPECT_EQ(summary("good"), "1.0.0 started ");
+}
+
+TEST_F(ControlFromHell, AFirstInstallThatFailsIsStoppedAndLatched) {
+  std::vector<TestAgent> agents = {wants("good", "1.0.0")};
+  std::vector<HellScript> scripts;
+  for (const HellScript& script : failing_scripts()) {
+    if (script.name == "prints-1-gb" || script.name == "spawns-1000") continue;  // seen in the other test, and slow
+    scripts.push_back(script);
+    publish_hell(script);
+    agents.push_back(wants(script.name, "2.0.0"));
+  }
+  ASSERT_TRUE(meta.desire(agents)) << meta.log();
+  ASSERT_TRUE(host.start()) << host.log();
+  expect_seen("good", "1.0.0 started ", "", seconds(30));
+  expect_good_agent_comes_back();
+  for (const HellScript& script : scripts) {
+    EXPECT_TRUE(eventually([&] { return summary(script.name).ends_with(" failed"); }, seconds(60)))
+        << script.name << " is " << summary(script.name) << error(script.name);
+    EXPECT_NE(error(script.name).find(script.words), std::string::npos) << error(script.name);
+  }
+  EXPECT_TRUE(always([&] { return summary("exits-1") == "2.0.0 stoped failed"; }, seconds(3)));
+  for (const HellScript& script : scripts) EXPECT_EQ(fetches(script.name), 1U) << script.name;
+}
+
+TEST_F(ControlFromHell, AnOldVersionThatWillNotStopIsLeftRunning) {
+  publish("stubborn", "1.0.0",
+          make_agent_tarball(demo_but("[[ ${1:-} == stop ]] && { echo 'not me' >&2; exit 1; }"),
+                             {{"agent", read_file(std::string(OPS_SOURCE_DIR) + "/tests/support/demo-agent/agent")}}));
+  publish("stubborn", "2.0.0", demo_agent_tarball());
+  ASSERT_TRUE(meta.desire({wants("stubborn", "1.0.0"), wants("good", "1.0.0")})) << meta.log();
+  ASSERT_TRUE(host.start()) << host.log();
+  expect_seen("stubborn", "1.0.0 started ", "", seconds(30));
+  const pid_t pid = host.agent_pid("stubborn", "1.0.0");
+
+  ASSERT_TRUE(meta.desire({wants("stubborn", "2.0.0"), wants("good", "1.0.0")}));
+  const std::string words =
+      "the old version is left as it is: 1.0.0 did not stop: exec `./control stop` fail: exit status 1: not me";
+  expect_seen("stubborn", "1.0.0 started waiting", words, seconds(30));
+  EXPECT_NE(host.log().find(words), std::string::npos) << host.log();
+  EXPECT_TRUE(always([&] { return host.agent_pid("stubborn", "1.0.0") == pid; }, seconds(2)));
+  EXPECT_EQ(host.running("stubborn"), std::vector<std::string>{"1.0.0"});
+  EXPECT_EQ(host.version("stubborn"), "1.0.0");
+  EXPECT_EQ(fetches("stubborn"), 1U);
+  expect_good_agent_comes_back();
+  ::kill(pid, SIGKILL);
+}
+
+TEST_F(ControlFromHell, ASlowStatusDoesNotMakeATarballBeFetchedTwice) {
+  const std::string slow = demo_but("[[ ${1:-} == status ]] && sleep 1.1");
+  const std::string agent = read_file(std::string(OPS_SOURCE_DIR) + "/tests/support/demo-agent/agent");
+  publish("slow", "1.0.0", make_agent_tarball(slow, {{"agent", agent}}));
+  publish("slow", "2.0.0", make_agent_tarball(slow, {{"agent", agent}, {"mark", "two"}}));
+  ASSERT_TRUE(meta.desire({wants("slow", "1.0.0")})) << meta.log();
+  ASSERT_TRUE(host.start()) << host.log();
+  expect_seen("slow", "1.0.0 started ", "", seconds(60));
+  ASSERT_TRUE(meta.desire({wants("slow", "2.0.0")}));
+  expect_seen("slow", "2.0.0 started ", "", seconds(60));
+  EXPECT_EQ(fetches("slow"), 1U);
+}
+
+}  // namespace
+}  // namespace ops::tests
