@@ -54,7 +54,8 @@ Result<void> write_all(int fd, std::string_view content, const std::string& path
 namespace {
 
 Result<void> write_durably(const std::string& path, std::string_view content, mode_t mode) {
-  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode));
+  ::unlink(path.c_str());  // a crash may have left one, of another mode or owner
+  const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!file) return system_error("create", path);
   if (auto written = write_all(file.get(), content, path); !written) return written;
   if (::fsync(file.get()) != 0) return system_error("sync", path);
