@@ -8,6 +8,7 @@
 
 #include "common/daemon.h"
 #include "tests/support/boxes.h"
+#include "tests/support/original_config.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
@@ -96,7 +97,7 @@ TEST_F(Control, RestartsTheDaemon) {
 
 TEST_F(Control, StartsTheDaemonAgainAfterItWasKilled) {
   const pid_t pid = start();
-  ::kill(pid, SIGKILL);
+  send_signal(pid, SIGKILL);
   EXPECT_TRUE(eventually([&] { return control("status").output == "stoped\n"; }));
   EXPECT_NE(start(), pid);
 }
@@ -157,8 +158,11 @@ TEST_F(Control, ReloadsTheConfigAndRefusesABadOne) {
 TEST_F(Control, ChecksTheConfig) {
   EXPECT_EQ(control("check").exit_code, 0);
   EXPECT_TRUE(control("check").output.ends_with("/cfg.json: good\n"));
-  fs::copy_file(std::string(OPS_SOURCE_DIR) + "/cfg.example.json", box / "cfg.json", fs::copy_options::overwrite_existing);
-  EXPECT_EQ(control("check").exit_code, 0);
+  for (const std::string& example :
+       {read_file(std::string(OPS_SOURCE_DIR) + "/cfg.example.json"), std::string(kOriginalConfig)}) {
+    write_file(box / "cfg.json", example);
+    EXPECT_EQ(control("check").exit_code, 0) << example;
+  }
   write_file(box / "cfg.json", "{");
   EXPECT_EQ(control("check").exit_code, 2);
   EXPECT_TRUE(contains(control("check").output, "cfg.json: error: line 1, column 2: "));

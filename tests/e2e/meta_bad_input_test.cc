@@ -5,6 +5,7 @@
 
 #include "tests/support/boxes.h"
 #include "tests/support/measure.h"
+#include "tests/support/original_config.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
@@ -83,14 +84,17 @@ TEST_F(MetaConfigFile, ThatIsMissingEndsIt) {
 }
 
 TEST_F(MetaConfigFile, OfTheOriginalIsGood) {
-  write_file(path, R"({"debug": true, "tarballDir": "./tarball",
-     "http": {"enabled": true, "listen": "0.0.0.0:2000"},
-     "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "", "cmd": "start"},
-                 "others": [{"prefix": "lg-", "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}]}]}
-)");
+  write_file(path, kOriginalConfig);
   const Finished finished = meta({"-t"});
   EXPECT_EQ(finished.exit_code, 0);
   EXPECT_EQ(finished.output, path + ": good\n");
+}
+
+TEST_F(MetaConfigFile, WithUnknownKeysIsGoodAndWarnedOf) {
+  write_file(path, R"({"http": {"listen": "127.0.0.1:0", "tsl": {}}, "agents": []})");
+  const Finished finished = meta({"-t"});
+  EXPECT_EQ(finished.exit_code, 0);
+  EXPECT_EQ(finished.output, path + ": warning: http.tsl: unknown key, ignored\n" + path + ": good\n");
 }
 
 TEST_F(MetaConfigFile, WithAnAddressThatCannotBeBoundEndsIt) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/support/original_config.h"
 #include "tests/support/temp_dir.h"
 
 namespace ops::tests {
@@ -38,18 +39,12 @@ struct MetaConfig : testing::Test {
   ConfigReport report;
 };
 
-/// The original's own, as the design has it, without our additions.
-constexpr char kOriginal[] = R"({"debug": true, "tarballDir": "./tarball",
-     "http": {"enabled": true, "listen": "0.0.0.0:2000"},
-     "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "", "cmd": "start"},
-                 "others": [{"prefix": "lg-", "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}]}]})";
-
 std::string form_of(const std::string& what, const std::string& name) {
   return what + " \"" + name + "\" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127}";
 }
 
 TEST_F(MetaConfig, OfTheOriginalLoadsUnchanged) {
-  const Config config = load(kOriginal);
+  const Config config = load(kOriginalConfig);
   EXPECT_EQ(report.errors, Lines{});
   EXPECT_EQ(report.warnings, Lines{});
   const Config expected{true,
@@ -66,11 +61,11 @@ TEST_F(MetaConfig, ThatWeShipIsGood) {
 }
 
 TEST_F(MetaConfig, PrintsAsTheOriginalDid) {
-  EXPECT_EQ(meta::to_json(load(kOriginal)),
+  EXPECT_EQ(meta::to_json(load(kOriginalConfig)),
             R"({"debug":true,"tarballDir":"./tarball","http":{"enabled":true,"listen":"0.0.0.0:2000"},)"
             R"("agents":[{"default":{"name":"falcon-agent","version":"1.0.0","tarball":"http://m:2000/falcon","md5":"",)"
             R"("cmd":"start"},"others":[{"prefix":"lg-","version":"1.1.0","tarball":"","md5":"","cmd":""}]}]})");
-  EXPECT_EQ(load(meta::to_json(load(kOriginal))), load(kOriginal));
+  EXPECT_EQ(load(meta::to_json(load(kOriginalConfig))), load(kOriginalConfig));
 }
 
 TEST_F(MetaConfig, WithoutHttpOrAgentsIsRefused) {
