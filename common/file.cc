@@ -26,19 +26,47 @@ void Fd::reset() {
   fd_ = -1;
 }
 
-Result<std::string> read_file(const std::string& path, size_t limit) {
+namespace {
+
+/// Returns the error's number, or 0; EFBIG when there is more than `limit` bytes. `doing` is the step that failed.
+int read_up_to(const std::string& path, size_t limit, std::string& content, const char*& doing) {
+  doing = "open";
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
-  if (!file) return system_error("open", path);
-  std::string content;
+  if (!file) return errno;
+  doing = "read";
   char buffer[16384];
   for (;;) {
     const ssize_t n = ::read(file.get(), buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return system_error("read", path);
-    if (n == 0) return content;
+    if (n < 0) return errno;
+    if (n == 0) return 0;
     content.append(buffer, static_cast<size_t>(n));
-    if (content.size() > limit) return Error{cat("cannot read ", path, ": it is larger than ", limit, " bytes")};
+    if (content.size() > limit) return EFBIG;
   }
+}
+
+}  // namespace
+
+Result<std::string> read_file(const std::string& path, size_t limit) {
+  std::string content;
+  const char* doing = "";
+  const int error = read_up_to(path, limit, content, doing);
+  if (error == 0) return content;
+  if (error == EFBIG) return Error{cat("cannot read ", path, ": it is larger than ", limit, " bytes")};
+  return system_error(doing, path, error);
+}
+
+Result<std::optional<std::string>> find_file(const std::string& path, size_t limit) {
+  std::string content;
+  const char* doing = "";
+  const int error = read_up_to(path, limit, content, doing);
+  if (error == 0) return std::optional(content);
+  if (is_host_error(error)) return system_error(doing, path, error);
+  return std::optional<std::string>();
+}
+
+bool is_host_error(int error_number) {
+  return error_number == EIO || error_number == EMFILE || error_number == ENFILE || error_number == ENOMEM;
 }
 
 Result<void> write_all(int fd, std::string_view content, const std::string& path) {

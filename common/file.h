@@ -5,6 +5,7 @@
 
 #include <sys/types.h>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -32,6 +33,13 @@ class Fd {
 
 /// The whole file; an error when it is larger than `limit` bytes.
 Result<std::string> read_file(const std::string& path, size_t limit);
+
+/// The file's content, or nullopt when there is none that could be read: no file, a folder, more than `limit` bytes. An error
+/// only when the host failed (see below): then nobody knows.
+Result<std::optional<std::string>> find_file(const std::string& path, size_t limit);
+
+/// Whether this errno tells of the host's state, and nothing of the file: an I/O error, no descriptors, no memory.
+bool is_host_error(int error_number);
 
 /// Writes all of `content`, also when the kernel takes it in parts.
 Result<void> write_all(int fd, std::string_view content, const std::string& path);

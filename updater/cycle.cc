@@ -16,6 +16,7 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr auto kLookPatience = std::chrono::seconds(1);  // for an agent's status, before the loop goes on without it
+constexpr auto kLookAgain = std::chrono::seconds(1);     // when the host failed to read the disk
 constexpr auto kCalmAfter = std::chrono::minutes(10);    // without a restart, an agent no longer counts as one that keeps dying
 constexpr char kMetaLane[] = "ops-meta's";               // no agent can be named so
 constexpr auto kNever = Clock::time_point::max();
@@ -117,8 +118,11 @@ void Cycle::collect() {
   }
   for (Finished& entry : finished) {
     Agent& agent = agents_[entry.agent];
-    if (entry.seen) {
-      agent.seen = std::move(*entry.seen);
+    if (entry.seen && !*entry.seen) {
+      complaints_.complain(entry.agent, cat(entry.agent, ": ", entry.seen->error().message));
+      agent.look_at = Clock::now() + kLookAgain;  // what the loop knew before is still the best there is
+    } else if (entry.seen) {
+      agent.seen = std::move(**entry.seen);
       agent.was_seen = true;
       // Who looked before a preparation ended may not have seen what it brought: to decide by that would be to fetch it again.
       agent.is_fresh = entry.preparations == agent.preparations;
@@ -206,7 +210,7 @@ void Cycle::look(bool at_all) {
     lanes_.run(name, [this, name, patience = config()->control_timeout, first = !agent.was_seen,
                       preparations = agent.preparations](const std::stop_token& cancel) {
       if (first) await_earlier_script(layout_, name, patience, cancel);
-      Observed seen = observe_agent(layout_, name, cancel);
+      auto seen = observe_agent(layout_, name, cancel);
       if (cancel.stop_requested()) return;
       const std::lock_guard lock(mutex_);
       inbox_.push_back({name, std::move(seen), std::nullopt, preparations});

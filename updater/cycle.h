@@ -63,9 +63,9 @@ class Cycle {
   /// What a lane has done.
   struct Finished {
     std::string agent;
-    std::optional<Observed> seen;         // of a look
-    std::optional<Result<void>> outcome;  // of an action
-    int preparations = 0;                 // of that agent, when the look began
+    std::optional<Result<Observed>> seen;  // of a look
+    std::optional<Result<void>> outcome;   // of an action
+    int preparations = 0;                  // of that agent, when the look began
   };
 
   /// What ops-meta said, or why it didn't.

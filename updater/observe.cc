@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <thread>
@@ -25,20 +26,40 @@ constexpr auto kTermGrace = std::chrono::seconds(2);
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
-/// A small file's content, trimmed; "" when it can't be read.
-std::string content_of(const std::string& path) {
-  const auto text = read_file(path, kMaxSmallFile);
-  return text ? std::string(trim(*text)) : std::string();
-}
+/// Reads what is known of an agent, and notes when the host fails at that.
+class Look {
+ public:
+  bool exists(const std::string& path) {
+    if (::access(path.c_str(), F_OK) == 0) return true;
+    note(errno, path);
+    return false;
+  }
 
-std::string read_version(const Layout& layout, const std::string& name) {
-  const std::string version = content_of(layout.version_file(name));
+  /// A small file's content, trimmed; "" when there is none.
+  std::string content_of(const std::string& path) {
+    const auto text = find_file(path, kMaxSmallFile);
+    if (!text) failure_ = text.error();
+    return text && *text ? std::string(trim(**text)) : std::string();
+  }
+
+  void note(int error_number, const std::string& path) {
+    if (is_host_error(error_number)) failure_ = system_error("read", path, error_number);
+  }
+
+  const std::optional<Error>& failure() const { return failure_; }
+
+ private:
+  std::optional<Error> failure_;
+};
+
+std::string read_version(const Layout& layout, const std::string& name, Look& look) {
+  const std::string version = look.content_of(layout.version_file(name));
   return is_valid_name(version) ? version : std::string();
 }
 
-std::optional<std::string> read_hold(const std::string& path) {
-  if (!exists(path)) return std::nullopt;
-  const std::string text = content_of(path);
+std::optional<std::string> read_hold(const std::string& path, Look& look) {
+  if (!look.exists(path)) return std::nullopt;
+  const std::string text = look.content_of(path);
   return one_line(trim(text.substr(0, text.find('\n'))), 200);
 }
 
@@ -49,7 +70,7 @@ int64_t modified_at(const std::string& path) {
 }
 
 /// Fills in `releases` and `staging`.
-void look_into_folder(const std::string& folder, Observed& seen) {
+void look_into_folder(const std::string& folder, Observed& seen, Look& look) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     std::string name = entry->path().filename();
@@ -58,10 +79,11 @@ void look_into_folder(const std::string& folder, Observed& seen) {
     if (staged) name.erase(0, sizeof Layout::kStagedPrefix - 1);
     if (!is_valid_name(name)) continue;
     const std::string mark = entry->path().string() + Layout::kInstalledFile;
-    const std::string checksum = content_of(mark);
-    const bool is_whole = !checksum.empty() && exists(entry->path().string() + Layout::kControlFile);
+    const std::string checksum = look.content_of(mark);
+    const bool is_whole = !checksum.empty() && look.exists(entry->path().string() + Layout::kControlFile);
     if (is_whole) seen.releases.push_back({name, checksum, staged, modified_at(mark)});
   }
+  look.note(error.value(), folder);
   std::sort(seen.staging.begin(), seen.staging.end());
   std::sort(seen.releases.begin(), seen.releases.end(),
             [](const Release& a, const Release& b) { return std::tie(a.version, a.staged) < std::tie(b.version, b.staged); });
@@ -86,26 +108,31 @@ std::string status_of(const Layout& layout, const std::string& name, const std::
   return one_line(printed ? *printed : printed.error().message, kMaxStatusSize);
 }
 
-Observed read_agent(const Layout& layout, const std::string& name) {
+Result<Observed> read_agent(const Layout& layout, const std::string& name) {
+  Look look;
   Observed seen;
   seen.name = name;
-  seen.version = read_version(layout, name);
-  seen.state = read_state(layout.state_file(name));
-  seen.hold = read_hold(layout.hold_file(name));
-  seen.retry_asked = exists(layout.retry_file(name));
-  look_into_folder(layout.agent(name), seen);
-  if (seen.version.empty()) return seen;
-  const std::string folder = layout.version(name, seen.version);
-  seen.has_control = exists(folder + Layout::kControlFile);
-  seen.checksum = content_of(folder + Layout::kInstalledFile);
+  seen.version = read_version(layout, name, look);
+  auto state = read_state(layout.state_file(name));
+  if (!state) return state.error();
+  seen.state = std::move(*state);
+  seen.hold = read_hold(layout.hold_file(name), look);
+  seen.retry_asked = look.exists(layout.retry_file(name));
+  look_into_folder(layout.agent(name), seen, look);
+  if (!seen.version.empty()) {
+    const std::string folder = layout.version(name, seen.version);
+    seen.has_control = look.exists(folder + Layout::kControlFile);
+    seen.checksum = look.content_of(folder + Layout::kInstalledFile);
+  }
+  if (look.failure()) return *look.failure();
   return seen;
 }
 
-Observed observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel) {
-  Observed seen = read_agent(layout, name);
-  if (!seen.has_control) return seen;
-  seen.status_text = status_of(layout, name, seen.version, cancel);
-  seen.status = to_status(seen.status_text);
+Result<Observed> observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel) {
+  auto seen = read_agent(layout, name);
+  if (!seen || !seen->has_control) return seen;
+  seen->status_text = status_of(layout, name, seen->version, cancel);
+  seen->status = to_status(seen->status_text);
   return seen;
 }
 
@@ -113,7 +140,7 @@ void await_earlier_script(const Layout& layout, const std::string& name, std::ch
                           const std::stop_token& cancel) {
   using Clock = std::chrono::steady_clock;
   const auto deadline = Clock::now() + patience;
-  for (pid_t told = -1, script; (script = find_control_script(layout.agent(name))) > 0 && !cancel.stop_requested();
+  for (pid_t told = -1, script; (script = find_control_script(layout.agent(name))) > 1 && !cancel.stop_requested();
        told = script) {
     if (script != told) log::info(name, ": waiting for the ./control, pid ", script, ", that an earlier updater began");
     const auto late = Clock::now() - deadline;

@@ -15,11 +15,12 @@ namespace ops::updater {
 /// The names of all agents: folders with a .version, sorted.
 std::vector<std::string> installed_agents(const Layout& layout);
 
-/// What the disk says of one agent, whether it is installed or not; its ./control is not asked.
-Observed read_agent(const Layout& layout, const std::string& name);
+/// What the disk says of one agent, whether it is installed or not; its ./control is not asked. An error when the host failed
+/// to read some of it: what is not seen then may be there all the same, and nothing is to be concluded.
+Result<Observed> read_agent(const Layout& layout, const std::string& name);
 
 /// One agent, its status included.
-Observed observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel);
+Result<Observed> observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel);
 
 /// What `./control status` says for one version: its output, or why there is none.
 std::string status_of(const Layout& layout, const std::string& name, const std::string& version, const std::stop_token& cancel);

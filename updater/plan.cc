@@ -59,12 +59,12 @@ Decision plan_trial(const Observed& seen, const DesiredAgent* desired, const Cir
   }
   // Further off than any probation lasts: the clock was set back meanwhile. It begins anew.
   if (trial.until == 0 || trial.until - now > kLongestProbation)
-    return {Action::resume_trial, false, Phase::switching, "the switch was cut short"};
+    return {around.control_paused ? Action::none : Action::resume_trial, false, Phase::switching, "the switch was cut short"};
   if (seen.status != Status::started) {
     const std::string how = seen.has_control ? cat("was \"", seen.status_text, "\"") : "lost its ./control";
     return roll_back(around, cat(how, " during its probation"));
   }
-  if (now >= trial.until) return {Action::pass, false, Phase::idle, "passed its probation"};
+  if (now >= trial.until && !around.control_paused) return {Action::pass, false, Phase::idle, "passed its probation"};
   return {Action::none, false, Phase::probation, ""};
 }
 

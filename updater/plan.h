@@ -8,6 +8,7 @@
 //
 //   when                                                            then
 //   ---------------------------------------------------------------------------------------------------------------
+//   the host failed to read some of it                              not even asked; look again in a second
 //   the agent is held                                               nothing                                  held
 //   T, and F is of T's version and content                          roll_back                                switching
 //   T committed, meta says stop                                     stop
@@ -34,7 +35,7 @@
 //
 //   supervise C: start it when it isn't started, unless meta had it stopped, F is of C, or there is none.
 //   tidy: remove leftovers (see below), when there are any and no preparation is under way.
-//   start, stop and roll_back wait while an agent that keeps dying or won't stop is paused.
+//   start, stop, resume_trial, pass and roll_back wait while an agent that keeps dying or won't stop is paused.
 //   ready: unpacked whole on this disk, with the checksum that meta gives, if it gives one.
 
 #include <cstdint>
@@ -82,7 +83,7 @@ struct Observed {
 /// What else bears on the decision.
 struct Circumstances {
   bool update_paused = false;   // between attempts to prepare or to switch
-  bool control_paused = false;  // between attempts to start, stop or roll back
+  bool control_paused = false;  // between attempts to start, stop, resume, pass or roll back
   bool preparing = false;       // a release of this agent is being prepared right now
   int keep_versions = 2;
 

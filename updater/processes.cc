@@ -30,7 +30,8 @@ std::vector<pid_t> all_processes() {
     const std::string name = entry->path().filename();
     pid_t pid = 0;
     const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
-    if (parsed.ec == std::errc() && parsed.ptr == name.data() + name.size()) pids.push_back(pid);
+    const bool is_pid = parsed.ec == std::errc() && parsed.ptr == name.data() + name.size();
+    if (is_pid && pid > 1) pids.push_back(pid);  // init is nobody's agent, and -1 is everybody
   }
   return pids;
 }

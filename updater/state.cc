@@ -63,18 +63,18 @@ Json to_json(const State& state) {
 
 }  // namespace
 
-State read_state(const std::string& path) {
-  if (::access(path.c_str(), F_OK) != 0) return {};
-  const auto text = read_file(path, kMaxStateSize);
-  if (!text) {
-    log::error(text.error().message, "; going on as if there was none");
-    return {};
+Result<State> read_state(const std::string& path) {
+  const auto text = find_file(path, kMaxStateSize);
+  if (!text) return text.error();
+  if (!*text) {
+    if (::access(path.c_str(), F_OK) == 0) log::error(path, " can't be read, going on as if there was none");
+    return State{};
   }
   try {
-    return from_json(Json::parse(*text));
+    return from_json(Json::parse(**text));
   } catch (const Json::exception& failure) {
     log::error(path, " is damaged, going on as if there was none: ", failure.what());
-    return {};
+    return State{};
   }
 }
 

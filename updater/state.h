@@ -47,8 +47,9 @@ struct State {
   bool operator==(const State&) const = default;
 };
 
-/// The default State when there is no file or it can't be understood.
-State read_state(const std::string& path);
+/// The default State when there is no file or it can't be understood. An error when the host failed to read it: to go on as if
+/// there was none would forget a trial or a latch for good.
+Result<State> read_state(const std::string& path);
 
 Result<void> write_state(const std::string& path, const State& state);
 

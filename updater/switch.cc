@@ -26,9 +26,10 @@ namespace {
 constexpr auto kSettleTime = std::chrono::seconds(5);  // from the end of start or stop to the status that it should lead to
 constexpr auto kSettleTick = milliseconds(200);
 
+/// Also true when the host fails to tell.
 bool exists(const std::string& path) {
   std::error_code error;
-  return fs::exists(fs::symlink_status(path, error));
+  return fs::symlink_status(path, error).type() != fs::file_type::not_found;
 }
 
 /// Returns early when `cancel` is asked for.
@@ -50,6 +51,7 @@ class Switch {
       state_.stopped = false;
       if (auto saved = save(); !saved) return saved;
     }
+    if (auto alone = stop_others(seen_.version); !alone) return alone;
     return start_version(seen_.version);
   }
 
@@ -82,6 +84,8 @@ class Switch {
 
   /// Starts the version on trial, unless it was started already, and lets the probation begin.
   Result<void> begin_trial() {
+    // What keeps it from being tried is no fault of the release.
+    if (auto alone = stop_others(state_.trial->version); !alone) return alone;
     if (auto started = start_version(state_.trial->version); !started) {
       if (cancel_.stop_requested()) return started;
       return fail_trial(started.error().message, true);
@@ -101,15 +105,17 @@ class Switch {
                                         : "going back to " + trial.previous);
     }
     const Error failure{cat(trial.version, " failed and will not be tried again before it changes: ", state_.failed->error)};
-    const Observed now = read_agent(layout_, name_);
-    if (is_committed(trial, now)) {
+    const auto now = read_agent(layout_, name_);
+    if (!now) return now.error().within("cannot go back");
+    if (is_committed(trial, *now)) {
       if (auto stopped = stop_failed(trial.version); !stopped) return stopped.error().within("cannot go back");
       if (auto undone = undo_commit(trial); !undone) return undone;
     }
     end_trial();
     if (auto saved = save(); !saved) return saved;
     if (trial.previous.empty() || !start_previous) return failure;
-    if (auto started = start_version(trial.previous, trial.version); !started) return started.error().within(failure.message);
+    if (auto alone = stop_others(trial.previous, trial.version); !alone) return alone.error().within(failure.message);
+    if (auto started = start_version(trial.previous); !started) return started.error().within(failure.message);
     log::info(name_, ": back at ", trial.previous, ", which is started");
     return failure;
   }
@@ -167,13 +173,19 @@ class Switch {
     return sync_directory(layout_.agent(name_));
   }
 
-  /// Starts a version and sees it started, after making sure that no other one runs. `ended` is one that surely doesn't,
-  /// whatever its control says.
-  Result<void> start_version(const std::string& version, const std::string& ended = "") {
-    for (const std::string& other : other_versions(version)) {
+  /// Makes sure that no other version runs. `ended` is one that surely doesn't, whatever its control says.
+  Result<void> stop_others(const std::string& version, const std::string& ended = "") {
+    const auto others = other_versions(version);
+    if (!others) return others.error().within(cat(version, " is not started"));
+    for (const std::string& other : *others) {
       if (other == ended) continue;
       if (auto stopped = stop_stray(other); !stopped) return stopped.error().within(cat(version, " is not started"));
     }
+    return {};
+  }
+
+  /// Starts a version and sees it started. To be called when no other one runs.
+  Result<void> start_version(const std::string& version) {
     if (to_status(status(version)) == Status::started) return {};
     log::info(name_, ": starting ", version);
     const auto started = run_control(layout_.version(name_, version), "start", settings_.control_timeout, cancel_);
@@ -210,13 +222,14 @@ class Switch {
     return to_status(status(version)) == Status::started ? stop_version(version) : Result<void>();
   }
 
-  std::vector<std::string> other_versions(const std::string& version) const {
+  Result<std::vector<std::string>> other_versions(const std::string& version) const {
     std::vector<std::string> others;
     std::error_code error;
     for (fs::directory_iterator entry(layout_.agent(name_), error), end; !error && entry != end; entry.increment(error)) {
       const std::string folder = entry->path().filename();
       if (is_valid_name(folder) && folder != version) others.push_back(folder);
     }
+    if (error) return system_error("list", layout_.agent(name_), error.value());
     return others;
   }
 

@@ -5,10 +5,10 @@
 // FAULT is kill, short or the name of an error in the table below. Of the system calls that it can strike, those of all threads
 // together are counted in the order in which they are made, from the first one after exec; it strikes the N-th. kill ends the
 // program just before that call does anything; an error is returned in the call's stead; short halves the bytes that are asked
-// for. With N = 0 nothing is struck. At the end REPORT holds "struck " and the call, if there was one, and a line "FAULT COUNT"
-// for every fault.
+// for. With N = 0 nothing is struck. SIGHUP, SIGTERM and SIGABRT are passed on to the program. At the end REPORT holds
+// "struck " and the call, if there was one, and a line "FAULT COUNT" for every fault.
 //
-// strace -f --inject was tried first. It counts `when=` for each thread on its own, so that the N-th call of a program with
+// strace -f --inject would not do. It counts `when=` for each thread on its own, so that the N-th call of a program with
 // short-lived threads is not a number; and -f strikes every child, the agents included, while without it new threads are not
 // seen. PTRACE_O_TRACECLONE alone takes the threads and leaves the children: posix_spawn's clone counts as a vfork.
 
@@ -38,10 +38,10 @@ struct Fault {
   int error;
 };
 
-enum : unsigned { kKill = 1, kNoSpace = 2, kIo = 4, kTooMany = 8, kShort = 16, kAgain = 32 };
+enum : unsigned { kKill = 1, kNoSpace = 2, kIo = 4, kTooMany = 8, kShort = 16 };
 
-constexpr Fault kFaults[] = {{"kill", kKill, 0},           {"ENOSPC", kNoSpace, ENOSPC}, {"EIO", kIo, EIO},
-                             {"EMFILE", kTooMany, EMFILE}, {"short", kShort, 0},         {"EAGAIN", kAgain, EAGAIN}};
+constexpr Fault kFaults[] = {
+    {"kill", kKill, 0}, {"ENOSPC", kNoSpace, ENOSPC}, {"EIO", kIo, EIO}, {"EMFILE", kTooMany, EMFILE}, {"short", kShort, 0}};
 
 enum class Shows { nothing, path, second_path, descriptor };  // what the call's argument tells about it
 
@@ -70,8 +70,8 @@ constexpr Call kCalls[] = {
     {SYS_pipe, "pipe", kKill | kTooMany},
     {SYS_dup2, "dup2", kKill, Shows::descriptor},
     {SYS_getdents, "getdents", kKill | kIo, Shows::descriptor},
-    {SYS_fork, "fork", kKill | kAgain},
-    {SYS_vfork, "vfork", kKill | kAgain},
+    {SYS_fork, "fork", kKill},
+    {SYS_vfork, "vfork", kKill},
     {SYS_openat, "openat", kKill | kNoSpace | kIo | kTooMany, Shows::second_path},
     {SYS_newfstatat, "newfstatat", kKill | kIo, Shows::second_path},
     {SYS_statx, "statx", kKill | kIo, Shows::second_path},
@@ -128,8 +128,8 @@ constexpr Call kCalls[] = {
     {SYS_recvfrom, "recvfrom", kKill | kIo | kShort, Shows::descriptor},
     {SYS_sendmsg, "sendmsg", kKill | kIo, Shows::descriptor},
     {SYS_recvmsg, "recvmsg", kKill | kIo, Shows::descriptor},
-    {SYS_clone, "clone", kKill | kAgain},
-    {SYS_clone3, "clone3", kKill | kAgain},
+    {SYS_clone, "clone", kKill},
+    {SYS_clone3, "clone3", kKill},
     {SYS_wait4, "wait4", kKill},
     {SYS_waitid, "waitid", kKill},
     {SYS_kill, "kill", kKill},
@@ -266,10 +266,16 @@ class Tracer {
   const Fault fault_;
   const unsigned long strike_at_;
   bool in_program_ = false;
-  std::map<unsigned, unsigned long> counts_{{kKill, 0}, {kNoSpace, 0}, {kIo, 0}, {kTooMany, 0}, {kShort, 0}, {kAgain, 0}};
+  std::map<unsigned, unsigned long> counts_{{kKill, 0}, {kNoSpace, 0}, {kIo, 0}, {kTooMany, 0}, {kShort, 0}};
   std::map<pid_t, std::pair<size_t, uint64_t>> mended_;
   std::string struck_;
 };
+
+pid_t forward_to = -1;
+
+void forward(int number) {
+  if (forward_to > 1) ::kill(forward_to, number);
+}
 
 }  // namespace
 
@@ -290,7 +296,9 @@ int main(int argc, char** argv) {
     ::execv(argv[4], argv + 4);
     give_up(std::string("exec ") + argv[4]);
   }
-  ::signal(SIGTERM, SIG_IGN);  // it ends when the program does
+  if (program < 0) give_up("fork");
+  forward_to = program;
+  for (const int number : {SIGHUP, SIGTERM, SIGABRT}) ::signal(number, forward);
   Tracer tracer(program, *fault, std::strtoul(argv[2], nullptr, 10));
   const int status = tracer.run();
   tracer.write_report(argv[3]);

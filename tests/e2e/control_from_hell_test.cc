@@ -145,7 +145,7 @@ struct ControlFromHell : testing::Test {
     const pid_t before = host.agent_pid("good", "1.0.0");
     ASSERT_GT(before, 0);
     const auto killed = SteadyClock::now();
-    ::kill(before, SIGKILL);
+    send_signal(before, SIGKILL);
     EXPECT_TRUE(eventually([&] {
       const pid_t now = host.agent_pid("good", "1.0.0");
       return now > 0 && now != before;
@@ -262,7 +262,7 @@ TEST_F(ControlFromHell, AnOldVersionThatWillNotStopIsLeftRunning) {
   EXPECT_EQ(host.version("stubborn"), "1.0.0");
   EXPECT_EQ(fetches("stubborn"), 1U);
   expect_good_agent_comes_back();
-  ::kill(pid, SIGKILL);
+  send_signal(pid, SIGKILL);
 }
 
 TEST_F(ControlFromHell, ASlowStatusDoesNotMakeATarballBeFetchedTwice) {

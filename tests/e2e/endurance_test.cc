@@ -110,7 +110,7 @@ TEST(Endurance, StartedAgentHasOnlyItsOwnDescriptorsAndStopsOnSigterm) {
   // A shell's & ignores SIGINT and SIGQUIT; above 31 are glibc's own.
   EXPECT_EQ(signal_set(agent, "SigIgn") & 0x7fffffff & ~bit(SIGINT) & ~bit(SIGQUIT), 0u);
   EXPECT_EQ(signal_set(agent, "SigBlk"), 0u);
-  ::kill(agent, SIGTERM);
+  send_signal(agent, SIGTERM);
   EXPECT_TRUE(eventually([&] { return !is_alive(agent); }, std::chrono::seconds(2)));
 }
 

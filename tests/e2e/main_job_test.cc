@@ -53,7 +53,7 @@ TEST_F(MainJob, StartsAnAgentThatDied) {
       << host.log();
   const pid_t first = host.agent_pid("demo-agent", "1.0.0");
   ASSERT_GT(first, 0);
-  ::kill(first, SIGKILL);
+  send_signal(first, SIGKILL);
   EXPECT_TRUE(eventually([&] {
     const pid_t now = host.agent_pid("demo-agent", "1.0.0");
     return now > 0 && now != first;

@@ -58,7 +58,7 @@ struct Update : testing::Test {
   milliseconds time_to_restart_second() {
     const pid_t before = host.agent_pid("second", "1.0.0");
     EXPECT_GT(before, 0);
-    ::kill(before, SIGKILL);
+    send_signal(before, SIGKILL);
     const auto killed_at = Clock::now();
     EXPECT_TRUE(eventually([&] {
       const pid_t now = host.agent_pid("second", "1.0.0");

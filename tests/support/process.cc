@@ -105,6 +105,14 @@ Finished run(const std::vector<std::string>& command, const std::string& folder,
   return finished;
 }
 
+void send_signal(pid_t pid, int number) {
+  if (pid > 1) {
+    ::kill(pid, number);
+  } else {
+    ADD_FAILURE() << "there is no process to signal: pid " << pid;
+  }
+}
+
 bool is_alive(pid_t pid) {
   const char state = state_and_parent(std::to_string(pid)).first;
   return state != 'X' && state != 'Z';

@@ -45,6 +45,9 @@ class Process {
   int exit_code_ = -1;
 };
 
+/// kill(2) for one process. A pid that is none fails the test: to kill(2), -1 is every process of the machine.
+void send_signal(pid_t pid, int number);
+
 /// Whether a process of this pid exists and is no zombie.
 bool is_alive(pid_t pid);
 

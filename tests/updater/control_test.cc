@@ -28,7 +28,7 @@ constexpr milliseconds kShort = milliseconds(300);
 /// An agent's folder with this control in it.
 struct ControlScript : testing::Test {
   ~ControlScript() override {
-    for (const pid_t pid : written_pids()) ::kill(pid, SIGKILL);
+    for (const pid_t pid : written_pids()) tests::send_signal(pid, SIGKILL);
   }
 
   Result<std::string> run(const std::string& script, milliseconds deadline = kLong, const std::string& verb = "status") const {

@@ -27,7 +27,7 @@ struct Observe : testing::Test {
     write_file(layout.version("a", version) + "/.installed", std::string(kDigest) + "\n");
   }
 
-  Observed look() const { return observe_agent(layout, "a", {}); }
+  Observed look() const { return observe_agent(layout, "a", {}).value(); }
 
   tests::TempDir root;
   Layout layout{root.path()};
@@ -69,7 +69,7 @@ TEST_F(Observe, OnlyFoldersWithAVersionFileAreAgents) {
 }
 
 TEST_F(Observe, AnAgentThatIsNotInstalledIsSeenAsThat) {
-  const Observed seen = observe_agent(layout, "new", {});
+  const Observed seen = observe_agent(layout, "new", {}).value();
   Observed expected;
   expected.name = "new";
   EXPECT_EQ(seen, expected);

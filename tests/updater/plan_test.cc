@@ -98,6 +98,14 @@ TEST(Plan, TrialCutShortBeforeTheStartIsResumed) {
   EXPECT_EQ(decide_without_meta(on_trial(Status::stopped, 0)).action, Action::resume_trial);
 }
 
+TEST(Plan, PausedAgentIsNotTriedWithoutEnd) {
+  Circumstances around;
+  around.control_paused = true;
+  EXPECT_EQ(decide(on_trial(Status::stopped, 0), desire("2"), around).action, Action::none);
+  EXPECT_EQ(decide(on_trial(Status::stopped, kNow + 9), desire("2"), around).action, Action::none);
+  EXPECT_EQ(decide(installed(), desire("1", "stop"), around).action, Action::none);
+}
+
 TEST(Plan, ProbationBeginsAnewWhenTheClockWasSetBack) {
   EXPECT_EQ(decide(on_trial(Status::started, kNow + 86'400), desire("2")).action, Action::resume_trial);
 }

@@ -22,7 +22,7 @@ State full_state() {
 struct StateFile : testing::Test {
   State after(const std::string& text) const {
     tests::write_file(path, text);
-    return read_state(path);
+    return read_state(path).value();
   }
 
   TempDir folder;
@@ -32,7 +32,7 @@ struct StateFile : testing::Test {
 TEST_F(StateFile, ComesBackAsItWasWritten) {
   for (const State& state : {State(), full_state()}) {
     ASSERT_TRUE(write_state(path, state));
-    EXPECT_EQ(read_state(path), state);
+    EXPECT_EQ(read_state(path).value(), state);
   }
 }
 
@@ -44,7 +44,7 @@ TEST_F(StateFile, IsForTheOwnerAloneAndLeavesNothingBeside) {
   EXPECT_EQ(tests::list(folder.path()), std::vector<std::string>{".state"});
 }
 
-TEST_F(StateFile, IsTheDefaultWhenThereIsNone) { EXPECT_EQ(read_state(path), State()); }
+TEST_F(StateFile, IsTheDefaultWhenThereIsNone) { EXPECT_EQ(read_state(path).value(), State()); }
 
 TEST_F(StateFile, CutAtAnyByteIsTheDefaultOrTheWhole) {
   ASSERT_TRUE(write_state(path, full_state()));
@@ -78,12 +78,12 @@ TEST_F(StateFile, RefusesVersionsThatLeadOutOfTheFolder) {
       State state = full_state();
       (std::string(key) == "version" ? state.trial->version : state.trial->previous) = version;
       ASSERT_TRUE(write_state(path, state));
-      EXPECT_EQ(read_state(path), State()) << key << " " << evil;
+      EXPECT_EQ(read_state(path).value(), State()) << key << " " << evil;
     }
     State state = full_state();
     state.failed->version = version;
     ASSERT_TRUE(write_state(path, state));
-    EXPECT_EQ(read_state(path), State()) << evil;
+    EXPECT_EQ(read_state(path).value(), State()) << evil;
   }
 }
 
@@ -91,11 +91,11 @@ TEST_F(StateFile, ATrialOrAFailureOfNoVersionIsDamage) {
   State state = full_state();
   state.trial->version = "";
   ASSERT_TRUE(write_state(path, state));
-  EXPECT_EQ(read_state(path), State());
+  EXPECT_EQ(read_state(path).value(), State());
   state = full_state();
   state.failed->version = "";
   ASSERT_TRUE(write_state(path, state));
-  EXPECT_EQ(read_state(path), State());
+  EXPECT_EQ(read_state(path).value(), State());
 }
 
 TEST_F(StateFile, OfWrongTypesIsTheDefault) {
@@ -117,14 +117,14 @@ TEST_F(StateFile, IgnoresKeysThatItDoesNotKnow) {
 TEST_F(StateFile, ThatIsHugeOrNestedOrNoFileIsTheDefault) {
   EXPECT_EQ(after(std::string(60'000, '[')), State());
   EXPECT_EQ(after(R"({"previous": ")" + std::string(1 << 20, 'a') + "\"}"), State());
-  EXPECT_EQ(read_state(folder.path()), State());
+  EXPECT_EQ(read_state(folder.path()).value(), State());
 }
 
 TEST_F(StateFile, KeepsAnErrorThatIsNoUtf8) {
   State state = full_state();
   state.failed->error = "bad \xff\xfe bytes\n\x01";
   ASSERT_TRUE(write_state(path, state));
-  const State read = read_state(path);
+  const State read = read_state(path).value();
   ASSERT_TRUE(read.failed);
   EXPECT_TRUE(read.failed->error.starts_with("bad "));
   EXPECT_EQ(read.trial, state.trial);
