@@ -109,6 +109,8 @@ Signals::Signals() {
   sigemptyset(&set_);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, kWakeSignal}) sigaddset(&set_, signal);
   ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
+  // Under nohup, SIGHUP came ignored, and what is ignored is not even kept for wait().
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, kWakeSignal}) std::signal(signal, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
 }
 
