@@ -103,6 +103,7 @@ TEST(Plan, PausedAgentIsNotTriedWithoutEnd) {
   around.control_paused = true;
   EXPECT_EQ(decide(on_trial(Status::stopped, 0), desire("2"), around).action, Action::none);
   EXPECT_EQ(decide(on_trial(Status::stopped, kNow + 9), desire("2"), around).action, Action::none);
+  EXPECT_EQ(decide(on_trial(Status::started, kNow), desire("2"), around).action, Action::none);
   EXPECT_EQ(decide(installed(), desire("1", "stop"), around).action, Action::none);
 }
 
