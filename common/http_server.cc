@@ -110,10 +110,27 @@ class BufferedStream : public httplib::Stream {
   bool failed_ = false;
 };
 
+/// "a=1&b=two+words": a key without "=" has the value "".
+std::vector<std::pair<std::string, std::string>> parse_query(const std::string& target) {
+  std::vector<std::pair<std::string, std::string>> query;
+  for (size_t at = target.find('?'); at < target.size();) {
+    const size_t end = std::min(target.find('&', at + 1), target.size());
+    const std::string entry = target.substr(at + 1, end - at - 1);
+    const size_t equals = std::min(entry.find('='), entry.size());
+    const std::string value = equals < entry.size() ? entry.substr(equals + 1) : "";
+    if (!entry.empty()) {
+      query.emplace_back(httplib::detail::decode_url(entry.substr(0, equals), true), httplib::detail::decode_url(value, true));
+    }
+    at = end;
+  }
+  return query;
+}
+
 HttpRequest to_request(const httplib::Request& from) {
   HttpRequest request;
   request.method = from.method;
   request.path = httplib::detail::decode_url(from.target.substr(0, from.target.find('?')), false);
+  request.query = parse_query(from.target);
   request.headers.assign(from.headers.begin(), from.headers.end());
   request.body = from.body;
   request.peer = from.remote_addr;
@@ -137,6 +154,14 @@ void fill_response(HttpResponse from, httplib::Response& to) {
   for (const auto& [name, value] : from.headers) to.set_header(name, value);
   if (from.file_body.file && from.file_body.length > 0) {
     stream_file(from.file_body, from.content_type, to);
+  } else if (from.stream) {
+    to.set_chunked_content_provider(from.content_type, [stream = std::move(from.stream)](size_t, httplib::DataSink& sink) {
+      std::string piece;
+      const bool more = stream(piece);
+      const bool sent = sink.write(piece.data(), piece.size());
+      if (!more) sink.done();
+      return sent;
+    });
   } else {
     to.body = std::move(from.body);
     to.set_header("Content-Type", from.content_type);
@@ -150,6 +175,13 @@ bool same_header_name(std::string_view a, std::string_view b) { return to_lower(
 std::string HttpRequest::header(std::string_view name) const {
   for (const auto& [key, value] : headers) {
     if (same_header_name(key, name)) return value;
+  }
+  return {};
+}
+
+std::string HttpRequest::parameter(std::string_view key) const {
+  for (const auto& [name, value] : query) {
+    if (name == key) return value;
   }
   return {};
 }

@@ -92,6 +92,17 @@ TEST_F(HttpServerTest, HandsTheRequestToTheHandler) {
   EXPECT_EQ(last().header("X-Other"), "");
 }
 
+TEST_F(HttpServerTest, TakesTheQueryApart) {
+  const std::vector<std::pair<std::string, std::string>> expected = {
+      {"version", "1.0+2 3"}, {"empty", ""}, {"bare", ""}, {"k&", "a=b"}, {"version", "second"}};
+  EXPECT_EQ(get(port(), "/?version=1.0%2B2+3&empty=&bare&&k%26=a=b&version=second").status, 200);
+  EXPECT_EQ(last().query, expected);
+  EXPECT_EQ(last().parameter("version"), "1.0+2 3");
+  EXPECT_EQ(last().parameter("none"), "");
+  EXPECT_EQ(get(port(), "/?").status, 200);
+  EXPECT_TRUE(last().query.empty());
+}
+
 TEST_F(HttpServerTest, ClosesAfterOneReply) {
   const HttpReply reply =
       reply_to("GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -256,6 +267,28 @@ TEST_F(FileServer, SlowAndVanishedReadersKeepNobodyWaiting) {
   }
   EXPECT_LT(seconds_of([&] { EXPECT_EQ(get(port(), "/5").body.size(), 5u); }), kAtOnce);
   EXPECT_LT(seconds_of([&] { server.reset(); }), kAtOnce) << "stopping waits for a download";
+}
+
+/// Counts to a million, a thousand lines a piece.
+struct StreamServer : HttpServerTest {
+  StreamServer()
+      : HttpServerTest([](const HttpRequest&) {
+          HttpResponse response;
+          response.stream = [next = 0](std::string& to) mutable {
+            for (const int end = next + 1000; next < end; ++next) to += std::to_string(next) + "\n";
+            return next < 1'000'000;
+          };
+          return response;
+        }) {}
+};
+
+TEST_F(StreamServer, SendsABodyThatIsMadeAsItIsRead) {
+  std::string whole;
+  for (int i = 0; i < 1'000'000; ++i) whole += std::to_string(i) + "\n";
+  const HttpReply reply = get(port(), "/");
+  EXPECT_EQ(reply.header("Transfer-Encoding"), "chunked");
+  EXPECT_TRUE(reply.body == whole) << reply.body.size() << " bytes instead of " << whole.size();
+  EXPECT_EQ(http(port(), "HEAD", "/").body, "");
 }
 
 TEST(HttpServer, CannotShareAPortAndSaysSo) {

@@ -72,6 +72,23 @@ int free_port() {
   return ntohs(address.sin_port);
 }
 
+namespace {
+
+/// The body that was sent in chunks; what is no such body, or is cut off, ends at the last whole chunk.
+std::string join_chunks(const std::string& chunks) {
+  std::string body;
+  for (size_t at = 0;;) {
+    const size_t line_end = chunks.find("\r\n", at);
+    if (line_end == std::string::npos) return body;
+    const size_t size = std::strtoul(chunks.c_str() + at, nullptr, 16);
+    if (size == 0 || line_end + 2 + size > chunks.size()) return body;
+    body.append(chunks, line_end + 2, size);
+    at = line_end + 2 + size + 2;
+  }
+}
+
+}  // namespace
+
 HttpReply parse_reply(const std::string& bytes) {
   HttpReply reply;
   const size_t head_end = bytes.find("\r\n\r\n");
@@ -87,6 +104,7 @@ HttpReply parse_reply(const std::string& bytes) {
     if (colon != std::string::npos) reply.headers.emplace_back(line.substr(0, colon), line.substr(colon + 2));
   }
   reply.body = bytes.substr(head_end + 4);
+  if (reply.header("Transfer-Encoding") == "chunked") reply.body = join_chunks(reply.body);
   return reply;
 }
 
