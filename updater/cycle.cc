@@ -17,18 +17,8 @@ namespace {
 
 constexpr auto kLookPatience = std::chrono::seconds(1);  // for an agent's status, before the loop goes on without it
 constexpr auto kLookAgain = std::chrono::seconds(1);     // when the host failed to read the disk
-constexpr auto kCalmAfter = std::chrono::minutes(10);    // without a restart, an agent no longer counts as one that keeps dying
 constexpr char kMetaLane[] = "ops-meta's";               // no agent can be named so
 constexpr auto kNever = Clock::time_point::max();
-
-bool is_switching(std::optional<Action> action) {
-  return action == Action::switch_over || action == Action::resume_trial || action == Action::roll_back;
-}
-
-/// A fraction of the probation, so that it is checked several times however short it is.
-Clock::duration probation_tick(std::chrono::seconds probation) {
-  return std::clamp<Clock::duration>(probation / 5, milliseconds(200), std::chrono::seconds(3));
-}
 
 }  // namespace
 
@@ -136,24 +126,8 @@ void Cycle::collect() {
 }
 
 void Cycle::finish(const std::string& name, Agent& agent, Action action, const Result<void>& outcome) {
-  const auto now = Clock::now();
-  agent.error = outcome ? "" : outcome.error().message;
-  agent.look_at = now;
-  if (action == Action::tidy) {
-    if (!outcome) agent.look_at = kNever;  // the next heartbeat is soon enough
-  } else {
-    report_now_ = true;
-  }
-  if (action == Action::start || action == Action::roll_back || !outcome) {
-    if (agent.last_control && now - *agent.last_control > kCalmAfter) agent.control.reset();
-    agent.last_control = now;
-    agent.control.fail(now, random_);
-  }
-  if (is_switching(action) && !outcome) agent.update.fail(now, random_);
-  if (action == Action::pass) {
-    agent.update.reset();
-    agent.control.reset();
-  }
+  agent.note_outcome(action, outcome, Clock::now(), random_);
+  if (action != Action::tidy) report_now_ = true;
   if (outcome) {
     complaints_.settle(name);
     if (action != Action::tidy) log::info(name, ": ", to_string(action), " is done");
@@ -221,41 +195,13 @@ void Cycle::look(bool at_all) {
   collect();
 }
 
-Phase Cycle::phase_of(const std::string& name, const Agent& agent) const {
-  if (is_switching(agent.action)) return Phase::switching;
-  if (const auto progress = preparer_.progress(name)) return progress->phase;
-  // An agent that keeps dying, or won't stop.
-  if (agent.phase == Phase::idle && !agent.error.empty()) return Phase::waiting;
-  return agent.phase;
-}
-
 void Cycle::note_phases() {
-  for (auto& [name, agent] : agents_) {
-    const Phase phase = phase_of(name, agent);
-    if (phase == agent.shown_phase) continue;
-    agent.shown_phase = phase;
-    agent.since = std::time(nullptr);
-  }
+  for (auto& [name, agent] : agents_) agent.note_phase(preparer_.progress(name), std::time(nullptr));
 }
 
 std::vector<AgentReport> Cycle::report_agents() const {
   std::vector<AgentReport> reports;
-  for (const auto& [name, agent] : agents_) {
-    AgentReport report;
-    report.name = name;
-    if (agent.was_seen) report.seen = agent.seen;
-    if (const DesiredAgent* wanted = desired(name)) report.desired = *wanted;
-    report.phase = agent.shown_phase;
-    report.since = agent.since;
-    report.error = agent.error;
-    const auto progress = preparer_.progress(name);
-    report.attempts = agent.update.failures() + (progress || is_switching(agent.action) ? 1 : 0);
-    if (progress) {
-      report.done = progress->done;
-      report.total = progress->total;
-    }
-    reports.push_back(std::move(report));
-  }
+  for (const auto& [name, agent] : agents_) reports.push_back(agent.report(name, desired(name), preparer_.progress(name)));
   return reports;
 }
 
@@ -346,7 +292,7 @@ void Cycle::decide_for(const std::string& name, Agent& agent) {
         name, cat(name, ": meta's cmd \"", one_line(wanted->cmd, 40), "\" is neither start nor stop, the agent is left alone"));
   }
   if (decision.action == Action::none) {
-    plan_next_look(agent);
+    agent.plan_next_look(now, config()->probation);
   } else {
     act(name, agent, decision);
   }
@@ -363,10 +309,7 @@ void Cycle::latch_bad_release(const std::string& name, Agent& agent) {
 /// The operator's ./control retry.
 void Cycle::forget_failures(const std::string& name, Agent& agent) {
   log::info(name, ": failures and pauses are forgotten, as the operator asked");
-  agent.update.reset();
-  agent.control.reset();
-  agent.error.clear();
-  agent.bad_release.reset();
+  agent.forget_failures();
   if (agent.seen.state.failed && !agent.seen.state.trial) {
     agent.seen.state.failed.reset();
     if (auto saved = write_state(layout_.state_file(name), agent.seen.state); !saved)
@@ -387,16 +330,6 @@ void Cycle::act(const std::string& name, Agent& agent, const Decision& decision)
     const std::lock_guard lock(mutex_);
     inbox_.push_back({name, std::nullopt, std::move(outcome)});
   });
-}
-
-/// When to look again before the next heartbeat does: during a probation, and at the end of a pause.
-void Cycle::plan_next_look(Agent& agent) {
-  const auto now = Clock::now();
-  agent.look_at = kNever;
-  if (agent.phase == Phase::probation) agent.look_at = now + probation_tick(config()->probation);
-  for (const Backoff* pause : {&agent.update, &agent.control}) {
-    if (pause->is_paused(now)) agent.look_at = std::min(agent.look_at, pause->until());
-  }
 }
 
 milliseconds Cycle::time_until_next() const {

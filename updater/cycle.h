@@ -14,11 +14,11 @@
 #include <vector>
 
 #include "common/daemon.h"
+#include "updater/agent.h"
 #include "updater/complaints.h"
 #include "updater/config.h"
 #include "updater/lanes.h"
 #include "updater/meta_client.h"
-#include "updater/plan.h"
 #include "updater/preparer.h"
 #include "updater/report.h"
 #include "updater/schedule.h"
@@ -40,26 +40,6 @@ class Cycle {
   std::vector<AgentReport> report() const;
 
  private:
-  /// What the loop remembers of an agent. All of it may be forgotten at any time: the disk knows better.
-  struct Agent {
-    Observed seen;
-    bool was_seen = false;        // `seen` is of this run of the updater
-    bool is_fresh = false;        // seen since the last decision
-    Clock::time_point look_at{};  // when to look again
-    Backoff update{std::chrono::seconds(5)};
-    Backoff control{std::chrono::seconds(10), 3};
-    std::optional<Clock::time_point> last_control;
-    Phase phase = Phase::idle;
-    Phase shown_phase = Phase::idle;     // the phase that `since` is of
-    int64_t since = 0;                   // seconds since 1970
-    std::string error;                   // of the last attempt at anything; "" after a good one
-    std::optional<Failure> bad_release;  // to be latched as soon as the lane is free
-    bool prepare = false;                // the last decision wants the desired release prepared
-    std::optional<Action> action;        // what the lane does now; nullopt when it only looks
-    DesiredAgent attempted;              // the last one that an update was tried for
-    int preparations = 0;                // how many have ended
-  };
-
   /// What a lane has done.
   struct Finished {
     std::string agent;
@@ -81,7 +61,6 @@ class Cycle {
   void take_preparation();
   void look(bool at_all);
   void send_heartbeat();
-  Phase phase_of(const std::string& name, const Agent& agent) const;
   void note_phases();
   std::vector<AgentReport> report_agents() const;
   void decide();
@@ -90,7 +69,6 @@ class Cycle {
   void forget_failures(const std::string& name, Agent& agent);
   void act(const std::string& name, Agent& agent, const Decision& decision);
   void finish(const std::string& name, Agent& agent, Action action, const Result<void>& outcome);
-  void plan_next_look(Agent& agent);
   std::chrono::milliseconds time_until_next() const;
   const DesiredAgent* desired(const std::string& name) const;
   void publish();
