@@ -42,7 +42,8 @@ int main(int argc, char** argv) {
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
     HttpServerOptions http;
-    http.threads = 2;
+    http.loops = 1;
+    http.max_connections = 64;
     auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), http,
                                         [&](const HttpRequest& request) { return updater::answer(request, cycle); });
     if (!listening) return fail(options, listening.error().message);

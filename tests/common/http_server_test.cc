@@ -24,8 +24,8 @@ constexpr size_t kMaxBody = 1 << 20;
 struct HttpServerTest : testing::Test {
   HttpServerTest() : HttpServerTest([](const HttpRequest&) { return HttpResponse::text(200, "hello"); }) {}
 
-  explicit HttpServerTest(HttpHandler handler) : handler_(std::move(handler)) {
-    auto listening = HttpServer::listen({"127.0.0.1", 0}, {}, [this](const HttpRequest& request) {
+  explicit HttpServerTest(HttpHandler handler, const HttpServerOptions& options = {}) : handler_(std::move(handler)) {
+    auto listening = HttpServer::listen({"127.0.0.1", 0}, options, [this](const HttpRequest& request) {
       const std::lock_guard lock(mutex_);
       last_ = request;
       ++handled;
@@ -59,8 +59,10 @@ struct HttpServerTest : testing::Test {
 };
 
 std::string post(const std::string& headers, const std::string& body = "") {
-  return "POST /heartbeat HTTP/1.1\r\nHost: h\r\n" + headers + "\r\n" + body;
+  return "POST /heartbeat HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + headers + "\r\n" + body;
 }
+
+const std::string kKeptPost = "POST /heartbeat HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
 
 TEST(ListenAddress, HasAHostOrNoneAndAPort) {
   EXPECT_EQ(*parse_listen_address("127.0.0.1:2000"), (ListenAddress{"127.0.0.1", 2000}));
@@ -103,12 +105,36 @@ TEST_F(HttpServerTest, TakesTheQueryApart) {
   EXPECT_TRUE(last().query.empty());
 }
 
-TEST_F(HttpServerTest, ClosesAfterOneReply) {
-  const HttpReply reply =
-      reply_to("GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
+TEST_F(HttpServerTest, KeepsAConnectionOpenForTheNextRequest) {
+  const RawConnection connection(port());
+  for (int i = 1; i <= 3; ++i) {
+    connection.send(kKeptPost);
+    const HttpReply reply = parse_reply(connection.read_until("hello"));
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_EQ(reply.header("Connection"), "");
+    EXPECT_EQ(handled, i);
+  }
+  connection.send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(parse_reply(connection.read_all()).header("Connection"), "close");
+}
+
+TEST_F(HttpServerTest, ClosesOnAClientThatSpeaksAhead) {
+  const HttpReply reply = reply_to("GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(reply.header("Connection"), "close");
   EXPECT_EQ(reply.body, "hello");
   EXPECT_EQ(handled, 1);
+}
+
+TEST_F(HttpServerTest, ClosesAfterAReplyToTheOldProtocol) { EXPECT_EQ(reply_to("GET / HTTP/1.0\r\n\r\n").body, "hello"); }
+
+// This one takes the 5 s that a connection is kept for.
+TEST_F(HttpServerTest, HangsUpOnAKeptConnectionThatSaysNothingMore) {
+  const RawConnection connection(port());
+  connection.send(kKeptPost);
+  EXPECT_EQ(parse_reply(connection.read_until("hello")).status, 200);
+  const double waited = seconds_of([&] { EXPECT_EQ(connection.read_all(), ""); });
+  EXPECT_GT(waited, 4);
+  EXPECT_LT(waited, 5 + kAtOnce);
 }
 
 TEST_F(HttpServerTest, SaysOnlyTheHeadToAHead) {
@@ -308,7 +334,7 @@ TEST_F(HttpServerTest, TakesHundredsOfConnectionsAtOnce) {
   std::vector<std::unique_ptr<RawConnection>> connections;
   for (int i = 0; i < 450; ++i) {  // twice so many descriptors, of which a process often has 1,024
     connections.push_back(std::make_unique<RawConnection>(port()));
-    connections.back()->send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    connections.back()->send(post(""));
   }
   for (const auto& connection : connections) EXPECT_EQ(parse_reply(connection->read_all()).body, "hello");
 }
@@ -336,6 +362,38 @@ TEST_F(HttpServerTest, HangsUpOnSilentClientsAndServesOthersMeanwhile) {
   EXPECT_GT(took, 9);
   EXPECT_LT(took, kSanitized ? 30 : 14);
   EXPECT_EQ(handled, 20);
+}
+
+/// Takes ten connections.
+struct CrowdedServer : HttpServerTest {
+  static HttpServerOptions few() {
+    HttpServerOptions options;
+    options.loops = 1;
+    options.max_connections = 10;
+    return options;
+  }
+  CrowdedServer() : HttpServerTest([](const HttpRequest&) { return HttpResponse::text(200, "hello"); }, few()) {}
+
+  std::vector<std::unique_ptr<RawConnection>> silent_clients(int count) const {
+    std::vector<std::unique_ptr<RawConnection>> clients;
+    for (int i = 0; i < count; ++i) clients.push_back(std::make_unique<RawConnection>(port()));
+    return clients;
+  }
+};
+
+TEST_F(CrowdedServer, HangsUpOnWhoeverIsSilentForLongest) {
+  const auto silent = silent_clients(10);
+  // For the first second they count as clients that are about to speak, and the new one goes.
+  EXPECT_TRUE(eventually([&] { return get(port(), "/").status == 200; }));
+  EXPECT_EQ(silent.front()->read_all(), "");
+  const RawConnection& last = *silent.back();
+  last.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_EQ(parse_reply(last.read_until("hello")).status, 200);
+}
+
+TEST_F(CrowdedServer, KeepsConnectionsOnlyWhileThereIsRoom) {
+  const auto silent = silent_clients(5);
+  EXPECT_EQ(reply_to("GET / HTTP/1.1\r\nHost: h\r\n\r\n").header("Connection"), "close");
 }
 
 TEST_F(HttpServerTest, StopsAtOnceWhateverItsClientsDo) {
