@@ -1,0 +1,214 @@
+#include "tests/fleet/hosts.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+
+#include "common/heartbeat.h"
+
+namespace ops::fleet {
+
+namespace {
+
+constexpr std::array kRoles{"lg-cloud-web", "lg-cloud-app", "lg-mq-broker",  "bj-hadoop-data", "bj-search-index",
+                            "sh-db-mysql",  "sh-cache",     "hk-edge-nginx", "tj-gpu-train",   "tc-pay-gate"};
+constexpr int kDatacenters = 7;
+constexpr int64_t kTarballSize = 20'971'520;
+constexpr int64_t kReportDelay = 100;  // milliseconds until what has just begun is reported
+constexpr size_t kMaxKnownReplies = 4096;
+
+uint64_t mix(uint64_t x) {  // splitmix64
+  x += 0x9e3779b97f4a7c15;
+  x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
+  x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
+  return x ^ (x >> 31);
+}
+
+void append(std::string& to, int64_t number) {
+  std::array<char, 24> text;
+  const auto [end, error] = std::to_chars(text.begin(), text.end(), number);
+  to.append(text.data(), end);
+}
+
+/// What `./control status` says.
+std::string_view status_of(uint32_t host, size_t agent, bool stopped, double unwell) {
+  if (stopped) return "stoped";
+  const uint64_t luck = mix(host * 31 + agent);
+  if (static_cast<double>(luck % 10'000) >= unwell * 100) return "started";
+  return luck % 3 != 0 ? "stoped" : "./control: line 31: var/app.pid: No space left on device";
+}
+
+/// The number behind "interval": in a reply; 0 when there is none.
+int64_t interval_in(std::string_view reply) {
+  constexpr std::string_view kKey = "\"interval\":";
+  const size_t at = reply.find(kKey);
+  int64_t seconds = 0;
+  if (at != std::string_view::npos) {
+    std::from_chars(reply.data() + at + kKey.size(), reply.data() + reply.size(), seconds);
+  }
+  return std::clamp<int64_t>(seconds, 0, 3600);
+}
+
+}  // namespace
+
+Hosts::Hosts(HostsOptions options) : options_(std::move(options)) {
+  std::vector<Agent> first(options_.agents.size());
+  for (size_t i = 0; i < first.size() && !options_.fresh; ++i) {
+    first[i].version = version_id(options_.versions[std::min(i, options_.versions.size() - 1)]);
+  }
+  agents_.reserve(options_.hosts * first.size());
+  for (uint32_t host = 0; host < options_.hosts; ++host) agents_.insert(agents_.end(), first.begin(), first.end());
+}
+
+std::string Hosts::name(uint32_t host) const {
+  std::string name = kRoles[mix(host) % kRoles.size()];
+  const std::string number = std::to_string(host);
+  name.append("-").append(7 - std::min<size_t>(7, number.size()), '0').append(number).append(".dc");
+  append(name, static_cast<int64_t>(host) % kDatacenters + 1);
+  return name;
+}
+
+bool Hosts::is_go(uint32_t host) const { return is_lucky(host, 0, 1, options_.go); }
+
+bool Hosts::is_lucky(uint32_t host, uint16_t version, uint64_t salt, double percent) const {
+  if (percent <= 0) return false;
+  return static_cast<double>(mix(host * 1009ull + version * 13ull + salt * 7919) % 10'000) < percent * 100;
+}
+
+uint16_t Hosts::version_id(const std::string& version) {
+  const auto known = std::find(versions_.begin(), versions_.end(), version);
+  const auto id = static_cast<uint16_t>(known - versions_.begin());
+  if (known == versions_.end()) versions_.push_back(version);
+  return id;
+}
+
+void Hosts::render(uint32_t host, int64_t now, int64_t unix_now, std::string& to) {
+  const bool go = is_go(host);
+  to.append("{\"hostname\":\"").append(name(host)).append("\",\"realAgents\":[");
+  bool is_first = true;
+  bool has_updates = false;
+  for (size_t i = 0; i < options_.agents.size(); ++i) {
+    Agent& one = agent(host, i);
+    advance(host, one, now);
+    has_updates |= one.phase != Phase::idle;
+    if (one.version == 0) continue;
+    to.append(is_first ? "{\"name\":\"" : ",{\"name\":\"").append(options_.agents[i]).append("\",\"version\":\"");
+    to.append(versions_[one.version]).append("\",\"status\":\"").append(status_of(host, i, one.stopped, options_.unwell));
+    append(to.append("\",\"timestamp\":"), unix_now);
+    to.push_back('}');
+    is_first = false;
+  }
+  to.push_back(']');
+  if (!go) {
+    to.append(",\"updaterVersion\":\"1.0.0\",\"platform\":\"linux_amd64\"");
+    if (has_updates) {
+      to.append(",\"updates\":[");
+      for (size_t i = 0; i < options_.agents.size(); ++i) {
+        if (agent(host, i).phase != Phase::idle) render_update(agent(host, i), i, now, unix_now, to);
+      }
+      to.back() = ']';  // in place of the last comma
+    }
+  }
+  to.push_back('}');
+}
+
+void Hosts::render_update(const Agent& agent, size_t index, int64_t now, int64_t unix_now, std::string& to) const {
+  static constexpr std::array kPhases{"", "downloading", "probation", "rolled-back", "failed"};
+  const bool loads = agent.phase == Phase::downloading;
+  const bool has_failed = agent.phase == Phase::rolled_back || agent.phase == Phase::failed;
+  to.append("{\"name\":\"").append(options_.agents[index]).append("\",\"version\":\"").append(versions_[agent.target]);
+  to.append("\",\"phase\":\"").append(kPhases[static_cast<size_t>(agent.phase)]);
+  append(to.append("\",\"done\":"), loads ? kTarballSize / 2 : 0);
+  append(to.append(",\"total\":"), loads ? kTarballSize : 0);
+  append(to.append(",\"attempts\":1,\"since\":"), unix_now - (now - agent.since) / 1000);
+  to.append(",\"error\":\"").append(has_failed ? "it did not stay started for its probation" : "").append("\"},");
+}
+
+void Hosts::advance(uint32_t host, Agent& agent, int64_t now) {
+  if (agent.phase != Phase::downloading && agent.phase != Phase::probation) return;
+  if (now < agent.until) return;
+  const bool fails = is_lucky(host, agent.target, 2, options_.fail);
+  agent.since = agent.until;
+  if (agent.phase == Phase::downloading && !(fails && is_go(host))) {
+    agent.previous = agent.version;
+    agent.version = agent.target;
+    agent.phase = Phase::probation;
+    agent.until = static_cast<uint32_t>(now + static_cast<int64_t>(options_.probation * 1000));
+  } else if (fails) {
+    if (agent.phase == Phase::probation) agent.version = agent.previous;
+    agent.phase = agent.version == 0 ? Phase::failed : Phase::rolled_back;
+    ++counts_.failed;
+  } else {
+    agent.phase = Phase::idle;
+    ++counts_.done;
+  }
+}
+
+bool Hosts::follow(uint32_t host, Agent& agent, const Order& order, int64_t now) {
+  if (order.version == 0) return false;
+  if (order.stop) agent.stopped = true;
+  if (!order.start) return false;
+  agent.stopped = false;
+  if (order.version == agent.version) {
+    if (agent.phase != Phase::probation) agent.phase = Phase::idle;
+    return false;
+  }
+  if (agent.phase != Phase::idle && agent.target == order.version) return false;
+  agent.phase = Phase::downloading;
+  agent.target = order.version;
+  agent.since = static_cast<uint32_t>(now);
+  agent.until = static_cast<uint32_t>(now + static_cast<int64_t>(options_.update_time * 1000));
+  ++counts_.begun;
+  return !is_go(host);
+}
+
+Hosts::Obeyed Hosts::obey(uint32_t host, std::string_view reply, int64_t now) {
+  const Orders& wanted = orders(reply);
+  Obeyed obeyed;
+  obeyed.error = wanted.error;
+  obeyed.interval = wanted.interval;
+  if (!wanted.error.empty()) return obeyed;
+  const bool go = is_go(host);
+  for (size_t i = 0; i < options_.agents.size(); ++i) {
+    Agent& one = agent(host, i);
+    const bool was_downloading = one.phase == Phase::downloading;
+    const bool has_news = follow(host, one, wanted.agents[i], now);
+    if (has_news) obeyed.report_at = std::min(obeyed.report_at, now + kReportDelay);
+    if (one.phase != Phase::downloading && one.phase != Phase::probation) continue;
+    if (was_downloading && is_lucky(host, one.target, 3, options_.silent)) obeyed.falls_silent = true;
+    if (!go) obeyed.report_at = std::min<int64_t>(obeyed.report_at, one.until);
+  }
+  if (obeyed.falls_silent) ++counts_.silent;
+  return obeyed;
+}
+
+const Hosts::Orders& Hosts::orders(std::string_view reply) {
+  if (last_reply_ != nullptr && last_reply_->first == reply) return last_reply_->second;
+  auto known = known_replies_.find(std::string(reply));
+  if (known == known_replies_.end()) {
+    if (known_replies_.size() >= kMaxKnownReplies) known_replies_.clear();
+    known = known_replies_.emplace(std::string(reply), parse(reply)).first;
+  }
+  last_reply_ = &*known;
+  return last_reply_->second;
+}
+
+Hosts::Orders Hosts::parse(std::string_view reply) {
+  Orders orders;
+  orders.agents.resize(options_.agents.size());
+  const auto response = parse_heartbeat_response(reply);
+  if (!response || !response->error_message.empty() || !response->refused.empty()) {
+    orders.error = "reply is not a good heartbeat's";
+    return orders;
+  }
+  orders.interval = interval_in(reply);
+  for (const DesiredAgent& desired : response->desired_agents) {
+    const auto name = std::find(options_.agents.begin(), options_.agents.end(), desired.name);
+    if (name == options_.agents.end()) continue;
+    orders.agents[static_cast<size_t>(name - options_.agents.begin())] = {version_id(desired.version), desired.cmd == "start",
+                                                                          desired.cmd == "stop"};
+  }
+  return orders;
+}
+
+}  // namespace ops::fleet

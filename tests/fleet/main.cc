@@ -1,0 +1,81 @@
+// fleet: plays a million updaters. `fleet --help` has its options.
+
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+
+#include "tests/fleet/options.h"
+
+namespace {
+
+using namespace ops::fleet;
+
+std::atomic<bool> stop_asked = false;
+
+/// Lines of progress: once a second over each other on a terminal, else every 10 s.
+class Progress {
+ public:
+  double every() const { return is_terminal_ ? 1 : 10; }
+  void operator()(const std::string& line) const {
+    std::cerr << (is_terminal_ ? "\r\033[K" : "") << line << (is_terminal_ ? "" : "\n") << std::flush;
+  }
+  void end() const {
+    if (is_terminal_) std::cerr << "\n";
+  }
+
+ private:
+  bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
+};
+
+std::string run(FleetOptions options, std::string& json) {
+  const Progress progress;
+  options.stop = &stop_asked;
+  options.progress = progress;
+  options.progress_every = progress.every();
+  const Report report = run_fleet(options);
+  progress.end();
+  json = to_json(report);
+  return to_text(report);
+}
+
+std::string run(StallOptions options, std::string&) {
+  const Progress progress;
+  options.stop = &stop_asked;
+  options.progress = progress;
+  options.progress_every = progress.every();
+  const StallReport report = run_stall(options);
+  progress.end();
+  return to_text(report);
+}
+
+std::string run(DownloadOptions options, std::string&) {
+  options.stop = &stop_asked;
+  return to_text(run_downloads(options));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (words.empty() || words[0] == "--help" || words[0] == "-h") {
+    std::cout << usage_text();
+    return EXIT_SUCCESS;
+  }
+  const auto line = parse_command_line(words);
+  if (!line) {
+    std::cerr << "fleet: " << line.error().message << "; try fleet --help\n";
+    return 2;
+  }
+  std::signal(SIGINT, [](int) { stop_asked = true; });
+  std::signal(SIGTERM, [](int) { stop_asked = true; });
+  std::string json;
+  std::cout << std::visit([&](const auto& options) { return run(options, json); }, line->run);
+  if (!line->json_file.empty() && !(std::ofstream(line->json_file) << json)) {
+    std::cerr << "fleet: can't write " << line->json_file << "\n";
+    return EXIT_FAILURE;
+  }
+  return EXIT_SUCCESS;
+}

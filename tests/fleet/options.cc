@@ -1,0 +1,201 @@
+#include "tests/fleet/options.h"
+
+#include <charconv>
+#include <map>
+
+namespace ops::fleet {
+
+namespace {
+
+constexpr char kUsage[] = R"(usage: fleet --meta HOST:PORT [OPTION...]
+Plays updaters against ops-meta, and reports what they and it went through.
+
+  --hosts N            how many (1000)
+  --agents K           on each, up to 3 (3)
+  --versions A,B,C     that they run at first (5.1.2,1.4.0,2.0.7)
+  --fresh              nothing is installed at first
+  --duration S         of the run (60)
+  --until-all-in       end as soon as each host has had a good reply
+When:
+  --interval S         each host's, x (0.9 ... 1.1), first heartbeat random within it (300)
+  --storm              all boot at once: first heartbeats within --spread S (10)
+  --rate R             instead: R heartbeats a second
+  --max-rate           instead: as fast as can be, --connections C at a time (64)
+How:
+  --keep               hosts share C kept connections; else each heartbeat has a new one
+  --max-open N         connections at once; more heartbeats wait (15000)
+  --timeout S          for connecting and the reply (20)
+  --unwell PERCENT     of agents, that never say started (1)
+  --go PERCENT         of hosts with a Go updater, that holds its connection for --hold S (60) after the reply
+When ops-meta names another version:
+  --update-time S      until it is installed (20)
+  --probation S        after that (30)
+  --fail PERCENT       of hosts, on which it fails
+  --silent PERCENT     of hosts, which fall silent
+The server's cost:
+  --meta-pid PID       or --meta-dir FOLDER, with var/app.pid in it
+  --json FILE          the report, for scripts
+
+Instead of updaters:
+  --stall MODE --clients N    that stall: connect, headers, body, reader, keep; hung up on, they come back after --pause S (0).
+                              The reader asks for --path P (/status/text/falcon-agent)
+  --get PATH --clients N      that download PATH again and again, --count N times in all; --lines counts lines
+)";
+
+/// The words by option; those that take no value have "".
+using Words = std::map<std::string, std::string>;
+
+const std::map<std::string, bool>& known_options() {  // and whether they take a value
+  static const std::map<std::string, bool> kKnown{
+      {"meta", true},      {"hosts", true},    {"agents", true},       {"versions", true},  {"fresh", false},
+      {"duration", true},  {"interval", true}, {"storm", false},       {"spread", true},    {"rate", true},
+      {"max-rate", false}, {"keep", false},    {"connections", true},  {"max-open", true},  {"timeout", true},
+      {"go", true},        {"hold", true},     {"update-time", true},  {"probation", true}, {"fail", true},
+      {"silent", true},    {"meta-pid", true}, {"meta-dir", true},     {"json", true},      {"stall", true},
+      {"clients", true},   {"pause", true},    {"path", true},         {"get", true},       {"count", true},
+      {"lines", false},    {"unwell", true},   {"until-all-in", false}};
+  return kKnown;
+}
+
+Result<Words> split(const std::vector<std::string>& words) {
+  Words options;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string name = words[i].starts_with("--") ? words[i].substr(2) : "";
+    const auto known = known_options().find(name);
+    if (known == known_options().end()) return Error{cat("there is no option ", words[i])};
+    if (!known->second) {
+      options[name] = "";
+    } else if (++i < words.size()) {
+      options[name] = words[i];
+    } else {
+      return Error{cat("--", name, " takes a value")};
+    }
+  }
+  return options;
+}
+
+std::vector<std::string> split_at_commas(const std::string& text) {
+  std::vector<std::string> parts{""};
+  for (const char c : text) {
+    if (c == ',') {
+      parts.emplace_back();
+    } else {
+      parts.back().push_back(c);
+    }
+  }
+  return parts;
+}
+
+/// Reads options into variables, and remembers what is wrong.
+class Reader {
+ public:
+  explicit Reader(const Words& words) : words_(words) {}
+
+  bool has(const std::string& name) const { return words_.contains(name); }
+  const std::string& text(const std::string& name) const { return words_.at(name); }
+  const std::string& error() const { return error_; }
+
+  template <typename Number>
+  void number(const std::string& name, Number& variable) {
+    if (!has(name)) return;
+    const std::string& text = words_.at(name);
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc{} || end != text.data() + text.size() || value < 0) {
+      error_ = cat("--", name, " ", text, " is no number");
+    }
+    variable = static_cast<Number>(value);
+  }
+
+ private:
+  const Words& words_;
+  std::string error_;
+};
+
+pid_t server_pid(Reader& read) {
+  pid_t pid = 0;
+  read.number("meta-pid", pid);
+  return read.has("meta-dir") ? pid_of_box(read.text("meta-dir")) : pid;
+}
+
+FleetOptions read_fleet(Reader& read) {
+  FleetOptions options;
+  read.number("hosts", options.hosts.hosts);
+  size_t agents = options.hosts.agents.size();
+  read.number("agents", agents);
+  if (agents < options.hosts.agents.size()) options.hosts.agents.resize(agents);
+  if (read.has("versions")) options.hosts.versions = split_at_commas(read.text("versions"));
+  options.hosts.fresh = read.has("fresh");
+  read.number("unwell", options.hosts.unwell);
+  read.number("go", options.hosts.go);
+  read.number("fail", options.hosts.fail);
+  read.number("silent", options.hosts.silent);
+  read.number("update-time", options.hosts.update_time);
+  read.number("probation", options.hosts.probation);
+  if (read.has("rate")) options.pace = Pace::rate;
+  if (read.has("max-rate")) options.pace = Pace::flat_out;
+  read.number("rate", options.rate);
+  read.number("interval", options.interval);
+  if (read.has("storm")) options.spread = 10;
+  read.number("spread", options.spread);
+  read.number("duration", options.duration);
+  options.until_all_in = read.has("until-all-in");
+  options.keep = read.has("keep");
+  read.number("connections", options.connections);
+  read.number("max-open", options.max_open);
+  read.number("timeout", options.timeout);
+  read.number("hold", options.hold);
+  options.server_pid = server_pid(read);
+  return options;
+}
+
+StallOptions read_stall(Reader& read, Stall mode) {
+  StallOptions options;
+  options.mode = mode;
+  read.number("clients", options.clients);
+  read.number("pause", options.pause);
+  read.number("duration", options.duration);
+  if (read.has("path")) options.path = read.text("path");
+  return options;
+}
+
+DownloadOptions read_download(Reader& read) {
+  DownloadOptions options;
+  options.path = read.text("get");
+  read.number("clients", options.clients);
+  read.number("duration", options.duration);
+  read.number("count", options.count);
+  options.count_lines = read.has("lines");
+  options.server_pid = server_pid(read);
+  return options;
+}
+
+}  // namespace
+
+Result<CommandLine> parse_command_line(const std::vector<std::string>& words) {
+  const auto options = split(words);
+  if (!options) return options.error();
+  Reader read(*options);
+  if (!read.has("meta")) return Error{"--meta HOST:PORT is missing"};
+  const auto target = parse_target(read.text("meta"));
+  if (!target) return target.error();
+  CommandLine line;
+  if (read.has("stall")) {
+    const auto mode = parse_stall(read.text("stall"));
+    if (!mode) return Error{cat("there is no way to stall named ", read.text("stall"))};
+    line.run = read_stall(read, *mode);
+  } else if (read.has("get")) {
+    line.run = read_download(read);
+  } else {
+    line.run = read_fleet(read);
+    if (std::get<FleetOptions>(line.run).hosts.hosts == 0) return Error{"--hosts 0 is no fleet"};
+  }
+  if (!read.error().empty()) return Error{read.error()};
+  std::visit([&](auto& run) { run.target = *target; }, line.run);
+  if (read.has("json")) line.json_file = read.text("json");
+  return line;
+}
+
+std::string usage_text() { return kUsage; }
+
+}  // namespace ops::fleet
