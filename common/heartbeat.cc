@@ -9,9 +9,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMaxDepth = 16;
-constexpr size_t kMaxValues = 8192;  // a heartbeat of kMaxAgentsPerHost has half of it
-
 bool is_name_character(unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '+' || c == '-'; }
 
 /// A string field; missing and null are "". Throws Json::type_error when it is no string, or `object` no object.
@@ -31,14 +28,6 @@ const Json& list_field(const Json& object, const char* key) {
   return *field;
 }
 
-/// A count of seconds; missing and null are 0. Throws when it is no integer.
-int64_t integer_field(const Json& object, const char* key) {
-  const auto field = object.find(key);
-  if (field == object.end() || field->is_null()) return 0;
-  if (!field->is_number_integer()) throw Json::type_error::create(302, "not an integer", nullptr);
-  return field->get<int64_t>();
-}
-
 /// Whether the text is as deep, and has as many values, as a heartbeat may. What has more is never parsed: it would cost
 /// fifty times its size in memory, and the library destroys and copies deep values at the price of more, or of the stack.
 bool is_modest(std::string_view text) {
@@ -53,11 +42,11 @@ bool is_modest(std::string_view text) {
     } else if (c == '"') {
       in_string = true;
     } else if (c == '[' || c == '{') {
-      if (++depth > kMaxDepth) return false;
+      if (++depth > kMaxJsonDepth) return false;
     } else if ((c == ']' || c == '}') && depth > 0) {
       --depth;
     }
-    if (!in_string && (c == ',' || c == '[' || c == '{') && ++values > kMaxValues) return false;
+    if (!in_string && (c == ',' || c == '[' || c == '{') && ++values > kMaxJsonValues) return false;
   }
   return true;
 }
@@ -69,48 +58,9 @@ Json parse_object(std::string_view text) {
   return document;
 }
 
-RealAgent real_agent(const Json& entry) {
-  return {string_field(entry, "name"), string_field(entry, "version"),
-          one_line(trim(string_field(entry, "status")), kMaxStatusSize), integer_field(entry, "timestamp")};
-}
-
-AgentUpdate agent_update(const Json& entry) {
-  return {string_field(entry, "name"),
-          string_field(entry, "version"),
-          one_line(string_field(entry, "phase"), 32),
-          integer_field(entry, "done"),
-          integer_field(entry, "total"),
-          integer_field(entry, "attempts"),
-          integer_field(entry, "since"),
-          one_line(string_field(entry, "error"), kMaxStatusSize)};
-}
-
 DesiredAgent desired_agent(const Json& entry) {
   return {string_field(entry, "name"), string_field(entry, "version"), string_field(entry, "tarball"),
           string_field(entry, "md5"), string_field(entry, "cmd")};
-}
-
-/// Why an agent of that name and version is refused; "" when it is not.
-std::string refusal(const std::string& name, const std::string& version) {
-  if (!is_valid_name(name)) return invalid_name_message("agent name", name);
-  if (!is_valid_name(version)) return cat(name, ": ", invalid_name_message("version", version));
-  return {};
-}
-
-HeartbeatRequest read_request(std::string_view body) {
-  const Json document = parse_object(body);
-  HeartbeatRequest request;
-  request.hostname = string_field(document, "hostname");
-  request.updater_version = one_line(string_field(document, "updaterVersion"), 64);
-  request.platform = one_line(string_field(document, "platform"), 64);
-  // The Go meta drops the connection on a null entry; there is nothing in it to record.
-  for (const Json& entry : list_field(document, "realAgents")) {
-    if (!entry.is_null()) request.real_agents.push_back(real_agent(entry));
-  }
-  for (const Json& entry : list_field(document, "updates")) {
-    if (!entry.is_null()) request.updates.push_back(agent_update(entry));
-  }
-  return request;
 }
 
 HeartbeatResponse read_response(std::string_view body) {
@@ -124,7 +74,7 @@ HeartbeatResponse read_response(std::string_view body) {
     }
     try {
       DesiredAgent agent = desired_agent(entry);
-      std::string reason = refusal(agent.name, agent.version);
+      std::string reason = refusal_of(agent.name, agent.version);
       const auto same_name = [&](const DesiredAgent& other) { return other.name == agent.name; };
       if (reason.empty() && std::any_of(response.desired_agents.begin(), response.desired_agents.end(), same_name)) {
         reason = cat(agent.name, " is desired twice; the first one counts");
@@ -148,6 +98,12 @@ bool is_valid_name(std::string_view name) {
          std::all_of(name.begin(), name.end(), is_name_character);
 }
 
+std::string refusal_of(std::string_view name, std::string_view version) {
+  if (!is_valid_name(name)) return invalid_name_message("agent name", name);
+  if (!is_valid_name(version)) return cat(name, ": ", invalid_name_message("version", version));
+  return {};
+}
+
 std::string invalid_name_message(std::string_view what, std::string_view name) {
   return cat(what, " \"", one_line(name, 64), "\" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127}");
 }
@@ -155,34 +111,6 @@ std::string invalid_name_message(std::string_view what, std::string_view name) {
 bool is_valid_hostname(std::string_view hostname) {
   return !hostname.empty() && hostname.size() <= kMaxHostnameSize && hostname.find(' ') == std::string_view::npos &&
          one_line(hostname, kMaxHostnameSize) == hostname;
-}
-
-Result<HeartbeatRequest> parse_heartbeat_request(std::string_view body) {
-  if (trim(body).empty()) return Error{"body is blank"};
-  if (!is_modest(body))
-    return Error{cat("the body has more than ", kMaxValues, " values, or more than ", kMaxDepth, " levels")};
-  HeartbeatRequest request;
-  try {
-    request = read_request(body);
-  } catch (const Json::exception&) {
-    return Error{"body format error"};
-  }
-  if (trim(request.hostname).empty()) return Error{"hostname is blank"};
-  if (!is_valid_hostname(request.hostname)) {
-    return Error{cat("hostname \"", one_line(request.hostname, 64), "\" is longer than ", kMaxHostnameSize,
-                     " bytes, or has white space or control characters")};
-  }
-  const size_t count = std::max(request.real_agents.size(), request.updates.size());
-  if (count > kMaxAgentsPerHost) {
-    return Error{cat(count, " agents are reported, at most ", kMaxAgentsPerHost, " are taken")};
-  }
-  for (const RealAgent& agent : request.real_agents) {
-    if (const std::string reason = refusal(agent.name, agent.version); !reason.empty()) return Error{reason};
-  }
-  for (const AgentUpdate& update : request.updates) {
-    if (const std::string reason = refusal(update.name, update.version); !reason.empty()) return Error{reason};
-  }
-  return request;
 }
 
 Result<HeartbeatResponse> parse_heartbeat_response(std::string_view body) {

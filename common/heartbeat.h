@@ -34,6 +34,8 @@ inline constexpr size_t kMaxHostnameSize = 253;       // bytes; DNS's limit
 inline constexpr size_t kMaxAgentsPerHost = 256;      // in one heartbeat and in one reply
 inline constexpr size_t kMaxStatusSize = 512;         // bytes; a longer status is cut, not refused
 inline constexpr size_t kMaxHeartbeatSize = 1 << 20;  // bytes of a request's or a reply's body
+inline constexpr size_t kMaxJsonDepth = 16;           // levels, and
+inline constexpr size_t kMaxJsonValues = 8192;        // values in it; kMaxAgentsPerHost agents have half of that
 
 /// An agent that is installed on a host.
 struct RealAgent {
@@ -94,6 +96,9 @@ bool is_valid_name(std::string_view name);
 
 /// Says what is wrong with a name: `agent name "../x" is not of the form …`. `what` is "agent name" or "version".
 std::string invalid_name_message(std::string_view what, std::string_view name);
+
+/// Why an agent of that name and version is refused; "" when it is not.
+std::string refusal_of(std::string_view name, std::string_view version);
 
 /// 1 to 253 bytes of UTF-8 without white space or control characters.
 bool is_valid_hostname(std::string_view hostname);
