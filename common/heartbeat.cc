@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace ops {
 
@@ -26,6 +27,16 @@ const Json& list_field(const Json& object, const char* key) {
   if (field == object.end() || field->is_null()) return kEmpty;
   if (!field->is_array()) throw Json::type_error::create(302, "not a list", nullptr);
   return *field;
+}
+
+/// 0, or 1 to kLongestInterval; nullopt when it is no number of seconds.
+std::optional<int64_t> interval_field(const Json& object) {
+  const auto field = object.find("interval");
+  if (field == object.end() || field->is_null()) return 0;
+  if (!field->is_number()) return std::nullopt;
+  const auto seconds = field->get<double>();
+  if (seconds < 0) return std::nullopt;
+  return seconds == 0 ? 0 : static_cast<int64_t>(std::clamp<double>(seconds, 1, kLongestInterval));
 }
 
 /// Whether the text is as deep, and has as many values, as a heartbeat may. What has more is never parsed: it would cost
@@ -67,6 +78,11 @@ HeartbeatResponse read_response(std::string_view body) {
   const Json document = parse_object(body);
   HeartbeatResponse response;
   response.error_message = string_field(document, "errorMessage");
+  if (const auto interval = interval_field(document)) {
+    response.interval = *interval;
+  } else {
+    response.refused.push_back(cat("interval ", one_line(document["interval"].dump(), 40), " is no number of seconds"));
+  }
   for (const Json& entry : list_field(document, "desiredAgents")) {
     if (response.desired_agents.size() == kMaxAgentsPerHost) {
       response.refused.push_back(cat("more than ", kMaxAgentsPerHost, " agents are desired; the rest is ignored"));
@@ -153,7 +169,8 @@ std::string to_json(const HeartbeatResponse& response) {
     agents.push_back(
         {{"name", agent.name}, {"version", agent.version}, {"tarball", agent.tarball}, {"md5", agent.md5}, {"cmd", agent.cmd}});
   }
-  const Json document = {{"errorMessage", response.error_message}, {"desiredAgents", std::move(agents)}};
+  Json document = {{"errorMessage", response.error_message}, {"desiredAgents", std::move(agents)}};
+  if (response.interval != 0) document["interval"] = response.interval;
   return document.dump(-1, ' ', false, kReplaceBadUtf8);
 }
 

@@ -10,7 +10,8 @@
 //                 "attempts": 1, "since": 1447000000, "error": ""}]}
 //
 //   {"errorMessage": "", "desiredAgents": [{"name": "falcon-agent", "version": "3.1.3", "tarball": "http://m:2000/falcon",
-//                                           "md5": "", "cmd": "start"}]}
+//                                           "md5": "", "cmd": "start"}],
+//    "interval": 600}
 //
 // hostname, realAgents, errorMessage and desiredAgents are the original's, and stand in its order; the other keys are ours.
 // Both sides ignore keys that they don't know. A list that is null or missing is empty. `status` is whatever
@@ -20,6 +21,10 @@
 // `updates` has an entry for each agent about which there is more to say than its status: phase is waiting, downloading,
 // verifying, unpacking, switching, probation, failed, rolled-back or held; done and total are bytes of the download; since is
 // when the phase began; error says what went wrong last.
+//
+// `interval` is how many seconds the host should let pass between heartbeats, 1 to 3600 (what lies beyond is taken as the
+// nearest of the two), until a reply says otherwise; 0, or no such key, leaves it to the host's own config. So a fleet is
+// slowed down at one place.
 
 #include <cstdint>
 #include <string>
@@ -36,6 +41,7 @@ inline constexpr size_t kMaxStatusSize = 512;         // bytes; a longer status 
 inline constexpr size_t kMaxHeartbeatSize = 1 << 20;  // bytes of a request's or a reply's body
 inline constexpr size_t kMaxJsonDepth = 16;           // levels, and
 inline constexpr size_t kMaxJsonValues = 8192;        // values in it; kMaxAgentsPerHost agents have half of that
+inline constexpr int64_t kLongestInterval = 3600;     // seconds; what a reply may ask for
 
 /// An agent that is installed on a host.
 struct RealAgent {
@@ -85,8 +91,10 @@ struct DesiredAgent {
 struct HeartbeatResponse {
   std::string error_message;
   std::vector<DesiredAgent> desired_agents;
-  /// Only from parse_heartbeat_response: why entries of the list were left out, a line each. The others are good.
+  /// Only from parse_heartbeat_response: why entries of the list or the interval were left out, a line each. The others are
+  /// good.
   std::vector<std::string> refused;
+  int64_t interval = 0;  // seconds; 0 leaves it to the host
 
   bool operator==(const HeartbeatResponse&) const = default;
 };

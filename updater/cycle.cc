@@ -25,12 +25,12 @@ constexpr auto kNever = Clock::time_point::max();
 Cycle::Cycle(std::string config_path, Config config, const Layout& layout)
     : config_path_(std::move(config_path)),
       layout_(layout),
+      polling_(config.interval, Clock::now(), random_),
       config_(std::make_shared<const Config>(std::move(config))),
       preparer_(layout, {}, Signals::wake),
       lanes_(Signals::wake) {}
 
 void Cycle::run(const Signals& signals) {
-  next_heartbeat_ = Clock::now() + first_sleep(config()->interval, random_);
   for (;;) {
     tick();
     switch (signals.wait(time_until_next())) {
@@ -90,9 +90,10 @@ void Cycle::tick() {
     const std::lock_guard lock(mutex_);
     reloaded = std::exchange(reloaded_, false);
   }
-  if (reloaded || Clock::now() >= next_heartbeat_) round_due_ = true;
-  const bool asks = (round_due_ || report_now_) && !lanes_.is_busy(kMetaLane);
-  look(round_due_ && asks);
+  if (reloaded) polling_.ask_now();
+  const auto now = Clock::now();
+  const bool asks = polling_.is_due(now) && !lanes_.is_busy(kMetaLane);
+  look(asks && polling_.is_round_due(now));
   decide();
   note_phases();
   if (asks) send_heartbeat();
@@ -127,7 +128,7 @@ void Cycle::collect() {
 
 void Cycle::finish(const std::string& name, Agent& agent, Action action, const Result<void>& outcome) {
   agent.note_outcome(action, outcome, Clock::now(), random_);
-  if (action != Action::tidy) report_now_ = true;
+  if (action != Action::tidy) polling_.report_soon();
   if (outcome) {
     complaints_.settle(name);
     if (action != Action::tidy) log::info(name, ": ", to_string(action), " is done");
@@ -147,7 +148,7 @@ void Cycle::take_preparation() {
   agent.prepare = false;
   agent.is_fresh = false;
   agent.look_at = Clock::now();
-  report_now_ = true;
+  polling_.report_soon();
   if (!outcome->error) {
     agent.error.clear();
     log::info(name, " ", outcome->agent.version, " is fetched, verified and unpacked");
@@ -155,7 +156,7 @@ void Cycle::take_preparation() {
   }
   const PrepareError& failure = *outcome->error;
   agent.error = failure.error.message;
-  agent.update.fail(Clock::now(), random_);
+  agent.update.fail(Clock::now(), random_, failure.retry_after);
   if (failure.lasting) {
     agent.bad_release =
         Failure{outcome->agent.version, failure.checksum, one_line(agent.error, kMaxStatusSize), std::time(nullptr)};
@@ -206,9 +207,7 @@ std::vector<AgentReport> Cycle::report_agents() const {
 }
 
 void Cycle::send_heartbeat() {
-  round_due_ = false;
-  report_now_ = false;
-  next_heartbeat_ = kNever;  // until the answer is here
+  polling_.sent();
   auto heartbeat = make_heartbeat(hostname_of(*config()), report_agents(), std::time(nullptr));
   lanes_.run(kMetaLane, [this, settings = config(), heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
     auto response = meta_.send(settings->servers, heartbeat, cancel);
@@ -224,16 +223,16 @@ void Cycle::take_answer() {
     answer.swap(answer_);
   }
   if (!answer) return;
-  if (answer->response) {
-    if (failed_heartbeats_ > 0) log::info("ops-meta answers again, after ", failed_heartbeats_, " failed heartbeats");
-    failed_heartbeats_ = 0;
-    complaints_.settle("ops-meta");
-    obey(*answer->response);
-  } else {
-    ++failed_heartbeats_;
+  const auto now = Clock::now();
+  if (!answer->response) {
+    polling_.failed(config()->interval, answer->retry_after, now, random_);
     complaints_.complain("ops-meta", answer->response.error().message);
+    return;
   }
-  next_heartbeat_ = Clock::now() + poll_delay(config()->interval, failed_heartbeats_, answer->retry_after, random_);
+  if (polling_.failures() > 0) log::info("ops-meta answers again, after ", polling_.failures(), " failed heartbeats");
+  polling_.answered(config()->interval, std::chrono::seconds(answer->response->interval), now, random_);
+  complaints_.settle("ops-meta");
+  obey(*answer->response);
 }
 
 /// Takes over what is desired, and looks again at the agents for which that is new.
@@ -334,12 +333,13 @@ void Cycle::act(const std::string& name, Agent& agent, const Decision& decision)
 
 milliseconds Cycle::time_until_next() const {
   // While ops-meta's lane is busy, its end will wake the loop.
-  if ((round_due_ || report_now_) && !lanes_.is_busy(kMetaLane)) return milliseconds(0);
-  auto next = next_heartbeat_;
+  const auto now = Clock::now();
+  if (polling_.is_due(now) && !lanes_.is_busy(kMetaLane)) return milliseconds(0);
+  auto next = polling_.next();
   for (const auto& [name, agent] : agents_) {
     if (!lanes_.is_busy(name)) next = std::min(next, agent.look_at);
   }
-  const Clock::duration left = std::clamp<Clock::duration>(next - Clock::now(), milliseconds(0), std::chrono::hours(1));
+  const Clock::duration left = std::clamp<Clock::duration>(next - now, milliseconds(0), std::chrono::hours(1));
   return std::chrono::ceil<milliseconds>(left);
 }
 

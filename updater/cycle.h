@@ -79,10 +79,7 @@ class Cycle {
   // The loop's own.
   Random random_{std::random_device{}()};
   MetaClient meta_;  // used in ops-meta's lane only
-  int failed_heartbeats_ = 0;
-  Clock::time_point next_heartbeat_{};
-  bool round_due_ = false;   // look at all agents, and ask ops-meta
-  bool report_now_ = false;  // tell ops-meta of a change
+  Polling polling_;
   std::map<std::string, DesiredAgent> desired_;
   std::map<std::string, Agent> agents_;
   Complaints complaints_;

@@ -121,6 +121,10 @@ Result<void> Exchange::run() {
   if (code == CURLE_OK) return Error{cat(url, ": the connection ended within the reply's header")};
   if (cancel.stop_requested()) return Error{cat(url, " was cancelled")};
   if (!refusal.empty()) return Error{cat(url, ": ", refusal)};
+  // curl says that it was HTTP/0.9, which has no header. Nobody has spoken that for decades.
+  if (code == CURLE_UNSUPPORTED_PROTOCOL && std::string_view(detail).find("HTTP/0.9") != std::string_view::npos) {
+    return Error{cat(url, ": what the server says is no HTTP", url.starts_with("http:") ? "; is it https://?" : "")};
+  }
   return Error{cat(url, ": ", detail[0] == '\0' ? curl_easy_strerror(code) : one_line(detail, 300))};
 }
 
@@ -196,6 +200,9 @@ class Download {
     if (::fsync(file_.get()) != 0) return system_error("sync", path_);
     return {};
   }
+
+  /// What the server said to that when it did not give the file.
+  std::optional<std::chrono::seconds> retry_after() const { return to_seconds(exchange_.reply.retry_after); }
 
  private:
   void ask_for_the_rest() {
@@ -319,22 +326,25 @@ Result<HttpReply> post_json(const std::string& url, const std::string& body, siz
   return reply;
 }
 
-Result<std::string> get_small(const std::string& url, size_t max_size, std::chrono::seconds timeout,
-                              const std::stop_token& cancel) {
+Result<HttpReply> get_small(const std::string& url, size_t max_size, std::chrono::seconds timeout,
+                            const std::stop_token& cancel) {
   Exchange exchange(url, max_size, cancel);
-  std::string body;
-  take_into(body, exchange);
+  HttpReply reply;
+  take_into(reply.body, exchange);
   curl_easy_setopt(exchange.curl.get(), CURLOPT_FOLLOWLOCATION, 1L);
   curl_easy_setopt(exchange.curl.get(), CURLOPT_MAXREDIRS, kMaxRedirects);
   curl_easy_setopt(exchange.curl.get(), CURLOPT_TIMEOUT, static_cast<long>(timeout.count()));
   if (auto ran = exchange.run(); !ran) return ran.error();
-  if (exchange.status() != 200) return Error{cat(url, ": the server says ", exchange.status())};
-  return body;
+  reply.status = exchange.status();
+  reply.retry_after = to_seconds(exchange.reply.retry_after);
+  return reply;
 }
 
-Result<void> download(const std::string& url, const std::string& path, const DownloadLimits& limits, const Progress& progress,
-                      const std::stop_token& cancel) {
-  return Download(url, path, limits, progress, cancel).run();
+std::optional<FetchError> download(const std::string& url, const std::string& path, const DownloadLimits& limits,
+                                   const Progress& progress, const std::stop_token& cancel) {
+  Download download(url, path, limits, progress, cancel);
+  const auto ran = download.run();
+  return ran ? std::nullopt : std::optional(FetchError{ran.error(), download.retry_after()});
 }
 
 }  // namespace ops::updater

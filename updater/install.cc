@@ -15,17 +15,21 @@ namespace {
 constexpr size_t kMaxChecksumFile = 64 << 10;
 constexpr std::chrono::seconds kChecksumTimeout{30};
 
-Result<std::string> expected_checksum(const DesiredAgent& agent, const std::stop_token& cancel) {
-  if (std::string given = given_checksum(agent); !given.empty()) return given;
-  const std::string url = checksum_url(agent);
-  const auto text = get_small(url, kMaxChecksumFile, kChecksumTimeout, cancel);
-  if (!text) return text.error();
-  const auto digest = parse_md5sum(*text, tarball_name(agent));
-  if (!digest) return digest.error().within(url);
-  return digest;
-}
-
 PrepareError passing(const Error& error, const std::string& checksum = "") { return {error, false, checksum}; }
+
+/// Finds out the digest that the tarball should have.
+std::optional<PrepareError> find_expected(const DesiredAgent& agent, std::string& digest, const std::stop_token& cancel) {
+  digest = given_checksum(agent);
+  if (!digest.empty()) return std::nullopt;
+  const std::string url = checksum_url(agent);
+  const auto reply = get_small(url, kMaxChecksumFile, kChecksumTimeout, cancel);
+  if (!reply) return passing(reply.error());
+  if (reply->status != 200) return PrepareError{{cat(url, ": the server says ", reply->status)}, false, "", reply->retry_after};
+  const auto parsed = parse_md5sum(reply->body, tarball_name(agent));
+  if (!parsed) return passing(parsed.error().within(url));
+  digest = *parsed;
+  return std::nullopt;
+}
 
 void remove_download(const std::string& path) {
   ::unlink(path.c_str());
@@ -38,35 +42,36 @@ std::optional<PrepareError> prepare(const Layout& layout, const DesiredAgent& ag
                                     const PrepareProgress& progress, const std::stop_token& cancel) {
   progress(Phase::downloading, 0, 0);
   if (auto made = make_directories(layout.agent(agent.name)); !made) return passing(made.error());
-  const auto expected = expected_checksum(agent, cancel);
-  if (!expected) return passing(expected.error());
+  std::string expected;
+  if (auto failed = find_expected(agent, expected, cancel)) return failed;
 
   const std::string tarball = layout.download(agent.name, agent.version);
   const auto report = [&](uint64_t done, uint64_t total) { progress(Phase::downloading, done, total); };
-  const auto fetched = download(tarball_url(agent), tarball, limits.download, report, cancel);
-  if (!fetched) return passing(fetched.error(), *expected);
+  if (const auto failed = download(tarball_url(agent), tarball, limits.download, report, cancel)) {
+    return PrepareError{failed->error, false, expected, failed->retry_after};
+  }
 
   progress(Phase::verifying, 0, 0);
   const auto found = md5_of_file(tarball, cancel);
-  if (!found) return passing(found.error(), *expected);
-  if (*found != *expected) {
+  if (!found) return passing(found.error(), expected);
+  if (*found != expected) {
     remove_download(tarball);
-    return passing({cat("checksum of ", tarball_url(agent), " is ", *found, ", expected ", *expected)}, *expected);
+    return passing({cat("checksum of ", tarball_url(agent), " is ", *found, ", expected ", expected)}, expected);
   }
 
   progress(Phase::unpacking, 0, 0);
   const std::string staged = layout.staged(agent.name, agent.version);
-  if (auto removed = remove_release(staged); !removed) return passing(removed.error(), *expected);
+  if (auto removed = remove_release(staged); !removed) return passing(removed.error(), expected);
   if (const auto failed = unpack(tarball, staged, limits.unpack, cancel)) {
     if (auto removed = remove_release(staged); !removed) log::warning(removed.error().message);
     const bool lasting = failed->fault == UnpackFault::release;
     if (lasting) remove_download(tarball);
-    return PrepareError{failed->error.within(tarball_name(agent)), lasting, *expected};
+    return PrepareError{failed->error.within(tarball_name(agent)), lasting, expected};
   }
-  if (auto marked = replace_file(staged + Layout::kInstalledFile, *expected + "\n", 0644); !marked) {
-    return passing(marked.error(), *expected);
+  if (auto marked = replace_file(staged + Layout::kInstalledFile, expected + "\n", 0644); !marked) {
+    return passing(marked.error(), expected);
   }
-  if (auto synced = sync_directory(layout.agent(agent.name)); !synced) return passing(synced.error(), *expected);
+  if (auto synced = sync_directory(layout.agent(agent.name)); !synced) return passing(synced.error(), expected);
   remove_download(tarball);
   return std::nullopt;
 }

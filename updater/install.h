@@ -25,6 +25,7 @@ struct PrepareError {
   Error error;
   bool lasting = false;  // the release itself is bad: trying again is of no use before it changes
   std::string checksum;  // of the tarball, as far as it was known
+  std::optional<std::chrono::seconds> retry_after = std::nullopt;  // what the server that failed asked for
 };
 
 /// Called from the preparing thread: the phase, and of a download the bytes done and in total.

@@ -233,6 +233,35 @@ TEST(HeartbeatResponse, KeepsTheGoodEntriesAndSaysWhyOthersAreLeftOut) {
                    "an entry of desiredAgents has fields of a wrong type"}));
 }
 
+TEST(HeartbeatResponse, MayAskForAnInterval) {
+  const auto interval = [](const std::string& value) {
+    const auto response = parse_heartbeat_response(R"({"interval":)" + value + "}");
+    return response && response->refused.empty() ? response->interval : -1;
+  };
+  EXPECT_EQ(interval("600"), 600);
+  EXPECT_EQ(interval("0"), 0);
+  EXPECT_EQ(interval("null"), 0);
+  EXPECT_EQ(interval("1"), 1);
+  EXPECT_EQ(interval("0.001"), 1);
+  EXPECT_EQ(interval("59.9"), 59);
+  for (const char* huge : {"3600", "3601", "1000000000", "1e9", "1e300", "18446744073709551615"}) {
+    EXPECT_EQ(interval(huge), 3600) << huge;
+  }
+  EXPECT_EQ(to_json(HeartbeatResponse{"", {}, {}, 600}), R"({"errorMessage":"","desiredAgents":[],"interval":600})");
+}
+
+TEST(HeartbeatResponse, WithAnIntervalThatIsNoneIsGoodOtherwise) {
+  const std::string agents = R"("desiredAgents":[{"name":"a","version":"1"}])";
+  for (const std::string bad : {"-1", "-1e300", "\"60\"", "\"\"", "true", "[]", "{}", "[60]"}) {
+    const auto response = parse_heartbeat_response("{" + agents + ",\"interval\":" + bad + "}");
+    ASSERT_TRUE(response) << bad;
+    EXPECT_EQ(response->interval, 0) << bad;
+    EXPECT_EQ(response->desired_agents.size(), 1u);
+    ASSERT_EQ(response->refused.size(), 1u) << bad;
+    EXPECT_TRUE(response->refused[0].ends_with("is no number of seconds")) << response->refused[0];
+  }
+}
+
 TEST(HeartbeatResponse, IsCutAtTheMostAgentsOfAHost) {
   HeartbeatResponse many;
   for (size_t i = 0; i < kMaxAgentsPerHost + 2; ++i) many.desired_agents.push_back({"a" + std::to_string(i), "1", "", "", ""});

@@ -2,6 +2,7 @@
 // installed, it is not fetched again and again, and an agent beside it is unaffected.
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <stdlib.h>
 
 #include "tests/support/hell_meta.h"
@@ -139,7 +140,7 @@ TEST_F(UpdaterBadInput, AReplyThatIsBadIsNotObeyedAndChangesNothing) {
       {http_reply(200, R"({"errorMessage": 7, "desiredAgents": [)"), "not a heartbeat's"},
       {http_reply(302, "", {{"Location", meta.url("/elsewhere")}}), "the server says 302"},
       {"", "Empty reply"},
-      {"220 smtp ready\r\n", "HTTP/0.9"},
+      {"220 smtp ready\r\n", "is no HTTP"},
   };
   for (const auto& [response, words] : bad) {
     meta.answer(response);
@@ -151,6 +152,33 @@ TEST_F(UpdaterBadInput, AReplyThatIsBadIsNotObeyedAndChangesNothing) {
   meta.desire(stop);
   EXPECT_TRUE(logs(host, "ops-meta answers again")) << host.log();
   EXPECT_TRUE(eventually([&] { return host.running("good").empty(); })) << "a good reply is obeyed again";
+}
+
+TEST_F(UpdaterBadInput, MetasIntervalIsObeyedAndABadOneLeftOut) {
+  std::string reply = meta.reply_for({{"good", "1.0.0"}});
+  reply.insert(1, "\"interval\": 1, ");
+  meta.answer(http_reply(200, reply));
+  UpdaterBox host(meta.address(), {.interval = 3600});
+  ASSERT_TRUE(host.start()) << host.log();
+  host.process().signal(SIGHUP);
+  EXPECT_TRUE(good_runs()) << host.log();
+  EXPECT_TRUE(hears_more_heartbeats(1));
+  reply.replace(reply.find(": 1"), 3, R"(: "soon")");
+  meta.answer(http_reply(200, reply));
+  EXPECT_TRUE(logs(host, "refused: interval \"soon\" is no number of seconds")) << host.log();
+}
+
+TEST_F(UpdaterBadInput, TlsToAPlainMetaIsSaidAndAPlainWordToATlsOneToo) {
+  UpdaterBox host("https://" + meta.address());
+  ASSERT_TRUE(host.start()) << host.log();
+  EXPECT_TRUE(logs(host, "no answer from ops-meta: https://" + meta.address() + "/heartbeat: ")) << host.log();
+  EXPECT_TRUE(logs(host, "SSL")) << host.log();
+  const std::string tls_alert("\x15\x03\x01\x00\x02\x02\x46", 7);
+  meta.answer(tls_alert);
+  UpdaterBox plain(meta.address());
+  ASSERT_TRUE(plain.start()) << plain.log();
+  EXPECT_TRUE(logs(plain, meta.url("/heartbeat") + ": ")) << plain.log();
+  EXPECT_TRUE(logs(plain, "is no HTTP; is it https://?")) << plain.log();
 }
 
 TEST_F(UpdaterBadInput, EvilNamesAreRefusedOneByOne) {

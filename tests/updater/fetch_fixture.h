@@ -45,9 +45,11 @@ struct Fetch : testing::Test {
     limits.stall_time = seconds(1);
   }
 
+  static Result<void> outcome(const std::optional<FetchError>& failed) { return failed ? failed->error : Result<void>(); }
+
   Result<void> download() {
     done = 0;
-    return updater::download(server.url("/t.tar.gz"), path, limits, progress, cancel.get_token());
+    return outcome(updater::download(server.url("/t.tar.gz"), path, limits, progress, cancel.get_token()));
   }
 
   /// The error of a download that must fail, within a few seconds.

@@ -112,6 +112,18 @@ TEST_F(Install, WithoutAChecksumNothingIsFetched) {
   EXPECT_EQ(server.count(kTarball), 0U);
 }
 
+TEST_F(Install, TellsOfTheRetryAfterOfABusyServer) {
+  const std::string busy = http_reply(503, "", {{"Retry-After", "40"}});
+  server.set_handler([&](const HellRequest&, const HellPeer& peer) { peer.send(busy); });
+  PrepareError error = failure();
+  EXPECT_EQ(error.retry_after, std::chrono::seconds(40));
+  EXPECT_EQ(error.error.message, server.url(kChecksum) + ": the server says 503");
+  md5 = "0cc175b9c0f1b6a831c399e269772661";
+  error = failure();
+  EXPECT_EQ(error.retry_after, std::chrono::seconds(40));
+  EXPECT_HAS(error.error.message, server.url(kTarball) + ": the server says 503");
+}
+
 TEST_F(Install, AMissingTarballMayComeLater) {
   server.set_handler([](const HellRequest& request, const HellPeer& peer) {
     peer.send(request.target == kChecksum ? http_reply(200, "0cc175b9c0f1b6a831c399e269772661") : http_reply(404, ""));

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <vector>
 
 namespace ops::updater {
 namespace {
@@ -59,17 +60,123 @@ TEST(Schedule, AShortIntervalIsNeverABusyLoop) {
 }
 
 TEST(Schedule, ARetryAfterIsTheLeastThatItWaits) {
-  expect_spread(delay(seconds(300), 1, seconds(1000)), 1000, 1250);
+  expect_spread(delay(seconds(300), 1, seconds(1000)), 1000, 1500);
+  expect_spread(delay(seconds(300), 1, seconds(60)), 60, 90);
   expect_spread(delay(seconds(300), 1, seconds(0)), 13.5, 22.5);
   EXPECT_GE(delay(seconds(300), 6, seconds(300)).first, 300);
 }
 
 TEST(Schedule, ARetryAfterOfAYearIsAnHour) {
-  expect_spread(delay(seconds(300), 1, seconds(31'536'000)), 3600, 4500);
-  expect_spread(delay(seconds(300), 1, seconds(4294967295)), 3600, 4500);
+  expect_spread(delay(seconds(300), 1, seconds(31'536'000)), 3600, 5400);
+  expect_spread(delay(seconds(300), 1, seconds(4294967295)), 3600, 5400);
 }
 
 TEST(Schedule, AfterASuccessARetryAfterDoesNotCount) { expect_spread(delay(seconds(300), 0, seconds(900)), 270, 330); }
+
+struct Poll : testing::Test {
+  /// Sends a heartbeat at the moment it is due; returns that.
+  Clock::time_point send() {
+    const auto now = polling.next();
+    EXPECT_TRUE(polling.is_round_due(now));
+    polling.sent();
+    EXPECT_FALSE(polling.is_due(now + std::chrono::hours(9))) << "it is on its way";
+    return now;
+  }
+  double answer(seconds asked = seconds(0)) {
+    const auto now = send();
+    polling.answered(own, asked, now, random);
+    return in_seconds(polling.next() - now);
+  }
+  double fail(std::optional<seconds> retry_after = std::nullopt) {
+    const auto now = send();
+    polling.failed(own, retry_after, now, random);
+    return in_seconds(polling.next() - now);
+  }
+
+  const seconds own{300};
+  const Clock::time_point start = Clock::now();
+  Random random{4711};
+  Polling polling{own, start, random};
+};
+
+void expect_between(double least, double value, double most) {
+  EXPECT_GE(value, least);
+  EXPECT_LE(value, most);
+}
+
+TEST_F(Poll, BeginsWithinTheInterval) { expect_between(0, in_seconds(polling.next() - start), 300); }
+
+TEST_F(Poll, FollowsMetasIntervalUntilAReplySaysOtherwise) {
+  expect_between(270, answer(), 330);
+  expect_between(540, answer(seconds(600)), 660);
+  expect_between(0.75 * 37, fail(), 1.25 * 37);  // a sixteenth of it
+  expect_between(0.9, answer(seconds(1)), 1.1);
+  expect_between(270, answer(), 330);
+}
+
+TEST_F(Poll, NewsGoOutAtOnceAsLongAsMetaAnswers) {
+  answer();
+  const auto now = polling.next() - seconds(100);
+  EXPECT_FALSE(polling.is_due(now));
+  polling.report_soon();
+  EXPECT_TRUE(polling.is_due(now));
+  EXPECT_FALSE(polling.is_round_due(now));
+  polling.sent();
+  polling.report_soon();
+  polling.answered(own, seconds(0), now, random);
+  EXPECT_TRUE(polling.is_due(now)) << "news since it was sent";
+}
+
+// Hosts whose agents fail have much to tell just when meta, or what they share with it, is in trouble.
+TEST_F(Poll, NewsWaitForTheEndOfThePauseWhenMetaFails) {
+  fail(seconds(60));
+  polling.report_soon();
+  EXPECT_FALSE(polling.is_due(polling.next() - seconds(1)));
+  EXPECT_TRUE(polling.is_due(polling.next()));
+}
+
+TEST_F(Poll, TheOperatorsWordEndsAPause) {
+  fail(seconds(3000));
+  polling.ask_now();
+  EXPECT_TRUE(polling.is_round_due(polling.next() - seconds(1000)));
+  polling.sent();
+  polling.ask_now();
+  polling.answered(own, seconds(0), start, random);
+  EXPECT_TRUE(polling.is_round_due(start)) << "asked again while it was on its way";
+}
+
+// A thousand hosts, which all lose meta in the same second and find it again an hour later.
+TEST_F(Poll, AfterAnOutageHostsComeBackSpreadOut) {
+  std::vector<Clock::time_point> back;
+  const auto outage = start + std::chrono::hours(1);
+  for (unsigned seed = 1; seed <= 1000; ++seed) {
+    random.seed(seed * 7919);
+    polling = Polling(own, start - own, random);
+    for (auto now = start; now < outage; now = polling.next()) polling.failed(own, seconds(60), now, random);
+    back.push_back(polling.next());
+  }
+  std::sort(back.begin(), back.end());
+  size_t most = 0;  // that come back within the same ten seconds
+  for (size_t first = 0, last = 0; last < back.size(); ++last) {
+    while (back[last] - back[first] > seconds(10)) ++first;
+    most = std::max(most, last - first + 1);
+  }
+  EXPECT_LT(most, 70u) << "of a thousand hosts with an interval of 300 s";
+  EXPECT_GT(in_seconds(back.back() - back.front()), 250);
+}
+
+TEST(Backoff, ARetryAfterIsTheLeastThatItPauses) {
+  const auto pause = [](seconds retry_after) {
+    return range_of([&](Random& random) {
+      Backoff backoff{seconds(5)};
+      backoff.fail(Clock::time_point{}, random, retry_after);
+      return backoff.until() - Clock::time_point{};
+    });
+  };
+  expect_spread(pause(seconds(60)), 60, 90);
+  expect_spread(pause(seconds(1)), 3.75, 6.25);
+  expect_spread(pause(seconds(31'536'000)), 3600, 5400);
+}
 
 TEST(Backoff, PausesGrowToAnHour) {
   double expected = 5;
