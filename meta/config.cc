@@ -9,6 +9,8 @@ namespace ops::meta {
 
 namespace {
 
+constexpr int64_t kMostHosts = 100'000'000;
+
 void check_name(const ConfigObject& object, const char* key, const std::string& name) {
   if (!is_valid_name(name)) object.error(invalid_name_message(key == std::string("name") ? "agent name" : key, name), key);
 }
@@ -91,6 +93,8 @@ Config load_config(const std::string& path, ConfigReport& report) {
     http.error(address.error().message, "listen");
   }
 
+  config.max_hosts = static_cast<size_t>(root.integer("maxHosts", static_cast<int64_t>(config.max_hosts), 1, kMostHosts));
+
   if (!root.has("agents")) root.error("is missing; a site without agents has \"agents\": []", "agents");
   std::set<std::string> names;
   for (const ConfigObject& entry : root.objects("agents")) {
@@ -127,6 +131,7 @@ std::string to_json(const Config& config) {
   return Json{{"debug", config.debug},
               {"tarballDir", config.tarball_dir},
               {"http", {{"enabled", config.http_enabled}, {"listen", config.http_listen}}},
+              {"maxHosts", config.max_hosts},
               {"agents", std::move(agents)}}
       .dump();
 }

@@ -2,7 +2,7 @@
 
 // ops-meta's cfg.json: which agent, in which version, on which hosts. The original's format; README.md has it key by key.
 //
-//   {"debug": true, "tarballDir": "./tarball", "http": {"enabled": true, "listen": "0.0.0.0:2000"},
+//   {"debug": true, "tarballDir": "./tarball", "http": {"enabled": true, "listen": "0.0.0.0:2000"}, "maxHosts": 2000000,
 //    "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "", "cmd":
 //    "start"},
 //                "others": [{"prefix": "lg-", "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}]}]}
@@ -16,6 +16,8 @@
 #include "common/heartbeat.h"
 
 namespace ops::meta {
+
+inline constexpr size_t kDefaultMaxHosts = 2'000'000;
 
 /// What differs on the hosts whose name starts with `prefix`; a field that is "" inherits.
 struct Override {
@@ -41,6 +43,7 @@ struct Config {
   bool http_enabled = true;
   std::string http_listen = "0.0.0.0:2000";
   std::vector<AgentConfig> agents;
+  size_t max_hosts = kDefaultMaxHosts;  // beyond it new hosts are refused
 
   bool operator==(const Config&) const = default;
 };

@@ -38,7 +38,7 @@ int main(int argc, char** argv) {
   log::set_debug(config.debug);
   for (const std::string& warning : report.warnings) log::warning(options.config, ": ", warning);
 
-  meta::HostTable hosts;
+  meta::HostTable hosts(config.max_hosts);
   meta::Routes routes(options.config, config, hosts);
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {

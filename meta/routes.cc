@@ -2,11 +2,12 @@
 
 #include <nlohmann/json.hpp>
 
-#include <ctime>
+#include <functional>
 
 #include "common/admin_routes.h"
 #include "common/log.h"
 #include "meta/desired.h"
+#include "meta/status.h"
 #include "meta/tarballs.h"
 
 namespace ops::meta {
@@ -15,6 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+constexpr auto kWarningPause = std::chrono::minutes(1);
 constexpr char kStatusText[] = "/status/text/";
 constexpr char kStatusHost[] = "/status/host/";
 constexpr char kStatusJson[] = "/status/json/";
@@ -32,15 +34,8 @@ Json agent_json(const RealAgent* agent, const AgentUpdate* update) {
   return json;
 }
 
-/// "2026-11-22 08:10:44", local time as in the original.
-std::string local_time(int64_t seconds) {
-  const auto time = static_cast<time_t>(seconds);
-  tm parts{};
-  char text[64];
-  if (::localtime_r(&time, &parts) == nullptr) return "-";
-  const size_t length = std::strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts);
-  return std::string(text, length);
-}
+/// When a host that finds no room should come back, in seconds: not all at once.
+size_t retry_after(const std::string& hostname) { return 240 + std::hash<std::string>()(hostname) % 120; }
 
 }  // namespace
 
@@ -62,9 +57,10 @@ HttpResponse Routes::handle(const HttpRequest& request) {
   }
   if (request.method == "POST") return HttpResponse::text(405, "only /heartbeat takes a POST\n");
   if (auto response = answer_admin_request(request, [this] { return reload_as_json(); })) return *response;
-  if (path.starts_with(kStatusText)) return status_text(path.substr(sizeof kStatusText - 1));
-  if (path.starts_with(kStatusJson)) return status_json(path.substr(sizeof kStatusJson - 1));
+  if (path.starts_with(kStatusText)) return status_of_hosts(request, path.substr(sizeof kStatusText - 1), false);
+  if (path.starts_with(kStatusJson)) return status_of_hosts(request, path.substr(sizeof kStatusJson - 1), true);
   if (path.starts_with(kStatusHost)) return status_host(path.substr(sizeof kStatusHost - 1));
+  if (path == "/status/summary") return HttpResponse::json(status_summary(hosts_));
   if (path == "/status/text" || path == "/status/json") return HttpResponse::redirect(path + "/");
   return serve_tarball(config()->tarball_dir, request);
 }
@@ -75,33 +71,35 @@ HttpResponse Routes::heartbeat(const HttpRequest& request) {
     log::debug("heartbeat of ", request.peer, " refused: ", heartbeat.error().message);
     return HttpResponse::text(400, heartbeat.error().message + "\n");
   }
-  hosts_.record(*heartbeat, std::chrono::system_clock::now());
+  if (auto recorded = hosts_.record(*heartbeat, std::chrono::system_clock::now()); !recorded) {
+    return no_room(*heartbeat, recorded.error());
+  }
   HeartbeatResponse response;
   response.desired_agents = desired_agents(*config(), heartbeat->hostname);
   return HttpResponse::json(to_json(response));
 }
 
-HttpResponse Routes::status_text(const std::string& agent_name) const {
-  if (agent_name.empty()) return HttpResponse::text(400, "agent name is blank\n");
-  std::string lines;
-  hosts_.for_each([&](const std::string& hostname, const Host& host) {
-    const RealAgent* agent = host.agent(agent_name);
-    lines += agent == nullptr ? cat(hostname, " not found\n")
-                              : cat(hostname, ' ', agent->version, ' ', agent->status, ' ', agent->timestamp, ' ',
-                                    local_time(agent->timestamp), '\n');
-  });
-  return HttpResponse::text(200, std::move(lines));
+HttpResponse Routes::no_room(const HeartbeatRequest& heartbeat, const Error& why) {
+  const auto now = std::chrono::steady_clock::now();
+  {
+    const std::lock_guard lock(mutex_);
+    if (now >= next_warning_of_no_room_) {
+      log::warning("the heartbeat of ", heartbeat.hostname, " is refused: ", why.message, "; maxHosts bounds it");
+      next_warning_of_no_room_ = now + kWarningPause;
+    }
+  }
+  HttpResponse response = HttpResponse::text(503, why.message + "\n");
+  response.headers.emplace_back("Retry-After", std::to_string(retry_after(heartbeat.hostname)));
+  return response;
 }
 
-HttpResponse Routes::status_json(const std::string& agent_name) const {
-  if (agent_name.empty()) return HttpResponse::text(400, "agent name is blank\n");
-  // Written by hand: to look for each hostname in an ordered object takes seconds for 50,000 hosts, and heartbeats wait.
-  std::string by_host = "{";
-  hosts_.for_each([&](const std::string& hostname, const Host& host) {
-    by_host += cat(by_host.size() > 1 ? "," : "", dump(hostname), ":",
-                   dump(agent_json(host.agent(agent_name), host.update(agent_name))));
-  });
-  return HttpResponse::json(by_host + "}");
+HttpResponse Routes::status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json) const {
+  if (agent.empty()) return HttpResponse::text(400, "agent name is blank\n");
+  auto filter = StatusFilter::from_query(agent, request);
+  if (!filter) return HttpResponse::text(400, filter.error().message + "\n");
+  HttpResponse response = as_json ? HttpResponse::json("") : HttpResponse::text(200, "");
+  response.stream = as_json ? status_json(hosts_, std::move(*filter)) : status_text(hosts_, std::move(*filter));
+  return response;
 }
 
 HttpResponse Routes::status_host(const std::string& hostname) const {
@@ -134,6 +132,7 @@ Result<void> Routes::reload() {
     log::warning("http.listen or http.enabled changed: that takes a restart");
   }
   log::set_debug(fresh.debug);
+  hosts_.set_max_hosts(fresh.max_hosts);
   config_ = std::make_shared<const Config>(std::move(fresh));
   log::info("config reloaded: ", config_->agents.size(), " agents");
   return {};

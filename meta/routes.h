@@ -3,6 +3,7 @@
 // ops-meta's HTTP API: what each path answers. Open-Falcon's paths, content types and status codes; README.md describes
 // them for operators.
 
+#include <chrono>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -28,8 +29,8 @@ class Routes {
 
  private:
   HttpResponse heartbeat(const HttpRequest& request);
-  HttpResponse status_text(const std::string& agent) const;
-  HttpResponse status_json(const std::string& agent) const;
+  HttpResponse no_room(const HeartbeatRequest& heartbeat, const Error& why);
+  HttpResponse status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json) const;
   HttpResponse status_host(const std::string& hostname) const;
   Result<std::string> reload_as_json();
 
@@ -37,7 +38,8 @@ class Routes {
   HostTable& hosts_;
 
   mutable std::mutex mutex_;
-  std::shared_ptr<const Config> config_;  // guarded by mutex_; swapped whole
+  std::shared_ptr<const Config> config_;                             // guarded by mutex_; swapped whole
+  std::chrono::steady_clock::time_point next_warning_of_no_room_{};  // guarded by mutex_
 };
 
 }  // namespace ops::meta

@@ -62,7 +62,7 @@ TEST_F(MetaConfig, ThatWeShipIsGood) {
 
 TEST_F(MetaConfig, PrintsAsTheOriginalDid) {
   EXPECT_EQ(meta::to_json(load(kOriginalConfig)),
-            R"({"debug":true,"tarballDir":"./tarball","http":{"enabled":true,"listen":"0.0.0.0:2000"},)"
+            R"({"debug":true,"tarballDir":"./tarball","http":{"enabled":true,"listen":"0.0.0.0:2000"},"maxHosts":2000000,)"
             R"("agents":[{"default":{"name":"falcon-agent","version":"1.0.0","tarball":"http://m:2000/falcon","md5":"",)"
             R"("cmd":"start"},"others":[{"prefix":"lg-","version":"1.1.0","tarball":"","md5":"","cmd":""}]}]})");
   EXPECT_EQ(load(meta::to_json(load(kOriginalConfig))), load(kOriginalConfig));
@@ -85,6 +85,16 @@ TEST_F(MetaConfig, NeedsAListenAddressThatCanBeParsed) {
   EXPECT_EQ(errors_of(R"({"agents": [], "http": {"listen": "2000"}})"),
             Lines{R"(http.listen: "2000" is not a listen address like 0.0.0.0:2000, :2000 or [::1]:2000)"});
   EXPECT_EQ(errors_of(R"({"agents": [], "http": {"listen": 2000}})"), Lines{"http.listen: is a number, should be a string"});
+}
+
+TEST_F(MetaConfig, BoundsTheHosts) {
+  EXPECT_EQ(load(R"({"http": {}, "agents": [], "maxHosts": 7})").max_hosts, 7u);
+  EXPECT_EQ(report.warnings, Lines{});
+  EXPECT_EQ(load(R"({"http": {}, "agents": []})").max_hosts, 2'000'000u);
+  for (const std::string bad : {"0", "-1", "100000001"}) {
+    EXPECT_EQ(errors_of(R"({"http": {}, "agents": [], "maxHosts": )" + bad + "}"),
+              Lines{"maxHosts: is " + bad + ", should be from 1 to 100000000"});
+  }
 }
 
 TEST_F(MetaConfig, NeedsATarballFolder) {

@@ -8,6 +8,7 @@
 #include "common/daemon.h"
 #include "tests/support/measure.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/whole_body.h"
 
 namespace ops::tests {
 namespace {
@@ -37,7 +38,9 @@ struct Routes : testing::Test {
   HttpResponse heartbeat(const std::string& body) { return routes.handle({"POST", "/heartbeat", {}, body, "192.0.2.7"}); }
 
   void report(const std::string& hostname, std::vector<RealAgent> agents, std::vector<AgentUpdate> updates = {}) {
-    hosts.record({hostname, std::move(agents), std::move(updates), "1.0.0", "linux_amd64"}, std::chrono::system_clock::now());
+    const auto recorded = hosts.record({hostname, std::move(agents), std::move(updates), "1.0.0", "linux_amd64"},
+                                       std::chrono::system_clock::now());
+    EXPECT_TRUE(recorded);
   }
 
   void write_config(const std::string& text) const { write_file(path, text); }
@@ -61,13 +64,13 @@ struct Routes : testing::Test {
 void expect_text(const HttpResponse& response, int status, const std::string& body) {
   EXPECT_EQ(response.status, status);
   EXPECT_EQ(response.content_type, kText);
-  EXPECT_EQ(response.body, body);
+  EXPECT_EQ(whole_body(response), body);
 }
 
 void expect_json(const HttpResponse& response, const std::string& body) {
   EXPECT_EQ(response.status, 200);
   EXPECT_EQ(response.content_type, kJson);
-  EXPECT_EQ(response.body, body);
+  EXPECT_EQ(whole_body(response), body);
 }
 
 TEST_F(Routes, HeartbeatIsAnsweredWithTheDesiredAgents) {
@@ -90,6 +93,19 @@ TEST_F(Routes, BadHeartbeatChangesNothing) {
   report("h1", {{"falcon-agent", "1", "started", 7}});
   EXPECT_EQ(heartbeat(R"({"hostname":"h1","realAgents":[{"name":"../x","version":"1"}]})").status, 400);
   EXPECT_NE(hosts.find("h1")->agent("falcon-agent"), nullptr);
+}
+
+TEST_F(Routes, HeartbeatThatFindsNoRoomShouldComeBack) {
+  write_config(R"({"http": {"listen": "127.0.0.1:2000"}, "agents": [], "maxHosts": 1})");
+  EXPECT_EQ(get("/config/reload").status, 200);
+  EXPECT_EQ(heartbeat(R"({"hostname":"h1"})").status, 200);
+  const HttpResponse response = heartbeat(R"({"hostname":"h2"})");
+  expect_text(response, 503, "the host table is full: 1 hosts\n");
+  ASSERT_EQ(response.headers.size(), 1u);
+  EXPECT_EQ(response.headers[0].first, "Retry-After");
+  EXPECT_GE(std::stoi(response.headers[0].second), 240);
+  EXPECT_NE(heartbeat(R"({"hostname":"h3"})").headers, response.headers) << "not all at once";
+  EXPECT_EQ(heartbeat(R"({"hostname":"h1"})").status, 200);
 }
 
 TEST_F(Routes, HeartbeatIsAPost) {
@@ -144,9 +160,9 @@ TEST_F(Routes, StatusOfAllOfManyHostsTakesAMoment) {
   for (int i = 0; i < 50'000; ++i) report("host-" + std::to_string(i), {{"falcon-agent", "1", "started", 7}});
   const double limit = kSanitized ? 20 : 2;
   size_t size = 0;
-  EXPECT_LT(seconds_of([&] { size = get("/status/json/falcon-agent").body.size(); }), limit);
+  EXPECT_LT(seconds_of([&] { size = whole_body(get("/status/json/falcon-agent")).size(); }), limit);
   EXPECT_GT(size, 50'000u * 70);
-  EXPECT_LT(seconds_of([&] { size = get("/status/text/falcon-agent").body.size(); }), limit);
+  EXPECT_LT(seconds_of([&] { size = whole_body(get("/status/text/falcon-agent")).size(); }), limit);
   EXPECT_GT(size, 50'000u * 30);
 }
 

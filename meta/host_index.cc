@@ -1,0 +1,132 @@
+#include "meta/host_index.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+namespace ops::meta {
+
+namespace {
+
+constexpr size_t kBlockSize = 128;
+
+}  // namespace
+
+size_t HostRecord::size_of(size_t name_size, size_t agent_count) {
+  return sizeof(HostRecord) + agent_count * sizeof(AgentEntry) + 1 + name_size;
+}
+
+HostRecord::Pointer HostRecord::make(std::string_view name, size_t agent_count) {
+  auto* memory = static_cast<char*>(::operator new(size_of(name.size(), agent_count)));
+  Pointer record(new (memory) HostRecord(static_cast<uint16_t>(agent_count)));
+  char* at = memory + sizeof(HostRecord);
+  for (size_t i = 0; i < agent_count; ++i, at += sizeof(AgentEntry)) new (at) AgentEntry;
+  *at = static_cast<char>(name.size());
+  std::memcpy(at + 1, name.data(), name.size());
+  return record;
+}
+
+void HostRecord::Delete::operator()(HostRecord* record) const {
+  record->~HostRecord();
+  ::operator delete(record);
+}
+
+std::string_view HostRecord::name() const {
+  const auto* at = reinterpret_cast<const char*>(this + 1) + agent_count_ * sizeof(AgentEntry);
+  return {at + 1, static_cast<unsigned char>(*at)};
+}
+
+HostIndex::Place HostIndex::lower_bound(std::string_view name) const {
+  const auto is_behind = [&](std::string_view wanted, const Block& block) { return wanted < block.front()->name(); };
+  auto block = std::upper_bound(blocks_.begin(), blocks_.end(), name, is_behind);
+  if (block != blocks_.begin()) --block;
+  if (block == blocks_.end()) return {0, 0};
+  const auto at = std::lower_bound(block->begin(), block->end(), name,
+                                   [](const auto& record, std::string_view wanted) { return record->name() < wanted; });
+  return {static_cast<size_t>(block - blocks_.begin()), static_cast<size_t>(at - block->begin())};
+}
+
+const HostRecord* HostIndex::find(std::string_view name) const {
+  auto* found = const_cast<HostIndex*>(this)->find(name);
+  return found == nullptr ? nullptr : found->get();
+}
+
+HostRecord::Pointer* HostIndex::find(std::string_view name) {
+  if (blocks_.empty()) return nullptr;
+  const auto [block, at] = lower_bound(name);
+  if (at == blocks_[block].size() || blocks_[block][at]->name() != name) return nullptr;
+  return &blocks_[block][at];
+}
+
+void HostIndex::insert(HostRecord::Pointer record) {
+  auto [block, at] = lower_bound(record->name());
+  const auto add_block = [this](size_t before) {
+    Block fresh;
+    fresh.reserve(kBlockSize);
+    return blocks_.insert(blocks_.begin() + static_cast<ptrdiff_t>(before), std::move(fresh));
+  };
+  if (blocks_.empty()) add_block(0);
+  if (blocks_[block].size() == kBlockSize) {
+    // What comes in order, as from a saved table, leaves full blocks behind.
+    const size_t kept = at == kBlockSize ? kBlockSize : kBlockSize / 2;
+    const auto upper = add_block(block + 1);
+    Block& lower = blocks_[block];
+    const auto middle = lower.begin() + static_cast<ptrdiff_t>(kept);
+    upper->insert(upper->end(), std::make_move_iterator(middle), std::make_move_iterator(lower.end()));
+    lower.erase(middle, lower.end());
+    if (at > kept || kept == kBlockSize) {
+      ++block;
+      at -= kept;
+    }
+  }
+  blocks_[block].insert(blocks_[block].begin() + static_cast<ptrdiff_t>(at), std::move(record));
+  ++size_;
+}
+
+void HostIndex::erase(std::string_view name) {
+  if (find(name) == nullptr) return;
+  const auto [block, at] = lower_bound(name);
+  blocks_[block].erase(blocks_[block].begin() + static_cast<ptrdiff_t>(at));
+  --size_;
+  if (blocks_[block].empty()) {
+    blocks_.erase(blocks_.begin() + static_cast<ptrdiff_t>(block));
+  } else {
+    merge_with_next(block);
+  }
+}
+
+/// Keeps blocks from staying nearly empty when most hosts go.
+void HostIndex::merge_with_next(size_t block) {
+  if (block + 1 == blocks_.size()) return;
+  Block& here = blocks_[block];
+  Block& next = blocks_[block + 1];
+  if (here.size() + next.size() > kBlockSize / 2) return;
+  here.insert(here.end(), std::make_move_iterator(next.begin()), std::make_move_iterator(next.end()));
+  blocks_.erase(blocks_.begin() + static_cast<ptrdiff_t>(block) + 1);
+}
+
+void HostIndex::clear() {
+  blocks_.clear();
+  size_ = 0;
+}
+
+bool HostIndex::visit(std::string& from, size_t limit, const std::function<bool(const HostRecord&)>& visit) const {
+  if (blocks_.empty()) return false;
+  auto [block, at] = lower_bound(from);
+  const HostRecord* last = nullptr;
+  bool goes_on = true;
+  for (; block < blocks_.size(); ++block, at = 0) {
+    for (; at < blocks_[block].size(); ++at) {
+      if (limit-- == 0 || !goes_on) {
+        if (last != nullptr) from.assign(last->name()).push_back('\0');  // the least name behind that one
+        return true;
+      }
+      last = blocks_[block][at].get();
+      goes_on = visit(*last);
+    }
+  }
+  return false;
+}
+
+}  // namespace ops::meta

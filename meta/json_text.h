@@ -1,0 +1,19 @@
+#pragma once
+
+// JSON written piece by piece, for answers that are too long or too frequent to be built as documents first.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace ops::meta {
+
+/// With quotes. Bytes that no JSON can hold become U+FFFD.
+void append_json_string(std::string& to, std::string_view text);
+
+/// `"key":`, the key as it is.
+void append_json_key(std::string& to, std::string_view key);
+
+void append_number(std::string& to, int64_t number);
+
+}  // namespace ops::meta
