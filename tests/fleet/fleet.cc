@@ -106,7 +106,7 @@ Report Fleet::run() {
     time_ = now_us();
     exchanges_.poll(kTickUs);
   }
-  report_.unasked = due_.size() + exchanges_.under_way();
+  report_.unasked = exchanges_.under_way() + (options_.pace == Pace::flat_out ? 0 : due_.size());
   report_.connections = exchanges_.opened();
   report_.most_open = exchanges_.most_open();
   report_.updates_begun = hosts_.updates().begun;

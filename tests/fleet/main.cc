@@ -1,13 +1,12 @@
 // fleet: plays a million updaters. `fleet --help` has its options.
 
-#include <unistd.h>
-
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 
 #include "tests/fleet/options.h"
+#include "tests/fleet/progress.h"
 
 namespace {
 
@@ -15,25 +14,10 @@ using namespace ops::fleet;
 
 std::atomic<bool> stop_asked = false;
 
-/// Lines of progress: once a second over each other on a terminal, else every 10 s.
-class Progress {
- public:
-  double every() const { return is_terminal_ ? 1 : 10; }
-  void operator()(const std::string& line) const {
-    std::cerr << (is_terminal_ ? "\r\033[K" : "") << line << (is_terminal_ ? "" : "\n") << std::flush;
-  }
-  void end() const {
-    if (is_terminal_) std::cerr << "\n";
-  }
-
- private:
-  bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
-};
-
 std::string run(FleetOptions options, std::string& json) {
   const Progress progress;
   options.stop = &stop_asked;
-  options.progress = progress;
+  options.progress = [&](const std::string& text) { progress.show(text); };
   options.progress_every = progress.every();
   const Report report = run_fleet(options);
   progress.end();
@@ -44,7 +28,7 @@ std::string run(FleetOptions options, std::string& json) {
 std::string run(StallOptions options, std::string&) {
   const Progress progress;
   options.stop = &stop_asked;
-  options.progress = progress;
+  options.progress = [&](const std::string& text) { progress.show(text); };
   options.progress_every = progress.every();
   const StallReport report = run_stall(options);
   progress.end();

@@ -20,18 +20,18 @@ std::string line(const std::string& name, const std::string& value) {
   return cat("  ", name, std::string(name.size() < 22 ? 22 - name.size() : 1, ' '), value, "\n");
 }
 
-std::string errors_line(const Report& report) {
-  std::string kinds;
-  for (const auto& [kind, count] : report.errors) kinds += cat(kinds.empty() ? "  (" : ", ", with_commas(count), " ", kind);
-  return line("errors", with_commas(report.error_count()) + kinds + (kinds.empty() ? "" : ")"));
-}
-
 }  // namespace
 
 uint64_t Report::error_count() const {
   uint64_t sum = 0;
   for (const auto& [kind, count] : errors) sum += count;
   return sum;
+}
+
+std::string Report::error_kinds() const {
+  std::string kinds;
+  for (const auto& [kind, count] : errors) kinds += cat(kinds.empty() ? "" : ", ", with_commas(count), " ", kind);
+  return kinds;
 }
 
 double Report::rate() const { return seconds > 0 ? static_cast<double>(heartbeats) / seconds : 0; }
@@ -58,7 +58,7 @@ std::string to_text(const Report& report) {
   text += line("duration", fixed(report.seconds, 1) + " s");
   text += line("heartbeats", with_commas(report.heartbeats));
   text += line("heartbeats/s", with_commas(static_cast<uint64_t>(report.rate() + 0.5)));
-  text += errors_line(report);
+  text += line("errors", cat(with_commas(report.error_count()), report.errors.empty() ? "" : "  " + report.error_kinds()));
   text += line("503 with Retry-After", with_commas(report.busy));
   text += line("not answered yet", with_commas(report.unasked));
   text += line("connections", cat(with_commas(report.connections), "  (at most ", with_commas(report.most_open), " at once)"));

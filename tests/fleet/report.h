@@ -32,10 +32,11 @@ struct Report {
   Usage after;
 
   uint64_t error_count() const;
-  double rate() const;            // heartbeats a second
-  double cpu_us() const;          // the server's, a heartbeat
-  double cpu_percent() const;     // of one core
-  double bytes_per_host() const;  // by which the server's memory grew
+  std::string error_kinds() const;  // "5 connection refused, 1 reset"
+  double rate() const;              // heartbeats a second
+  double cpu_us() const;            // the server's, a heartbeat
+  double cpu_percent() const;       // of one core
+  double bytes_per_host() const;    // by which the server's memory grew
 };
 
 /// The table that stands at the end of a run.

@@ -19,16 +19,16 @@ std::vector<pid_t> with_children(pid_t pid) {
   return pids;
 }
 
-/// utime and stime, the 14th and 15th field of stat; the second one, a name in brackets, may hold blanks.
-double cpu_seconds(pid_t pid) {
+/// Two neighbours of stat's fields, in seconds, added up: 14 is utime, and stime follows; 16 is cutime, and cstime follows.
+double cpu_seconds(pid_t pid, int field) {
   std::ifstream file(cat("/proc/", pid, "/stat"));
   std::string text;
   std::getline(file, text);
-  const size_t name_end = text.rfind(')');
+  const size_t name_end = text.rfind(')');  // of the second field, a name that may hold blanks
   if (name_end == std::string::npos) return 0;
   std::istringstream fields(text.substr(name_end + 1));
   std::string skipped;
-  for (int i = 0; i < 11; ++i) fields >> skipped;
+  for (int i = 3; i < field; ++i) fields >> skipped;
   double user = 0;
   double system = 0;
   fields >> user >> system;
@@ -37,20 +37,30 @@ double cpu_seconds(pid_t pid) {
 
 }  // namespace
 
+Usage own_usage_of(pid_t pid) {
+  Usage usage;
+  if (pid <= 0) return usage;
+  usage.cpu = cpu_seconds(pid, 14);
+  std::ifstream status(cat("/proc/", pid, "/status"));
+  for (std::string word; status >> word;) {
+    if (word == "VmRSS:") status >> usage.rss_kb;
+    if (word == "VmHWM:") status >> usage.peak_kb;
+  }
+  return usage;
+}
+
 Usage usage_of(pid_t pid) {
   Usage sum;
-  if (pid <= 0) return sum;
   for (const pid_t one : with_children(pid)) {
-    sum.cpu += cpu_seconds(one);
-    std::ifstream status(cat("/proc/", one, "/status"));
-    long kb = 0;
-    for (std::string word; status >> word;) {
-      if (word == "VmRSS:" && status >> kb) sum.rss_kb += kb;
-      if (word == "VmHWM:" && status >> kb) sum.peak_kb += kb;
-    }
+    const Usage usage = own_usage_of(one);
+    sum.cpu += usage.cpu;
+    sum.rss_kb += usage.rss_kb;
+    sum.peak_kb += usage.peak_kb;
   }
   return sum;
 }
+
+double past_children_cpu(pid_t pid) { return cpu_seconds(pid, 16); }
 
 void forget_peak(pid_t pid) {
   if (pid > 0) std::ofstream(cat("/proc/", pid, "/clear_refs")) << "5\n";

@@ -19,6 +19,12 @@ struct Usage {
 /// Of the process and its children (nginx's workers are), added up. Zeros when it is gone.
 Usage usage_of(pid_t pid);
 
+/// Of the process alone.
+Usage own_usage_of(pid_t pid);
+
+/// Seconds of CPU that the children had which the process has waited for.
+double past_children_cpu(pid_t pid);
+
 /// peak_kb counts from now on; without the right to do that, it doesn't.
 void forget_peak(pid_t pid);
 

@@ -1,0 +1,37 @@
+#pragma once
+
+// The benchmarks. Each returns the rows that it has to say; what can't be measured ends the program with the reason.
+
+#include <string>
+
+#include "tests/bench/servers.h"
+#include "tests/bench/table.h"
+
+namespace ops::bench {
+
+struct Options {
+  int rounds = 5;
+  double seconds = 4;           // of each round
+  std::string nginx = "nginx";  // the program
+  uint32_t hosts = 1'000'000;   // of the scale runs
+  double steady_seconds = 600;  // of the scale runs' longest
+  std::string only;             // of the scale runs: this one; "" for all
+};
+
+/// Says on stderr what is being done now.
+void announce(const std::string& what);
+
+/// Ends the program.
+[[noreturn]] void give_up(const std::string& why);
+
+/// Heartbeats and tarballs next to nginx, in turns.
+Table compare_heartbeats(const Options& options);
+Table compare_tarballs(const Options& options);
+
+/// An ops-updater with three agents that run, asked every second.
+Table measure_idle_updater(const Options& options);
+
+/// One ops-meta with `hosts` hosts, and all that may happen to it.
+Table measure_scale(const Options& options);
+
+}  // namespace ops::bench

@@ -1,0 +1,112 @@
+// bench: measures both daemons, ops-meta next to nginx. `./control bench` builds and runs it.
+
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <thread>
+
+#include "tests/bench/bench.h"
+#include "tests/fleet/sockets.h"
+
+namespace {
+
+using namespace ops::bench;
+
+constexpr char kUsage[] = R"(usage: bench [heartbeats] [tarballs] [idle] [--rounds N] [--seconds S] [--nginx PROGRAM]
+       bench scale [steady | listing | tarballs | stalls | holders | restart | outage] [--hosts N] [--seconds S]
+
+The first form compares with nginx, in rounds by turns, and prints medians (5 rounds of 4 s).
+The second fills an ops-meta with hosts (1000000), then does to it what is named, or all of that; S (600) is the time of the
+longest part. Targets that are missed are marked.
+)";
+
+[[noreturn]] void wrong(const std::string& why) {
+  std::cerr << "bench: " << why << "\n\n" << kUsage;
+  std::exit(2);
+}
+
+struct CommandLine {
+  Options options;
+  std::vector<std::string> what;
+};
+
+CommandLine parse(int argc, char** argv) {
+  CommandLine line;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (!word.starts_with("-")) {
+      line.what.push_back(word);
+      continue;
+    }
+    if (i + 1 == argc) wrong(word + " takes a value, or is no option");
+    const std::string value = argv[++i];
+    const double number = std::strtod(value.c_str(), nullptr);
+    if (word == "--nginx") {
+      line.options.nginx = value;
+    } else if (number <= 0) {
+      wrong(word + " " + value + "?");
+    } else if (word == "--rounds") {
+      line.options.rounds = static_cast<int>(number);
+    } else if (word == "--seconds") {
+      line.options.seconds = line.options.steady_seconds = number;
+    } else if (word == "--hosts") {
+      line.options.hosts = static_cast<uint32_t>(number);
+    } else {
+      wrong("there is no option " + word);
+    }
+  }
+  return line;
+}
+
+void print_scale(const CommandLine& line) {
+  static const std::vector<std::string> kScenarios{"steady", "listing", "tarballs", "stalls", "holders", "restart", "outage"};
+  Options options = line.options;
+  if (line.what.size() > 1) options.only = line.what[1];
+  if (line.what.size() > 2 ||
+      (!options.only.empty() && std::find(kScenarios.begin(), kScenarios.end(), options.only) == kScenarios.end())) {
+    wrong("scale takes one scenario");
+  }
+  const Table table = measure_scale(options);
+  std::cout << "One ops-meta, " << std::thread::hardware_concurrency() << " cores, the fleet on the same machine\n\n"
+            << to_text(table, {"", "found", "", "", "target"});
+}
+
+void print_comparison(const CommandLine& line) {
+  std::vector<std::string> what = line.what;
+  if (what.empty()) what = {"heartbeats", "tarballs", "idle"};
+  Table table;
+  for (const std::string& name : what) {
+    if (name != "heartbeats" && name != "tarballs" && name != "idle") wrong("there is no benchmark " + name);
+    const Table rows = name == "heartbeats" ? compare_heartbeats(line.options)
+                       : name == "tarballs" ? compare_tarballs(line.options)
+                                            : measure_idle_updater(line.options);
+    table.insert(table.end(), rows.begin(), rows.end());
+  }
+  std::cout << "Medians of " << line.options.rounds << " rounds by turns, " << line.options.seconds << " s each, "
+            << std::thread::hardware_concurrency() << " cores, the load generator on the same machine; nginx has 1 worker,\n"
+            << "ops-meta as many threads as it likes. CPU is the server's, from /proc.\n\n"
+            << to_text(table, {"", "ours", "nginx", "ratio", "target"});
+}
+
+}  // namespace
+
+namespace ops::bench {
+
+void announce(const std::string& what) { std::cerr << "-- " << what << "\n"; }
+
+void give_up(const std::string& why) {
+  std::cerr << "bench: " << why << "\n";
+  std::exit(EXIT_FAILURE);
+}
+
+}  // namespace ops::bench
+
+int main(int argc, char** argv) {
+  const CommandLine line = parse(argc, argv);
+  if (ops::fleet::raise_file_limit() < 2000) give_up("the hard limit of open files is below 2000: raise it with ulimit -Hn");
+  if (!line.what.empty() && line.what[0] == "scale") {
+    print_scale(line);
+  } else {
+    print_comparison(line);
+  }
+}
