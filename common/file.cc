@@ -82,7 +82,7 @@ Result<void> write_all(int fd, std::string_view content, const std::string& path
 namespace {
 
 Result<void> write_durably(const std::string& path, std::string_view content, mode_t mode) {
-  ::unlink(path.c_str());  // a crash may have left one, of another mode or owner
+  if (auto removed = remove_tree(path); !removed) return removed;  // a crash may have left one, of another mode or owner
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!file) return system_error("create", path);
   if (auto written = write_all(file.get(), content, path); !written) return written;
@@ -91,7 +91,7 @@ Result<void> write_durably(const std::string& path, std::string_view content, mo
 }
 
 Result<void> sync_path(const std::string& path, int flags) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | flags));
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | flags));
   if (!file) return system_error("open", path);
   if (::fsync(file.get()) != 0) return system_error("sync", path);
   return {};
@@ -122,7 +122,7 @@ Result<void> sync_tree(const std::string& path) {
     const fs::file_status status = entry->symlink_status(error);
     if (error) break;
     if (status.type() != fs::file_type::regular && status.type() != fs::file_type::directory) continue;
-    if (auto synced = sync_path(entry->path(), 0); !synced) return synced;
+    if (auto synced = sync_path(entry->path(), O_NOFOLLOW); !synced) return synced;
   }
   if (error) return system_error("list", path, error.value());
   return sync_directory(path);

@@ -1,10 +1,9 @@
 #include "updater/cycle.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <ctime>
 
+#include "common/file.h"
 #include "common/log.h"
 #include "updater/observe.h"
 #include "updater/switch.h"
@@ -170,7 +169,8 @@ void Cycle::look(bool at_all) {
   for (const std::string& name : installed_agents(layout_)) names.insert(name);
   for (const auto& [name, agent] : desired_) names.insert(name);
   std::erase_if(agents_, [&](const auto& entry) {
-    const bool gone = !names.contains(entry.first) && !lanes_.is_busy(entry.first);
+    // Of one with an action, the outcome is still to come.
+    const bool gone = !names.contains(entry.first) && !entry.second.action && !lanes_.is_busy(entry.first);
     if (gone) complaints_.settle(entry.first);
     return gone;
   });
@@ -305,16 +305,21 @@ void Cycle::latch_bad_release(const std::string& name, Agent& agent) {
     complaints_.complain(name, saved.error().message);
 }
 
-/// The operator's ./control retry.
+/// The operator's ./control retry. It is forgotten last, and the pauses only then: a word that stays would end them at each
+/// look.
 void Cycle::forget_failures(const std::string& name, Agent& agent) {
-  log::info(name, ": failures and pauses are forgotten, as the operator asked");
-  agent.forget_failures();
+  Result<void> done;
   if (agent.seen.state.failed && !agent.seen.state.trial) {
     agent.seen.state.failed.reset();
-    if (auto saved = write_state(layout_.state_file(name), agent.seen.state); !saved)
-      complaints_.complain(name, saved.error().message);
+    done = write_state(layout_.state_file(name), agent.seen.state);
   }
-  ::unlink(layout_.retry_file(name).c_str());
+  if (done) done = remove_tree(layout_.retry_file(name));
+  if (!done) {
+    complaints_.complain(name, cat(name, ": the operator asked for a retry, but: ", done.error().message));
+    return;
+  }
+  agent.forget_failures();
+  log::info(name, ": failures and pauses are forgotten, as the operator asked");
 }
 
 void Cycle::act(const std::string& name, Agent& agent, const Decision& decision) {

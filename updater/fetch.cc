@@ -176,8 +176,7 @@ class Download {
         exchange_(url, limits.max_size, cancel) {}
 
   Result<void> run() {
-    file_ = Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!file_) return system_error("create", path_);
+    if (auto opened = open_part(); !opened) return opened;
     ask_for_the_rest();
     CURL* handle = exchange_.curl.get();
     curl_easy_setopt(handle, CURLOPT_FOLLOWLOCATION, 1L);
@@ -205,6 +204,16 @@ class Download {
   std::optional<std::chrono::seconds> retry_after() const { return to_seconds(exchange_.reply.retry_after); }
 
  private:
+  /// Opens the part that is there. Anything but a plain file is nothing of ours: a FIFO would be waited for, a link followed.
+  Result<void> open_part() {
+    struct stat info {};
+    if (::lstat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
+      if (auto removed = remove_tree(path_); !removed) return removed;
+    }
+    file_ = Fd(::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    return file_ ? Result<void>() : system_error("create", path_);
+  }
+
   void ask_for_the_rest() {
     struct stat info {};
     const auto known = read_file(origin_path_, 16384);

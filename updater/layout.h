@@ -6,6 +6,7 @@
 //   falcon-agent/                            an agent: a folder with a .version in it; any other folder is not ours
 //     .version                               the version that should run here; an upgrade's commit point
 //     .state                                 ours, see state.h
+//     .state.damaged                         one that could not be read
 //     .hold                                  made by the operator: hands off; its first line says why
 //     .retry                                 made by the operator: forget failures and pauses, then remove this
 //     .download-3.1.3                        a tarball while it is fetched; kept for resuming

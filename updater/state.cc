@@ -61,20 +61,28 @@ Json to_json(const State& state) {
   return json;
 }
 
+/// Out of the way, so that it is told of once, and .state can be written even if this is a folder.
+State put_aside(const std::string& path, const std::string& why) {
+  const std::string aside = path + ".damaged";
+  const auto removed = remove_tree(aside);
+  const bool done = removed && ::rename(path.c_str(), aside.c_str()) == 0;
+  log::error(path, " ", why, "; going on as if there was none", done ? ", it is " + aside + " now" : "");
+  return {};
+}
+
 }  // namespace
 
 Result<State> read_state(const std::string& path) {
   const auto text = find_file(path, kMaxStateSize);
   if (!text) return text.error();
   if (!*text) {
-    if (::access(path.c_str(), F_OK) == 0) log::error(path, " can't be read, going on as if there was none");
+    if (::access(path.c_str(), F_OK) == 0) return put_aside(path, "can't be read");
     return State{};
   }
   try {
     return from_json(Json::parse(**text));
   } catch (const Json::exception& failure) {
-    log::error(path, " is damaged, going on as if there was none: ", failure.what());
-    return State{};
+    return put_aside(path, cat("is damaged, ", failure.what()));
   }
 }
 

@@ -6,8 +6,8 @@
 //    "failed": {"version": "3.1.3", "checksum": "9d5e…", "error": "…", "when": 1447000012},
 //    "previous": "3.1.2", "stopped": false}
 //
-// A file that is damaged counts as absent, with a line in the log: the worst that follows is that a latched version is
-// tried once more.
+// A file that is damaged, or none, is put aside as .state.damaged, with a line in the log: the worst that follows is that a
+// latched version is tried once more.
 
 #include <cstdint>
 #include <optional>
@@ -47,8 +47,8 @@ struct State {
   bool operator==(const State&) const = default;
 };
 
-/// The default State when there is no file or it can't be understood. An error when the host failed to read it: to go on as if
-/// there was none would forget a trial or a latch for good.
+/// The default State when there is no file, or one that can't be understood, which is put aside. An error when the host failed
+/// to read it: to go on as if there was none would forget a trial or a latch for good.
 Result<State> read_state(const std::string& path);
 
 Result<void> write_state(const std::string& path, const State& state);

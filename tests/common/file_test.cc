@@ -169,5 +169,16 @@ TEST_F(File, SyncsATreeWhateverIsInIt) {
   EXPECT_EQ(sync_tree(folder / "no").error().message, "cannot list " + (folder / "no") + ": No such file or directory");
 }
 
+TEST(ReplaceFile, WorksInAFolderBehindALinkAndOverWhatStandsInItsWay) {
+  const tests::TempDir folder;
+  ASSERT_TRUE(make_directories(folder / "other-disk"));
+  ASSERT_EQ(::symlink("other-disk", (folder / "agent").c_str()), 0);
+  tests::write_file(folder / "other-disk/.state.new/a/b", "");
+  const auto replaced = replace_file(folder / "agent/.state", "new", 0600);
+  ASSERT_TRUE(replaced) << replaced.error().message;
+  EXPECT_EQ(tests::read_file(folder / "other-disk/.state"), "new");
+  EXPECT_EQ(tests::list(folder / "other-disk"), std::vector<std::string>{".state"});
+}
+
 }  // namespace
 }  // namespace ops::tests

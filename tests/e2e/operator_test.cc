@@ -67,6 +67,32 @@ TEST_F(Operator, RetryTriesAFailedVersionAgain) {
   EXPECT_FALSE(exists(host.agent("demo-agent") + "/.retry"));
 }
 
+TEST_F(Operator, ARetryIsAskedForOnceWhateverItIsMadeOf) {
+  write_file(host.agent("demo-agent") + "/.retry/a/b", "");
+  EXPECT_TRUE(eventually([&] { return host.log().find("are forgotten, as the operator asked") != std::string::npos; }));
+  EXPECT_FALSE(exists(host.agent("demo-agent") + "/.retry"));
+}
+
+TEST_F(Operator, MayNameAnAgentAsTheShellCompletesIt) {
+  write_file(host.agent("demo-agent") + "/.hold/a", "a folder");
+  EXPECT_EQ(control({"hold", "demo-agent/", "debugging"}).output,
+            "demo-agent is held; ./control unhold demo-agent ends that\n");
+  EXPECT_EQ(read_file(host.agent("demo-agent") + "/.hold"), "debugging\n");
+  EXPECT_EQ(control({"unhold", "demo-agent/"}).exit_code, 0);
+  EXPECT_FALSE(exists(host.agent("demo-agent") + "/.hold"));
+}
+
+// A folder of the same name in $CDPATH would be gone to, and the daemon there be stopped.
+TEST_F(Operator, IsTakenAtItsWordWhateverTheShell) {
+  const TempDir elsewhere;
+  fs::create_directories(elsewhere / "host");
+  const TempDir here;
+  fs::create_directory_symlink(host.folder(), here / "host");
+  const std::string asks = "cd '" + here.path() + "' && CDPATH='" + elsewhere.path() + "' ";
+  EXPECT_EQ(run({"bash", "-c", asks + "bash host/control status"}).output, "started\n");
+  EXPECT_EQ(run({"bash", "-c", asks + "sh host/control status"}).output, "started\n");
+}
+
 TEST_F(Operator, SlipsOfThePenMakeNoFolders) {
   EXPECT_EQ(control({"hold", "demo-agnet"}).exit_code, 1);
   EXPECT_EQ(control({"hold", "../demo-agent"}).exit_code, 2);

@@ -181,11 +181,19 @@ TEST_F(Fetch, AServerThatIsNotThereIsAnErrorThatSaysSo) {
   EXPECT_TRUE(updater::download("http://", path, limits, progress, {}));
 }
 
-TEST_F(Fetch, ALinkInItsPlaceIsNotFollowed) {
+TEST_F(Fetch, WhatIsNoFileInItsPlaceIsReplaced) {
   tests::write_file(folder / "precious", "precious");
   ASSERT_EQ(::symlink((folder / "precious").c_str(), path.c_str()), 0);
-  EXPECT_HAS(failure(serves({whole, "", ""})), "cannot create " + path);
+  EXPECT_TRUE(downloads(serves({whole, "", ""})));
+  EXPECT_EQ(content(), whole);
   EXPECT_EQ(tests::read_file(folder / "precious"), "precious");
+  forget_all();
+  ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
+  EXPECT_TRUE(downloads(serves({whole, "", ""}))) << "it would wait for a reader for ever";
+  forget_all();
+  tests::write_file(path + "/a/b", "");
+  EXPECT_TRUE(downloads(serves({whole, "", ""})));
+  EXPECT_EQ(content(), whole);
 }
 
 TEST_F(Fetch, ADiskThatWouldNotKeepItsReserveIsSaidToBeShort) {

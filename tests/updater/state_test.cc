@@ -117,7 +117,17 @@ TEST_F(StateFile, IgnoresKeysThatItDoesNotKnow) {
 TEST_F(StateFile, ThatIsHugeOrNestedOrNoFileIsTheDefault) {
   EXPECT_EQ(after(std::string(60'000, '[')), State());
   EXPECT_EQ(after(R"({"previous": ")" + std::string(1 << 20, 'a') + "\"}"), State());
-  EXPECT_EQ(read_state(folder.path()).value(), State());
+}
+
+TEST_F(StateFile, ThatIsDamagedIsPutAside) {
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(after("rubbish"), State());
+    EXPECT_EQ(tests::read_file(path + ".damaged"), "rubbish");
+    EXPECT_FALSE(tests::exists(path)) << "it would be told of at each look";
+  }
+  tests::write_file(path + "/a/b", "a folder");
+  EXPECT_EQ(read_state(path).value(), State());
+  EXPECT_TRUE(write_state(path, full_state())) << "no update would ever begin";
 }
 
 TEST_F(StateFile, KeepsAnErrorThatIsNoUtf8) {
