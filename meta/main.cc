@@ -5,6 +5,7 @@
 #include "common/http_server.h"
 #include "common/log.h"
 #include "meta/routes.h"
+#include "meta/saved_hosts.h"
 
 namespace {
 
@@ -17,6 +18,20 @@ int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
   if (log::is_in_file()) log::error(why);
   std::cerr << "ops-meta: " << why << "\n";
   return exit_code;
+}
+
+void load(meta::HostTable& hosts) {
+  const auto now = std::chrono::system_clock::now();
+  const auto loaded = meta::load_hosts(hosts, meta::kSavedHostsFile, now);
+  if (!loaded) return log::warning(loaded.error().message);
+  hosts.forget_silent(now);
+  if (*loaded > 0) log::info(*loaded, " hosts are known from ", meta::kSavedHostsFile);
+}
+
+void save(const meta::HostTable& hosts) {
+  const auto saved = meta::save_hosts(hosts, meta::kSavedHostsFile, std::chrono::system_clock::now());
+  if (!saved) return log::error("the hosts' states are lost: ", saved.error().message);
+  log::info(*saved, " hosts are written to ", meta::kSavedHostsFile);
 }
 
 }  // namespace
@@ -39,6 +54,7 @@ int main(int argc, char** argv) {
   for (const std::string& warning : report.warnings) log::warning(options.config, ": ", warning);
 
   meta::HostTable hosts(config.max_hosts);
+  load(hosts);
   meta::Routes routes(options.config, config, hosts);
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
@@ -55,6 +71,8 @@ int main(int argc, char** argv) {
       case Signals::Event::stop:
         notify_systemd("STOPPING=1");
         log::info("ops-meta stops");
+        server.reset();
+        save(hosts);
         return EXIT_SUCCESS;
       case Signals::Event::reload:
         (void)routes.reload();  // it logs why not

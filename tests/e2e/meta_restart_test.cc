@@ -1,0 +1,61 @@
+// What a restart of ops-meta leaves of what it knew.
+
+#include <gtest/gtest.h>
+
+#include "tests/support/boxes.h"
+
+namespace ops::tests {
+namespace {
+
+struct MetaRestart : testing::Test {
+  MetaRestart() {
+    start();
+    for (const std::string host : {"h1", "h2"}) {
+      const std::string agents = R"("realAgents":[{"name":"a","version":"1","status":"started","timestamp":7}])";
+      EXPECT_EQ(http(meta.port(), "POST", "/heartbeat", R"({"hostname":")" + host + "\"," + agents + "}").status, 200);
+    }
+    before = now();
+  }
+
+  void start() { ASSERT_TRUE(meta.start({{"a", "1"}})) << meta.log(); }
+  std::string now() const {
+    return meta.get("/status/json/a").body + meta.get("/status/host/h1").body + meta.get("/status/summary").body;
+  }
+
+  MetaBox meta;
+  std::string before;
+};
+
+TEST_F(MetaRestart, ForgetsNobody) {
+  EXPECT_EQ(meta.process().stop(), 0);
+  start();
+  EXPECT_EQ(now(), before);
+  EXPECT_NE(before.find("h2"), std::string::npos);
+}
+
+TEST_F(MetaRestart, StartsEmptyWhenTheTableIsDamaged) {
+  EXPECT_EQ(meta.process().stop(), 0);
+  const std::string saved = read_file(meta / "var/hosts.table");
+  write_file(meta / "var/hosts.table", saved.substr(0, saved.size() / 2));
+  start();
+  EXPECT_EQ(meta.status("a"), "");
+  EXPECT_NE(meta.log().find("warning var/hosts.table is ignored: it is damaged"), std::string::npos) << meta.log();
+}
+
+TEST_F(MetaRestart, KnowsWhatTheLastStopWroteWhenItWasKilled) {
+  EXPECT_EQ(meta.process().stop(), 0);
+  start();
+  meta.process().kill();
+  start();
+  EXPECT_EQ(now(), before);
+}
+
+TEST_F(MetaRestart, StopsAlsoWhenTheTableCannotBeWritten) {
+  write_file(meta / "var/hosts.table.new/in-the-way", "");
+  EXPECT_EQ(meta.process().stop(), 0);
+  EXPECT_NE(meta.log().find("error the hosts' states are lost: cannot create var/hosts.table.new"), std::string::npos)
+      << meta.log();
+}
+
+}  // namespace
+}  // namespace ops::tests
