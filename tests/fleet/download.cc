@@ -29,7 +29,7 @@ struct Client {
   std::string start;  // of the reply, until its head is whole
   uint64_t got = 0;   // bytes of the body
   uint64_t lines = 0;
-  std::string end;  // the last bytes of a chunked body
+  ChunkedBody chunks;
 };
 
 class Downloads {
@@ -150,18 +150,19 @@ void Downloads::take(Client& client, std::string_view bytes) {
     client.has_head = true;
     bytes = bytes.substr(bytes.size() - (client.start.size() - client.head.size));
   }
-  client.got += bytes.size();
-  report_.bytes += bytes.size();
-  if (options_.count_lines) client.lines += static_cast<uint64_t>(std::count(bytes.begin(), bytes.end(), '\n'));
-  if (!client.head.is_chunked) return;
-  client.end.append(bytes.substr(bytes.size() - std::min<size_t>(5, bytes.size())));
-  if (client.end.size() > 5) client.end.erase(0, client.end.size() - 5);
+  const auto take_body = [&](std::string_view body) {
+    client.got += body.size();
+    report_.bytes += body.size();
+    if (options_.count_lines) client.lines += static_cast<uint64_t>(std::count(body.begin(), body.end(), '\n'));
+  };
+  if (!client.head.is_chunked) return take_body(bytes);
+  if (!client.chunks.take(bytes, take_body)) fail(client, "bad chunks");
 }
 
 bool Downloads::is_whole(const Client& client, bool ended) const {
   if (!client.has_head) return false;
   if (client.head.length) return client.got >= *client.head.length;
-  return client.head.is_chunked ? client.end == "0\r\n\r\n" : ended;
+  return client.head.is_chunked ? client.chunks.is_whole() : ended;
 }
 
 void Downloads::end(Client& client) {

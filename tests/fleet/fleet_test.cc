@@ -19,7 +19,7 @@ namespace {
 
 using namespace ops::fleet;
 
-constexpr long kMostBytesPerHost = 1536;  // of ops-meta's memory
+constexpr long kMostBytesPerHost = 400;  // of ops-meta's memory
 
 const std::vector<TestAgent> kDesired{{"falcon-agent", "5.1.2"}, {"naming-agent", "1.4.0"}, {"deploy-agent", "2.0.7"}};
 

@@ -49,6 +49,23 @@ TEST(ReplyHead, IsReadInPieces) {
   EXPECT_EQ(parse_reply_head("SSH-2.0", head), HeadState::wrong);
 }
 
+TEST(ChunkedBody, IsReadInPieces) {
+  const std::string bytes = "5\r\nhell\n\r\n1A\r\nabcdefghijklmnopqrstuvwxyz\r\n0\r\n\r\n";
+  for (size_t cut = 0; cut < bytes.size(); ++cut) {
+    ChunkedBody body;
+    std::string text;
+    const auto data = [&](std::string_view part) { text.append(part); };
+    EXPECT_TRUE(body.take(bytes.substr(0, cut), data));
+    EXPECT_FALSE(body.is_whole()) << cut;
+    EXPECT_TRUE(body.take(bytes.substr(cut), data));
+    EXPECT_TRUE(body.is_whole());
+    EXPECT_EQ(text, "hell\nabcdefghijklmnopqrstuvwxyz");
+  }
+  for (const char* wrong : {"\r\n", "x\r\n", "1\r\nab", "0\r\n\r\nx", "fffffffffffffffff"}) {
+    EXPECT_FALSE(ChunkedBody().take(wrong, [](std::string_view) {})) << wrong;
+  }
+}
+
 TEST(Wheel, RingsInTimeAndOnce) {
   Wheel wheel(4);
   const int64_t far = 1'000'000;  // more than a round of the wheel

@@ -55,4 +55,25 @@ HeadState parse_reply_head(std::string_view bytes, ReplyHead& head) {
   return HeadState::complete;
 }
 
+// Carriage returns are skipped wherever they are, and extensions of chunks are wrong: no server here sends them.
+void ChunkedBody::take_byte(char byte) {
+  if (byte == '\r') return;
+  if (byte != '\n') {
+    const char digit[] = {byte};
+    unsigned value = 0;
+    const bool is_digit = std::from_chars(digit, digit + 1, value, 16).ec == std::errc{};
+    const bool fits = state_ == State::size && is_digit && left_ < uint64_t{1} << 48;
+    if (!fits) state_ = State::wrong;
+    left_ = left_ * 16 + value;
+    line_has_text_ = true;
+  } else if (state_ == State::data_end) {
+    state_ = State::size;
+    line_has_text_ = false;
+  } else if (state_ == State::size) {
+    state_ = !line_has_text_ ? State::wrong : left_ == 0 ? State::last_line : State::data;
+  } else {
+    state_ = State::done;
+  }
+}
+
 }  // namespace ops::fleet
