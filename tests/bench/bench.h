@@ -3,6 +3,7 @@
 // The benchmarks. Each returns the rows that it has to say; what can't be measured ends the program with the reason.
 
 #include <string>
+#include <vector>
 
 #include "tests/bench/servers.h"
 #include "tests/bench/table.h"
@@ -11,11 +12,11 @@ namespace ops::bench {
 
 struct Options {
   int rounds = 5;
-  double seconds = 4;           // of each round
-  std::string nginx = "nginx";  // the program
-  uint32_t hosts = 1'000'000;   // of the scale runs
-  double steady_seconds = 600;  // of the scale runs' longest
-  std::string only;             // of the scale runs: this one; "" for all
+  double seconds = 4;             // of each round
+  std::string nginx = "nginx";    // the program
+  uint32_t hosts = 1'000'000;     // of the scale runs
+  double steady_seconds = 600;    // of the scale runs' longest
+  std::vector<std::string> only;  // of the scale runs: these; none for all
 };
 
 /// Says on stderr what is being done now.

@@ -13,7 +13,7 @@ namespace {
 using namespace ops::bench;
 
 constexpr char kUsage[] = R"(usage: bench [heartbeats] [tarballs] [idle] [--rounds N] [--seconds S] [--nginx PROGRAM]
-       bench scale [steady | listing | tarballs | stalls | holders | restart | outage] [--hosts N] [--seconds S]
+       bench scale [steady] [listing] [tarballs] [stalls] [holders] [restart] [outage] [--hosts N] [--seconds S]
 
 The first form compares with nginx, in rounds by turns, and prints medians (5 rounds of 4 s).
 The second fills an ops-meta with hosts (1000000), then does to it what is named, or all of that; S (600) is the time of the
@@ -61,10 +61,9 @@ CommandLine parse(int argc, char** argv) {
 void print_scale(const CommandLine& line) {
   static const std::vector<std::string> kScenarios{"steady", "listing", "tarballs", "stalls", "holders", "restart", "outage"};
   Options options = line.options;
-  if (line.what.size() > 1) options.only = line.what[1];
-  if (line.what.size() > 2 ||
-      (!options.only.empty() && std::find(kScenarios.begin(), kScenarios.end(), options.only) == kScenarios.end())) {
-    wrong("scale takes one scenario");
+  options.only.assign(line.what.begin() + 1, line.what.end());
+  for (const std::string& name : options.only) {
+    if (std::find(kScenarios.begin(), kScenarios.end(), name) == kScenarios.end()) wrong("there is no scenario " + name);
   }
   const Table table = measure_scale(options);
   std::cout << "One ops-meta, " << std::thread::hardware_concurrency() << " cores, the fleet on the same machine\n\n"

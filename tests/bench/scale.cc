@@ -256,7 +256,7 @@ Table measure_scale(const Options& options) {
   Site site(options);
   Table table = site.fill();
   const auto run = [&](const std::string& name, const auto& scenario) {
-    if (!options.only.empty() && options.only != name) return;
+    if (!options.only.empty() && std::find(options.only.begin(), options.only.end(), name) == options.only.end()) return;
     const Table rows = scenario();
     site.expect_alive();
     table.insert(table.end(), rows.begin(), rows.end());

@@ -221,6 +221,7 @@ void Fleet::every_second(int64_t now) {
   last_second_ = (now - begin_) / kSecondUs;
   exchanges_.expire(now);
   report_.seconds = static_cast<double>(now - begin_) / kSecondUs;
+  if (options_.watch) options_.watch(report_);
   if (options_.progress_every <= 0 || report_.seconds < next_progress_) return;
   next_progress_ += options_.progress_every;
   progress();

@@ -36,7 +36,8 @@ struct FleetOptions {
   pid_t server_pid = 0;       // whose CPU and memory are reported; 0: nobody's
   double progress_every = 0;  // seconds; 0: never
   std::function<void(const std::string& line)> progress;
-  const std::atomic<bool>* stop = nullptr;  // ends the run early
+  std::function<void(const Report& so_far)> watch;  // called every second, by the thread that runs the fleet
+  const std::atomic<bool>* stop = nullptr;          // ends the run early
 };
 
 /// Heartbeats that are under way at the end have a second to finish; they count, if they do.

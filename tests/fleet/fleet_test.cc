@@ -117,6 +117,36 @@ TEST(Fleet, KeptConnectionsCarryHeartbeats) {
   EXPECT_EQ(report.most_open, 16u);
 }
 
+// A tenth of a million within a minute is 1,700 heartbeats a second; so are these.
+TEST(Fleet, ComesBackFromAnOutageWithoutAnError) {
+  MetaBox meta;
+  ASSERT_TRUE(meta.start(kDesired)) << meta.log();
+  const uint32_t hosts = kSanitized ? 4000 : 20'000;
+  FleetOptions options = fleet_of(hosts, meta);
+  options.pace = Pace::flat_out;
+  options.until_all_in = true;
+  ASSERT_EQ(run_fleet(options).hosts_in, hosts);
+
+  meta.process().stop();
+  options.pace = Pace::interval;
+  options.interval = 10;
+  options.duration = 100;
+  std::atomic<uint64_t> refused = 0;
+  options.watch = [&](const Report& so_far) { refused = so_far.error_count(); };
+  Report report;
+  std::thread fleet([&] { report = run_fleet(options); });
+  EXPECT_TRUE(eventually([&] { return refused >= hosts; }, std::chrono::seconds(60)));
+  const auto begin = std::chrono::steady_clock::now();
+  EXPECT_TRUE(meta.start(kDesired)) << meta.log();
+  fleet.join();
+  const double back_after = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  SCOPED_TRACE(to_text(report));
+  EXPECT_EQ(report.hosts_in, hosts);
+  EXPECT_LT(back_after, 2 * options.interval * (kSanitized ? 2 : 1));
+  EXPECT_EQ(report.errors.size(), 1u);
+  EXPECT_EQ(report.errors.count("connection refused"), 1u) << "nothing else goes wrong, once it is there again";
+}
+
 class Stalled : public testing::TestWithParam<Stall> {};
 
 TEST_P(Stalled, ClientsDoNotStopHeartbeats) {
