@@ -1,5 +1,10 @@
 #include "meta/desired.h"
 
+#include <algorithm>
+#include <set>
+
+#include "meta/json_text.h"
+
 namespace ops::meta {
 
 namespace {
@@ -8,12 +13,62 @@ void inherit_unless_given(std::string& field, const std::string& given) {
   if (!given.empty()) field = given;
 }
 
+/// As the protocol has it.
+void append_agent(std::string& to, const DesiredAgent& agent) {
+  to += R"({"name":)";
+  append_json_string(to, agent.name);
+  to += R"(,"version":)";
+  append_json_string(to, agent.version);
+  to += R"(,"tarball":)";
+  append_json_string(to, agent.tarball);
+  to += R"(,"md5":)";
+  append_json_string(to, agent.md5);
+  to += R"(,"cmd":)";
+  append_json_string(to, agent.cmd);
+  to += '}';
+}
+
+/// Takes those of one agent from the front of what is sorted.
+template <typename Place>
+std::span<const Place> take(std::span<const Place>& places, uint32_t agent) {
+  const auto is_other = [agent](const Place& place) { return place.agent != agent; };
+  const auto end = std::find_if(places.begin(), places.end(), is_other);
+  const auto taken = places.first(static_cast<size_t>(end - places.begin()));
+  places = places.subspan(taken.size());
+  return taken;
+}
+
 }  // namespace
 
-DesiredAgent resolve(const AgentConfig& agent, std::string_view hostname) {
-  DesiredAgent desired = agent.defaults;
-  for (const Override& entry : agent.others) {
-    if (!hostname.starts_with(entry.prefix)) continue;
+Desired::Desired(std::shared_ptr<const Config> config) : config_(std::move(config)) {
+  std::set<size_t> lengths;
+  for (uint32_t agent = 0; agent < config_->agents.size(); ++agent) {
+    const AgentConfig& entry = config_->agents[agent];
+    append_agent(defaults_.emplace_back(), entry.defaults);
+    for (uint32_t i = 0; i < entry.others.size(); ++i) {
+      places_[entry.others[i].prefix].push_back({agent, i});
+      lengths.insert(entry.others[i].prefix.size());
+    }
+  }
+  lengths_.assign(lengths.begin(), lengths.end());
+}
+
+std::vector<Desired::Place> Desired::overrides_of(std::string_view hostname) const {
+  std::vector<Place> all;
+  for (const size_t length : lengths_) {
+    if (length > hostname.size()) break;
+    const auto found = places_.find(hostname.substr(0, length));
+    if (found != places_.end()) all.insert(all.end(), found->second.begin(), found->second.end());
+  }
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+DesiredAgent Desired::resolve(size_t agent, std::span<const Place> overrides) const {
+  const AgentConfig& config = config_->agents[agent];
+  DesiredAgent desired = config.defaults;
+  for (const Place& place : overrides) {
+    const Override& entry = config.others[place.entry];
     inherit_unless_given(desired.version, entry.version);
     inherit_unless_given(desired.tarball, entry.tarball);
     inherit_unless_given(desired.md5, entry.md5);
@@ -22,11 +77,29 @@ DesiredAgent resolve(const AgentConfig& agent, std::string_view hostname) {
   return desired;
 }
 
-std::vector<DesiredAgent> desired_agents(const Config& config, std::string_view hostname) {
+std::vector<DesiredAgent> Desired::agents(std::string_view hostname) const {
+  const std::vector<Place> overrides = overrides_of(hostname);
+  std::span<const Place> left = overrides;
   std::vector<DesiredAgent> desired;
-  desired.reserve(config.agents.size());
-  for (const AgentConfig& agent : config.agents) desired.push_back(resolve(agent, hostname));
+  desired.reserve(defaults_.size());
+  for (uint32_t agent = 0; agent < defaults_.size(); ++agent) desired.push_back(resolve(agent, take(left, agent)));
   return desired;
+}
+
+std::string Desired::reply(std::string_view hostname) const {
+  const std::vector<Place> overrides = overrides_of(hostname);
+  std::span<const Place> left = overrides;
+  std::string json = R"({"errorMessage":"","desiredAgents":[)";
+  for (uint32_t agent = 0; agent < defaults_.size(); ++agent) {
+    if (agent > 0) json += ',';
+    const auto own = take(left, agent);
+    if (own.empty()) {
+      json += defaults_[agent];
+    } else {
+      append_agent(json, resolve(agent, own));
+    }
+  }
+  return json += "]}";
 }
 
 }  // namespace ops::meta

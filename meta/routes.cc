@@ -6,7 +6,6 @@
 
 #include "common/admin_routes.h"
 #include "common/log.h"
-#include "meta/desired.h"
 #include "meta/status.h"
 #include "meta/tarballs.h"
 
@@ -34,18 +33,24 @@ Json agent_json(const RealAgent* agent, const AgentUpdate* update) {
   return json;
 }
 
+std::shared_ptr<const Desired> prepare(Config config) {
+  return std::make_shared<const Desired>(std::make_shared<const Config>(std::move(config)));
+}
+
 /// When a host that finds no room should come back, in seconds: not all at once.
 size_t retry_after(const std::string& hostname) { return 240 + std::hash<std::string>()(hostname) % 120; }
 
 }  // namespace
 
 Routes::Routes(std::string config_path, Config config, HostTable& hosts)
-    : config_path_(std::move(config_path)), hosts_(hosts), config_(std::make_shared<const Config>(std::move(config))) {}
+    : config_path_(std::move(config_path)), hosts_(hosts), desired_(prepare(std::move(config))) {}
 
-std::shared_ptr<const Config> Routes::config() const {
+std::shared_ptr<const Desired> Routes::desired() const {
   const std::lock_guard lock(mutex_);
-  return config_;
+  return desired_;
 }
+
+std::shared_ptr<const Config> Routes::config() const { return desired()->config(); }
 
 HttpResponse Routes::handle(const HttpRequest& request) {
   const std::string& path = request.path;
@@ -74,9 +79,7 @@ HttpResponse Routes::heartbeat(const HttpRequest& request) {
   if (auto recorded = hosts_.record(*heartbeat, std::chrono::system_clock::now()); !recorded) {
     return no_room(*heartbeat, recorded.error());
   }
-  HeartbeatResponse response;
-  response.desired_agents = desired_agents(*config(), heartbeat->hostname);
-  return HttpResponse::json(to_json(response));
+  return HttpResponse::json(desired()->reply(heartbeat->hostname));
 }
 
 HttpResponse Routes::no_room(const HeartbeatRequest& heartbeat, const Error& why) {
@@ -127,14 +130,16 @@ Result<void> Routes::reload() {
     return Error{cat("parse config file ", config_path_, " fail: ", report.text(config_path_))};
   }
   for (const std::string& warning : report.warnings) log::warning(config_path_, ": ", warning);
-  const std::lock_guard lock(mutex_);
-  if (fresh.http_listen != config_->http_listen || fresh.http_enabled != config_->http_enabled) {
+  const auto before = config();
+  if (fresh.http_listen != before->http_listen || fresh.http_enabled != before->http_enabled) {
     log::warning("http.listen or http.enabled changed: that takes a restart");
   }
   log::set_debug(fresh.debug);
   hosts_.set_max_hosts(fresh.max_hosts);
-  config_ = std::make_shared<const Config>(std::move(fresh));
-  log::info("config reloaded: ", config_->agents.size(), " agents");
+  auto prepared = prepare(std::move(fresh));  // heartbeats don't wait for it
+  const std::lock_guard lock(mutex_);
+  desired_ = std::move(prepared);
+  log::info("config reloaded: ", desired_->config()->agents.size(), " agents");
   return {};
 }
 

@@ -10,6 +10,7 @@
 
 #include "common/http_server.h"
 #include "meta/config.h"
+#include "meta/desired.h"
 #include "meta/host_table.h"
 
 namespace ops::meta {
@@ -28,6 +29,7 @@ class Routes {
   std::shared_ptr<const Config> config() const;
 
  private:
+  std::shared_ptr<const Desired> desired() const;
   HttpResponse heartbeat(const HttpRequest& request);
   HttpResponse no_room(const HeartbeatRequest& heartbeat, const Error& why);
   HttpResponse status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json) const;
@@ -38,7 +40,7 @@ class Routes {
   HostTable& hosts_;
 
   mutable std::mutex mutex_;
-  std::shared_ptr<const Config> config_;                             // guarded by mutex_; swapped whole
+  std::shared_ptr<const Desired> desired_;  // guarded by mutex_; the config and what is made of it, swapped whole
   std::chrono::steady_clock::time_point next_warning_of_no_room_{};  // guarded by mutex_
 };
 

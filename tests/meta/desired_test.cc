@@ -2,16 +2,30 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
+
 namespace ops::tests {
 namespace {
 
 using meta::AgentConfig;
-using meta::resolve;
+using meta::Config;
+using meta::Desired;
+using meta::Override;
 
 const DesiredAgent kDefaults{"falcon-agent", "1.0.0", "http://m/falcon", "http://m/md5", "start"};
 
 /// The agent with these overrides.
-AgentConfig agent(std::vector<meta::Override> others) { return {kDefaults, std::move(others)}; }
+AgentConfig agent(std::vector<Override> others) { return {kDefaults, std::move(others)}; }
+
+std::vector<DesiredAgent> desired_agents(const Config& config, std::string_view hostname) {
+  return Desired(std::make_shared<const Config>(config)).agents(hostname);
+}
+
+DesiredAgent resolve(const AgentConfig& agent, std::string_view hostname) {
+  Config config;
+  config.agents = {agent};
+  return desired_agents(config, hostname).at(0);
+}
 
 TEST(Desired, IsTheDefaultWhereNoPrefixMatches) {
   EXPECT_EQ(resolve(agent({}), "h1"), kDefaults);
@@ -44,10 +58,52 @@ TEST(Desired, EmptyPrefixMatchesEveryHost) { EXPECT_EQ(resolve(agent({{"", "2", 
 TEST(Desired, WholeNameIsAPrefixOfItself) { EXPECT_EQ(resolve(agent({{"h1", "2", "", "", ""}}), "h1").version, "2"); }
 
 TEST(Desired, HasEveryAgentInTheOrderOfTheConfig) {
-  meta::Config config;
+  Config config;
   config.agents = {{{"b", "1", "", "", ""}, {{"h", "2", "", "", ""}}}, {{"a", "1", "", "", ""}, {}}};
-  EXPECT_EQ(meta::desired_agents(config, "h1"), (std::vector<DesiredAgent>{{"b", "2", "", "", ""}, {"a", "1", "", "", ""}}));
-  EXPECT_TRUE(meta::desired_agents({}, "h1").empty());
+  EXPECT_EQ(desired_agents(config, "h1"), (std::vector<DesiredAgent>{{"b", "2", "", "", ""}, {"a", "1", "", "", ""}}));
+  EXPECT_TRUE(desired_agents({}, "h1").empty());
+}
+
+/// The rule, as the README has it.
+DesiredAgent plainly_resolved(const AgentConfig& config, const std::string& hostname) {
+  DesiredAgent desired = config.defaults;
+  for (const Override& entry : config.others) {
+    if (!hostname.starts_with(entry.prefix)) continue;
+    if (!entry.version.empty()) desired.version = entry.version;
+    if (!entry.tarball.empty()) desired.tarball = entry.tarball;
+    if (!entry.md5.empty()) desired.md5 = entry.md5;
+    if (!entry.cmd.empty()) desired.cmd = entry.cmd;
+  }
+  return desired;
+}
+
+TEST(Desired, IsByThePlainRuleWhateverTheConfig) {
+  std::mt19937 random(7);
+  const auto pick = [&](size_t below) { return random() % below; };
+  const auto text = [&](size_t most) {
+    std::string some;
+    for (size_t size = pick(most + 1); size > 0; --size) some += "ab-\"ä"[pick(6)];
+    return some;
+  };
+  const auto maybe = [&](const std::string& value) { return pick(2) == 0 ? value : ""; };
+  for (int round = 0; round < 300; ++round) {
+    auto config = std::make_shared<Config>();
+    for (size_t i = pick(4); i > 0; --i) {
+      AgentConfig& agent = config->agents.emplace_back();
+      agent.defaults = {"agent-" + std::to_string(i), "1", maybe("http://m/" + text(9)), "", "start"};
+      for (size_t n = pick(30); n > 0; --n) {
+        agent.others.push_back({text(4), maybe(std::to_string(n)), maybe("http://m/" + text(3)), maybe("x"), maybe("stop")});
+      }
+    }
+    const Desired desired(config);
+    for (int host = 0; host < 30; ++host) {
+      const std::string hostname = text(6);
+      HeartbeatResponse expected;
+      for (const AgentConfig& agent : config->agents) expected.desired_agents.push_back(plainly_resolved(agent, hostname));
+      ASSERT_EQ(desired.agents(hostname), expected.desired_agents) << hostname;
+      ASSERT_EQ(desired.reply(hostname), to_json(expected)) << hostname;
+    }
+  }
 }
 
 }  // namespace
