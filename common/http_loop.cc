@@ -294,7 +294,7 @@ HttpLoop::Next HttpLoop::wait_for_rest(Connection& connection, std::string_view 
 HttpLoop::Next HttpLoop::answer(Connection& connection, std::string_view bytes) {
   HttpFramer& framer = connection.framer;
   connection.has_unread = bytes.size() > framer.size();
-  const bool may_keep = !connection.has_unread && all_.connections < all_.options.max_connections / 2;
+  const bool may_keep = !connection.has_unread && all_.connections < all_.options.max_connections / 4 * 3;
   HttpReply reply = codec_.answer(framer.head(bytes), framer.body(bytes), connection.peer, may_keep, connection.out);
 
   gathered_ -= connection.in.size();

@@ -8,7 +8,7 @@
 // alternative, a thread for each connection as in cpp-httplib, lets so many clients stall it as it has threads.
 //
 //   a request                 whole within 10 s of the connect, or of the reply before it; else we hang up
-//   kept between requests     5 s, and only while fewer than half of max_connections are open
+//   kept between requests     5 s, and only while fewer than three quarters of max_connections are open
 //   a reply                   30 s without progress; then we hang up
 //   past max_connections      whoever has said nothing for longest, and longer than a second, goes; else the new one does
 

@@ -43,10 +43,12 @@ struct HttpServerTest : testing::Test {
   }
 
   /// The reply to these bytes; the sender goes on listening, as a client that waits for its answer.
-  HttpReply reply_to(const std::string& bytes) const {
+  HttpReply reply_to(const std::string& bytes) const { return parse_reply(reply_bytes(bytes)); }
+
+  std::string reply_bytes(const std::string& bytes) const {
     const RawConnection connection(port());
     connection.send(bytes);
-    return parse_reply(connection.read_all());
+    return connection.read_all();
   }
 
   std::atomic<int> handled = 0;
@@ -249,6 +251,28 @@ TEST_F(ThrowingServer, AnswersFiveHundredAndGoesOn) {
   EXPECT_NE(testing::internal::GetCapturedStderr().find("request GET / failed: no luck"), std::string::npos);
 }
 
+/// Fails in the middle of a reply.
+struct StumblingServer : HttpServerTest {
+  StumblingServer()
+      : HttpServerTest([](const HttpRequest&) {
+          HttpResponse response;
+          response.stream = [pieces = 0](std::string& to) mutable {
+            if (++pieces == 3) throw std::runtime_error("no more luck");
+            to = "piece";
+            return true;
+          };
+          return response;
+        }) {}
+};
+
+TEST_F(StumblingServer, CutsTheReplyOffSoThatTheClientSees) {
+  testing::internal::CaptureStderr();
+  const RawConnection connection(port());
+  connection.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+  EXPECT_TRUE(connection.read_all().ends_with("5\r\npiece\r\n")) << "there is no last chunk";
+  EXPECT_NE(testing::internal::GetCapturedStderr().find("is cut off: no more luck"), std::string::npos);
+}
+
 /// Serves bytes 10 … 10 + length of a file, whose length is in the path.
 struct FileServer : HttpServerTest {
   FileServer()
@@ -315,6 +339,17 @@ TEST_F(StreamServer, SendsABodyThatIsMadeAsItIsRead) {
   EXPECT_EQ(reply.header("Transfer-Encoding"), "chunked");
   EXPECT_TRUE(reply.body == whole) << reply.body.size() << " bytes instead of " << whole.size();
   EXPECT_EQ(http(port(), "HEAD", "/").body, "");
+  const HttpReply old = parse_reply(reply_bytes("GET / HTTP/1.0\r\n\r\n"));
+  EXPECT_EQ(old.header("Transfer-Encoding"), "") << "the old protocol knows no chunks";
+  EXPECT_TRUE(old.body == whole);
+}
+
+TEST_F(StreamServer, KeepsTheConnectionForTheNextRequest) {
+  const RawConnection connection(port());
+  for (int i = 0; i < 2; ++i) {
+    connection.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
+    EXPECT_EQ(parse_reply(connection.read_until("\r\n0\r\n\r\n")).body.size(), 6'888'890u);
+  }
 }
 
 TEST(HttpServer, CannotShareAPortAndSaysSo) {
