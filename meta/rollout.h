@@ -1,0 +1,109 @@
+#pragma once
+
+// Which hosts may change to a version now: a release that does not work must stop itself.
+//
+// For each release (an agent in a version):
+//   running    hosts that report it started and past probation           \  by what hosts report (host_table.h)
+//   proven     the most hosts that ever ran it at once                    >
+//   broken     hosts that report it failed or rolled back                /
+//   inflight   hosts that were told it, and have not said yet how it went: their leases
+//   overdue    hosts whose lease is over `timeout` without that; they count as failed until they say otherwise
+//
+// A host that should change gets the version while
+//     inflight < min(parallel, max(1, proven))     and not halted,
+//     halted = failed >= max_failures and failed / (failed + running) > max_failure_rate %,   failed = broken + overdue.
+//
+// So a release begins with one host, and may double each time that all who have it succeed. One that fails everywhere reaches
+// max_failures hosts, one at a time. One that fails on a share above max_failure_rate is halted while few have it: with
+// `proven` hosts running, at most as many again are on their way, so no more than 2 x proven + max_failures hosts ever ran it.
+//
+// Never held up: a host that has the version; one that was told it before and has not succeeded (it would change back and
+// forth); `stop`. What was proven stays proven, so to go back to yesterday's version takes one interval.
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+namespace ops::meta {
+
+struct RolloutLimits {
+  uint32_t parallel = 1'000'000;  // hosts at once; 0: no admission, everybody gets everything at once
+  uint32_t max_failures = 3;      // hosts
+  double max_failure_rate = 5;    // percent
+  std::chrono::seconds timeout{1800};
+
+  bool operator==(const RolloutLimits&) const = default;
+};
+
+/// What hosts report of a release.
+struct RolloutReports {
+  uint32_t running = 0;
+  uint32_t proven = 0;
+  uint32_t broken = 0;
+};
+
+enum class Admission {
+  go,
+  wait,    // others first
+  halted,  // too many failed
+};
+
+/// The rule: a pure function. `failed` is broken + overdue.
+Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t proven, uint32_t failed, uint32_t inflight);
+
+/// Hosts that were told a version. Synchronises itself; a decision takes a microsecond. Time is an argument.
+class Leases {
+ public:
+  using Clock = std::chrono::system_clock;
+  using TimePoint = Clock::time_point;
+
+  /// Whether the host is told the version, which it does not have yet. Asked again, the answer stays `go`.
+  Admission ask(std::string_view agent, std::string_view version, std::string_view host, const RolloutLimits& limits,
+                const RolloutReports& reports, TimePoint now);
+
+  /// The host has said how it went, in one way or the other, or wants no change any more.
+  void end(std::string_view agent, std::string_view host);
+
+  struct Counts {
+    uint32_t inflight = 0;
+    uint32_t overdue = 0;
+
+    bool operator==(const Counts&) const = default;
+  };
+  Counts counts(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
+
+ private:
+  struct TextHash : std::hash<std::string_view> {
+    using is_transparent = void;
+  };
+  template <typename Value>
+  using ByText = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
+
+  struct Lease {
+    std::string version;
+    TimePoint granted_at;
+    bool is_overdue = false;
+  };
+  struct Grant {
+    std::string host;
+    TimePoint granted_at;
+  };
+  struct Agent {
+    ByText<Lease> by_host;
+    std::deque<Grant> grants;  // in the order of time; those whose lease has ended or was renewed mean nothing
+    ByText<Counts> by_version;
+  };
+
+  void expire(Agent& agent, std::chrono::seconds timeout, TimePoint now);
+  static void count(Agent& agent, const Lease& lease, int change);
+
+  std::mutex mutex_;
+  ByText<Agent> agents_;  // guarded by mutex_
+};
+
+}  // namespace ops::meta
