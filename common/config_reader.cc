@@ -172,15 +172,36 @@ ConfigObject ConfigObject::object(const char* key) const {
   return object;
 }
 
-std::vector<ConfigObject> ConfigObject::objects(const char* key) const {
-  const Json* value = node_->find(key);
-  if (value == nullptr) return {};
-  if (!value->is_array()) {
-    error(cat("is ", type_name(*value), ", should be a list in [ ]"), key);
-    return {};
+namespace {
+
+/// The key's value; nullptr when it is missing or, reported, no list.
+const Json* list_or_null(const ConfigObject& object, const Json* value, const char* key) {
+  if (value == nullptr || value->is_array()) return value;
+  object.error(cat("is ", type_name(*value), ", should be a list in [ ]"), key);
+  return nullptr;
+}
+
+}  // namespace
+
+std::vector<std::string> ConfigObject::strings(const char* key) const {
+  std::vector<std::string> strings;
+  const Json* value = list_or_null(*this, node_->find(key), key);
+  for (size_t i = 0; value != nullptr && i < value->size(); ++i) {
+    const Json& entry = (*value)[i];
+    const std::string at = cat(key, "[", i, "]");
+    if (entry.is_string()) {
+      strings.push_back(entry.get<std::string>());
+    } else {
+      error(cat("is ", type_name(entry), ", should be a string"), at.c_str());
+    }
   }
+  return strings;
+}
+
+std::vector<ConfigObject> ConfigObject::objects(const char* key) const {
+  const Json* value = list_or_null(*this, node_->find(key), key);
   std::vector<ConfigObject> list;
-  for (size_t i = 0; i < value->size(); ++i) {
+  for (size_t i = 0; value != nullptr && i < value->size(); ++i) {
     const Json& entry = (*value)[i];
     if (entry.is_null()) continue;
     auto child = std::make_shared<Node>();

@@ -31,6 +31,8 @@ class ConfigObject {
   int64_t integer(const char* key, int64_t fallback, int64_t least, int64_t most) const;
   /// An empty object when the key is missing.
   ConfigObject object(const char* key) const;
+  /// The strings of a list; empty when the key is missing.
+  std::vector<std::string> strings(const char* key) const;
   /// The objects of a list. Entries that are null are skipped, as the original does.
   std::vector<ConfigObject> objects(const char* key) const;
 

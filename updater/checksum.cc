@@ -13,24 +13,24 @@ namespace ops::updater {
 
 namespace {
 
-std::string to_hex(const unsigned char* bytes, size_t count) {
+using Context = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
+
+const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
+
+std::string to_hex(std::string_view bytes) {
   constexpr char kDigits[] = "0123456789abcdef";
   std::string hex;
-  for (size_t i = 0; i < count; ++i) hex += {kDigits[bytes[i] >> 4], kDigits[bytes[i] & 15]};
+  for (const unsigned char byte : bytes) hex += {kDigits[byte >> 4], kDigits[byte & 15]};
   return hex;
 }
 
-/// "dir/falcon-agent-1.0.0.tar.gz" is falcon-agent-1.0.0.tar.gz: md5sum may have been run from elsewhere.
-std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
-
-}  // namespace
-
-Result<std::string> md5_of_file(const std::string& path, const std::stop_token& cancel) {
+/// The digest's bytes.
+Result<std::string> digest_of_file(const std::string& path, const EVP_MD* algorithm, const std::stop_token& cancel) {
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!file) return system_error("open", path);
-  const std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
-  if (!context || EVP_DigestInit_ex(context.get(), EVP_md5(), nullptr) != 1) {
-    return Error{cat("cannot compute the checksum of ", path, ": OpenSSL offers no MD5")};
+  const Context context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  if (!context || EVP_DigestInit_ex(context.get(), algorithm, nullptr) != 1) {
+    return Error{cat("cannot compute the checksum of ", path, ": OpenSSL refuses")};
   }
   char buffer[64 << 10];
   for (;;) {
@@ -44,7 +44,45 @@ Result<std::string> md5_of_file(const std::string& path, const std::stop_token& 
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
   EVP_DigestFinal_ex(context.get(), digest, &size);
-  return to_hex(digest, size);
+  return std::string(digest, digest + size);
+}
+
+/// "dir/falcon-agent-1.0.0.tar.gz" is falcon-agent-1.0.0.tar.gz: md5sum may have been run from elsewhere.
+std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
+
+}  // namespace
+
+Result<std::string> md5_of_file(const std::string& path, const std::stop_token& cancel) {
+  const auto digest = digest_of_file(path, EVP_md5(), cancel);
+  if (!digest) return digest.error();
+  return to_hex(*digest);
+}
+
+Result<std::string> blake2b_of_file(const std::string& path, const std::stop_token& cancel) {
+  return digest_of_file(path, EVP_blake2b512(), cancel);
+}
+
+bool is_signed(std::string_view message, std::string_view signature, std::string_view key) {
+  const std::unique_ptr<EVP_PKEY, decltype(&EVP_PKEY_free)> public_key(
+      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, bytes_of(key), key.size()), &EVP_PKEY_free);
+  const Context context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
+  if (!public_key || !context || EVP_DigestVerifyInit(context.get(), nullptr, nullptr, nullptr, public_key.get()) != 1) {
+    return false;
+  }
+  return EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message), message.size()) == 1;
+}
+
+std::optional<std::string> decode_base64(const std::string& text) {
+  if (text.size() % 4 != 0 || text.size() > 1024) return std::nullopt;
+  unsigned char bytes[768];
+  const int size = EVP_DecodeBlock(bytes, bytes_of(text), static_cast<int>(text.size()));
+  if (size < 0) return std::nullopt;
+  const size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  std::string decoded(bytes, bytes + static_cast<size_t>(size) - padding);
+  unsigned char again[1028];
+  const int length = EVP_EncodeBlock(again, bytes_of(decoded), static_cast<int>(decoded.size()));
+  if (text != std::string(again, again + length)) return std::nullopt;
+  return decoded;
 }
 
 Result<std::string> parse_md5sum(const std::string& text, const std::string& file_name) {

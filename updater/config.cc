@@ -36,6 +36,18 @@ std::chrono::seconds read_seconds(const ConfigObject& object, const char* key, s
   return std::chrono::seconds(object.integer(key, fallback.count(), least, most));
 }
 
+std::vector<PublicKey> read_public_keys(const ConfigObject& root) {
+  std::vector<PublicKey> keys;
+  for (const std::string& text : root.strings("publicKeys")) {
+    if (auto key = parse_public_key(text)) {
+      keys.push_back(std::move(*key));
+    } else {
+      root.error(key.error().message, "publicKeys");
+    }
+  }
+  return keys;
+}
+
 }  // namespace
 
 Config load_config(const std::string& path, ConfigReport& report) {
@@ -53,6 +65,7 @@ Config load_config(const std::string& path, ConfigReport& report) {
   config.probation = read_seconds(root, "probation", config.probation, 0, 3600);
   config.control_timeout = read_seconds(root, "controlTimeout", config.control_timeout, 1, 3600);
   config.keep_versions = static_cast<int>(root.integer("keepVersions", config.keep_versions, 1, 100));
+  config.public_keys = read_public_keys(root);
   const ConfigObject http = root.object("http");
   config.http_enabled = http.boolean("enabled", config.http_enabled);
   config.http_listen = http.string("listen", config.http_listen);
@@ -68,6 +81,8 @@ Config load_config(const std::string& path, ConfigReport& report) {
 std::string to_json(const Config& config) {
   std::string servers;
   for (const std::string& server : config.servers) servers += (servers.empty() ? "" : ",") + server;
+  std::vector<std::string> keys;
+  for (const PublicKey& key : config.public_keys) keys.push_back(key.text);
   return nlohmann::ordered_json{{"debug", config.debug},
                                 {"hostname", config.hostname},
                                 {"server", servers},
@@ -75,7 +90,8 @@ std::string to_json(const Config& config) {
                                 {"http", {{"enabled", config.http_enabled}, {"listen", config.http_listen}}},
                                 {"probation", config.probation.count()},
                                 {"keepVersions", config.keep_versions},
-                                {"controlTimeout", config.control_timeout.count()}}
+                                {"controlTimeout", config.control_timeout.count()},
+                                {"publicKeys", keys}}
       .dump();
 }
 

@@ -4,7 +4,7 @@
 //
 //   {"debug": true, "hostname": "", "server": "127.0.0.1:2000", "interval": 300,
 //    "http": {"enabled": true, "listen": "127.0.0.1:2001"},
-//    "probation": 30, "keepVersions": 2, "controlTimeout": 60}
+//    "probation": 30, "keepVersions": 2, "controlTimeout": 60, "publicKeys": []}
 //
 // It is never written by us.
 
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/config_reader.h"
+#include "updater/signature.h"
 
 namespace ops::updater {
 
@@ -26,6 +27,7 @@ struct Config {
   std::chrono::seconds probation{30};
   int keep_versions = 2;                     // of an agent, the current one included
   std::chrono::seconds control_timeout{60};  // for ./control start and stop
+  std::vector<PublicKey> public_keys;        // with any, a release must be signed by one of them
 
   bool operator==(const Config&) const = default;
 };

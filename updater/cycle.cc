@@ -266,7 +266,7 @@ void Cycle::decide() {
     const DesiredAgent* release = desired(name);
     if (agent.prepare && release != nullptr && release->cmd == "start") wanted.push_back(*release);
   }
-  preparer_.want(wanted);
+  preparer_.want(wanted, config()->public_keys);
 }
 
 void Cycle::decide_for(const std::string& name, Agent& agent) {

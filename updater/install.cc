@@ -13,21 +13,45 @@ namespace ops::updater {
 namespace {
 
 constexpr size_t kMaxChecksumFile = 64 << 10;
-constexpr std::chrono::seconds kChecksumTimeout{30};
+constexpr size_t kMaxSignatureFile = 4 << 10;
+constexpr std::chrono::seconds kSmallFileTimeout{30};
 
 PrepareError passing(const Error& error, const std::string& checksum = "") { return {error, false, checksum}; }
+
+std::optional<PrepareError> get_text(const std::string& url, size_t max_size, std::string& text,
+                                     const std::stop_token& cancel) {
+  auto reply = get_small(url, max_size, kSmallFileTimeout, cancel);
+  if (!reply) return passing(reply.error());
+  if (reply->status != 200) return PrepareError{{cat(url, ": the server says ", reply->status)}, false, "", reply->retry_after};
+  text = std::move(reply->body);
+  return std::nullopt;
+}
 
 /// Finds out the digest that the tarball should have.
 std::optional<PrepareError> find_expected(const DesiredAgent& agent, std::string& digest, const std::stop_token& cancel) {
   digest = given_checksum(agent);
   if (!digest.empty()) return std::nullopt;
   const std::string url = checksum_url(agent);
-  const auto reply = get_small(url, kMaxChecksumFile, kChecksumTimeout, cancel);
-  if (!reply) return passing(reply.error());
-  if (reply->status != 200) return PrepareError{{cat(url, ": the server says ", reply->status)}, false, "", reply->retry_after};
-  const auto parsed = parse_md5sum(reply->body, tarball_name(agent));
+  std::string text;
+  if (auto failed = get_text(url, kMaxChecksumFile, text, cancel)) return failed;
+  const auto parsed = parse_md5sum(text, tarball_name(agent));
   if (!parsed) return passing(parsed.error().within(url));
   digest = *parsed;
+  return std::nullopt;
+}
+
+/// Finds the signature that the tarball must have. All errors may pass: a signature is mended without a new tarball.
+std::optional<PrepareError> find_signature(const DesiredAgent& agent, const std::vector<PublicKey>& keys,
+                                           std::optional<Signature>& signature, const std::stop_token& cancel) {
+  const std::string url = signature_url(agent);
+  std::string text;
+  if (auto failed = get_text(url, kMaxSignatureFile, text, cancel)) {
+    failed->error = Error{cat("only signed releases are taken here, and the signature can't be had: ", failed->error.message)};
+    return failed;
+  }
+  auto parsed = parse_signature(text, tarball_name(agent), keys);
+  if (!parsed) return passing({cat(url, " ", parsed.error().message)});
+  signature = std::move(*parsed);
   return std::nullopt;
 }
 
@@ -39,11 +63,16 @@ void remove_download(const std::string& path) {
 }  // namespace
 
 std::optional<PrepareError> prepare(const Layout& layout, const DesiredAgent& agent, const InstallLimits& limits,
-                                    const PrepareProgress& progress, const std::stop_token& cancel) {
+                                    const std::vector<PublicKey>& keys, const PrepareProgress& progress,
+                                    const std::stop_token& cancel) {
   progress(Phase::downloading, 0, 0);
   if (auto made = make_directories(layout.agent(agent.name)); !made) return passing(made.error());
   std::string expected;
   if (auto failed = find_expected(agent, expected, cancel)) return failed;
+  std::optional<Signature> signature;
+  if (!keys.empty()) {
+    if (auto failed = find_signature(agent, keys, signature, cancel)) return failed;
+  }
 
   const std::string tarball = layout.download(agent.name, agent.version);
   const auto report = [&](uint64_t done, uint64_t total) { progress(Phase::downloading, done, total); };
@@ -57,6 +86,15 @@ std::optional<PrepareError> prepare(const Layout& layout, const DesiredAgent& ag
   if (*found != expected) {
     remove_download(tarball);
     return passing({cat("checksum of ", tarball_url(agent), " is ", *found, ", expected ", expected)}, expected);
+  }
+
+  if (signature) {
+    const auto digest = blake2b_of_file(tarball, cancel);
+    if (!digest) return passing(digest.error(), expected);
+    if (!signature->covers(*digest)) {
+      remove_download(tarball);
+      return passing({cat(tarball_url(agent), " is not what key ", key_id_text(signature->key.id), " signed")}, expected);
+    }
   }
 
   progress(Phase::unpacking, 0, 0);

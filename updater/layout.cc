@@ -39,6 +39,8 @@ std::string checksum_url(const DesiredAgent& agent) {
   return url_below(agent.md5.empty() ? agent.tarball : agent.md5, tarball_name(agent) + ".md5");
 }
 
+std::string signature_url(const DesiredAgent& agent) { return tarball_url(agent) + ".minisig"; }
+
 std::string given_checksum(const DesiredAgent& agent) { return is_hex(agent.md5, 32) ? to_lower(agent.md5) : std::string(); }
 
 std::string platform() { return cat(kOs, "_", kArch); }

@@ -64,6 +64,9 @@ std::string tarball_url(const DesiredAgent& agent);
 /// {md5 or tarball}/{name}-{version}.tar.gz.md5; not to be asked for when `md5` is a digest.
 std::string checksum_url(const DesiredAgent& agent);
 
+/// {tarball url}.minisig
+std::string signature_url(const DesiredAgent& agent);
+
 /// `md5` itself when that is 32 hex digits, in lower case; "" otherwise.
 std::string given_checksum(const DesiredAgent& agent);
 

@@ -59,9 +59,11 @@ TEST(UpdaterConfig, OurExampleIsGood) {
 TEST(UpdaterConfig, ReadsEveryKey) {
   const Loaded loaded =
       load(R"({"debug": true, "hostname": "h1", "server": " m1:2000, https://m2/ ,, http://m3:1//", "interval": 60,
-    "http": {"enabled": false, "listen": ":9"}, "probation": 0, "keepVersions": 5, "controlTimeout": 7})");
+    "http": {"enabled": false, "listen": ":9"}, "probation": 0, "keepVersions": 5, "controlTimeout": 7,
+    "publicKeys": ["RWT/VjBPAcWiTW1jBXX2q8MfoJCENpQtPogV6Vn9pWsHu6YMgzh3J1tv"]})");
   EXPECT_TRUE(loaded.report.ok()) << loaded.report.text("");
   Config expected;
+  expected.public_keys = {*parse_public_key("RWT/VjBPAcWiTW1jBXX2q8MfoJCENpQtPogV6Vn9pWsHu6YMgzh3J1tv")};
   expected.debug = true;
   expected.hostname = "h1";
   expected.servers = {"http://m1:2000", "https://m2", "http://m3:1"};
@@ -147,6 +149,13 @@ TEST(UpdaterConfig, TheHostnameIsTheConfiguredOneOrTheSystems) {
   EXPECT_EQ(hostname_of(config), name);
   config.hostname = "h1";
   EXPECT_EQ(hostname_of(config), "h1");
+}
+
+TEST(UpdaterConfig, SaysWhatAPublicKeyIs) {
+  EXPECT_EQ(only_error(R"({"server": "m", "publicKeys": ["RWx"]})"),
+            "publicKeys: \"RWx\" is no minisign public key, which is the second line of minisign.pub: RW…");
+  EXPECT_EQ(only_error(R"({"server": "m", "publicKeys": "RWx"})"), "publicKeys: is a string, should be a list in [ ]");
+  EXPECT_EQ(only_error(R"({"server": "m", "publicKeys": [7]})"), "publicKeys[0]: is a number, should be a string");
 }
 
 }  // namespace

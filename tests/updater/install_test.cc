@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "tests/support/hell_server.h"
+#include "tests/support/minisign.h"
 #include "tests/support/small_disk.h"
 #include "tests/support/tarball.h"
 #include "tests/support/temp_dir.h"
@@ -21,6 +22,7 @@ using tests::md5_hex;
 
 constexpr char kControl[] = "#!/bin/sh\necho stoped\n";
 constexpr char kTarball[] = "/t/a-1.0.tar.gz";
+constexpr char kSignature[] = "/t/a-1.0.tar.gz.minisig";
 constexpr char kChecksum[] = "/t/a-1.0.tar.gz.md5";
 
 #define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
@@ -34,11 +36,13 @@ struct Install : testing::Test {
   }
 
   void publish(const std::string& bytes) { publish(bytes, md5_hex(bytes) + "  a-1.0.tar.gz\n"); }
-  void publish(const std::string& bytes, const std::string& md5sum) {
+  void publish(const std::string& bytes, const std::string& md5sum, const std::string& minisig = "") {
     const tests::ServedFile file{bytes, "\"" + md5_hex(bytes) + "\"", ""};
     server.set_handler([=](const HellRequest& request, const HellPeer& peer) {
       if (request.target == kTarball) {
         peer.send(file.reply_to(request));
+      } else if (request.target == kSignature && !minisig.empty()) {
+        peer.send(http_reply(200, minisig));
       } else if (request.target == kChecksum && !md5sum.empty()) {
         peer.send(http_reply(200, md5sum));
       } else {
@@ -53,7 +57,7 @@ struct Install : testing::Test {
     const auto progress = [this](Phase phase, uint64_t, uint64_t) {
       if (phases.empty() || phases.back() != phase) phases.push_back(phase);
     };
-    return prepare(layout, agent, limits, progress, cancel.get_token());
+    return prepare(layout, agent, limits, keys, progress, cancel.get_token());
   }
 
   /// The error of a preparation that must fail, and leave no release behind.
@@ -68,6 +72,7 @@ struct Install : testing::Test {
   Layout layout{root.path()};
   std::string md5;
   InstallLimits limits;
+  std::vector<PublicKey> keys;
   std::vector<Phase> phases;
   std::stop_source cancel;
   HellServer server{[](const HellRequest&, const HellPeer&) {}};
@@ -228,6 +233,55 @@ TEST_F(Install, RemovingAReleaseTakesItsMarkFirst) {
   tests::write_file(release, "a file");
   EXPECT_TRUE(remove_release(release));
   EXPECT_FALSE(tests::exists(release));
+}
+
+/// A release, and whoever may sign it.
+struct SignedInstall : Install {
+  SignedInstall() { keys = {*parse_public_key(owner.public_key())}; }
+
+  std::string sign(const tests::Minisign& signer, const std::string& content, const std::string& name = "a-1.0.tar.gz") const {
+    tests::write_file(files / name, content);
+    return signer.sign(files / name);
+  }
+  void publish_signed(const std::string& content, const std::string& minisig) { publish(content, md5_hex(content), minisig); }
+
+  tests::TempDir files;
+  tests::Minisign owner;
+  std::string bytes = tests::make_agent_tarball(kControl, {{"mark", "one"}});
+};
+
+TEST_F(SignedInstall, TakesWhatTheOwnerSigned) {
+  publish_signed(bytes, sign(owner, bytes));
+  const auto error = prepare_it();
+  ASSERT_FALSE(error) << error->error.message;
+  EXPECT_TRUE(tests::exists(layout.staged("a", "1.0") + "/.installed"));
+}
+
+TEST_F(SignedInstall, FetchesNothingWithoutASignature) {
+  const PrepareError error = failure();
+  EXPECT_FALSE(error.lasting) << "it may come yet";
+  EXPECT_EQ(error.error.message, "only signed releases are taken here, and the signature can't be had: " +
+                                     server.url(kSignature) + ": the server says 404");
+  EXPECT_EQ(server.count(kTarball), 0U);
+}
+
+TEST_F(SignedInstall, FetchesNothingThatSomebodyElseSigned) {
+  const tests::Minisign thief;
+  publish_signed(bytes, sign(thief, bytes));
+  EXPECT_EQ(failure().error.message,
+            server.url(kSignature) + " is signed by key " + thief.key_id() + ", expected " + owner.key_id());
+  publish_signed(bytes, sign(owner, bytes, "b-1.0.tar.gz"));
+  EXPECT_HAS(failure().error.message, "is signed for another file");
+  EXPECT_EQ(server.count(kTarball), 0U);
+}
+
+TEST_F(SignedInstall, UnpacksNothingThatWasChangedSinceItWasSigned) {
+  publish_signed(tests::make_agent_tarball(kControl, {{"mark", "evil"}}), sign(owner, bytes));
+  const PrepareError error = failure();
+  EXPECT_FALSE(error.lasting);
+  EXPECT_EQ(error.error.message, server.url(kTarball) + " is not what key " + owner.key_id() + " signed");
+  EXPECT_EQ(tests::list(layout.agent("a")), std::vector<std::string>{}) << "it stays on the disk";
+  EXPECT_EQ(phases, (std::vector<Phase>{Phase::downloading, Phase::verifying}));
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ struct PreparerTest : testing::Test {
 
 TEST_F(PreparerTest, PreparesOneReleaseAndTellsOfItOnce) {
   EXPECT_FALSE(preparer.take_outcome());
-  preparer.want({agent("a"), agent("b")});
+  preparer.want({agent("a"), agent("b")}, {});
   const auto outcome = next();
   EXPECT_EQ(outcome.agent.name, "a");
   EXPECT_FALSE(outcome.error) << outcome.error->error.message;
@@ -59,44 +59,44 @@ TEST_F(PreparerTest, PreparesOneReleaseAndTellsOfItOnce) {
 TEST_F(PreparerTest, TellsOfErrors) {
   DesiredAgent wrong = agent("a");
   wrong.md5 = "0cc175b9c0f1b6a831c399e269772661";
-  preparer.want({wrong});
+  preparer.want({wrong}, {});
   const auto outcome = next();
   ASSERT_TRUE(outcome.error);
   EXPECT_NE(outcome.error->error.message.find("checksum"), std::string::npos);
 }
 
 TEST_F(PreparerTest, GoesOnWithWhatIsStillWanted) {
-  preparer.want({agent("slow")});
+  preparer.want({agent("slow")}, {});
   ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));
-  preparer.want({agent("a"), agent("slow")});
+  preparer.want({agent("a"), agent("slow")}, {});
   EXPECT_TRUE(preparer.progress("slow"));
   EXPECT_FALSE(preparer.progress("a"));
   EXPECT_EQ(preparer.progress("slow")->phase, Phase::downloading);
 }
 
 TEST_F(PreparerTest, AChangeOfMindCancelsItUntold) {
-  preparer.want({agent("slow")});
+  preparer.want({agent("slow")}, {});
   ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));
-  preparer.want({agent("a")});
+  preparer.want({agent("a")}, {});
   ASSERT_TRUE(eventually([&] { return ends == 1; }));
   EXPECT_FALSE(preparer.take_outcome()) << "nobody wants to know";
   EXPECT_FALSE(preparer.progress("slow"));
-  preparer.want({agent("a")});
+  preparer.want({agent("a")}, {});
   EXPECT_EQ(next().agent.name, "a");
 }
 
 TEST_F(PreparerTest, WantingNothingCancelsToo) {
-  preparer.want({agent("slow")});
-  preparer.want({});
+  preparer.want({agent("slow")}, {});
+  preparer.want({}, {});
   ASSERT_TRUE(eventually([&] { return ends == 1; }));
   EXPECT_FALSE(preparer.take_outcome());
 }
 
 TEST_F(PreparerTest, AnotherMd5IsAnotherRelease) {
-  preparer.want({agent("slow")});
+  preparer.want({agent("slow")}, {});
   DesiredAgent other = agent("slow");
   other.md5 = "";
-  preparer.want({other});
+  preparer.want({other}, {});
   EXPECT_TRUE(eventually([&] { return ends == 1; }));
 }
 
@@ -104,7 +104,7 @@ TEST_F(PreparerTest, DestructionEndsADownloadThatStalls) {
   const auto begin = std::chrono::steady_clock::now();
   {
     Preparer brief(layout, limits, [] {});
-    brief.want({agent("slow")});
+    brief.want({agent("slow")}, {});
     ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));
   }
   EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
