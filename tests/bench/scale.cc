@@ -16,7 +16,8 @@ using namespace ops::fleet;
 
 constexpr double kInterval = 300;  // seconds
 constexpr size_t kStallers = 5000;
-constexpr size_t kHolders = 15'000;
+constexpr size_t kHolders = 15'000;   // as Go updaters: they keep the connection after the reply,
+constexpr double kHoldersPause = 10;  // and have no reason to come back at once; theirs would be 300 s
 constexpr size_t kFilesNeeded = 19'000;
 
 double megabytes(long kb) { return static_cast<double>(kb) / 1024; }
@@ -67,7 +68,7 @@ class Site {
   Table steady();
   Table listing();
   Table restart();
-  Table stalled(Stall mode, size_t clients);
+  Table stalled(Stall mode, size_t clients, double pause);
   Table outage();
   Table tarballs();
 
@@ -192,12 +193,13 @@ Table Site::restart() {
           at_most("  RSS", megabytes(own_usage_of(meta_.daemon_pid()).rss_kb), 250, 0, "MB")};
 }
 
-Table Site::stalled(Stall mode, size_t clients) {
+Table Site::stalled(Stall mode, size_t clients, double pause) {
   announce(cat(with_commas(clients), " clients stall: ", to_string(mode)));
   StallOptions stall;
   stall.target = meta_.target();
   stall.mode = mode;
   stall.clients = clients;
+  stall.pause = pause;
   stall.duration = 3600;
   std::atomic<size_t> standing = 0;
   stall.standing = &standing;
@@ -265,9 +267,9 @@ Table measure_scale(const Options& options) {
   run("listing", [&] { return site.listing(); });
   run("tarballs", [&] { return site.tarballs(); });
   for (const Stall mode : kAllStalls) {
-    run("stalls", [&] { return site.stalled(mode, kStallers); });
+    run("stalls", [&] { return site.stalled(mode, kStallers, 0); });
   }
-  run("holders", [&] { return site.stalled(Stall::keep, kHolders); });
+  run("holders", [&] { return site.stalled(Stall::keep, kHolders, kHoldersPause); });
   run("restart", [&] { return site.restart(); });
   run("outage", [&] { return site.outage(); });
   return table;

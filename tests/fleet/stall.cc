@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <queue>
+#include <random>
 #include <vector>
 
 #include "common/text.h"
@@ -86,6 +87,7 @@ class Stallers {
   std::string dribbled_;  // sent byte by byte, a byte a second
   std::priority_queue<Turn, std::vector<Turn>, std::greater<>> turns_;
   int64_t now_ = 0;
+  std::minstd_rand random_{20151108};
   StallReport report_;
 };
 
@@ -144,7 +146,7 @@ void Stallers::leave(uint32_t index, uint64_t& counter) {
   if (client.stands) --report_.open;
   ::close(client.fd);
   client = {.generation = client.generation + 1};
-  plan_turn(index, options_.pause);
+  plan_turn(index, options_.pause * std::uniform_real_distribution<double>(0.5, 1.5)(random_));
 }
 
 void Stallers::take_events() {

@@ -32,7 +32,7 @@ struct StallOptions {
   Stall mode = Stall::connect;
   size_t clients = 1000;
   std::string path = "/status/text/falcon-agent";  // that the reader asks for
-  double pause = 0;                                // seconds before a client that was hung up on comes back
+  double pause = 0;                                // seconds, x (0.5 ... 1.5), before a client that was hung up on comes back
   double duration = 60;                            // seconds
   const std::atomic<bool>* stop = nullptr;         // ends the run early
   std::function<void(const std::string& line)> progress;
