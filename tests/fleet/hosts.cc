@@ -38,17 +38,6 @@ std::string_view status_of(uint32_t host, size_t agent, bool stopped, double unw
   return luck % 3 != 0 ? "stoped" : "./control: line 31: var/app.pid: No space left on device";
 }
 
-/// The number behind "interval": in a reply; 0 when there is none.
-int64_t interval_in(std::string_view reply) {
-  constexpr std::string_view kKey = "\"interval\":";
-  const size_t at = reply.find(kKey);
-  int64_t seconds = 0;
-  if (at != std::string_view::npos) {
-    std::from_chars(reply.data() + at + kKey.size(), reply.data() + reply.size(), seconds);
-  }
-  return std::clamp<int64_t>(seconds, 0, 3600);
-}
-
 }  // namespace
 
 Hosts::Hosts(HostsOptions options) : options_(std::move(options)) {
@@ -201,7 +190,7 @@ Hosts::Orders Hosts::parse(std::string_view reply) {
     orders.error = "reply is not a good heartbeat's";
     return orders;
   }
-  orders.interval = interval_in(reply);
+  orders.interval = response->interval;
   for (const DesiredAgent& desired : response->desired_agents) {
     const auto name = std::find(options_.agents.begin(), options_.agents.end(), desired.name);
     if (name == options_.agents.end()) continue;

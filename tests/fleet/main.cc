@@ -14,7 +14,18 @@ using namespace ops::fleet;
 
 std::atomic<bool> stop_asked = false;
 
+/// So many connections at once are wanted.
+void check_file_limit(size_t connections) {
+  constexpr size_t kOthers = 100;
+  const size_t limit = raise_file_limit();
+  if (connections + kOthers <= limit) return;
+  std::cerr << "fleet: " << connections << " connections at once are asked for, and the hard limit of open files is " << limit
+            << ": raise it (ulimit -Hn), or ask for less\n";
+  std::exit(EXIT_FAILURE);
+}
+
 std::string run(FleetOptions options, std::string& json) {
+  check_file_limit(options.keep || options.pace == Pace::flat_out ? options.connections : options.max_open);
   const Progress progress;
   options.stop = &stop_asked;
   options.progress = [&](const std::string& text) { progress.show(text); };
@@ -26,6 +37,7 @@ std::string run(FleetOptions options, std::string& json) {
 }
 
 std::string run(StallOptions options, std::string&) {
+  check_file_limit(options.clients);
   const Progress progress;
   options.stop = &stop_asked;
   options.progress = [&](const std::string& text) { progress.show(text); };
@@ -36,6 +48,7 @@ std::string run(StallOptions options, std::string&) {
 }
 
 std::string run(DownloadOptions options, std::string&) {
+  check_file_limit(options.clients);
   options.stop = &stop_asked;
   return to_text(run_downloads(options));
 }

@@ -94,6 +94,7 @@ class Reader {
   bool has(const std::string& name) const { return words_.contains(name); }
   const std::string& text(const std::string& name) const { return words_.at(name); }
   const std::string& error() const { return error_; }
+  void refuse(const std::string& why) { error_ = why; }
 
   template <typename Number>
   void number(const std::string& name, Number& variable) {
@@ -115,7 +116,10 @@ class Reader {
 pid_t server_pid(Reader& read) {
   pid_t pid = 0;
   read.number("meta-pid", pid);
-  return read.has("meta-dir") ? pid_of_box(read.text("meta-dir")) : pid;
+  if (!read.has("meta-dir")) return pid;
+  pid = pid_of_box(read.text("meta-dir"));
+  if (pid == 0) read.refuse(cat("no ops-meta runs in ", read.text("meta-dir")));
+  return pid;
 }
 
 FleetOptions read_fleet(Reader& read) {

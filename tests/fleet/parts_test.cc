@@ -201,6 +201,7 @@ TEST(FleetOptions, AreRefusedWithAReason) {
   EXPECT_EQ(message({"--meta"}), "--meta takes a value");
   EXPECT_EQ(message({"--meat", "x"}), "there is no option --meat");
   EXPECT_EQ(message({"--meta", ":1", "--rate", "fast"}), "--rate fast is no number");
+  EXPECT_EQ(message({"--meta", ":1", "--meta-dir", "/nowhere"}), "no ops-meta runs in /nowhere");
   EXPECT_EQ(message({"--meta", ":1", "--stall", "x"}), "there is no way to stall named x");
 }
 
