@@ -1,7 +1,9 @@
 #pragma once
 
-// The benchmarks. Each returns the rows that it has to say; what can't be measured ends the program with the reason.
+// The benchmarks. Each returns the rows that it has to say, and throws std::runtime_error with the reason when it can't; so the
+// daemons that it started are ended in any case.
 
+#include <atomic>
 #include <string>
 #include <vector>
 
@@ -19,10 +21,13 @@ struct Options {
   std::vector<std::string> only;  // of the scale runs: these; none for all
 };
 
-/// Says on stderr what is being done now.
+/// Set by SIGINT and SIGTERM. Long runs look at it, and so does announce.
+extern std::atomic<bool> stop_asked;
+
+/// Says on stderr what is done next; throws when the person has had enough.
 void announce(const std::string& what);
 
-/// Ends the program.
+/// Throws.
 [[noreturn]] void give_up(const std::string& why);
 
 /// Heartbeats and tarballs next to nginx, in turns.

@@ -14,11 +14,14 @@ using namespace ops::fleet;
 
 constexpr uint32_t kHosts = 10'000;
 constexpr size_t kConnections = 64;
+constexpr size_t kFilesNeeded = 1000;
 
 /// Both servers, and the figures of both.
 class Pair {
  public:
   explicit Pair(const Options& options) : options_(options) {
+    if (raise_file_limit() < kFilesNeeded)
+      give_up(cat("this needs ", kFilesNeeded, " open files: raise the limit, ulimit -Hn"));
     if (!meta_.start()) give_up("ops-meta does not start: " + meta_.log());
     const auto reply = tests::http(meta_.port(), "POST", "/heartbeat", R"({"hostname": "lg-cloud-web-0000000.dc1"})");
     if (reply.status != 200) give_up("ops-meta does not answer a heartbeat");

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <chrono>
-#include <thread>
 
 #include "common/text.h"
 #include "tests/bench/bench.h"
@@ -43,7 +42,7 @@ Table measure_idle_updater(const Options& options) {
   const pid_t pid = updater.daemon_pid();
   const fleet::Usage before = fleet::own_usage_of(pid);
   const double scripts_before = fleet::past_children_cpu(pid);
-  std::this_thread::sleep_for(std::chrono::duration<double>(seconds));
+  always([] { return !stop_asked; }, std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000)));
   const fleet::Usage after = fleet::own_usage_of(pid);
   const double scripts = fleet::past_children_cpu(pid) - scripts_before;
   const auto percent = [&](double cpu) { return fixed(cpu * 100 / seconds, 2) + " %"; };

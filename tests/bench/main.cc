@@ -1,12 +1,13 @@
 // bench: measures both daemons, ops-meta next to nginx. `./control bench` builds and runs it.
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 #include <iostream>
+#include <stdexcept>
 #include <thread>
 
 #include "tests/bench/bench.h"
-#include "tests/fleet/sockets.h"
 
 namespace {
 
@@ -91,21 +92,29 @@ void print_comparison(const CommandLine& line) {
 
 namespace ops::bench {
 
-void announce(const std::string& what) { std::cerr << "-- " << what << "\n"; }
+std::atomic<bool> stop_asked = false;
 
-void give_up(const std::string& why) {
-  std::cerr << "bench: " << why << "\n";
-  std::exit(EXIT_FAILURE);
+void announce(const std::string& what) {
+  if (stop_asked) give_up("stopped");
+  std::cerr << "-- " << what << "\n";
 }
+
+void give_up(const std::string& why) { throw std::runtime_error(why); }
 
 }  // namespace ops::bench
 
 int main(int argc, char** argv) {
   const CommandLine line = parse(argc, argv);
-  if (ops::fleet::raise_file_limit() < 2000) give_up("the hard limit of open files is below 2000: raise it with ulimit -Hn");
-  if (!line.what.empty() && line.what[0] == "scale") {
-    print_scale(line);
-  } else {
-    print_comparison(line);
+  std::signal(SIGINT, [](int) { stop_asked = true; });
+  std::signal(SIGTERM, [](int) { stop_asked = true; });
+  try {
+    if (!line.what.empty() && line.what[0] == "scale") {
+      print_scale(line);
+    } else {
+      print_comparison(line);
+    }
+  } catch (const std::runtime_error& failure) {
+    std::cerr << "bench: " << failure.what() << "\n";
+    return EXIT_FAILURE;
   }
 }

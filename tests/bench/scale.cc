@@ -103,6 +103,7 @@ FleetOptions Site::rate(double heartbeats, double seconds) const {
 }
 
 Report Site::run(FleetOptions options) const {
+  options.stop = &stop_asked;
   options.progress_every = progress_.every();
   options.progress = [this](const std::string& line) { progress_.show(line); };
   const Report report = run_fleet(options);
@@ -172,7 +173,7 @@ Table Site::listing() {
 double Site::seconds_until_whole() {
   const int64_t begin = now_us();
   const auto since = [&] { return static_cast<double>(now_us() - begin) / 1e6; };
-  while (since() < 60) {
+  while (since() < 60 && !stop_asked) {
     const DownloadReport report = run_downloads(list());
     if (report.lines >= options_.hosts) return since();
   }
