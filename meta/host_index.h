@@ -2,9 +2,10 @@
 
 // The hosts' records, sorted by name. A record is one flat block of memory:
 //
-//   HostRecord (16 bytes) | AgentEntry x agents (16 bytes each) | the name's size, 1 byte | the name
+//   HostRecord (16 bytes) | the name's size, 1 byte | the name, up to a multiple of 8 | AgentEntry x agents (16 bytes each)
 //
-// 96 bytes as malloc counts them, for a name of 20 bytes and three agents. Hosts that report updates have a second block.
+// 96 bytes as malloc counts them, for a name of 20 bytes and three agents. The name stands first, as most of what is read of
+// records are the names that a search passes. Hosts that report updates have a second block.
 // Whatever each host and agent must have later goes into AgentEntry (a version and a time are 8 bytes), what few have beside
 // `updates`.
 //
@@ -50,9 +51,12 @@ class HostRecord {
   /// What such a record takes, in bytes.
   static size_t size_of(size_t name_size, size_t agent_count);
 
-  std::string_view name() const;
-  std::span<AgentEntry> agents() { return {reinterpret_cast<AgentEntry*>(this + 1), agent_count_}; }
-  std::span<const AgentEntry> agents() const { return {reinterpret_cast<const AgentEntry*>(this + 1), agent_count_}; }
+  std::string_view name() const {
+    const auto* size = reinterpret_cast<const char*>(this + 1);
+    return {size + 1, static_cast<unsigned char>(*size)};
+  }
+  std::span<AgentEntry> agents();
+  std::span<const AgentEntry> agents() const { return const_cast<HostRecord*>(this)->agents(); }
 
   std::unique_ptr<std::vector<UpdateEntry>> updates;  // null when there are none
   uint32_t heard_at = 0;                              // seconds since 1970
