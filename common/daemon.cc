@@ -79,6 +79,7 @@ int print_config_check(const std::string& path, const ConfigReport& report) {
 }
 
 Result<PidFile> PidFile::lock(const std::string& path) {
+  const std::string home = fs::absolute(path).parent_path().parent_path();
   if (auto made = make_directories(fs::path(path).parent_path()); !made) return made.error();
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!file) return system_error("open", path);
@@ -95,8 +96,13 @@ Result<PidFile> PidFile::lock(const std::string& path) {
     ::flock(file.get(), LOCK_UN);
     std::this_thread::sleep_for(milliseconds(5));
   }
+  Fd folder(::open(home.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    return Error{
+        cat("runs already in ", home, ", though its ", path, " was removed: find it by its name, and stop it by hand")};
+  }
   if (::ftruncate(file.get(), 0) != 0) return system_error("truncate", path);
-  return PidFile(std::move(file), path);
+  return PidFile(std::move(file), std::move(folder), path);
 }
 
 Result<void> PidFile::announce_ready() const {

@@ -7,7 +7,8 @@
 //
 // A daemon works in the folder of its binary: all relative paths but those of -c and -l start there. It holds an exclusive
 // flock(2) on var/app.pid for as long as it lives, and writes its pid into that file when it serves. So a locked file with a
-// pid in it means started, a locked empty one starting, and whatever an unlocked one says is past. ./control reads it so.
+// pid in it means started, a locked empty one starting, and whatever an unlocked one says is past. ./control reads it so. The
+// folder itself is locked as well, for somebody may remove var/ to make room, and two daemons in one folder would be worse.
 
 #include <chrono>
 #include <csignal>
@@ -38,7 +39,7 @@ Result<void> enter_home(const char* argv0);
 /// -t: prints the report on stderr and returns the exit code, 0 or 2.
 int print_config_check(const std::string& path, const ConfigReport& report);
 
-/// The lock on var/app.pid.
+/// The lock on var/app.pid, and on the folder that var is in.
 class PidFile {
  public:
   /// Fails when another process has the lock: "runs already, pid N".
@@ -48,8 +49,9 @@ class PidFile {
   Result<void> announce_ready() const;
 
  private:
-  PidFile(Fd file, std::string path) : file_(std::move(file)), path_(std::move(path)) {}
+  PidFile(Fd file, Fd folder, std::string path) : file_(std::move(file)), folder_(std::move(folder)), path_(std::move(path)) {}
   Fd file_;
+  Fd folder_;
   std::string path_;
 };
 

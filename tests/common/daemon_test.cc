@@ -93,6 +93,21 @@ TEST_F(PidFileTest, OutlastsThoseWhoOnlyLook) {
   looker.join();
 }
 
+TEST_F(PidFileTest, IsLockedByOneAtATimeEvenWhenVarIsRemoved) {
+  {
+    const auto first = PidFile::lock(path);
+    ASSERT_TRUE(first);
+    std::filesystem::remove_all(folder / "var");
+    const auto second = PidFile::lock(path);
+    ASSERT_FALSE(second);
+    EXPECT_TRUE(
+        second.error().message.starts_with("runs already in " + folder.path() + ", though its " + path + " was removed"))
+        << second.error().message;
+    EXPECT_FALSE(PidFile::lock(path)) << "nor when it is tried again";
+  }
+  EXPECT_TRUE(PidFile::lock(path));
+}
+
 TEST_F(PidFileTest, IsNoLinkToAnotherFile) {
   write_file(folder / "precious", "kept");
   std::filesystem::create_directories(folder / "var");
