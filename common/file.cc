@@ -113,6 +113,13 @@ Result<void> replace_file(const std::string& path, std::string_view content, mod
   return sync_directory(fs::path(path).parent_path());
 }
 
+Result<void> put_file(const std::string& path, std::string_view content, mode_t mode) {
+  auto replaced = replace_file(path, content, mode);
+  if (replaced || !is_directory(path)) return replaced;
+  if (auto removed = remove_tree(path); !removed) return removed;
+  return replace_file(path, content, mode);
+}
+
 Result<void> sync_directory(const std::string& path) { return sync_path(path.empty() ? "." : path, O_DIRECTORY); }
 
 Result<void> sync_tree(const std::string& path) {

@@ -47,6 +47,9 @@ Result<void> write_all(int fd, std::string_view content, const std::string& path
 /// Makes `path` hold `content`, atomically and durably. The temporary file is `path` + ".new", so one writer at a time.
 Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
 
+/// The same for a name that is ours alone: a folder in its place is removed.
+Result<void> put_file(const std::string& path, std::string_view content, mode_t mode);
+
 /// Makes what was created, renamed or removed in this folder durable. It may be reached through a link, to another disk say.
 Result<void> sync_directory(const std::string& path);
 

@@ -129,10 +129,11 @@ bool is_committed(const Trial& trial, const Observed& seen) {
   return trial.version == seen.version && (trial.previous != trial.version || trial.checksum == seen.checksum);
 }
 
-std::string fallback_version(const Observed& seen) {
+std::string fallback_version(const Observed& seen, const std::string& next) {
   const auto& trial = seen.state.trial;
   if (trial && is_committed(*trial, seen)) return trial->previous;
-  return seen.has_control && !current_failed(seen) ? seen.version : std::string();
+  if (seen.has_control && !current_failed(seen)) return seen.version;
+  return trial && seen.version != trial->previous && next != trial->previous ? trial->previous : std::string();
 }
 
 const Release* ready_release(const Observed& seen, const DesiredAgent& desired) {

@@ -113,8 +113,9 @@ Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumsta
 /// The trial's version is the current one (see above).
 bool is_committed(const Trial& trial, const Observed& seen);
 
-/// The version to go back to when the next switch fails; "" when the current one is no good or there is none.
-std::string fallback_version(const Observed& seen);
+/// The version to go back to when the switch to `next` fails: the current one, or, while that is on trial or .version was lost
+/// during a trial, the one before it. "" when it is no good or there is none.
+std::string fallback_version(const Observed& seen, const std::string& next);
 
 /// The release to switch to for `desired`; nullptr when there is none that is ready.
 const Release* ready_release(const Observed& seen, const DesiredAgent& desired);

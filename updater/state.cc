@@ -87,7 +87,7 @@ Result<State> read_state(const std::string& path) {
 }
 
 Result<void> write_state(const std::string& path, const State& state) {
-  return replace_file(path, to_json(state).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n", 0600);
+  return put_file(path, to_json(state).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n", 0600);
 }
 
 }  // namespace ops::updater

@@ -65,7 +65,7 @@ class Switch {
   Result<void> switch_over(const DesiredAgent& desired) {
     const Release* release = ready_release(seen_, desired);
     if (release == nullptr) return Error{cat(desired.version, " is not ready any more")};
-    state_.trial = Trial{desired.version, fallback_version(seen_), release->checksum, 0};
+    state_.trial = Trial{desired.version, fallback_version(seen_, desired.version), release->checksum, 0};
     state_.failed.reset();
     state_.stopped = false;
     if (auto saved = save(); !saved) return saved;
@@ -105,7 +105,12 @@ class Switch {
                                         : "going back to " + trial.previous);
     }
     const Error failure{cat(trial.version, " failed and will not be tried again before it changes: ", state_.failed->error)};
-    const auto now = read_agent(layout_, name_);
+    auto now = read_agent(layout_, name_);
+    if (now && is_lost(*now)) {
+      // What was started has damaged .version. Before, it named the one that is on trial.
+      if (auto restored = commit(trial.version, false); !restored) return restored.error().within("cannot go back");
+      now = read_agent(layout_, name_);
+    }
     if (!now) return now.error().within("cannot go back");
     if (is_committed(trial, *now)) {
       if (auto stopped = stop_failed(trial.version); !stopped) return stopped.error().within("cannot go back");
@@ -140,6 +145,12 @@ class Switch {
   Result<void> save() { return write_state(layout_.state_file(name_), state_); }
   void end_trial() { state_.trial.reset(); }
 
+  /// .version names neither the version on trial nor the one to go back to.
+  bool is_lost(const Observed& now) const {
+    const Trial& trial = *state_.trial;
+    return now.version != trial.version && (trial.previous.empty() || now.version != trial.previous);
+  }
+
   /// Moves .staged-VERSION to VERSION. A folder of that name is the Go updater's, half of something, or an older content: it
   /// goes, after what may run in it was stopped.
   Result<void> put_in_place(const std::string& version) {
@@ -154,13 +165,13 @@ class Switch {
 
   Result<void> commit(const std::string& version, bool new_content) {
     if (new_content) return exchange_content(version);
-    return replace_file(layout_.version_file(name_), version + "\n", 0644);
+    return put_file(layout_.version_file(name_), version + "\n", 0644);
   }
 
   Result<void> undo_commit(const Trial& trial) {
     if (trial.previous.empty()) return {};
     if (trial.previous == trial.version) return exchange_content(trial.version);
-    return replace_file(layout_.version_file(name_), trial.previous + "\n", 0644);
+    return put_file(layout_.version_file(name_), trial.previous + "\n", 0644);
   }
 
   /// The same version in another content: VERSION and .staged-VERSION change places in one step.

@@ -89,7 +89,7 @@ TEST(Plan, AgentOnTrialIsStoppedWhenMetaSaysSo) {
 TEST(Plan, TrialEndsWhenMetaDesiresAnotherVersionThatIsReady) {
   const Observed seen = with_staged(on_trial(Status::started, kNow + 9), "3", "");
   EXPECT_EQ(decide(seen, desire("3")).action, Action::switch_over);
-  EXPECT_EQ(fallback_version(seen), "1") << "the one on trial has proven nothing yet";
+  EXPECT_EQ(fallback_version(seen, "3"), "1") << "the one on trial has proven nothing yet";
   EXPECT_EQ(decide(on_trial(Status::started, kNow + 9), desire("3")).phase, Phase::probation) << "3 is not ready";
 }
 
@@ -260,13 +260,13 @@ TEST(Plan, CurrentVersionWithoutAControlIsInstalledAnew) {
   seen.status_text.clear();
   EXPECT_TRUE(decide(seen, desire("1")).prepare);
   EXPECT_EQ(decide(with_staged(seen, "1"), desire("1")).action, Action::switch_over);
-  EXPECT_EQ(fallback_version(seen), "");
+  EXPECT_EQ(fallback_version(seen, "3"), "");
 }
 
 TEST(Plan, VersionThatFailedIsNothingToGoBackTo) {
-  EXPECT_EQ(fallback_version(with_failure(installed(Status::stopped), "1", kOld)), "");
-  EXPECT_EQ(fallback_version(installed()), "1");
-  EXPECT_EQ(fallback_version(absent()), "");
+  EXPECT_EQ(fallback_version(with_failure(installed(Status::stopped), "1", kOld), "3"), "");
+  EXPECT_EQ(fallback_version(installed(), "3"), "1");
+  EXPECT_EQ(fallback_version(absent(), "3"), "");
 }
 
 TEST(Leftovers, KeepTheCurrentAndTheLastGoodVersion) {
