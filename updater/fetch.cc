@@ -184,7 +184,7 @@ class Download {
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(limits_.least_speed));
     curl_easy_setopt(handle, CURLOPT_LOW_SPEED_TIME, static_cast<long>(limits_.stall_time.count()));
     exchange_.take = [this](std::string_view piece) { return take(piece); };
-    const auto ran = exchange_.run();
+    auto ran = exchange_.run();
     const long status = exchange_.status();
     if (status == 416 && exchange_.reply.content_range == cat("bytes */", resume_from_)) return {};  // all of it is here
     if (status == 416) forget_part();                // the part is longer than the file is now

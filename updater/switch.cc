@@ -221,7 +221,7 @@ class Switch {
   /// Stops a version that did not pass its trial. Its control may be what is broken: then its processes are ended, for the
   /// old version must not wait for a release that can't even be stopped.
   Result<void> stop_failed(const std::string& version) {
-    const auto stopped = stop_version(version);
+    auto stopped = stop_version(version);
     if (stopped || cancel_.stop_requested()) return stopped;
     log::warning(name_, ": ", stopped.error().message, "; ending its processes");
     return end_processes_in(layout_.version(name_, version), cancel_) ? Result<void>() : stopped;
