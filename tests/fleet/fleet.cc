@@ -155,7 +155,7 @@ void Fleet::send_due(int64_t now) {
     Request request = due_.front();
     due_.pop_front();
     if (options_.pace == Pace::flat_out) request.due_us = now_us();
-    request.hold = hosts_.is_go(request.host);
+    request.hold = !options_.keep && hosts_.is_go(request.host);  // the shared ones are for all
     exchanges_.start(request, now);
   }
 }
