@@ -159,6 +159,21 @@ int64_t ConfigObject::integer(const char* key, int64_t fallback, int64_t least, 
   return value->get<int64_t>();
 }
 
+double ConfigObject::number(const char* key, double fallback, double least, double most) const {
+  const Json* value = node_->find(key);
+  if (value == nullptr) return fallback;
+  if (!value->is_number()) {
+    error(cat("is ", type_name(*value), ", should be a number"), key);
+    return fallback;
+  }
+  const auto number = value->get<double>();
+  if (number < least || number > most) {
+    error(cat("is ", value->dump(), ", should be from ", least, " to ", most), key);
+    return fallback;
+  }
+  return number;
+}
+
 ConfigObject ConfigObject::object(const char* key) const {
   static const Json kEmpty = Json::object();
   const Json* value = node_->find(key);

@@ -29,6 +29,8 @@ class ConfigObject {
   bool boolean(const char* key, bool fallback) const;
   /// Reports a number that is no integer or lies outside least … most.
   int64_t integer(const char* key, int64_t fallback, int64_t least, int64_t most) const;
+  /// The same of a number that may have a fraction.
+  double number(const char* key, double fallback, double least, double most) const;
   /// An empty object when the key is missing.
   ConfigObject object(const char* key) const;
   /// The strings of a list; empty when the key is missing.

@@ -32,6 +32,10 @@ void check_md5(const ConfigObject& object, const std::string& md5) {
   if (!md5.empty() && !is_hex(md5, 32)) check_url(object, "md5", md5);
 }
 
+size_t read_size(const ConfigObject& object, const char* key, size_t fallback, int64_t least, int64_t most) {
+  return static_cast<size_t>(object.integer(key, static_cast<int64_t>(fallback), least, most));
+}
+
 DesiredAgent read_default(const ConfigObject& object) {
   DesiredAgent agent{object.string("name", ""), object.string("version", ""), object.string("tarball", ""),
                      object.string("md5", ""), object.string("cmd", "")};
@@ -52,12 +56,21 @@ DesiredAgent read_default(const ConfigObject& object) {
 
 Override read_override(const ConfigObject& object) {
   Override entry{object.string("prefix", ""), object.string("version", ""), object.string("tarball", ""),
-                 object.string("md5", ""), object.string("cmd", "")};
+                 object.string("md5", ""),    object.string("cmd", ""),     object.number("percent", 100, 0, 100)};
   if (!entry.version.empty()) check_name(object, "version", entry.version);
   if (!entry.tarball.empty()) check_url(object, "tarball", entry.tarball);
   check_cmd(object, entry.cmd);
   check_md5(object, entry.md5);
   return entry;
+}
+
+RolloutLimits read_rollout(const ConfigObject& object) {
+  RolloutLimits limits;
+  limits.parallel = static_cast<uint32_t>(object.integer("parallel", limits.parallel, 0, UINT32_MAX));
+  limits.max_failures = static_cast<uint32_t>(object.integer("maxFailures", limits.max_failures, 1, UINT32_MAX));
+  limits.max_failure_rate = object.number("maxFailureRate", limits.max_failure_rate, 0, 100);
+  limits.timeout = std::chrono::seconds(object.integer("timeout", limits.timeout.count(), 1, 7 * 86400));
+  return limits;
 }
 
 AgentConfig read_agent(const ConfigObject& object) {
@@ -68,6 +81,7 @@ AgentConfig read_agent(const ConfigObject& object) {
     object.error("is missing", "default");
   }
   for (const ConfigObject& entry : object.objects("others")) agent.others.push_back(read_override(entry));
+  agent.rollout = read_rollout(object.object("rollout"));
   return agent;
 }
 
@@ -93,7 +107,10 @@ Config load_config(const std::string& path, ConfigReport& report) {
     http.error(address.error().message, "listen");
   }
 
-  config.max_hosts = static_cast<size_t>(root.integer("maxHosts", static_cast<int64_t>(config.max_hosts), 1, kMostHosts));
+  config.max_connections = read_size(http, "maxConnections", config.max_connections, 16, 1'000'000);
+  config.max_downloads = read_size(http, "maxDownloads", config.max_downloads, 1, 100'000);
+  config.interval = std::chrono::seconds(root.integer("interval", 0, 0, 3600));
+  config.max_hosts = read_size(root, "maxHosts", config.max_hosts, 1, kMostHosts);
 
   if (!root.has("agents")) root.error("is missing; a site without agents has \"agents\": []", "agents");
   std::set<std::string> names;
@@ -114,6 +131,7 @@ std::string to_json(const Config& config) {
     Json others = Json::array();
     for (const Override& entry : agent.others) {
       others.push_back({{"prefix", entry.prefix},
+                        {"percent", entry.percent},
                         {"version", entry.version},
                         {"tarball", entry.tarball},
                         {"md5", entry.md5},
@@ -126,11 +144,21 @@ std::string to_json(const Config& config) {
                         {"tarball", defaults.tarball},
                         {"md5", defaults.md5},
                         {"cmd", defaults.cmd}}},
-                      {"others", std::move(others)}});
+                      {"others", std::move(others)},
+                      {"rollout",
+                       {{"parallel", agent.rollout.parallel},
+                        {"maxFailures", agent.rollout.max_failures},
+                        {"maxFailureRate", agent.rollout.max_failure_rate},
+                        {"timeout", agent.rollout.timeout.count()}}}});
   }
   return Json{{"debug", config.debug},
               {"tarballDir", config.tarball_dir},
-              {"http", {{"enabled", config.http_enabled}, {"listen", config.http_listen}}},
+              {"interval", config.interval.count()},
+              {"http",
+               {{"enabled", config.http_enabled},
+                {"listen", config.http_listen},
+                {"maxConnections", config.max_connections},
+                {"maxDownloads", config.max_downloads}}},
               {"maxHosts", config.max_hosts},
               {"agents", std::move(agents)}}
       .dump();

@@ -2,30 +2,35 @@
 
 // ops-meta's cfg.json: which agent, in which version, on which hosts. The original's format; README.md has it key by key.
 //
-//   {"debug": true, "tarballDir": "./tarball", "http": {"enabled": true, "listen": "0.0.0.0:2000"}, "maxHosts": 2000000,
-//    "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "", "cmd":
-//    "start"},
-//                "others": [{"prefix": "lg-", "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}]}]}
+//   {"debug": true, "tarballDir": "./tarball", "interval": 0, "maxHosts": 2000000,
+//    "http": {"enabled": true, "listen": "0.0.0.0:2000", "maxConnections": 8192, "maxDownloads": 64},
+//    "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "",
+//                            "cmd": "start"},
+//                "others": [{"prefix": "lg-", "percent": 5, "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}],
+//                "rollout": {"parallel": 1000000, "maxFailures": 3, "maxFailureRate": 5, "timeout": 1800}}]}
 //
 // It is never written by us.
 
+#include <chrono>
 #include <string>
 #include <vector>
 
 #include "common/config_reader.h"
 #include "common/heartbeat.h"
+#include "meta/rollout.h"
 
 namespace ops::meta {
 
 inline constexpr size_t kDefaultMaxHosts = 2'000'000;
 
-/// What differs on the hosts whose name starts with `prefix`; a field that is "" inherits.
+/// What differs on the hosts whose name starts with `prefix`, or on a share of them (share.h); a field that is "" inherits.
 struct Override {
   std::string prefix;  // "" is every host
   std::string version;
   std::string tarball;
   std::string md5;
   std::string cmd;
+  double percent = 100;
 
   bool operator==(const Override&) const = default;
 };
@@ -33,6 +38,7 @@ struct Override {
 struct AgentConfig {
   DesiredAgent defaults;
   std::vector<Override> others;
+  RolloutLimits rollout;
 
   bool operator==(const AgentConfig&) const = default;
 };
@@ -42,6 +48,9 @@ struct Config {
   std::string tarball_dir = "./tarball";
   bool http_enabled = true;
   std::string http_listen = "0.0.0.0:2000";
+  size_t max_connections = 8192;
+  size_t max_downloads = 64;         // at once, of what is larger than a checksum file
+  std::chrono::seconds interval{0};  // at which hosts are to come; 0: at their own
   std::vector<AgentConfig> agents;
   size_t max_hosts = kDefaultMaxHosts;  // beyond it new hosts are refused
 

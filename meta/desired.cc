@@ -4,6 +4,7 @@
 #include <set>
 
 #include "meta/json_text.h"
+#include "meta/share.h"
 
 namespace ops::meta {
 
@@ -26,6 +27,14 @@ void append_agent(std::string& to, const DesiredAgent& agent) {
   to += R"(,"cmd":)";
   append_json_string(to, agent.cmd);
   to += '}';
+}
+
+/// The agent in the version that the host has. A checksum in the config is the other version's.
+DesiredAgent held_at(DesiredAgent desired, const std::vector<RealAgent>& own) {
+  const auto real = std::find_if(own.begin(), own.end(), [&](const RealAgent& agent) { return agent.name == desired.name; });
+  if (real != own.end()) desired.version = real->version;
+  if (is_hex(desired.md5, 32)) desired.md5.clear();
+  return desired;
 }
 
 /// Takes those of one agent from the front of what is sorted.
@@ -64,11 +73,12 @@ std::vector<Desired::Place> Desired::overrides_of(std::string_view hostname) con
   return all;
 }
 
-DesiredAgent Desired::resolve(size_t agent, std::span<const Place> overrides) const {
+DesiredAgent Desired::resolve(size_t agent, std::span<const Place> overrides, std::string_view hostname) const {
   const AgentConfig& config = config_->agents[agent];
   DesiredAgent desired = config.defaults;
   for (const Place& place : overrides) {
     const Override& entry = config.others[place.entry];
+    if (entry.percent < 100 && !is_in_share(desired.name, hostname, entry.percent)) continue;
     inherit_unless_given(desired.version, entry.version);
     inherit_unless_given(desired.tarball, entry.tarball);
     inherit_unless_given(desired.md5, entry.md5);
@@ -82,24 +92,34 @@ std::vector<DesiredAgent> Desired::agents(std::string_view hostname) const {
   std::span<const Place> left = overrides;
   std::vector<DesiredAgent> desired;
   desired.reserve(defaults_.size());
-  for (uint32_t agent = 0; agent < defaults_.size(); ++agent) desired.push_back(resolve(agent, take(left, agent)));
+  for (uint32_t agent = 0; agent < defaults_.size(); ++agent) desired.push_back(resolve(agent, take(left, agent), hostname));
   return desired;
 }
 
-std::string Desired::reply(std::string_view hostname) const {
+std::string Desired::reply(std::string_view hostname, const std::vector<RealAgent>& own, const Tell& tell) const {
   const std::vector<Place> overrides = overrides_of(hostname);
   std::span<const Place> left = overrides;
   std::string json = R"({"errorMessage":"","desiredAgents":[)";
   for (uint32_t agent = 0; agent < defaults_.size(); ++agent) {
-    if (agent > 0) json += ',';
-    const auto own = take(left, agent);
-    if (own.empty()) {
+    const AgentConfig& config = config_->agents[agent];
+    const auto overriding = take(left, agent);
+    const bool is_default = overriding.empty();
+    const DesiredAgent resolved = is_default ? DesiredAgent{} : resolve(agent, overriding, hostname);
+    const DesiredAgent& desired = is_default ? config.defaults : resolved;
+    const Told told = tell(desired, config.rollout);
+    if (told == Told::nothing) continue;
+    if (!json.ends_with('[')) json += ',';
+    if (told == Told::own) {
+      append_agent(json, held_at(desired, own));
+    } else if (is_default) {
       json += defaults_[agent];
     } else {
-      append_agent(json, resolve(agent, own));
+      append_agent(json, desired);
     }
   }
-  return json += "]}";
+  json += ']';
+  if (config_->interval.count() > 0) json += cat(",\"interval\":", config_->interval.count());
+  return json += '}';
 }
 
 }  // namespace ops::meta

@@ -3,11 +3,13 @@
 // What should run on a host, by the config alone.
 //
 // All of an agent's overrides whose prefix the hostname starts with apply, in the order of the config: a field that is not ""
-// replaces what stood before (the original's rule). There may be thousands of them, and 3,000 hosts ask each second, so a
-// config is prepared once: a hostname's beginnings are looked up among the prefixes, one for each length that a prefix has.
+// replaces what stood before (the original's rule); one with a `percent` only for that share of the hosts. There may be
+// thousands of them, and 3,000 hosts ask each second, so a config is prepared once: a hostname's beginnings are looked up among
+// the prefixes, one for each length that a prefix has.
 
 #include <compare>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,6 +18,7 @@
 #include <vector>
 
 #include "common/heartbeat.h"
+#include "meta/admissions.h"
 #include "meta/config.h"
 
 namespace ops::meta {
@@ -32,8 +35,11 @@ class Desired {
   /// Every configured agent, in the order of the config.
   std::vector<DesiredAgent> agents(std::string_view hostname) const;
 
-  /// The heartbeat's reply with these agents, in JSON.
-  std::string reply(std::string_view hostname) const;
+  /// What the host is told of an agent; of its own version when that is in `own`.
+  using Tell = std::function<Told(const DesiredAgent& desired, const RolloutLimits& limits)>;
+
+  /// The heartbeat's reply, in JSON. `own` are the agents that the host has.
+  std::string reply(std::string_view hostname, const std::vector<RealAgent>& own, const Tell& tell) const;
 
  private:
   /// An override of the config. They sort in its order.
@@ -43,7 +49,7 @@ class Desired {
     auto operator<=>(const Place&) const = default;
   };
   std::vector<Place> overrides_of(std::string_view hostname) const;
-  DesiredAgent resolve(size_t agent, std::span<const Place> overrides) const;
+  DesiredAgent resolve(size_t agent, std::span<const Place> overrides, std::string_view hostname) const;
 
   const std::shared_ptr<const Config> config_;
   std::unordered_map<std::string_view, std::vector<Place>> places_;  // by prefix; the keys are the config's texts

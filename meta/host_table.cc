@@ -127,6 +127,7 @@ Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now)
   set_updates(record, updates);
   set_software(record, heartbeat);
   record.heard_at = to_seconds(now);
+  for (const AgentEntry& entry : record.agents()) releases_.note_running(entry.release);
   bytes_ += bytes - bytes_before;
   if (fits) return {};
   if (known == nullptr) {
@@ -277,6 +278,30 @@ Summary HostTable::summary() const {
     }
   }
   return summary;
+}
+
+RolloutReports HostTable::reports(std::string_view agent, std::string_view version) const {
+  const std::lock_guard lock(mutex_);
+  RolloutReports reports;
+  reports.proven = releases_.proven(agent, version);
+  if (const Releases::Id id = releases_.find(agent, version); id != Releases::kNone) {
+    reports.running = releases_.counts(id).running();
+    reports.broken = releases_.counts(id).broken();
+  }
+  return reports;
+}
+
+HostTable::Proven HostTable::proven() const {
+  const std::lock_guard lock(mutex_);
+  Proven proven;
+  releases_.visit_proven(
+      [&](std::string_view agent, std::string_view version, uint32_t hosts) { proven.emplace_back(agent, version, hosts); });
+  return proven;
+}
+
+void HostTable::set_proven(const Proven& proven) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [agent, version, hosts] : proven) releases_.note_proven(agent, version, hosts);
 }
 
 }  // namespace ops::meta

@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "common/heartbeat.h"
@@ -22,6 +23,7 @@
 #include "meta/config.h"
 #include "meta/host_index.h"
 #include "meta/releases.h"
+#include "meta/rollout.h"
 #include "meta/text_pool.h"
 
 namespace ops::meta {
@@ -118,6 +120,14 @@ class HostTable {
 
   /// How many hosts have which release, in which state. Looks at no host.
   Summary summary() const;
+
+  /// What they report of one release, for its admission (rollout.h).
+  RolloutReports reports(std::string_view agent, std::string_view version) const;
+
+  /// How many hosts ever ran which release at once, to be saved; and what was saved.
+  using Proven = std::vector<std::tuple<std::string, std::string, uint32_t>>;  // agent, version, hosts
+  Proven proven() const;
+  void set_proven(const Proven& proven);
 
  private:
   friend class HostView;

@@ -1,4 +1,7 @@
+#include <unistd.h>
+
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 
 #include "common/daemon.h"
@@ -6,6 +9,7 @@
 #include "common/log.h"
 #include "meta/routes.h"
 #include "meta/saved_hosts.h"
+#include "meta/saved_rollouts.h"
 
 namespace {
 
@@ -18,6 +22,25 @@ int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
   if (log::is_in_file()) log::error(why);
   std::cerr << "ops-meta: " << why << "\n";
   return exit_code;
+}
+
+/// `served_before`: an ops-meta did, here, so that what it knew of rollouts should be there.
+void load_rollouts(meta::HostTable& hosts, meta::Admissions& admissions, bool served_before) {
+  auto rollouts = meta::load_rollouts(meta::kSavedRolloutsFile);
+  if (rollouts) {
+    hosts.set_proven(rollouts->proven);
+    admissions.restore(std::move(rollouts->leases));
+  } else if (served_before) {
+    admissions.learn_first(std::chrono::system_clock::now());
+    log::warning("nothing is known of rollouts under way (", rollouts.error().message,
+                 "); until all hosts have said what they run, ", meta::Admissions::kLearnFor.count(),
+                 " s, none changes a version that it has");
+  }
+}
+
+void save_rollouts(const meta::HostTable& hosts, const meta::Admissions& admissions) {
+  const auto saved = meta::save_rollouts({admissions.leases().all(), hosts.proven()}, meta::kSavedRolloutsFile);
+  if (!saved) log::error("the state of rollouts is lost: ", saved.error().message);
 }
 
 void load(meta::HostTable& hosts) {
@@ -45,6 +68,8 @@ int main(int argc, char** argv) {
   keep_memory_flat();
   const Signals signals;
   if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
+  std::error_code none;
+  const bool served_before = std::filesystem::file_size("var/app.pid", none) > 0 && !none;
   const auto pid_file = PidFile::lock("var/app.pid");
   if (!pid_file) return fail(pid_file.error().message);
   if (!options.log_file.empty()) {
@@ -54,17 +79,21 @@ int main(int argc, char** argv) {
   for (const std::string& warning : report.warnings) log::warning(options.config, ": ", warning);
 
   meta::HostTable hosts(config.max_hosts);
-  load(hosts);
   meta::Routes routes(options.config, config, hosts);
+  load_rollouts(hosts, routes.admissions(), served_before);
+  load(hosts);
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
-    auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), {},
+    HttpServerOptions http;
+    http.max_connections = config.max_connections;
+    auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), http,
                                         [&](const HttpRequest& request) { return routes.handle(request); });
     if (!listening) return fail(cat(options.config, ": http.listen: ", listening.error().message), kBadConfig);
     server = std::move(*listening);
     log::info("ops-meta ", version(), " serves on ", config.http_listen, ", port ", server->port());
   }
   if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
+  ::unlink(meta::kSavedRolloutsFile);
 
   for (;;) {
     switch (signals.wait(std::chrono::hours(1))) {
@@ -73,6 +102,7 @@ int main(int argc, char** argv) {
         log::info("ops-meta stops");
         server.reset();
         save(hosts);
+        save_rollouts(hosts, routes.admissions());
         return EXIT_SUCCESS;
       case Signals::Event::reload:
         (void)routes.reload();  // it logs why not

@@ -6,7 +6,10 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <functional>
+#include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "meta/text_pool.h"
 
@@ -14,6 +17,8 @@ namespace ops::meta {
 
 inline constexpr size_t kMaxAgentNames = 4096;
 inline constexpr size_t kMaxReleases = 100'000;
+
+inline constexpr size_t kMaxRemembered = 10'000;
 
 /// What stands for the agents and versions beyond these limits. No host can report such a name.
 inline constexpr std::string_view kTooManyAgents = "(too-many-agents)";
@@ -31,9 +36,15 @@ struct ReleaseCounts {
 
   ReleaseCounts& operator+=(const ReleaseCounts& other);
   bool operator==(const ReleaseCounts&) const = default;
+
+  /// Hosts that run it and are past its probation.
+  uint32_t running() const;
+  /// Hosts that report that it failed.
+  uint32_t broken() const;
 };
 
-/// Not synchronised. A release is freed with its last reference, its counts with it.
+/// Not synchronised. A release is freed with its last reference, its counts with it; how many hosts ever ran it at once is
+/// remembered, of the first kMaxRemembered releases that more than one host ran.
 class Releases {
  public:
   using Id = TextPool::Id;
@@ -52,6 +63,18 @@ class Releases {
   ReleaseCounts& counts(Id id) { return facts_[id].counts; }
   const ReleaseCounts& counts(Id id) const { return facts_[id].counts; }
 
+  /// Without a reference; kNone when nobody has the release.
+  Id find(std::string_view agent, std::string_view version) const { return texts_.find(join(agent, version)); }
+
+  /// The most hosts that ever ran it at once, as far as it was noted.
+  uint32_t proven(std::string_view agent, std::string_view version) const;
+  void note_proven(std::string_view agent, std::string_view version, uint32_t hosts);
+  /// To be called when its counts have changed.
+  void note_running(Id id);
+
+  /// Calls `visit` for each release that more than one host ever ran at once.
+  void visit_proven(const std::function<void(std::string_view agent, std::string_view version, uint32_t hosts)>& visit) const;
+
   /// Ids are below this. An id that nobody has has no counts.
   Id end() const { return static_cast<Id>(facts_.size()); }
   size_t size() const { return texts_.size(); }
@@ -60,12 +83,16 @@ class Releases {
   struct Facts {
     TextPool::Id agent = TextPool::kOverflow;  // each release has one reference to its agent's name
     bool is_new = true;
+    uint32_t proven = 0;
     ReleaseCounts counts;
   };
 
+  void remember(const std::string& release, uint32_t hosts);
+
   TextPool names_;
-  TextPool texts_;           // join(agent, version)
-  std::deque<Facts> facts_;  // by id
+  TextPool texts_;                                        // join(agent, version)
+  std::unordered_map<std::string, uint32_t> remembered_;  // proven, of releases that were freed; by join(agent, version)
+  std::deque<Facts> facts_;                               // by id
 };
 
 }  // namespace ops::meta

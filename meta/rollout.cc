@@ -58,6 +58,30 @@ Leases::Counts Leases::counts(std::string_view agent_name, std::string_view vers
   return found == agent->second.by_version.end() ? Counts{} : found->second;
 }
 
+std::vector<Leases::Saved> Leases::all() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Saved> leases;
+  for (const auto& [name, agent] : agents_) {
+    for (const auto& [host, lease] : agent.by_host) {
+      leases.push_back({name, lease.version, host, Clock::to_time_t(lease.granted_at)});
+    }
+  }
+  return leases;
+}
+
+void Leases::restore(std::vector<Saved> leases) {
+  std::sort(leases.begin(), leases.end(), [](const Saved& a, const Saved& b) { return a.granted_at < b.granted_at; });
+  const std::lock_guard lock(mutex_);
+  for (Saved& saved : leases) {
+    Agent& agent = agents_[saved.agent];
+    const auto granted_at = Clock::from_time_t(saved.granted_at);
+    const auto [lease, is_new] = agent.by_host.emplace(saved.host, Lease{std::move(saved.version), granted_at});
+    if (!is_new) continue;
+    agent.grants.push_back({std::move(saved.host), granted_at});
+    count(agent, lease->second, +1);
+  }
+}
+
 void Leases::expire(Agent& agent, std::chrono::seconds timeout, TimePoint now) {
   while (!agent.grants.empty() && now - agent.grants.front().granted_at > timeout) {
     const Grant grant = std::move(agent.grants.front());

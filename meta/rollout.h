@@ -3,9 +3,9 @@
 // Which hosts may change to a version now: a release that does not work must stop itself.
 //
 // For each release (an agent in a version):
-//   running    hosts that report it started and past probation           \  by what hosts report (host_table.h)
-//   proven     the most hosts that ever ran it at once                    >
-//   broken     hosts that report it failed or rolled back                /
+//   running    hosts that report it started and past probation            |  by what hosts report (host_table.h)
+//   proven     the most hosts that ever ran it at once                    |
+//   broken     hosts that report it failed or rolled back                 |
 //   inflight   hosts that were told it, and have not said yet how it went: their leases
 //   overdue    hosts whose lease is over `timeout` without that; they count as failed until they say otherwise
 //
@@ -13,12 +13,22 @@
 //     inflight < min(parallel, max(1, proven))     and not halted,
 //     halted = failed >= max_failures and failed / (failed + running) > max_failure_rate %,   failed = broken + overdue.
 //
-// So a release begins with one host, and may double each time that all who have it succeed. One that fails everywhere reaches
-// max_failures hosts, one at a time. One that fails on a share above max_failure_rate is halted while few have it: with
-// `proven` hosts running, at most as many again are on their way, so no more than 2 x proven + max_failures hosts ever ran it.
+// So a release begins with one host, and doubles as hosts succeed: with n hosts running it, at most n more are on their way.
+// One that fails everywhere reaches max_failures hosts, one at a time. What was proven stays proven: to go back to yesterday's
+// version takes one interval.
 //
-// Never held up: a host that has the version; one that was told it before and has not succeeded (it would change back and
-// forth); `stop`. What was proven stays proven, so to go back to yesterday's version takes one interval.
+// What a host is told of an agent that should be started (admissions.h has the code):
+//
+//   the host reports                                    it is told
+//   the desired version                                 that; its lease ends once it runs, past probation
+//   that the desired version failed or was rolled back  that again, which keeps it latched there; its lease ends
+//   another version, or none, and has a lease           the desired version
+//   another version, or none, and the rule lets it go   the desired version, and gets a lease
+//   another version, else                               its own version, so that it stays supervised
+//   none, else                                          nothing of this agent
+//
+// So neither `stop` nor a host that has its version is ever held up. A host that changes without having been told (it was
+// told by another ops-meta, or before a crash of this one) needs no lease: what it reports counts.
 
 #include <chrono>
 #include <cstdint>
@@ -28,6 +38,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 namespace ops::meta {
 
@@ -77,6 +88,18 @@ class Leases {
   };
   Counts counts(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
 
+  /// A lease, to be saved; and what was saved.
+  struct Saved {
+    std::string agent;
+    std::string version;
+    std::string host;
+    int64_t granted_at = 0;  // seconds since 1970
+
+    bool operator==(const Saved&) const = default;
+  };
+  std::vector<Saved> all() const;
+  void restore(std::vector<Saved> leases);
+
  private:
   struct TextHash : std::hash<std::string_view> {
     using is_transparent = void;
@@ -102,7 +125,7 @@ class Leases {
   void expire(Agent& agent, std::chrono::seconds timeout, TimePoint now);
   static void count(Agent& agent, const Lease& lease, int change);
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   ByText<Agent> agents_;  // guarded by mutex_
 };
 

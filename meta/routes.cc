@@ -2,7 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <functional>
+#include <random>
+#include <set>
 
 #include "common/admin_routes.h"
 #include "common/log.h"
@@ -16,6 +17,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr auto kWarningPause = std::chrono::minutes(1);
+constexpr uint64_t kSmallFile = 64 << 10;  // checksums and signatures need no slot
+constexpr size_t kMaxListings = 32;        // at a time
 constexpr char kStatusText[] = "/status/text/";
 constexpr char kStatusHost[] = "/status/host/";
 constexpr char kStatusJson[] = "/status/json/";
@@ -37,13 +40,18 @@ std::shared_ptr<const Desired> prepare(Config config) {
   return std::make_shared<const Desired>(std::make_shared<const Config>(std::move(config)));
 }
 
-/// When a host that finds no room should come back, in seconds: not all at once.
-size_t retry_after(const std::string& hostname) { return 240 + std::hash<std::string>()(hostname) % 120; }
+/// 503, with a Retry-After between so many seconds: clients should not come back all at once.
+HttpResponse come_back_later(const std::string& why, int least, int most) {
+  thread_local std::minstd_rand random(std::random_device{}());
+  HttpResponse response = HttpResponse::text(503, why + "\n");
+  response.headers.emplace_back("Retry-After", std::to_string(std::uniform_int_distribution(least, most)(random)));
+  return response;
+}
 
 }  // namespace
 
 Routes::Routes(std::string config_path, Config config, HostTable& hosts)
-    : config_path_(std::move(config_path)), hosts_(hosts), desired_(prepare(std::move(config))) {}
+    : config_path_(std::move(config_path)), hosts_(hosts), admissions_(hosts), desired_(prepare(std::move(config))) {}
 
 std::shared_ptr<const Desired> Routes::desired() const {
   const std::lock_guard lock(mutex_);
@@ -65,9 +73,21 @@ HttpResponse Routes::handle(const HttpRequest& request) {
   if (path.starts_with(kStatusText)) return status_of_hosts(request, path.substr(sizeof kStatusText - 1), false);
   if (path.starts_with(kStatusJson)) return status_of_hosts(request, path.substr(sizeof kStatusJson - 1), true);
   if (path.starts_with(kStatusHost)) return status_host(path.substr(sizeof kStatusHost - 1));
-  if (path == "/status/summary") return HttpResponse::json(status_summary(hosts_));
+  if (path == "/status/summary") return status_summary();
   if (path == "/status/text" || path == "/status/json") return HttpResponse::redirect(path + "/");
-  return serve_tarball(config()->tarball_dir, request);
+  return tarball(request);
+}
+
+/// What is large takes a slot for as long as it is sent.
+HttpResponse Routes::tarball(const HttpRequest& request) {
+  const auto config = this->config();
+  HttpResponse response = serve_tarball(config->tarball_dir, request);
+  if (response.file_body.length <= kSmallFile) return response;
+  auto slot = downloads_.take(config->max_downloads);
+  if (!slot) return come_back_later(cat("at most ", config->max_downloads, " downloads at a time"), 5, 30);
+  const auto download = std::make_shared<std::pair<FileBody, std::shared_ptr<void>>>(response.file_body, std::move(slot));
+  response.file_body.file = {download, download->first.file.get()};
+  return response;
 }
 
 HttpResponse Routes::heartbeat(const HttpRequest& request) {
@@ -79,7 +99,10 @@ HttpResponse Routes::heartbeat(const HttpRequest& request) {
   if (auto recorded = hosts_.record(*heartbeat, std::chrono::system_clock::now()); !recorded) {
     return no_room(*heartbeat, recorded.error());
   }
-  return HttpResponse::json(desired()->reply(heartbeat->hostname));
+  const auto tell = [&, now = std::chrono::system_clock::now()](const DesiredAgent& agent, const RolloutLimits& limits) {
+    return admissions_.tell(agent, limits, *heartbeat, now);
+  };
+  return HttpResponse::json(desired()->reply(heartbeat->hostname, heartbeat->real_agents, tell));
 }
 
 HttpResponse Routes::no_room(const HeartbeatRequest& heartbeat, const Error& why) {
@@ -91,17 +114,20 @@ HttpResponse Routes::no_room(const HeartbeatRequest& heartbeat, const Error& why
       next_warning_of_no_room_ = now + kWarningPause;
     }
   }
-  HttpResponse response = HttpResponse::text(503, why.message + "\n");
-  response.headers.emplace_back("Retry-After", std::to_string(retry_after(heartbeat.hostname)));
-  return response;
+  return come_back_later(why.message, 240, 360);
 }
 
-HttpResponse Routes::status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json) const {
+HttpResponse Routes::status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json) {
   if (agent.empty()) return HttpResponse::text(400, "agent name is blank\n");
   auto filter = StatusFilter::from_query(agent, request);
   if (!filter) return HttpResponse::text(400, filter.error().message + "\n");
+  auto slot = listings_.take(kMaxListings);
+  if (!slot) return come_back_later(cat("at most ", kMaxListings, " listings at a time"), 1, 10);
   HttpResponse response = as_json ? HttpResponse::json("") : HttpResponse::text(200, "");
-  response.stream = as_json ? status_json(hosts_, std::move(*filter)) : status_text(hosts_, std::move(*filter));
+  response.stream = [slot = std::move(slot), stream = as_json ? status_json(hosts_, std::move(*filter))
+                                                              : status_text(hosts_, std::move(*filter))](std::string& to) {
+    return stream(to);
+  };
   return response;
 }
 
@@ -120,6 +146,26 @@ HttpResponse Routes::status_host(const std::string& hostname) const {
                      {"platform", host->platform},
                      {"agents", std::move(agents)}};
   return HttpResponse::json(dump(json));
+}
+
+HttpResponse Routes::status_summary() {
+  const auto config = this->config();
+  const auto now = std::chrono::system_clock::now();
+  Json rollouts = Json::object();
+  for (const AgentConfig& agent : config->agents) {
+    std::set<std::string> versions = {agent.defaults.version};
+    for (const Override& entry : agent.others) {
+      if (!entry.version.empty()) versions.insert(entry.version);
+    }
+    Json& of_agent = rollouts[agent.defaults.name] = Json::object();
+    for (const std::string& version : versions) {
+      const RolloutState state = admissions_.state(agent.defaults.name, version, agent.rollout, now);
+      of_agent[version] = {{"running", state.reports.running},  {"proven", state.reports.proven},
+                           {"inflight", state.leases.inflight}, {"failed", state.reports.broken + state.leases.overdue},
+                           {"silent", state.leases.overdue},    {"halted", state.is_halted}};
+    }
+  }
+  return HttpResponse::json(meta::status_summary(hosts_, dump(rollouts)));
 }
 
 Result<void> Routes::reload() {

@@ -9,9 +9,11 @@
 #include <string>
 
 #include "common/http_server.h"
+#include "meta/admissions.h"
 #include "meta/config.h"
 #include "meta/desired.h"
 #include "meta/host_table.h"
+#include "meta/slots.h"
 
 namespace ops::meta {
 
@@ -28,16 +30,23 @@ class Routes {
 
   std::shared_ptr<const Config> config() const;
 
+  Admissions& admissions() { return admissions_; }
+
  private:
   std::shared_ptr<const Desired> desired() const;
   HttpResponse heartbeat(const HttpRequest& request);
   HttpResponse no_room(const HeartbeatRequest& heartbeat, const Error& why);
-  HttpResponse status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json) const;
+  HttpResponse status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json);
   HttpResponse status_host(const std::string& hostname) const;
+  HttpResponse status_summary();
+  HttpResponse tarball(const HttpRequest& request);
   Result<std::string> reload_as_json();
 
   const std::string config_path_;
   HostTable& hosts_;
+  Admissions admissions_;
+  Slots downloads_;
+  Slots listings_;
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Desired> desired_;  // guarded by mutex_; the config and what is made of it, swapped whole

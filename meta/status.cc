@@ -230,7 +230,7 @@ BodyStream status_json(const HostTable& hosts, StatusFilter filter) {
   return Listing<JsonFormat>(hosts, std::move(filter), std::move(format));
 }
 
-std::string status_summary(const HostTable& hosts) {
+std::string status_summary(const HostTable& hosts, const std::string& rollouts) {
   std::string json = R"({"hosts":)";
   append_number(json, static_cast<int64_t>(hosts.size()));
   json += R"(,"agents":{)";
@@ -241,7 +241,9 @@ std::string status_summary(const HostTable& hosts) {
     json += ':';
     append_agent(json, versions, listed);
   }
-  return json + "}}";
+  json += '}';
+  if (!rollouts.empty()) json.append(R"(,"rollouts":)").append(rollouts);
+  return json + "}";
 }
 
 }  // namespace ops::meta

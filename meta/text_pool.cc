@@ -31,6 +31,11 @@ TextPool::Id TextPool::acquire(std::string_view text, bool even_if_full) {
   return id;
 }
 
+TextPool::Id TextPool::find(std::string_view text) const {
+  const auto found = ids_.find(text);
+  return found == ids_.end() ? kOverflow : found->second;
+}
+
 void TextPool::release(Id id) {
   if (id == kOverflow || --slots_[id].references > 0) return;
   ids_.erase(slots_[id].text);

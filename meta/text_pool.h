@@ -27,10 +27,14 @@ class TextPool {
   /// Takes a reference; kOverflow when the text is new and there is no room. `even_if_full` makes room.
   Id acquire(std::string_view text, bool even_if_full = false);
 
+  /// Without a reference; kOverflow when nobody has the text.
+  Id find(std::string_view text) const;
+
   /// Gives a reference back. The text is freed with its last one; kOverflow stays.
   void release(Id id);
 
   const std::string& text(Id id) const { return slots_[id].text; }
+  uint32_t references(Id id) const { return slots_[id].references; }
 
   /// Different texts, the overflow text not counted.
   size_t size() const { return ids_.size(); }

@@ -47,11 +47,9 @@ TEST_F(MetaConfig, OfTheOriginalLoadsUnchanged) {
   const Config config = load(kOriginalConfig);
   EXPECT_EQ(report.errors, Lines{});
   EXPECT_EQ(report.warnings, Lines{});
-  const Config expected{true,
-                        "./tarball",
-                        true,
-                        "0.0.0.0:2000",
-                        {{{"falcon-agent", "1.0.0", "http://m:2000/falcon", "", "start"}, {{"lg-", "1.1.0", "", "", ""}}}}};
+  Config expected;
+  expected.debug = true;
+  expected.agents = {{{"falcon-agent", "1.0.0", "http://m:2000/falcon", "", "start"}, {{"lg-", "1.1.0", "", "", ""}}, {}}};
   EXPECT_EQ(config, expected);
 }
 
@@ -62,9 +60,11 @@ TEST_F(MetaConfig, ThatWeShipIsGood) {
 
 TEST_F(MetaConfig, PrintsAsTheOriginalDid) {
   EXPECT_EQ(meta::to_json(load(kOriginalConfig)),
-            R"({"debug":true,"tarballDir":"./tarball","http":{"enabled":true,"listen":"0.0.0.0:2000"},"maxHosts":2000000,)"
+            R"({"debug":true,"tarballDir":"./tarball","interval":0,"http":{"enabled":true,"listen":"0.0.0.0:2000",)"
+            R"("maxConnections":8192,"maxDownloads":64},"maxHosts":2000000,)"
             R"("agents":[{"default":{"name":"falcon-agent","version":"1.0.0","tarball":"http://m:2000/falcon","md5":"",)"
-            R"("cmd":"start"},"others":[{"prefix":"lg-","version":"1.1.0","tarball":"","md5":"","cmd":""}]}]})");
+            R"("cmd":"start"},"others":[{"prefix":"lg-","percent":100.0,"version":"1.1.0","tarball":"","md5":"","cmd":""}],)"
+            R"("rollout":{"parallel":1000000,"maxFailures":3,"maxFailureRate":5.0,"timeout":1800}}]})");
   EXPECT_EQ(load(meta::to_json(load(kOriginalConfig))), load(kOriginalConfig));
 }
 
@@ -85,6 +85,31 @@ TEST_F(MetaConfig, NeedsAListenAddressThatCanBeParsed) {
   EXPECT_EQ(errors_of(R"({"agents": [], "http": {"listen": "2000"}})"),
             Lines{R"(http.listen: "2000" is not a listen address like 0.0.0.0:2000, :2000 or [::1]:2000)"});
   EXPECT_EQ(errors_of(R"({"agents": [], "http": {"listen": 2000}})"), Lines{"http.listen: is a number, should be a string"});
+}
+
+TEST_F(MetaConfig, ReadsWhatBoundsTheLoad) {
+  const meta::Config config = load(R"({"http": {"maxConnections": 20000, "maxDownloads": 7}, "interval": 600, "agents": []})");
+  EXPECT_EQ(config.max_connections, 20'000u);
+  EXPECT_EQ(config.max_downloads, 7u);
+  EXPECT_EQ(config.interval, std::chrono::seconds(600));
+  EXPECT_EQ(report.warnings, Lines{});
+  EXPECT_EQ(errors_of(R"({"http": {"maxConnections": 1, "maxDownloads": 0}, "interval": 3601, "agents": []})"),
+            (Lines{"http.maxConnections: is 1, should be from 16 to 1000000",
+                   "http.maxDownloads: is 0, should be from 1 to 100000", "interval: is 3601, should be from 0 to 3600"}));
+}
+
+TEST_F(MetaConfig, ReadsHowARolloutGoes) {
+  const meta::Config config = load(R"({"http": {}, "agents": [{"default": {"name": "a", "version": "1"},
+      "others": [{"percent": 0.5, "version": "2"}],
+      "rollout": {"parallel": 10, "maxFailures": 1, "maxFailureRate": 0.1, "timeout": 60}}]})");
+  EXPECT_EQ(report.text(""), "");
+  EXPECT_EQ(config.agents[0].others[0].percent, 0.5);
+  EXPECT_EQ(config.agents[0].rollout, (meta::RolloutLimits{10, 1, 0.1, std::chrono::seconds(60)}));
+  EXPECT_EQ(errors_of_override(R"("percent": 101)"), Lines{"agents[0].others[0].percent: is 101, should be from 0 to 100"});
+  EXPECT_EQ(errors_of_override(R"("percent": "5")"), Lines{"agents[0].others[0].percent: is a string, should be a number"});
+  EXPECT_EQ(errors_of_agents(R"({"default": {"name": "a", "version": "1"}, "rollout": {"maxFailures": 0, "timeout": -1}})"),
+            (Lines{"agents[0].rollout.maxFailures: is 0, should be from 1 to 4294967295",
+                   "agents[0].rollout.timeout: is -1, should be from 1 to 604800"}));
 }
 
 TEST_F(MetaConfig, BoundsTheHosts) {

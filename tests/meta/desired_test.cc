@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "meta/share.h"
+
 namespace ops::tests {
 namespace {
 
@@ -11,6 +13,7 @@ using meta::AgentConfig;
 using meta::Config;
 using meta::Desired;
 using meta::Override;
+using meta::Told;
 
 const DesiredAgent kDefaults{"falcon-agent", "1.0.0", "http://m/falcon", "http://m/md5", "start"};
 
@@ -64,6 +67,43 @@ TEST(Desired, HasEveryAgentInTheOrderOfTheConfig) {
   EXPECT_TRUE(desired_agents({}, "h1").empty());
 }
 
+TEST(Desired, HasAnOverrideWithAShareOnThatShareOfTheHosts) {
+  AgentConfig canary = agent({{"lg-", "2", "", "", "", 50}});
+  int on_two = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string host = "lg-" + std::to_string(i);
+    const bool is_canary = resolve(canary, host).version == "2";
+    EXPECT_EQ(is_canary, meta::is_in_share("falcon-agent", host, 50)) << host;
+    on_two += is_canary ? 1 : 0;
+    EXPECT_EQ(resolve(canary, "other-" + host), kDefaults);
+  }
+  EXPECT_NEAR(on_two, 500, 80);
+  canary.others[0].percent = 0;
+  EXPECT_EQ(resolve(canary, "lg-1"), kDefaults);
+}
+
+Told as_desired(const DesiredAgent&, const meta::RolloutLimits&) { return Told::desired; }
+
+TEST(Desired, AHeldHostIsToldTheVersionThatItHas) {
+  auto config = std::make_shared<Config>();
+  config->interval = std::chrono::seconds(600);
+  config->agents = {{{"a", "2", "http://m/a", "0cc175b9c0f1b6a831c399e269772661", "start"}, {}, {}},
+                    {{"b", "2", "http://m/b", "http://m/md5", "start"}, {{"h", "3", "", "", ""}}, {}},
+                    {{"c", "2", "http://m/c", "", "start"}, {}, {}}};
+  const Desired desired(config);
+  const std::vector<RealAgent> own = {{"a", "1", "started", 0}, {"b", "1", "started", 0}};
+  const auto held = [](const DesiredAgent& agent, const meta::RolloutLimits&) {
+    return agent.name == "c" ? Told::nothing : Told::own;
+  };
+  HeartbeatResponse expected;
+  // The checksum in the config is another version's.
+  expected.desired_agents = {{"a", "1", "http://m/a", "", "start"}, {"b", "1", "http://m/b", "http://m/md5", "start"}};
+  expected.interval = 600;
+  EXPECT_EQ(desired.reply("h1", own, held), to_json(expected));
+  const auto nothing = [](const DesiredAgent&, const meta::RolloutLimits&) { return Told::nothing; };
+  EXPECT_EQ(desired.reply("h1", own, nothing), R"({"errorMessage":"","desiredAgents":[],"interval":600})");
+}
+
 /// The rule, as the README has it.
 DesiredAgent plainly_resolved(const AgentConfig& config, const std::string& hostname) {
   DesiredAgent desired = config.defaults;
@@ -101,7 +141,7 @@ TEST(Desired, IsByThePlainRuleWhateverTheConfig) {
       HeartbeatResponse expected;
       for (const AgentConfig& agent : config->agents) expected.desired_agents.push_back(plainly_resolved(agent, hostname));
       ASSERT_EQ(desired.agents(hostname), expected.desired_agents) << hostname;
-      ASSERT_EQ(desired.reply(hostname), to_json(expected)) << hostname;
+      ASSERT_EQ(desired.reply(hostname, {}, as_desired), to_json(expected)) << hostname;
     }
   }
 }

@@ -243,5 +243,54 @@ TEST_F(Routes, ReloadTakesUpAnotherTarballFolder) {
   EXPECT_EQ(get("/file").status, 404);
 }
 
+TEST_F(Routes, HoldsHostsUntilOthersHaveProvenAVersion) {
+  const auto heartbeat_of = [&](const std::string& host, const std::string& version) {
+    const HttpResponse reply =
+        heartbeat(to_json(HeartbeatRequest{host, {{"falcon-agent", version, "started", 1}}, {}, "1.0.0", "linux_amd64"}));
+    const auto parsed = parse_heartbeat_response(reply.body);
+    EXPECT_TRUE(parsed) << reply.body;
+    return parsed->desired_agents.at(0).version;
+  };
+  EXPECT_EQ(heartbeat_of("h1", "1.0.0"), "1.0.1");
+  EXPECT_EQ(heartbeat_of("h2", "1.0.0"), "1.0.0");
+  EXPECT_EQ(heartbeat_of("h1", "1.0.1"), "1.0.1");
+  EXPECT_EQ(heartbeat_of("h2", "1.0.0"), "1.0.1");
+  const std::string summary = get("/status/summary").body;
+  EXPECT_NE(
+      summary.find(R"("rollouts":{"falcon-agent":{"1.0.1":{"running":1,"proven":1,"inflight":1,"failed":0,"silent":0,)"
+                   R"("halted":false},"9":{"running":0,"proven":0,"inflight":0,"failed":0,"silent":0,"halted":false}}}})"),
+      std::string::npos)
+      << summary;
+}
+
+TEST_F(Routes, LimitsDownloadsButNotChecksums) {
+  write_config(R"({"http": {"listen": "127.0.0.1:2000", "maxDownloads": 2}, "agents": [], "tarballDir": ")" +
+               (folder / "tarball") + "\"}");
+  ASSERT_TRUE(routes.reload());
+  write_file(folder / "tarball/large", std::string(100'000, 'x'));
+  const HttpResponse first = get("/large");
+  HttpResponse second = get("/large");
+  EXPECT_EQ(second.status, 200);
+  const HttpResponse third = get("/large");
+  EXPECT_EQ(third.status, 503);
+  EXPECT_EQ(third.body, "at most 2 downloads at a time\n");
+  ASSERT_EQ(third.headers.size(), 1u);
+  EXPECT_EQ(third.headers[0].first, "Retry-After");
+  EXPECT_GE(std::stoi(third.headers[0].second), 5);
+  EXPECT_EQ(get("/file").status, 200) << "a small one needs no slot";
+  second = {};
+  EXPECT_EQ(get("/large").status, 200) << "its slot is free again";
+}
+
+TEST_F(Routes, LimitsListings) {
+  std::vector<HttpResponse> listings;
+  for (int i = 0; i < 32; ++i) listings.push_back(get("/status/text/a"));
+  EXPECT_EQ(listings.back().status, 200);
+  EXPECT_EQ(get("/status/json/a").status, 503);
+  EXPECT_EQ(get("/status/summary").status, 200);
+  listings.clear();
+  EXPECT_EQ(get("/status/json/a").status, 200);
+}
+
 }  // namespace
 }  // namespace ops::tests
