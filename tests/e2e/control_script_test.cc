@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -199,6 +200,14 @@ TEST_F(Control, NeverTakesAnotherProcessForTheDaemon) {
   EXPECT_NE(pid, stranger.pid());
   expect("stop", 0, "ops-meta stopped\n");
   EXPECT_TRUE(is_alive(stranger.pid()));
+}
+
+TEST_F(Control, WaitsForNoFifoInPlaceOfThePidFile) {
+  fs::create_directory(box / "var");
+  ASSERT_EQ(::mkfifo((box / "var/app.pid").c_str(), 0600), 0);
+  const Finished finished = control("start");
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_TRUE(contains(finished.output, "var/app.pid is no file that can be read")) << finished.output;
 }
 
 TEST_F(Control, MakesNothingOfRubbishInThePidFile) {
