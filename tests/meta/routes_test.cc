@@ -177,6 +177,25 @@ TEST_F(Routes, StatusWantsAnAgentsName) {
   EXPECT_EQ(get("/status").status, 404);
 }
 
+TEST_F(Routes, StatusTakesFilters) {
+  report("h1", {{"a", "1", "started", 7}});
+  report("h2", {{"a", "2", "started", 7}});
+  const auto ask_for = [&](const std::string& target, const std::string& key) {
+    HttpRequest request{"GET", target, {}, "", "127.0.0.1"};
+    request.query = {{key, "2"}};
+    return routes.handle(request);
+  };
+  expect_text(ask_for("/status/text/a", "version"), 200, "h2 2 started 7 1970-01-01 08:00:07\n");
+  expect_json(ask_for("/status/json/a", "version"), R"({"h2":{"name":"a","version":"2","status":"started","timestamp":7}})");
+  expect_text(ask_for("/status/json/a", "x"), 400, "\"x\" is no filter; there are version, status, phase, prefix and limit\n");
+}
+
+TEST_F(Routes, StatusSummaryIsJson) {
+  report("h1", {{"a", "1", "started", 7}});
+  expect_json(get("/status/summary"), R"({"hosts":1,"agents":{"a":{"versions":{"1":)"
+                                      R"({"hosts":1,"started":1,"stopped":0,"other":0,"updates":{}}}}}})");
+}
+
 TEST_F(Routes, StatusOfOneHostHasAllItsAgents) {
   report("h1", {{"a", "1", "started", 7}}, {{"a", "2", "failed", 0, 0, 3, 7, "why"}, {"b", "1", "waiting", 0, 0, 0, 7, ""}});
   const HttpResponse response = get("/status/host/h1");
