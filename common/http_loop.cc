@@ -70,6 +70,7 @@ struct HttpLoop::Connection {
   Clock::time_point since{};     // when it entered this state
   Clock::time_point deadline{};  // when we hang up
   uint32_t watched = 0;          // by epoll; 0: it doesn't know the socket
+  bool had_reply = false;        // to a request before
   bool was_asked = false;        // for the body, with a "100 Continue"
   bool close_after = false;      // the reply that is sent
   bool has_unread = false;       // the client may have sent more than we took
@@ -136,6 +137,10 @@ void HttpLoop::set_accepting(bool on) {
 
 void HttpLoop::accept_some() {
   for (int i = 0; i < kAcceptsATurn; ++i) {
+    if (all_.connections >= all_.options.max_connections && !make_room()) {
+      set_accepting(false);  // who comes now waits in the kernel, until the next sweep
+      return;
+    }
     sockaddr_storage address{};
     socklen_t size = sizeof address;
     Fd socket(::accept4(all_.listener.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
@@ -157,7 +162,6 @@ void HttpLoop::accept_some() {
 }
 
 void HttpLoop::accept(Fd socket, std::string peer) {
-  if (all_.connections >= all_.options.max_connections && !make_room()) return;
   ++all_.connections;
   const int key = socket.get();
   auto connection = std::make_unique<Connection>(std::move(socket), std::move(peer), all_.options.max_body);
@@ -167,13 +171,13 @@ void HttpLoop::accept(Fd socket, std::string peer) {
   advance(entry);  // most have sent their request by now
 }
 
-/// Hangs up on those that have said nothing for longest; false when there are none.
+/// Hangs up on those that have said nothing for longest; false when there are none. Whoever has had a reply may go at once.
 bool HttpLoop::make_room() {
   std::vector<Connection*> silent;
   for (const auto& [socket, connection] : connections_) {
-    if (connection->state == Connection::State::reading && now_ - connection->since > kEvictAfter) {
-      silent.push_back(connection.get());
-    }
+    if (connection->state != Connection::State::reading) continue;
+    const bool is_kept = connection->had_reply && connection->in.empty();
+    if (is_kept || now_ - connection->since > kEvictAfter) silent.push_back(connection.get());
   }
   if (silent.empty()) return false;
   // Several at a time, so that a crowd at the limit does not make us look at all of them for each that comes.
@@ -377,6 +381,7 @@ HttpLoop::Next HttpLoop::send_file(Connection& connection) {
 HttpLoop::Next HttpLoop::end_reply(Connection& connection) {
   if (connection.close_after) return connection.has_unread ? linger(connection) : Next::hang_up;
   connection.state = Connection::State::reading;
+  connection.had_reply = true;
   connection.out = {};
   connection.since = now_;
   connection.deadline = now_ + kKeepFor;

@@ -10,7 +10,8 @@
 //   a request                 whole within 10 s of the connect, or of the reply before it; else we hang up
 //   kept between requests     5 s, and only while fewer than three quarters of max_connections are open
 //   a reply                   30 s without progress; then we hang up
-//   past max_connections      whoever has said nothing for longest, and longer than a second, goes; else the new one does
+//   past max_connections      whoever is kept, or has said nothing for a second, goes, the longest silent first; when there is
+//                             nobody, new ones wait to be accepted
 
 #include <memory>
 #include <string>

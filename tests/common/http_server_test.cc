@@ -418,12 +418,21 @@ struct CrowdedServer : HttpServerTest {
 
 TEST_F(CrowdedServer, HangsUpOnWhoeverIsSilentForLongest) {
   const auto silent = silent_clients(10);
-  // For the first second they count as clients that are about to speak, and the new one goes.
-  EXPECT_TRUE(eventually([&] { return get(port(), "/").status == 200; }));
+  // For the first second they count as clients that are about to speak, and the new one waits.
+  EXPECT_EQ(get(port(), "/").status, 200);
   EXPECT_EQ(silent.front()->read_all(), "");
   const RawConnection& last = *silent.back();
   last.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(parse_reply(last.read_until("hello")).status, 200);
+}
+
+TEST_F(CrowdedServer, HangsUpOnKeptConnectionsFirst) {
+  const RawConnection kept(port());
+  kept.send(kKeptPost);
+  kept.read_until("hello");
+  const auto silent = silent_clients(9);
+  EXPECT_LT(seconds_of([&] { EXPECT_EQ(get(port(), "/").status, 200); }), 0.9) << "it waits for a silent one to be old enough";
+  EXPECT_EQ(kept.read_all(), "");
 }
 
 TEST_F(CrowdedServer, KeepsConnectionsOnlyWhileThereIsRoom) {
