@@ -32,9 +32,9 @@ struct ListenAddress {
 Result<ListenAddress> parse_listen_address(const std::string& text);
 
 struct HttpServerOptions {
-  size_t loops = 2;               // threads that take requests; one more sends files and streams
-  size_t max_connections = 8192;  // fewer when the process may not open so many files, with a warning in the log
-  size_t max_body = 1 << 20;      // bytes; a request that says it has more gets 413 before it sends them
+  size_t loops = 2;                // threads that take requests; one more sends files and streams
+  size_t max_connections = 16384;  // fewer when the process may not open so many files, with a warning in the log
+  size_t max_body = 1 << 20;       // bytes; a request that says it has more gets 413 before it sends them
 };
 
 /// Listens from construction to destruction.

@@ -3,7 +3,7 @@
 // ops-meta's cfg.json: which agent, in which version, on which hosts. The original's format; README.md has it key by key.
 //
 //   {"debug": true, "tarballDir": "./tarball", "interval": 0, "maxHosts": 2000000,
-//    "http": {"enabled": true, "listen": "0.0.0.0:2000", "maxConnections": 8192, "maxDownloads": 64},
+//    "http": {"enabled": true, "listen": "0.0.0.0:2000", "maxConnections": 16384, "maxDownloads": 64},
 //    "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "",
 //                            "cmd": "start"},
 //                "others": [{"prefix": "lg-", "percent": 5, "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}],
@@ -48,7 +48,7 @@ struct Config {
   std::string tarball_dir = "./tarball";
   bool http_enabled = true;
   std::string http_listen = "0.0.0.0:2000";
-  size_t max_connections = 8192;
+  size_t max_connections = 16384;
   size_t max_downloads = 64;         // at once, of what is larger than a checksum file
   std::chrono::seconds interval{0};  // at which hosts are to come; 0: at their own
   std::vector<AgentConfig> agents;
