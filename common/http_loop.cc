@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ constexpr auto kLinger = milliseconds(500);
 constexpr auto kSweepEvery = milliseconds(250);
 constexpr auto kEvictAfter = seconds(1);
 constexpr auto kComplainEvery = seconds(60);
+constexpr int kBulkNiceness = 5;
 constexpr int kAcceptsATurn = 16;
 constexpr size_t kFileBytesATurn = 1 << 20;
 constexpr size_t kMaxGathered = 64 << 20;  // bytes of unfinished requests in one loop
@@ -106,6 +108,8 @@ void HttpLoop::wake() const {
 }
 
 void HttpLoop::run() {
+  // Files and listings give way to heartbeats. Of a thread, on Linux.
+  if (!accepts_) ::setpriority(PRIO_PROCESS, 0, kBulkNiceness);
   std::array<epoll_event, 256> events;
   while (!stopping_) {
     const bool has_deadlines = !connections_.empty() || accepting_ != accepts_;

@@ -1,10 +1,10 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <iostream>
 
 #include "common/daemon.h"
+#include "common/file.h"
 #include "common/http_server.h"
 #include "common/log.h"
 #include "meta/routes.h"
@@ -24,13 +24,12 @@ int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
   return exit_code;
 }
 
-/// `served_before`: an ops-meta did, here, so that what it knew of rollouts should be there.
-void load_rollouts(meta::HostTable& hosts, meta::Admissions& admissions, bool served_before) {
+void load_rollouts(meta::HostTable& hosts, meta::Admissions& admissions) {
   auto rollouts = meta::load_rollouts(meta::kSavedRolloutsFile);
   if (rollouts) {
     hosts.set_proven(rollouts->proven);
     admissions.restore(std::move(rollouts->leases));
-  } else if (served_before) {
+  } else if (::access(meta::kSavedRolloutsFile, F_OK) == 0 || ::access(meta::kRolloutsUnderWay, F_OK) == 0) {
     admissions.learn_first(std::chrono::system_clock::now());
     log::warning("nothing is known of rollouts under way (", rollouts.error().message,
                  "); until all hosts have said what they run, ", meta::Admissions::kLearnFor.count(),
@@ -38,9 +37,16 @@ void load_rollouts(meta::HostTable& hosts, meta::Admissions& admissions, bool se
   }
 }
 
+/// From here on, what is saved is past.
+void begin_rollouts() {
+  if (auto marked = replace_file(meta::kRolloutsUnderWay, "", 0600); !marked) log::warning(marked.error().message);
+  ::unlink(meta::kSavedRolloutsFile);
+}
+
 void save_rollouts(const meta::HostTable& hosts, const meta::Admissions& admissions) {
   const auto saved = meta::save_rollouts({admissions.leases().all(), hosts.proven()}, meta::kSavedRolloutsFile);
-  if (!saved) log::error("the state of rollouts is lost: ", saved.error().message);
+  if (!saved) return log::error("the state of rollouts is lost: ", saved.error().message);
+  ::unlink(meta::kRolloutsUnderWay);
 }
 
 void load(meta::HostTable& hosts) {
@@ -68,8 +74,6 @@ int main(int argc, char** argv) {
   keep_memory_flat();
   const Signals signals;
   if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
-  std::error_code none;
-  const bool served_before = std::filesystem::file_size("var/app.pid", none) > 0 && !none;
   const auto pid_file = PidFile::lock("var/app.pid");
   if (!pid_file) return fail(pid_file.error().message);
   if (!options.log_file.empty()) {
@@ -80,7 +84,7 @@ int main(int argc, char** argv) {
 
   meta::HostTable hosts(config.max_hosts);
   meta::Routes routes(options.config, config, hosts);
-  load_rollouts(hosts, routes.admissions(), served_before);
+  load_rollouts(hosts, routes.admissions());
   load(hosts);
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
@@ -93,7 +97,7 @@ int main(int argc, char** argv) {
     log::info("ops-meta ", version(), " serves on ", config.http_listen, ", port ", server->port());
   }
   if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
-  ::unlink(meta::kSavedRolloutsFile);
+  begin_rollouts();
 
   for (;;) {
     switch (signals.wait(std::chrono::hours(1))) {

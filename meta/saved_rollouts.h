@@ -6,8 +6,8 @@
 //   {"leases": [{"agent": "falcon-agent", "version": "3.1.3", "host": "h1", "grantedAt": 1447000000}],
 //    "proven": [{"agent": "falcon-agent", "version": "3.1.2", "hosts": 1000}]}
 //
-// Written when ops-meta stops; read when it starts, and removed once it serves: a start that finds none where one served before
-// knows that it does not know, and learns first (admissions.h).
+// Written when ops-meta stops; read when it starts, and removed once it serves. kRolloutsUnderWay is there instead while it
+// serves, so a start that finds that knows that it does not know, and learns first (admissions.h).
 
 #include <string>
 
@@ -18,6 +18,7 @@
 namespace ops::meta {
 
 inline constexpr char kSavedRolloutsFile[] = "var/rollouts.json";
+inline constexpr char kRolloutsUnderWay[] = "var/rollouts.under-way";
 
 struct SavedRollouts {
   std::vector<Leases::Saved> leases;

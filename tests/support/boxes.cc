@@ -70,7 +70,7 @@ void MetaBox::write_config(const std::vector<TestAgent>& agents) const {
     const std::string own = "http://127.0.0.1:" + std::to_string(port_) + "/" + agent.name;
     config << (i == 0 ? "" : ", ") << "{\"default\": {\"name\": \"" << agent.name << "\", \"version\": \"" << agent.version
            << "\", \"tarball\": \"" << (agent.tarball.empty() ? own : agent.tarball) << "\", \"md5\": \"" << agent.md5
-           << "\", \"cmd\": \"" << agent.cmd << "\"}}";
+           << "\", \"cmd\": \"" << agent.cmd << "\"}" << agent.more << "}";
   }
   config << "]}\n";
   write_file(folder() + "/cfg.json", config.str());

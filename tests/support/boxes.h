@@ -42,6 +42,7 @@ struct TestAgent {
   std::string cmd = "start";
   std::string md5 = "";      // as in the config
   std::string tarball = "";  // URL base; "" for the meta's own /NAME
+  std::string more = "";     // more of its config's JSON, like ", \"rollout\": {\"timeout\": 5}"
 };
 
 class MetaBox : public Box {
