@@ -6,37 +6,24 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/resource.h>
-#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <exception>
 
-#include "common/http_framer.h"
 #include "common/log.h"
 
 namespace ops {
 
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-
 namespace {
 
-constexpr auto kRequestDeadline = seconds(10);
-constexpr auto kKeepFor = seconds(5);
-constexpr auto kWriteStall = seconds(30);
-constexpr auto kLinger = milliseconds(500);
-constexpr auto kSweepEvery = milliseconds(250);
-constexpr auto kEvictAfter = seconds(1);
-constexpr auto kComplainEvery = seconds(60);
+constexpr auto kSweepEvery = std::chrono::milliseconds(250);
+constexpr auto kEvictAfter = std::chrono::seconds(1);
+constexpr auto kComplainEvery = std::chrono::seconds(60);
 constexpr int kBulkNiceness = 5;
 constexpr int kAcceptsATurn = 16;
-constexpr size_t kFileBytesATurn = 1 << 20;
-constexpr size_t kMaxGathered = 64 << 20;  // bytes of unfinished requests in one loop
-constexpr size_t kSmallRequest = 16 << 10;
 
 std::string ip_of(const sockaddr_storage& address) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -48,48 +35,14 @@ std::string ip_of(const sockaddr_storage& address) {
   return text;
 }
 
-int status_of(HttpFramer::Verdict verdict) {
-  switch (verdict) {
-    case HttpFramer::Verdict::head_large: return 431;
-    case HttpFramer::Verdict::body_large: return 413;
-    default: return 400;
-  }
-}
-
 }  // namespace
-
-struct HttpLoop::Connection {
-  enum class State { reading, writing, lingering };
-
-  Connection(Fd from, std::string ip, size_t max_body) : socket(std::move(from)), peer(std::move(ip)), framer(max_body) {}
-
-  bool has_body() const { return file.file != nullptr || stream != nullptr; }
-
-  Fd socket;
-  const std::string peer;
-  HttpFramer framer;
-  State state = State::reading;
-  Clock::time_point since{};     // when it entered this state
-  Clock::time_point deadline{};  // when we hang up
-  uint32_t watched = 0;          // by epoll; 0: it doesn't know the socket
-  bool had_reply = false;        // to a request before
-  bool was_asked = false;        // for the body, with a "100 Continue"
-  bool close_after = false;      // the reply that is sent
-  bool has_unread = false;       // the client may have sent more than we took
-  std::string in;                // of a request that is not whole yet
-  std::string out;               // to send, from `sent` on
-  size_t sent = 0;
-  FileBody file;      // what follows `out`
-  BodyStream stream;  // what follows `out`
-  bool is_chunked = false;
-};
 
 HttpLoop::HttpLoop(HttpLoops& all, bool accepts)
     : all_(all),
       accepts_(accepts),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      codec_(all.handler) {
+      own_{HttpCodec(all.handler), all.options.max_body, !accepts} {
   epoll_event event{EPOLLIN, {.fd = wake_.get()}};
   ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
   if (accepts_) set_accepting(true);
@@ -115,7 +68,7 @@ void HttpLoop::run() {
     const bool has_deadlines = !connections_.empty() || accepting_ != accepts_;
     const int patience = has_deadlines ? static_cast<int>(kSweepEvery.count()) : -1;
     const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), patience);
-    now_ = Clock::now();
+    own_.now = Clock::now();
     for (int i = 0; i < count; ++i) {
       const int fd = events[static_cast<size_t>(i)].data.fd;
       if (fd == wake_.get()) {
@@ -126,16 +79,14 @@ void HttpLoop::run() {
         advance(*found->second);
       }
     }
-    if (now_ - swept_ >= kSweepEvery) sweep();
+    if (own_.now - swept_ >= kSweepEvery) sweep();
   }
   all_.connections -= connections_.size();
 }
 
-// ---- connections come and go ----
-
 void HttpLoop::set_accepting(bool on) {
-  epoll_event event{EPOLLIN | EPOLLEXCLUSIVE, {.fd = all_.listener.get()}};
   if (on == accepting_) return;
+  epoll_event event{EPOLLIN | EPOLLEXCLUSIVE, {.fd = all_.listener.get()}};
   if (::epoll_ctl(epoll_.get(), on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, all_.listener.get(), &event) == 0) accepting_ = on;
 }
 
@@ -149,11 +100,12 @@ void HttpLoop::accept_some() {
     socklen_t size = sizeof address;
     Fd socket(::accept4(all_.listener.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
-      accept(std::move(socket), ip_of(address));
+      ++all_.connections;
+      add(std::make_unique<HttpConnection>(std::move(socket), ip_of(address), all_.options.max_body));
     } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
       // The connection waits in the kernel; to ask again at once would be to ask without end.
-      if (now_ - complained_ > kComplainEvery) {
-        complained_ = now_;
+      if (own_.now - complained_ > kComplainEvery) {
+        complained_ = own_.now;
         log::warning("cannot accept a connection: ", std::strerror(errno), "; trying again several times a second");
       }
       make_room();
@@ -165,34 +117,13 @@ void HttpLoop::accept_some() {
   }
 }
 
-void HttpLoop::accept(Fd socket, std::string peer) {
-  ++all_.connections;
-  const int key = socket.get();
-  auto connection = std::make_unique<Connection>(std::move(socket), std::move(peer), all_.options.max_body);
-  connection->since = Clock::now();
-  connection->deadline = connection->since + kRequestDeadline;
-  Connection& entry = *(connections_[key] = std::move(connection));
-  advance(entry);  // most have sent their request by now
+/// Most have sent their request by now.
+void HttpLoop::add(Connection connection) {
+  const int socket = connection->socket();
+  advance(*(connections_[socket] = std::move(connection)));
 }
 
-/// Hangs up on those that have said nothing for longest; false when there are none. Whoever has had a reply may go at once.
-bool HttpLoop::make_room() {
-  std::vector<Connection*> silent;
-  for (const auto& [socket, connection] : connections_) {
-    if (connection->state != Connection::State::reading) continue;
-    const bool is_kept = connection->had_reply && connection->in.empty();
-    if (is_kept || now_ - connection->since > kEvictAfter) silent.push_back(connection.get());
-  }
-  if (silent.empty()) return false;
-  // Several at a time, so that a crowd at the limit does not make us look at all of them for each that comes.
-  const size_t count = std::max<size_t>(1, silent.size() / 16);
-  const auto end = silent.begin() + static_cast<std::ptrdiff_t>(count);
-  std::nth_element(silent.begin(), end - 1, silent.end(), [](const auto* a, const auto* b) { return a->since < b->since; });
-  std::for_each(silent.begin(), end, [this](const Connection* connection) { hang_up(connection->socket.get()); });
-  return true;
-}
-
-void HttpLoop::adopt(std::unique_ptr<Connection> connection) {
+void HttpLoop::adopt(Connection connection) {
   {
     const std::lock_guard lock(mutex_);
     handed_over_.push_back(std::move(connection));
@@ -203,206 +134,73 @@ void HttpLoop::adopt(std::unique_ptr<Connection> connection) {
 void HttpLoop::take_handed_over() {
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
-  std::vector<std::unique_ptr<Connection>> arrived;
+  std::vector<Connection> arrived;
   {
     const std::lock_guard lock(mutex_);
     arrived.swap(handed_over_);
   }
-  for (auto& connection : arrived) {
+  for (Connection& connection : arrived) {
     const int on = 1;
-    ::setsockopt(connection->socket.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    const int key = connection->socket.get();
-    advance(*(connections_[key] = std::move(connection)));
+    ::setsockopt(connection->socket(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    add(std::move(connection));
   }
 }
 
-void HttpLoop::hang_up(int socket) {
-  const auto found = connections_.find(socket);
-  gathered_ -= found->second->in.size();
-  connections_.erase(found);
-  --all_.connections;
-}
-
-void HttpLoop::sweep() {
-  swept_ = now_;
-  if (accepts_) set_accepting(true);
-  std::vector<int> late;
-  for (const auto& [socket, connection] : connections_) {
-    if (connection->deadline < now_) late.push_back(socket);
-  }
-  for (const int socket : late) hang_up(socket);
-}
-
-void HttpLoop::advance(Connection& connection) {
-  Next next = Next::hang_up;
-  switch (connection.state) {
-    case Connection::State::reading: next = read_some(connection); break;
-    case Connection::State::writing: next = write_some(connection); break;
-    case Connection::State::lingering: next = drain(connection); break;
-  }
-  settle(connection, next);
-}
-
-void HttpLoop::settle(Connection& connection, Next next) {
-  const int socket = connection.socket.get();
-  if (next == Next::hang_up) {
-    hang_up(socket);
-  } else if (next == Next::hand_over) {
-    if (connection.watched != 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket, nullptr);
-    connection.watched = 0;
-    all_.bulk->adopt(std::move(connections_.extract(socket).mapped()));
+void HttpLoop::advance(HttpConnection& connection) {
+  const int socket = connection.socket();
+  own_.may_keep = all_.connections < all_.options.max_connections / 4 * 3;
+  switch (connection.advance(own_)) {
+    case HttpConnection::Next::read: return watch(connection, EPOLLIN);
+    case HttpConnection::Next::write: return watch(connection, EPOLLOUT);
+    case HttpConnection::Next::hang_up: return hang_up(socket);
+    case HttpConnection::Next::hand_over:
+      if (connection.watched != 0) ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket, nullptr);
+      connection.watched = 0;
+      all_.bulk->adopt(std::move(connections_.extract(socket).mapped()));
   }
 }
 
 /// Level-triggered: what is not taken now comes again.
-HttpLoop::Next HttpLoop::watch(Connection& connection, uint32_t events) {
-  if (connection.watched == events) return Next::go_on;
-  epoll_event event{events, {.fd = connection.socket.get()}};
+void HttpLoop::watch(HttpConnection& connection, uint32_t events) {
+  if (connection.watched == events) return;
+  const int socket = connection.socket();
+  epoll_event event{events, {.fd = socket}};
   const int change = connection.watched == 0 ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
-  if (::epoll_ctl(epoll_.get(), change, connection.socket.get(), &event) != 0) return Next::hang_up;
   connection.watched = events;
-  return Next::go_on;
+  if (::epoll_ctl(epoll_.get(), change, socket, &event) != 0) hang_up(socket);
 }
 
-// ---- a request ----
-
-HttpLoop::Next HttpLoop::read_some(Connection& connection) {
-  const ssize_t n = ::recv(connection.socket.get(), scratch_.data(), scratch_.size(), 0);
-  if (n < 0) return errno == EAGAIN || errno == EINTR ? watch(connection, EPOLLIN) : Next::hang_up;
-  if (n == 0) return connection.framer.has_head() ? refuse(connection, 400) : Next::hang_up;
-  const std::string_view bytes(scratch_.data(), static_cast<size_t>(n));
-  if (connection.in.empty()) return take_bytes(connection, bytes);
-  connection.in += bytes;
-  gathered_ += bytes.size();
-  return take_bytes(connection, connection.in);
+void HttpLoop::hang_up(int socket) {
+  const auto found = connections_.find(socket);
+  own_.gathered -= found->second->gathered();
+  connections_.erase(found);
+  --all_.connections;
 }
 
-HttpLoop::Next HttpLoop::take_bytes(Connection& connection, std::string_view bytes) {
-  const auto verdict = connection.framer.look(bytes);
-  if (verdict == HttpFramer::Verdict::complete) return answer(connection, bytes);
-  if (verdict == HttpFramer::Verdict::incomplete) return wait_for_rest(connection, bytes);
-  return refuse(connection, status_of(verdict));
-}
-
-HttpLoop::Next HttpLoop::wait_for_rest(Connection& connection, std::string_view bytes) {
-  if (connection.in.empty()) {
-    connection.in = bytes;
-    gathered_ += bytes.size();
-    connection.deadline = connection.since + kRequestDeadline;
+/// Hangs up on those that have said nothing for longest; false when there are none. Whoever has had a reply may go at once.
+bool HttpLoop::make_room() {
+  std::vector<const HttpConnection*> silent;
+  for (const auto& [socket, connection] : connections_) {
+    const bool is_old = connection->is_silent() && own_.now - connection->silent_since() > kEvictAfter;
+    if (is_old || connection->is_kept()) silent.push_back(connection.get());
   }
-  // So many large requests at once are no heartbeats.
-  if (gathered_ > kMaxGathered && connection.in.size() > kSmallRequest) return refuse(connection, 503);
-  if (connection.framer.wants_continue() && !std::exchange(connection.was_asked, true)) {
-    constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
-    ::send(connection.socket.get(), kContinue.data(), kContinue.size(), MSG_NOSIGNAL);
+  if (silent.empty()) return false;
+  // Several at a time, so that a crowd at the limit does not make us look at all of them for each that comes.
+  const auto end = silent.begin() + static_cast<std::ptrdiff_t>(std::max<size_t>(1, silent.size() / 16));
+  std::nth_element(silent.begin(), end - 1, silent.end(),
+                   [](const auto* a, const auto* b) { return a->silent_since() < b->silent_since(); });
+  std::for_each(silent.begin(), end, [this](const HttpConnection* connection) { hang_up(connection->socket()); });
+  return true;
+}
+
+void HttpLoop::sweep() {
+  swept_ = own_.now;
+  if (accepts_) set_accepting(true);
+  std::vector<int> late;
+  for (const auto& [socket, connection] : connections_) {
+    if (connection->deadline() < own_.now) late.push_back(socket);
   }
-  return watch(connection, EPOLLIN);
-}
-
-HttpLoop::Next HttpLoop::answer(Connection& connection, std::string_view bytes) {
-  HttpFramer& framer = connection.framer;
-  connection.has_unread = bytes.size() > framer.size();
-  const bool may_keep = !connection.has_unread && all_.connections < all_.options.max_connections / 4 * 3;
-  HttpReply reply = codec_.answer(framer.head(bytes), framer.body(bytes), connection.peer, may_keep, connection.out);
-
-  gathered_ -= connection.in.size();
-  connection.in = {};
-  framer = HttpFramer(all_.options.max_body);
-  connection.was_asked = false;
-  connection.state = Connection::State::writing;
-  connection.since = now_;
-  connection.deadline = now_ + kWriteStall;
-  connection.close_after = reply.close;
-  connection.is_chunked = reply.is_chunked;
-  connection.file = std::move(reply.file);
-  connection.stream = std::move(reply.stream);
-  if (connection.has_body() && all_.bulk != this) return Next::hand_over;
-  return write_some(connection);
-}
-
-HttpLoop::Next HttpLoop::refuse(Connection& connection, int status) {
-  gathered_ -= connection.in.size();
-  connection.in = {};
-  connection.out = refusal_reply(status);
-  connection.state = Connection::State::writing;
-  connection.deadline = now_ + kWriteStall;
-  connection.close_after = true;
-  connection.has_unread = true;
-  return write_some(connection);
-}
-
-// ---- a reply ----
-
-HttpLoop::Next HttpLoop::write_some(Connection& connection) {
-  while (connection.sent < connection.out.size()) {
-    const int more = connection.has_body() ? MSG_MORE : 0;
-    const ssize_t n = ::send(connection.socket.get(), connection.out.data() + connection.sent,
-                             connection.out.size() - connection.sent, MSG_NOSIGNAL | more);
-    if (n < 0) return errno == EAGAIN || errno == EINTR ? watch(connection, EPOLLOUT) : Next::hang_up;
-    connection.sent += static_cast<size_t>(n);
-    connection.deadline = now_ + kWriteStall;
-  }
-  connection.out.clear();
-  connection.sent = 0;
-  if (connection.file.file) return send_file(connection);
-  if (!connection.stream) return end_reply(connection);
-
-  std::string piece;
-  bool more = false;
-  try {
-    more = connection.stream(piece);
-  } catch (const std::exception& failure) {
-    log::error("a reply to ", connection.peer, " is cut off: ", failure.what());
-    return Next::hang_up;
-  }
-  if (connection.is_chunked) {
-    append_chunk(piece, !more, connection.out);
-  } else {
-    connection.out = std::move(piece);
-  }
-  if (!more) connection.stream = nullptr;
-  return watch(connection, EPOLLOUT);  // the others have their turn first
-}
-
-HttpLoop::Next HttpLoop::send_file(Connection& connection) {
-  FileBody& body = connection.file;
-  for (size_t turn = 0; body.length > 0 && turn < kFileBytesATurn;) {
-    auto offset = static_cast<off_t>(body.offset);
-    const size_t size = std::min<uint64_t>(body.length, kFileBytesATurn);
-    const ssize_t n = ::sendfile(connection.socket.get(), body.file->get(), &offset, size);
-    if (n < 0) return errno == EAGAIN || errno == EINTR ? watch(connection, EPOLLOUT) : Next::hang_up;
-    if (n == 0) return Next::hang_up;  // the file became shorter under us: the reply can only be cut off
-    body.offset += static_cast<uint64_t>(n);
-    body.length -= static_cast<uint64_t>(n);
-    turn += static_cast<size_t>(n);
-    connection.deadline = now_ + kWriteStall;
-  }
-  if (body.length > 0) return watch(connection, EPOLLOUT);
-  connection.file = {};
-  return end_reply(connection);
-}
-
-HttpLoop::Next HttpLoop::end_reply(Connection& connection) {
-  if (connection.close_after) return connection.has_unread ? linger(connection) : Next::hang_up;
-  connection.state = Connection::State::reading;
-  connection.had_reply = true;
-  connection.out = {};
-  connection.since = now_;
-  connection.deadline = now_ + kKeepFor;
-  return watch(connection, EPOLLIN);
-}
-
-HttpLoop::Next HttpLoop::linger(Connection& connection) {
-  ::shutdown(connection.socket.get(), SHUT_WR);
-  connection.state = Connection::State::lingering;
-  connection.deadline = now_ + kLinger;
-  return drain(connection);
-}
-
-HttpLoop::Next HttpLoop::drain(Connection& connection) {
-  const ssize_t n = ::recv(connection.socket.get(), scratch_.data(), scratch_.size(), 0);
-  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) return Next::hang_up;
-  return watch(connection, EPOLLIN);
+  for (const int socket : late) hang_up(socket);
 }
 
 }  // namespace ops

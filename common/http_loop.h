@@ -1,25 +1,16 @@
 #pragma once
 
-// One thread that serves many connections: epoll, and sockets that never block.
-//
-// The life of a connection:
-//   reading    gathers a request until it is whole (http_framer.h), then answers it at once; a kept one begins here again
-//   writing    sends what the reply has; files and streams go over to the server's bulk loop, piece by piece in turns, so
-//              that a slow disk or a long listing delays no heartbeat
-//   lingering  has said all, and lets the reply reach a client that is still sending: to close on bytes that were not read
-//              would reset the connection
+// One thread that serves many connections (http_connection.h): epoll says which of them can get on. Files and streams go over
+// to the server's bulk loop, so that a slow disk or a long listing delays no heartbeat.
 
-#include <array>
 #include <atomic>
-#include <chrono>
 #include <memory>
 #include <mutex>
-#include <string_view>
 #include <thread>
 #include <unordered_map>
 #include <vector>
 
-#include "common/http_codec.h"
+#include "common/http_connection.h"
 #include "common/http_server.h"
 
 namespace ops {
@@ -45,34 +36,21 @@ class HttpLoop {
   HttpLoop& operator=(const HttpLoop&) = delete;
 
  private:
-  using Clock = std::chrono::steady_clock;
-  struct Connection;
-  enum class Next { go_on, hand_over, hang_up };
+  using Clock = HttpThread::Clock;
+  using Connection = std::unique_ptr<HttpConnection>;
 
   void run();
   void wake() const;
   void set_accepting(bool on);
   void accept_some();
-  void accept(Fd socket, std::string peer);
-  bool make_room();
-  void adopt(std::unique_ptr<Connection> connection);
+  void adopt(Connection connection);
   void take_handed_over();
-  void advance(Connection& connection);
-  void settle(Connection& connection, Next next);
+  void add(Connection connection);
+  void advance(HttpConnection& connection);
+  void watch(HttpConnection& connection, uint32_t events);
   void hang_up(int socket);
+  bool make_room();
   void sweep();
-
-  Next read_some(Connection& connection);
-  Next take_bytes(Connection& connection, std::string_view bytes);
-  Next wait_for_rest(Connection& connection, std::string_view bytes);
-  Next answer(Connection& connection, std::string_view bytes);
-  Next refuse(Connection& connection, int status);
-  Next write_some(Connection& connection);
-  Next send_file(Connection& connection);
-  Next end_reply(Connection& connection);
-  Next linger(Connection& connection);
-  Next drain(Connection& connection);
-  Next watch(Connection& connection, uint32_t events);
 
   HttpLoops& all_;
   const bool accepts_;
@@ -81,17 +59,14 @@ class HttpLoop {
   std::atomic<bool> stopping_ = false;
 
   // The thread's own.
-  HttpCodec codec_;
-  std::unordered_map<int, std::unique_ptr<Connection>> connections_;  // by socket
-  std::array<char, 32 << 10> scratch_;                                // what was received last
-  size_t gathered_ = 0;                                               // bytes of requests that are not whole yet
+  HttpThread own_;
+  std::unordered_map<int, Connection> connections_;  // by socket
   bool accepting_ = false;
-  Clock::time_point now_{};
   Clock::time_point swept_{};
   Clock::time_point complained_{};
 
   std::mutex mutex_;
-  std::vector<std::unique_ptr<Connection>> handed_over_;  // guarded by mutex_
+  std::vector<Connection> handed_over_;  // guarded by mutex_
 
   std::thread thread_;  // last: it uses all the others
 };

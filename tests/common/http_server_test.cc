@@ -4,13 +4,10 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <memory>
-#include <mutex>
 #include <stdexcept>
-#include <thread>
 
-#include "tests/support/http.h"
+#include "tests/common/http_server_fixture.h"
 #include "tests/support/measure.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
@@ -19,52 +16,6 @@ namespace ops::tests {
 namespace {
 
 constexpr size_t kMaxBody = 1 << 20;
-
-/// A server on a port of the kernel's choice that remembers the last request.
-struct HttpServerTest : testing::Test {
-  HttpServerTest() : HttpServerTest([](const HttpRequest&) { return HttpResponse::text(200, "hello"); }) {}
-
-  explicit HttpServerTest(HttpHandler handler, const HttpServerOptions& options = {}) : handler_(std::move(handler)) {
-    auto listening = HttpServer::listen({"127.0.0.1", 0}, options, [this](const HttpRequest& request) {
-      const std::lock_guard lock(mutex_);
-      last_ = request;
-      ++handled;
-      return handler_(request);
-    });
-    EXPECT_TRUE(listening) << listening.error().message;
-    server = std::move(*listening);
-  }
-
-  int port() const { return server->port(); }
-
-  HttpRequest last() {
-    const std::lock_guard lock(mutex_);
-    return last_;
-  }
-
-  /// The reply to these bytes; the sender goes on listening, as a client that waits for its answer.
-  HttpReply reply_to(const std::string& bytes) const { return parse_reply(reply_bytes(bytes)); }
-
-  std::string reply_bytes(const std::string& bytes) const {
-    const RawConnection connection(port());
-    connection.send(bytes);
-    return connection.read_all();
-  }
-
-  std::atomic<int> handled = 0;
-  std::unique_ptr<HttpServer> server;
-
- private:
-  HttpHandler handler_;
-  std::mutex mutex_;
-  HttpRequest last_;  // guarded by mutex_
-};
-
-std::string post(const std::string& headers, const std::string& body = "") {
-  return "POST /heartbeat HTTP/1.1\r\nHost: h\r\nConnection: close\r\n" + headers + "\r\n" + body;
-}
-
-const std::string kKeptPost = "POST /heartbeat HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody";
 
 TEST(ListenAddress, HasAHostOrNoneAndAPort) {
   EXPECT_EQ(*parse_listen_address("127.0.0.1:2000"), (ListenAddress{"127.0.0.1", 2000}));
@@ -363,90 +314,6 @@ TEST(HttpServer, CannotShareAPortAndSaysSo) {
   // 192.0.2.0/24 is for documentation, and no host's.
   EXPECT_EQ(HttpServer::listen({"192.0.2.1", 80}, {}, handler).error().message,
             "cannot listen on 192.0.2.1:80: Cannot assign requested address");
-}
-
-TEST_F(HttpServerTest, TakesHundredsOfConnectionsAtOnce) {
-  std::vector<std::unique_ptr<RawConnection>> connections;
-  for (int i = 0; i < 450; ++i) {  // twice so many descriptors, of which a process often has 1,024
-    connections.push_back(std::make_unique<RawConnection>(port()));
-    connections.back()->send(post(""));
-  }
-  for (const auto& connection : connections) EXPECT_EQ(parse_reply(connection->read_all()).body, "hello");
-}
-
-// This one takes the 10 s that a client has for its request.
-TEST_F(HttpServerTest, HangsUpOnSilentClientsAndServesOthersMeanwhile) {
-  const std::string silent[] = {"", "GET / HT", "GET / HTTP/1.1\r\nHost: ", post("Content-Length: 100\r\n", "half"),
-                                post("Transfer-Encoding: chunked\r\n", "64\r\nhalf")};
-  std::vector<std::unique_ptr<RawConnection>> clients;
-  const double took = seconds_of([&] {
-    for (int i = 0; i < 100; ++i) {
-      clients.push_back(std::make_unique<RawConnection>(port()));
-      clients.back()->send(silent[i % std::size(silent)]);
-    }
-    std::thread dribbler([this] {
-      const RawConnection connection(port());
-      EXPECT_TRUE(eventually([&] { return !connection.send("x"); })) << "a byte now and then holds a connection for ever";
-    });
-    for (int i = 0; i < 20; ++i) {
-      EXPECT_LT(seconds_of([&] { EXPECT_EQ(http(port(), "POST", "/", "body").status, 200); }), kAtOnce);
-    }
-    for (const auto& client : clients) client->read_all();
-    dribbler.join();
-  });
-  EXPECT_GT(took, 9);
-  EXPECT_LT(took, kSanitized ? 30 : 14);
-  EXPECT_EQ(handled, 20);
-}
-
-/// Takes ten connections.
-struct CrowdedServer : HttpServerTest {
-  static HttpServerOptions few() {
-    HttpServerOptions options;
-    options.loops = 1;
-    options.max_connections = 10;
-    return options;
-  }
-  CrowdedServer() : HttpServerTest([](const HttpRequest&) { return HttpResponse::text(200, "hello"); }, few()) {}
-
-  std::vector<std::unique_ptr<RawConnection>> silent_clients(int count) const {
-    std::vector<std::unique_ptr<RawConnection>> clients;
-    for (int i = 0; i < count; ++i) clients.push_back(std::make_unique<RawConnection>(port()));
-    return clients;
-  }
-};
-
-TEST_F(CrowdedServer, HangsUpOnWhoeverIsSilentForLongest) {
-  const auto silent = silent_clients(10);
-  // For the first second they count as clients that are about to speak, and the new one waits.
-  EXPECT_EQ(get(port(), "/").status, 200);
-  EXPECT_EQ(silent.front()->read_all(), "");
-  const RawConnection& last = *silent.back();
-  last.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
-  EXPECT_EQ(parse_reply(last.read_until("hello")).status, 200);
-}
-
-TEST_F(CrowdedServer, HangsUpOnKeptConnectionsFirst) {
-  const RawConnection kept(port());
-  kept.send(kKeptPost);
-  kept.read_until("hello");
-  const auto silent = silent_clients(9);
-  EXPECT_LT(seconds_of([&] { EXPECT_EQ(get(port(), "/").status, 200); }), 0.9) << "it waits for a silent one to be old enough";
-  EXPECT_EQ(kept.read_all(), "");
-}
-
-TEST_F(CrowdedServer, KeepsConnectionsOnlyWhileThereIsRoom) {
-  const auto silent = silent_clients(5);
-  EXPECT_EQ(reply_to("GET / HTTP/1.1\r\nHost: h\r\n\r\n").header("Connection"), "close");
-}
-
-TEST_F(HttpServerTest, StopsAtOnceWhateverItsClientsDo) {
-  const RawConnection silent(port());
-  const RawConnection half(port());
-  half.send(post("Content-Length: 100\r\n", "half"));
-  EXPECT_EQ(get(port(), "/").status, 200);
-  EXPECT_LT(seconds_of([&] { server.reset(); }), kAtOnce);
-  EXPECT_EQ(silent.read_all(), "");
 }
 
 }  // namespace
