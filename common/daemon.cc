@@ -78,28 +78,55 @@ int print_config_check(const std::string& path, const ConfigReport& report) {
   return 0;
 }
 
+namespace {
+
+// Not every lock is a daemon's that runs: one that was killed has it until a child that it was just starting is another
+// program.
+constexpr auto kLockPatience = std::chrono::seconds(2);
+
+bool lock_now(const Fd& fd) { return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0; }
+
+/// `./control status` shares the lock for an instant.
+bool is_only_shared(const Fd& fd) {
+  if (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0) return false;
+  ::flock(fd.get(), LOCK_UN);
+  return true;
+}
+
+std::string pid_in(const std::string& path) {
+  const auto text = read_file(path, 64);
+  return text ? std::string(trim(*text)) : "";
+}
+
+bool is_process(const std::string& pid) {
+  const int number = std::atoi(pid.c_str());
+  return number > 0 && (::kill(number, 0) == 0 || errno == EPERM);
+}
+
+}  // namespace
+
 Result<PidFile> PidFile::lock(const std::string& path) {
   const std::string home = fs::absolute(path).parent_path().parent_path();
   if (auto made = make_directories(fs::path(path).parent_path()); !made) return made.error();
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
   if (!file) return system_error("open", path);
-  // Only a daemon keeps the lock to itself. `./control status` shares it for an instant, which is no reason to give up.
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return system_error("lock", path);
-    const bool is_shared = ::flock(file.get(), LOCK_SH | LOCK_NB) == 0;
-    if (!is_shared || std::chrono::steady_clock::now() > deadline) {
-      const auto pid = read_file(path, 64);
-      const std::string who = pid ? std::string(trim(*pid)) : "";
-      return Error{cat("runs already, pid ", who.empty() ? "not known yet, it is starting" : who, " (it holds ", path, ")")};
-    }
-    ::flock(file.get(), LOCK_UN);
-    std::this_thread::sleep_for(milliseconds(5));
-  }
   Fd folder(::open(home.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-  if (::flock(folder.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    return Error{
-        cat("runs already in ", home, ", though its ", path, " was removed: find it by its name, and stop it by hand")};
+  if (!folder) return system_error("open", home);
+  for (const auto deadline = std::chrono::steady_clock::now() + kLockPatience;;) {
+    const bool has_file = lock_now(file);
+    if (has_file && lock_now(folder)) break;
+    if (errno != EWOULDBLOCK && errno != EINTR) return system_error("lock", has_file ? home : path);
+    const std::string holder = has_file ? "" : pid_in(path);
+    const bool is_over = std::chrono::steady_clock::now() > deadline;
+    if (has_file && is_over) {
+      return Error{
+          cat("runs already in ", home, ", though its ", path, " was removed: find it by its name, and stop it by hand")};
+    }
+    if (!has_file && (is_over || (is_process(holder) && !is_only_shared(file)))) {
+      return Error{
+          cat("runs already, pid ", holder.empty() ? "not known yet, it is starting" : holder, " (it holds ", path, ")")};
+    }
+    std::this_thread::sleep_for(milliseconds(5));
   }
   if (::ftruncate(file.get(), 0) != 0) return system_error("truncate", path);
   return PidFile(std::move(file), std::move(folder), path);

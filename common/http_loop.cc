@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <system_error>
 
 #include "common/log.h"
 
@@ -42,22 +43,34 @@ HttpLoop::HttpLoop(HttpLoops& all, bool accepts)
       accepts_(accepts),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      own_{HttpCodec(all.handler), all.options.max_body, !accepts} {
+      own_{HttpCodec(all.handler), all.options.max_body, !accepts} {}
+
+Result<void> HttpLoop::start() {
   epoll_event event{EPOLLIN, {.fd = wake_.get()}};
-  ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event);
+  if (!epoll_ || !wake_ || ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) {
+    return Error{cat("cannot wait for connections: ", std::strerror(errno))};
+  }
   if (accepts_) set_accepting(true);
-  thread_ = std::thread([this] { run(); });
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error& failure) {
+    return Error{cat("cannot wait for connections: no thread is to be had: ", failure.what())};
+  }
+  return {};
 }
 
 HttpLoop::~HttpLoop() {
   stopping_ = true;
+  if (!thread_.joinable()) return;
   wake();
   thread_.join();
 }
 
 void HttpLoop::wake() const {
   const uint64_t one = 1;
-  [[maybe_unused]] const ssize_t written = ::write(wake_.get(), &one, sizeof one);  // it fails only when many wait already
+  // Whoever can't be woken never ends, so a failure is not taken at its word. EAGAIN: it has been woken often enough.
+  for (int tries = 0; tries < 10 && ::write(wake_.get(), &one, sizeof one) != sizeof one && errno != EAGAIN; ++tries) {
+  }
 }
 
 void HttpLoop::run() {

@@ -28,8 +28,10 @@ struct HttpLoops {
 
 class HttpLoop {
  public:
-  /// Starts the thread; `accepts`: it takes connections from the listener, else only those that are handed over to it.
+  /// `accepts`: it takes connections from the listener, else only those that are handed over to it.
   HttpLoop(HttpLoops& all, bool accepts);
+  /// Starts the thread. An error when the host has no descriptors or no thread to give.
+  Result<void> start();
   /// Ends its connections at once.
   ~HttpLoop();
   HttpLoop(const HttpLoop&) = delete;

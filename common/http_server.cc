@@ -94,6 +94,14 @@ class HttpServer::Impl {
     for (size_t i = 0; i < options.loops; ++i) loops_.push_back(std::make_unique<HttpLoop>(all_, true));
   }
 
+  Result<void> start() {
+    auto started = bulk_->start();
+    for (const auto& loop : loops_) {
+      if (started) started = loop->start();
+    }
+    return started;
+  }
+
   int port() const { return port_of(all_.listener.get()); }
 
  private:
@@ -109,7 +117,9 @@ Result<std::unique_ptr<HttpServer>> HttpServer::listen(const ListenAddress& addr
                                                        HttpHandler handler) {
   auto listener = open_listener(address);
   if (!listener) return listener.error();
-  return std::unique_ptr<HttpServer>(new HttpServer(std::make_unique<Impl>(std::move(*listener), options, std::move(handler))));
+  auto impl = std::make_unique<Impl>(std::move(*listener), options, std::move(handler));
+  if (auto started = impl->start(); !started) return started.error();
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
 }
 
 int HttpServer::port() const { return impl_->port(); }

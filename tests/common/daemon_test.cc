@@ -93,6 +93,19 @@ TEST_F(PidFileTest, OutlastsThoseWhoOnlyLook) {
   looker.join();
 }
 
+// A daemon that is killed while it starts a child leaves its lock to that for an instant.
+TEST_F(PidFileTest, OutlastsAChildOfADaemonThatWasKilled) {
+  write_file(path, "0\n");
+  Fd inherited(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+  ASSERT_EQ(::flock(inherited.get(), LOCK_EX), 0);
+  std::thread child([&] {
+    ::poll(nullptr, 0, 200);
+    inherited.reset();
+  });
+  EXPECT_TRUE(PidFile::lock(path));
+  child.join();
+}
+
 TEST_F(PidFileTest, IsLockedByOneAtATimeEvenWhenVarIsRemoved) {
   {
     const auto first = PidFile::lock(path);

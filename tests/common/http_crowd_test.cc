@@ -1,7 +1,11 @@
 // Many clients, and odd ones: the server goes on for the others.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -95,6 +99,24 @@ TEST_F(HttpServerTest, StopsAtOnceWhateverItsClientsDo) {
   EXPECT_EQ(get(port(), "/").status, 200);
   EXPECT_LT(seconds_of([&] { server.reset(); }), kAtOnce);
   EXPECT_EQ(silent.read_all(), "");
+}
+
+/// In a process that may have so many descriptors more: 0 when a server listens, and ends; 1 when it says why not, and ends.
+[[noreturn]] void listen_with(rlim_t descriptors) {
+  const int next = ::open("/", O_RDONLY | O_CLOEXEC);
+  const rlimit limit{static_cast<rlim_t>(next) + descriptors, static_cast<rlim_t>(next) + descriptors};
+  ::close(next);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  auto server = HttpServer::listen({"127.0.0.1", 0}, {}, [](const HttpRequest&) { return HttpResponse(); });
+  const bool listens = static_cast<bool>(server);
+  const bool says_why = !listens && server.error().message.find("Too many open files") != std::string::npos;
+  if (listens) server->reset();
+  std::_Exit(listens ? 0 : says_why ? 1 : 2);
+}
+
+TEST(HttpServerDeathTest, EndsAlsoWhenThereAreNoDescriptors) {
+  for (const rlim_t few : {0, 1, 2, 3, 4, 5, 6}) EXPECT_EXIT(listen_with(few), testing::ExitedWithCode(1), "") << few;
+  EXPECT_EXIT(listen_with(20), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
