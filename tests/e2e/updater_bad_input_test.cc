@@ -2,8 +2,10 @@
 // installed, it is not fetched again and again, and an agent beside it is unaffected.
 
 #include <gtest/gtest.h>
+
 #include <signal.h>
 #include <stdlib.h>
+#include <filesystem>
 
 #include "tests/support/hell_meta.h"
 #include "tests/support/small_disk.h"
@@ -239,7 +241,8 @@ struct OnDisk {
 };
 
 TEST_F(UpdaterBadInput, AFullDiskIsSaidToBeFullAndHarmsNobody) {
-  const SmallDisk disk(64);
+  const auto updater_mb = static_cast<int>(std::filesystem::file_size(OPS_BUILD_DIR "/ops-updater") >> 20);
+  const SmallDisk disk(48 + updater_mb);
   std::string noise(28 << 20, '\0');
   for (unsigned i = 0, x = 1; i < noise.size(); ++i) noise[i] = static_cast<char>((x = x * 1103515245 + 12345) >> 16);
   const std::string large = make_agent_tarball(kControl, {{"noise", noise}});
