@@ -18,7 +18,7 @@ namespace {
 using namespace ops::fleet;
 using std::chrono::seconds;
 
-constexpr uint32_t kHosts = 5000;
+constexpr uint32_t kHosts = kSanitized ? 500 : 5000;
 constexpr double kInterval = 2;  // seconds
 
 const std::vector<TestAgent> kOthers{{"naming-agent", "1.4.0"}, {"deploy-agent", "2.0.7"}};

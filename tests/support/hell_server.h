@@ -45,6 +45,7 @@ class HellPeer {
   const std::atomic<bool>& over_;
 };
 
+/// What the handler refers to must outlive the server: a client that has hung up may still be served.
 class HellServer {
  public:
   using Handler = std::function<void(const HellRequest&, const HellPeer&)>;

@@ -43,7 +43,7 @@ TEST_F(Fetch, ChunkedWithoutALengthWorks) {
 TEST_F(Fetch, GivesUpWhenTheServerStalls) {
   const std::string half = http_head(200, {{"Content-Length", "300000"}}) + whole.substr(0, 1000);
   for (const size_t bytes : {size_t{0}, size_t{9}, half.size() - 1000, half.size()}) {
-    const std::string error = failure([&](const HellRequest&, const HellPeer& peer) {
+    const std::string error = failure([half, bytes](const HellRequest&, const HellPeer& peer) {
       peer.send(half.substr(0, bytes));
       peer.stall();
     });
@@ -231,7 +231,7 @@ TEST_F(Fetch, CancelEndsItAtOnce) {
   for (const std::string& sent : {std::string(), http_head(200, {{"Content-Length", "300000"}}) + whole.substr(0, 9)}) {
     cancel = {};
     const size_t before = server.requests().size();
-    server.set_handler([&](const HellRequest&, const HellPeer& peer) {
+    server.set_handler([sent](const HellRequest&, const HellPeer& peer) {
       peer.send(sent);
       peer.stall();
     });

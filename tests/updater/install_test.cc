@@ -119,7 +119,7 @@ TEST_F(Install, WithoutAChecksumNothingIsFetched) {
 
 TEST_F(Install, TellsOfTheRetryAfterOfABusyServer) {
   const std::string busy = http_reply(503, "", {{"Retry-After", "40"}});
-  server.set_handler([&](const HellRequest&, const HellPeer& peer) { peer.send(busy); });
+  server.set_handler([busy](const HellRequest&, const HellPeer& peer) { peer.send(busy); });
   PrepareError error = failure();
   EXPECT_EQ(error.retry_after, std::chrono::seconds(40));
   EXPECT_EQ(error.error.message, server.url(kChecksum) + ": the server says 503");
@@ -160,7 +160,7 @@ TEST_F(Install, ABadReleaseIsALastingErrorAndIsNotKept) {
 
 TEST_F(Install, GoesOnWithADownloadThatWasCut) {
   const std::string bytes = tests::make_agent_tarball(kControl, {{"mark", "one"}});
-  server.set_handler([&](const HellRequest& request, const HellPeer& peer) {
+  server.set_handler([bytes](const HellRequest& request, const HellPeer& peer) {
     if (request.target == kChecksum) peer.send(http_reply(200, md5_hex(bytes)));
     const std::string reply = tests::ServedFile{bytes, "\"" + md5_hex(bytes) + "\"", ""}.reply_to(request);
     if (request.target == kTarball) peer.send(reply.substr(0, reply.size() - 10));
