@@ -131,12 +131,12 @@ HttpConnection::Next HttpConnection::write_some(HttpThread& thread) {
   out_.clear();
   sent_ = 0;
   if (reply_.file.file) return send_file(thread);
-  if (reply_.stream) return send_piece(thread);
+  if (reply_.stream) return send_piece();
   return end_reply(thread);
 }
 
 /// Makes the next piece, which is sent when the others have had their turn.
-HttpConnection::Next HttpConnection::send_piece(HttpThread&) {
+HttpConnection::Next HttpConnection::send_piece() {
   std::string piece;
   bool more = false;
   try {

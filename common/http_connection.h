@@ -70,7 +70,7 @@ class HttpConnection {
   Next answer(HttpThread& thread, std::string_view bytes);
   Next refuse(HttpThread& thread, int status);
   Next write_some(HttpThread& thread);
-  Next send_piece(HttpThread& thread);
+  Next send_piece();
   Next send_file(HttpThread& thread);
   Next end_reply(HttpThread& thread);
   Next drain(HttpThread& thread);

@@ -127,7 +127,6 @@ TEST_F(AdmissionsTest, WhoKnowsNothingLearnsFirst) {
   EXPECT_EQ(tell(updating("h3", "1", "2", "rolled-back")), Told::desired);
   EXPECT_EQ(tell(empty("h4")), Told::desired) << "a first install breaks nothing that runs";
   now += Admissions::kLearnFor;
-  admissions.leases();
   EXPECT_EQ(tell(running("h4", "2")), Told::desired);
   EXPECT_EQ(tell(running("h1", "1")), Told::desired);
 }
