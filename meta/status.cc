@@ -32,7 +32,7 @@ class Listing {
       : hosts_(hosts),
         filter_(std::move(filter)),
         left_(filter_.limit.value_or(SIZE_MAX)),
-        from_(filter_.prefix),
+        from_(std::max(filter_.prefix, filter_.from)),
         format_(std::move(format)) {}
 
   bool operator()(std::string& to) {
@@ -202,14 +202,15 @@ Result<StatusFilter> StatusFilter::from_query(const std::string& agent, const Ht
   StatusFilter filter;
   filter.agent = agent;
   for (const auto& [key, value] : request.query) {
-    if (key != "version" && key != "status" && key != "phase" && key != "prefix" && key != "limit") {
-      return Error{cat("\"", one_line(key, 100), "\" is no filter; there are version, status, phase, prefix and limit")};
+    if (key != "version" && key != "status" && key != "phase" && key != "prefix" && key != "from" && key != "limit") {
+      return Error{cat("\"", one_line(key, 100), "\" is no filter; there are version, status, phase, prefix, from and limit")};
     }
   }
   filter.version = request.parameter("version");
   filter.status = request.parameter("status");
   filter.phase = request.parameter("phase");
   filter.prefix = request.parameter("prefix");
+  filter.from = request.parameter("from");
   if (const std::string text = request.parameter("limit"); !text.empty()) {
     size_t limit = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);

@@ -20,9 +20,10 @@ struct StatusFilter {
   std::string status;   // "stoped" and "stopped" are the same
   std::string phase;    // of the agent's update
   std::string prefix;   // of the hostname
+  std::string from;     // the first hostname that may be listed, whether there is such a host or not: to go on with a listing
   std::optional<size_t> limit;
 
-  /// From ?version=…&status=…&phase=…&prefix=…&limit=N. An error is a line for the person who asked.
+  /// From ?version=…&status=…&phase=…&prefix=…&from=HOST&limit=N. An error is a line for the person who asked.
   static Result<StatusFilter> from_query(const std::string& agent, const HttpRequest& request);
 };
 

@@ -187,7 +187,8 @@ TEST_F(Routes, StatusTakesFilters) {
   };
   expect_text(ask_for("/status/text/a", "version"), 200, "h2 2 started 7 1970-01-01 08:00:07\n");
   expect_json(ask_for("/status/json/a", "version"), R"({"h2":{"name":"a","version":"2","status":"started","timestamp":7}})");
-  expect_text(ask_for("/status/json/a", "x"), 400, "\"x\" is no filter; there are version, status, phase, prefix and limit\n");
+  expect_text(ask_for("/status/json/a", "x"), 400,
+              "\"x\" is no filter; there are version, status, phase, prefix, from and limit\n");
 }
 
 TEST_F(Routes, StatusSummaryIsJson) {

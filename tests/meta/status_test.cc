@@ -66,6 +66,11 @@ TEST_F(MetaStatus, ListsOnlyHostsThatMatchTheFilter) {
   EXPECT_EQ(text({{"prefix", "k1"}}), k1);
   EXPECT_EQ(text({{"prefix", "i"}}), "");
   EXPECT_EQ(text({{"limit", "3"}}), h1 + h2 + k1);
+  EXPECT_EQ(text({{"from", "h2"}}), h2 + k1 + k2);
+  EXPECT_EQ(text({{"from", "h3"}, {"limit", "1"}}), k1) << "no such host is needed";
+  EXPECT_EQ(text({{"from", "a"}, {"prefix", "h"}}), h1 + h2) << "before the prefix";
+  EXPECT_EQ(text({{"from", "h2"}, {"prefix", "h"}}), h2);
+  EXPECT_EQ(text({{"from", "k2"}, {"prefix", "h"}}), "") << "behind it";
   EXPECT_EQ(text({{"version", "2"}, {"limit", "1"}}), h2);
   EXPECT_EQ(text({{"version", "2"}, {"status", "stoped"}, {"prefix", "k"}}), k1);
   EXPECT_EQ(text({{"version", ""}, {"limit", ""}}), h1 + h2 + k1 + k2);
@@ -74,7 +79,7 @@ TEST_F(MetaStatus, ListsOnlyHostsThatMatchTheFilter) {
 }
 
 TEST_F(MetaStatus, SaysWhichFiltersThereAre) {
-  EXPECT_EQ(text({{"versions", "1"}}), "\"versions\" is no filter; there are version, status, phase, prefix and limit");
+  EXPECT_EQ(text({{"versions", "1"}}), "\"versions\" is no filter; there are version, status, phase, prefix, from and limit");
   for (const std::string bad : {"0", "-1", "x", "1x", "1.5", " 1", "99999999999999999999"}) {
     EXPECT_EQ(text({{"limit", bad}}), "limit is \"" + bad + "\", should be a number of hosts like 100");
   }
