@@ -8,6 +8,7 @@
 #include "common/admin_routes.h"
 #include "common/log.h"
 #include "meta/status.h"
+#include "meta/status_hosts.h"
 #include "meta/tarballs.h"
 
 namespace ops::meta {
@@ -24,17 +25,6 @@ constexpr char kStatusHost[] = "/status/host/";
 constexpr char kStatusJson[] = "/status/json/";
 
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
-/// The original's fields, and behind them what happens to the agent, if anything. null where the host lacks it; an agent that
-/// is on its way to a host for the first time has the update only.
-Json agent_json(const RealAgent* agent, const AgentUpdate* update) {
-  Json json = nullptr;
-  if (agent != nullptr) {
-    json = {{"name", agent->name}, {"version", agent->version}, {"status", agent->status}, {"timestamp", agent->timestamp}};
-  }
-  if (update != nullptr) json["update"] = Json::parse(to_json(*update));
-  return json;
-}
 
 std::shared_ptr<const Desired> prepare(Config config) {
   return std::make_shared<const Desired>(std::make_shared<const Config>(std::move(config)));
@@ -73,6 +63,7 @@ HttpResponse Routes::handle(const HttpRequest& request) {
   if (path.starts_with(kStatusText)) return status_of_hosts(request, path.substr(sizeof kStatusText - 1), false);
   if (path.starts_with(kStatusJson)) return status_of_hosts(request, path.substr(sizeof kStatusJson - 1), true);
   if (path.starts_with(kStatusHost)) return status_host(path.substr(sizeof kStatusHost - 1));
+  if (path == "/status/hosts") return status_hosts(request);
   if (path == "/status/summary") return status_summary();
   if (path == "/status/text" || path == "/status/json") return HttpResponse::redirect(path + "/");
   return tarball(request);
@@ -121,31 +112,28 @@ HttpResponse Routes::status_of_hosts(const HttpRequest& request, const std::stri
   if (agent.empty()) return HttpResponse::text(400, "agent name is blank\n");
   auto filter = StatusFilter::from_query(agent, request);
   if (!filter) return HttpResponse::text(400, filter.error().message + "\n");
+  if (as_json) return listing(HttpResponse::json(""), status_json(hosts_, std::move(*filter)));
+  return listing(HttpResponse::text(200, ""), status_text(hosts_, std::move(*filter)));
+}
+
+HttpResponse Routes::status_hosts(const HttpRequest& request) {
+  auto page = page_from_query(request);
+  if (!page) return HttpResponse::text(400, page.error().message + "\n");
+  return listing(HttpResponse::json(""), meta::status_hosts(hosts_, std::move(*page)));
+}
+
+/// A listing takes a slot for as long as it is sent.
+HttpResponse Routes::listing(HttpResponse response, BodyStream stream) {
   auto slot = listings_.take(kMaxListings);
   if (!slot) return come_back_later(cat("at most ", kMaxListings, " listings at a time"), 1, 10);
-  HttpResponse response = as_json ? HttpResponse::json("") : HttpResponse::text(200, "");
-  response.stream = [slot = std::move(slot), stream = as_json ? status_json(hosts_, std::move(*filter))
-                                                              : status_text(hosts_, std::move(*filter))](std::string& to) {
-    return stream(to);
-  };
+  response.stream = [slot = std::move(slot), stream = std::move(stream)](std::string& to) { return stream(to); };
   return response;
 }
 
 HttpResponse Routes::status_host(const std::string& hostname) const {
   const auto host = hosts_.find(hostname);
   if (!host) return HttpResponse::text(404, cat("host \"", one_line(hostname, 100), "\" is not known here\n"));
-  Json agents = Json::array();
-  for (const RealAgent& agent : host->agents) agents.push_back(agent_json(&agent, host->update(agent.name)));
-  for (const AgentUpdate& update : host->updates) {
-    if (host->agent(update.name) == nullptr)
-      agents.push_back({{"name", update.name}, {"update", Json::parse(to_json(update))}});
-  }
-  const Json json = {{"hostname", hostname},
-                     {"heardAt", std::chrono::system_clock::to_time_t(host->heard_at)},
-                     {"updaterVersion", host->updater_version},
-                     {"platform", host->platform},
-                     {"agents", std::move(agents)}};
-  return HttpResponse::json(dump(json));
+  return HttpResponse::json(host_json(hostname, *host));
 }
 
 HttpResponse Routes::status_summary() {

@@ -37,6 +37,8 @@ class Routes {
   HttpResponse heartbeat(const HttpRequest& request);
   HttpResponse no_room(const HeartbeatRequest& heartbeat, const Error& why);
   HttpResponse status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json);
+  HttpResponse status_hosts(const HttpRequest& request);
+  HttpResponse listing(HttpResponse response, BodyStream stream);
   HttpResponse status_host(const std::string& hostname) const;
   HttpResponse status_summary();
   HttpResponse tarball(const HttpRequest& request);

@@ -191,6 +191,20 @@ TEST_F(Routes, StatusTakesFilters) {
               "\"x\" is no filter; there are version, status, phase, prefix, from and limit\n");
 }
 
+TEST_F(Routes, StatusHostsIsAPageOfHosts) {
+  report("h1", {});
+  report("h2", {});
+  HttpRequest request{"GET", "/status/hosts", {}, "", "127.0.0.1"};
+  request.query = {{"limit", "1"}};
+  const HttpResponse page = routes.handle(request);
+  EXPECT_EQ(page.content_type, kJson);
+  const std::string body = whole_body(page);
+  EXPECT_TRUE(body.starts_with(R"({"hosts":[{"hostname":"h1","heardAt":)")) << body;
+  EXPECT_TRUE(body.ends_with(R"(}],"next":"h2"})")) << body;
+  request.query = {{"limit", "x"}};
+  expect_text(routes.handle(request), 400, "limit is \"x\", should be a number of hosts like 100\n");
+}
+
 TEST_F(Routes, StatusSummaryIsJson) {
   report("h1", {{"a", "1", "started", 7}});
   const HttpResponse response = get("/status/summary");
@@ -310,6 +324,7 @@ TEST_F(Routes, LimitsListings) {
   for (int i = 0; i < 32; ++i) listings.push_back(get("/status/text/a"));
   EXPECT_EQ(listings.back().status, 200);
   EXPECT_EQ(get("/status/json/a").status, 503);
+  EXPECT_EQ(get("/status/hosts").status, 503);
   EXPECT_EQ(get("/status/summary").status, 200);
   listings.clear();
   EXPECT_EQ(get("/status/json/a").status, 200);
