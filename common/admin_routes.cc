@@ -16,7 +16,7 @@ std::string quote(const std::string& text) { return Json(text).dump(-1, ' ', fal
 bool is_loopback(const std::string& ip) { return ip.starts_with("127.") || ip == "::1" || ip.starts_with("::ffff:127."); }
 
 HttpResponse reload_response(const HttpRequest& request, const std::function<Result<std::string>()>& reload) {
-  if (!is_loopback(request.peer)) return HttpResponse::text(200, "no privilege");
+  if (!request.from_owner && !is_loopback(request.peer)) return HttpResponse::text(200, "no privilege");
   const auto config = reload();
   if (!config) return HttpResponse::json(cat("{\"msg\":", quote(config.error().message), "}"));
   return HttpResponse::json(success_json(*config));

@@ -12,7 +12,7 @@
 namespace ops {
 
 /// Answers /health, /version, /workdir and /config/reload; nullopt for any other path. `reload` takes up the config file and
-/// returns it as JSON; only loopback peers make it run, everybody else is told "no privilege".
+/// returns it as JSON; only loopback peers and the daemon's owner make it run, everybody else is told "no privilege".
 std::optional<HttpResponse> answer_admin_request(const HttpRequest& request,
                                                  const std::function<Result<std::string>()>& reload);
 

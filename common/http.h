@@ -14,12 +14,19 @@
 
 namespace ops {
 
+/// Who is at the other end of a connection.
+struct HttpPeer {
+  std::string address;
+  bool is_owner = false;
+};
+
 struct HttpRequest {
   std::string method;  // GET, HEAD, POST …; a HEAD's response is made as for GET, its body is not sent
   std::string path;    // percent-decoded; may hold anything, "..", NUL and newlines included
   std::vector<std::pair<std::string, std::string>> headers;
   std::string body;
-  std::string peer;                                        // the client's IP address
+  std::string peer;                                        // the client's IP address; "local" over the daemon's own socket
+  bool from_owner = false;                                 // over the daemon's own socket, which only its owner may open
   std::vector<std::pair<std::string, std::string>> query;  // what follows the "?", decoded, in its order
 
   /// The first header of that name, compared without case; "" when there is none.

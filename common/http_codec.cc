@@ -56,14 +56,15 @@ std::vector<std::pair<std::string, std::string>> parse_query(const std::string& 
   return query;
 }
 
-HttpRequest to_request(const httplib::Request& from, std::string_view body) {
+HttpRequest to_request(const httplib::Request& from, std::string_view body, const HttpPeer& peer) {
   HttpRequest request;
   request.method = from.method;
   request.path = httplib::detail::decode_url(from.target.substr(0, from.target.find('?')), false);
   request.query = parse_query(from.target);
   request.headers.assign(from.headers.begin(), from.headers.end());
   request.body = body;
-  request.peer = from.remote_addr;
+  request.peer = peer.address;
+  request.from_owner = peer.is_owner;
   return request;
 }
 
@@ -97,14 +98,15 @@ class HttpCodec::Parser : public httplib::Server {
     });
   }
 
-  HttpReply answer(std::string_view head, std::string_view body, const std::string& peer, bool may_keep, std::string& out) {
+  HttpReply answer(std::string_view head, std::string_view body, const HttpPeer& peer, bool may_keep, std::string& out) {
     MemoryStream stream(head, out);
     body_ = body;
+    peer_ = &peer;
     is_understood_ = false;
     is_streamed_ = false;
     reply_ = {};
     bool client_closes = false;
-    process_request(stream, peer, 0, {}, 0, !may_keep, client_closes, prepare);
+    process_request(stream, peer.address, 0, {}, 0, !may_keep, client_closes, prepare);
     const bool has_end = !is_streamed_ || reply_.is_chunked;
     reply_.close = !may_keep || client_closes || !is_understood_ || !has_end;
     return std::move(reply_);
@@ -125,7 +127,7 @@ class HttpCodec::Parser : public httplib::Server {
       response.set_header("Allow", "GET, HEAD, POST");
       return;
     }
-    fill(handler_(to_request(request, body_)), request, response);
+    fill(handler_(to_request(request, body_, *peer_)), request, response);
   }
 
   void fill(HttpResponse from, const httplib::Request& request, httplib::Response& to) {
@@ -149,6 +151,7 @@ class HttpCodec::Parser : public httplib::Server {
   const HttpHandler& handler_;
   // Of the request that is being answered:
   std::string_view body_;
+  const HttpPeer* peer_ = nullptr;
   bool is_understood_ = false;
   bool is_streamed_ = false;
   HttpReply reply_;
@@ -157,7 +160,7 @@ class HttpCodec::Parser : public httplib::Server {
 HttpCodec::HttpCodec(const HttpHandler& handler) : parser_(std::make_unique<Parser>(handler)) {}
 HttpCodec::~HttpCodec() = default;
 
-HttpReply HttpCodec::answer(std::string_view head, std::string_view body, const std::string& peer, bool may_keep,
+HttpReply HttpCodec::answer(std::string_view head, std::string_view body, const HttpPeer& peer, bool may_keep,
                             std::string& out) {
   return parser_->answer(head, body, peer, may_keep, out);
 }

@@ -28,7 +28,7 @@ class HttpCodec {
 
   /// Answers a request that is whole, and appends the reply's head to `out`, with its body unless that is a file or a stream.
   /// `may_keep`: the connection stays open if the client wants that too. A handler that throws makes a 500.
-  HttpReply answer(std::string_view head, std::string_view body, const std::string& peer, bool may_keep, std::string& out);
+  HttpReply answer(std::string_view head, std::string_view body, const HttpPeer& peer, bool may_keep, std::string& out);
 
  private:
   class Parser;

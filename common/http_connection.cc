@@ -37,7 +37,7 @@ int status_of(HttpFramer::Verdict verdict) {
 
 }  // namespace
 
-HttpConnection::HttpConnection(Fd socket, std::string peer, size_t max_body)
+HttpConnection::HttpConnection(Fd socket, HttpPeer peer, size_t max_body)
     : socket_(std::move(socket)),
       peer_(std::move(peer)),
       max_body_(max_body),
@@ -142,7 +142,7 @@ HttpConnection::Next HttpConnection::send_piece() {
   try {
     more = reply_.stream(piece);
   } catch (const std::exception& failure) {
-    log::error("a reply to ", peer_, " is cut off: ", failure.what());
+    log::error("a reply to ", peer_.address, " is cut off: ", failure.what());
     return Next::hang_up;
   }
   if (reply_.is_chunked) {

@@ -43,7 +43,7 @@ class HttpConnection {
     hang_up
   };  // wait until it can; or leave it to the thread that sends bulk; or end it
 
-  HttpConnection(Fd socket, std::string peer, size_t max_body);
+  HttpConnection(Fd socket, HttpPeer peer, size_t max_body);
 
   /// Does what can be done now.
   Next advance(HttpThread& thread);
@@ -78,7 +78,7 @@ class HttpConnection {
   bool has_bulk() const { return reply_.file.file != nullptr || reply_.stream != nullptr; }
 
   const Fd socket_;
-  const std::string peer_;
+  const HttpPeer peer_;
   const size_t max_body_;
   State state_ = State::reading;
   Clock::time_point since_;  // when it entered this state

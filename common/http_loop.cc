@@ -88,6 +88,8 @@ void HttpLoop::run() {
         take_handed_over();
       } else if (fd == all_.listener.get()) {
         accept_some();
+      } else if (fd == all_.owner_listener.get()) {
+        accept_owner();
       } else if (const auto found = connections_.find(fd); found != connections_.end()) {
         advance(*found->second);
       }
@@ -99,8 +101,13 @@ void HttpLoop::run() {
 
 void HttpLoop::set_accepting(bool on) {
   if (on == accepting_) return;
-  epoll_event event{EPOLLIN | EPOLLEXCLUSIVE, {.fd = all_.listener.get()}};
-  if (::epoll_ctl(epoll_.get(), on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, all_.listener.get(), &event) == 0) accepting_ = on;
+  accepting_ = watch_listener(all_.listener, on) ? on : accepting_;
+  if (all_.owner_listener) watch_listener(all_.owner_listener, on);
+}
+
+bool HttpLoop::watch_listener(const Fd& listener, bool on) {
+  epoll_event event{EPOLLIN | EPOLLEXCLUSIVE, {.fd = listener.get()}};
+  return ::epoll_ctl(epoll_.get(), on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, listener.get(), &event) == 0;
 }
 
 void HttpLoop::accept_some() {
@@ -114,20 +121,35 @@ void HttpLoop::accept_some() {
     Fd socket(::accept4(all_.listener.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
       ++all_.connections;
-      add(std::make_unique<HttpConnection>(std::move(socket), ip_of(address), all_.options.max_body));
-    } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-      // The connection waits in the kernel; to ask again at once would be to ask without end.
-      if (own_.now - complained_ > kComplainEvery) {
-        complained_ = own_.now;
-        log::warning("cannot accept a connection: ", std::strerror(errno), "; trying again several times a second");
-      }
-      make_room();
-      set_accepting(false);
-      return;
-    } else if (errno != ECONNABORTED && errno != EINTR) {
+      add(std::make_unique<HttpConnection>(std::move(socket), HttpPeer{ip_of(address)}, all_.options.max_body));
+    } else if (give_way_when_full() || (errno != ECONNABORTED && errno != EINTR)) {
       return;
     }
   }
+}
+
+/// The owner is let in whatever crowd there is.
+void HttpLoop::accept_owner() {
+  Fd socket(::accept4(all_.owner_listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+  if (socket) {
+    ++all_.connections;
+    add(std::make_unique<HttpConnection>(std::move(socket), HttpPeer{"local", true}, all_.options.max_body));
+  } else {
+    give_way_when_full();
+  }
+}
+
+/// After an accept that failed: false when it wasn't for want of files. The connection waits in the kernel then; to ask again
+/// at once would be to ask without end.
+bool HttpLoop::give_way_when_full() {
+  if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) return false;
+  if (own_.now - complained_ > kComplainEvery) {
+    complained_ = own_.now;
+    log::warning("cannot accept a connection: ", std::strerror(errno), "; trying again several times a second");
+  }
+  make_room();
+  set_accepting(false);
+  return true;
 }
 
 /// Most have sent their request by now.

@@ -22,6 +22,7 @@ struct HttpLoops {
   HttpHandler handler;
   HttpServerOptions options;
   Fd listener;
+  Fd owner_listener;  // on the daemon's own socket; none when there is no such socket
   HttpLoop* bulk = nullptr;
   std::atomic<size_t> connections = 0;
 };
@@ -44,7 +45,10 @@ class HttpLoop {
   void run();
   void wake() const;
   void set_accepting(bool on);
+  bool watch_listener(const Fd& listener, bool on);
   void accept_some();
+  void accept_owner();
+  bool give_way_when_full();
   void adopt(Connection connection);
   void take_handed_over();
   void add(Connection connection);

@@ -4,9 +4,13 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <charconv>
+#include <cstring>
 
 #include "common/http_loop.h"
 #include "common/log.h"
@@ -37,6 +41,23 @@ Result<Fd> open_listener(const ListenAddress& address) {
     if (::bind(socket.get(), entry->ai_addr, entry->ai_addrlen) == 0 && ::listen(socket.get(), SOMAXCONN) == 0) return socket;
   }
   return system_error("listen on", where);
+}
+
+/// A unix socket at that path, which only the owner of this process (and root) may connect to.
+Result<Fd> open_owner_listener(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return Error{cat("cannot listen on ", path, ": the path is too long")};
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  ::unlink(path.c_str());
+  // Linux gives the file the mode that the socket has when it is bound: there is no moment at which others could connect.
+  if (!socket || ::fchmod(socket.get(), 0600) != 0 ||
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(socket.get(), SOMAXCONN) != 0) {
+    return system_error("listen on", path);
+  }
+  return socket;
 }
 
 int port_of(int socket) {
@@ -89,9 +110,14 @@ class HttpServer::Impl {
     all_.options = options;
     all_.options.max_connections = allow_connections(options.max_connections);
     all_.listener = std::move(listener);
+    open_owner_socket();
     bulk_ = std::make_unique<HttpLoop>(all_, false);
     all_.bulk = bulk_.get();
     for (size_t i = 0; i < options.loops; ++i) loops_.push_back(std::make_unique<HttpLoop>(all_, true));
+  }
+
+  ~Impl() {
+    if (all_.owner_listener) ::unlink(all_.options.owner_socket.c_str());
   }
 
   Result<void> start() {
@@ -105,6 +131,13 @@ class HttpServer::Impl {
   int port() const { return port_of(all_.listener.get()); }
 
  private:
+  void open_owner_socket() {
+    if (all_.options.owner_socket.empty()) return;
+    auto listener = open_owner_listener(all_.options.owner_socket);
+    if (!listener) return log::warning(listener.error().message, "; ./control can't ask this daemon");
+    all_.owner_listener = std::move(*listener);
+  }
+
   HttpLoops all_;
   std::unique_ptr<HttpLoop> bulk_;
   std::vector<std::unique_ptr<HttpLoop>> loops_;  // they hand over to bulk_, so they end before it

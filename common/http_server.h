@@ -11,7 +11,7 @@
 //   kept between requests     5 s, and only while fewer than three quarters of max_connections are open
 //   a reply                   30 s without progress; then we hang up
 //   past max_connections      whoever is kept, or has said nothing for a second, goes, the longest silent first; when there is
-//                             nobody, new ones wait to be accepted
+//                             nobody, new ones wait to be accepted; but never the daemon's owner, on its own socket
 
 #include <memory>
 #include <string>
@@ -35,9 +35,11 @@ struct HttpServerOptions {
   size_t loops = 2;                // threads that take requests; one more sends files and streams
   size_t max_connections = 16384;  // fewer when the process may not open so many files, with a warning in the log
   size_t max_body = 1 << 20;       // bytes; a request that says it has more gets 413 before it sends them
+  std::string owner_socket;        // path of a unix socket for the daemon's owner (HttpRequest::from_owner); "" for none
 };
 
-/// Listens from construction to destruction.
+/// Listens from construction to destruction. An owner's socket that can't be made is a warning in the log; one that is there
+/// already is replaced, so whoever asks for it must know that no other process uses that path.
 class HttpServer {
  public:
   static Result<std::unique_ptr<HttpServer>> listen(const ListenAddress& address, const HttpServerOptions& options,

@@ -5,8 +5,10 @@
 #include <poll.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
+#include <cstring>
 #include <sstream>
 
 namespace ops::tests {
@@ -23,10 +25,20 @@ RawConnection::RawConnection(int port) : socket_(::socket(AF_INET, SOCK_STREAM |
   address.sin_family = AF_INET;
   address.sin_port = htons(static_cast<uint16_t>(port));
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  if (::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
-    ::close(socket_);
-    socket_ = -1;
-  }
+  connect(&address, sizeof address);
+}
+
+RawConnection::RawConnection(const std::string& path) : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  connect(&address, sizeof address);
+}
+
+void RawConnection::connect(const void* address, size_t size) {
+  if (::connect(socket_, static_cast<const sockaddr*>(address), static_cast<socklen_t>(size)) == 0) return;
+  ::close(socket_);
+  socket_ = -1;
 }
 
 RawConnection::~RawConnection() {

@@ -30,6 +30,8 @@ inline HttpReply get(int port, const std::string& target, const HeaderFields& he
 class RawConnection {
  public:
   explicit RawConnection(int port);
+  /// To a unix socket.
+  explicit RawConnection(const std::string& path);
   ~RawConnection();
   RawConnection(const RawConnection&) = delete;
   RawConnection& operator=(const RawConnection&) = delete;
@@ -43,6 +45,8 @@ class RawConnection {
   std::string read_until(const std::string& text, int milliseconds = 15000) const;
 
  private:
+  void connect(const void* address, size_t size);
+
   int socket_ = -1;
 };
 
