@@ -149,6 +149,11 @@ Result<void> remove_tree(const std::string& path) {
   return {};
 }
 
+bool may_be_read_by_all(const std::string& path) {
+  struct stat info {};
+  return ::stat(path.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0;
+}
+
 bool is_directory(const std::string& path) {
   struct stat info {};
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);

@@ -64,4 +64,7 @@ Result<void> remove_tree(const std::string& path);
 
 bool is_directory(const std::string& path);
 
+/// Whether users other than the file's owner and group may read it.
+bool may_be_read_by_all(const std::string& path);
+
 }  // namespace ops

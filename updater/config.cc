@@ -4,8 +4,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "common/file.h"
 #include "common/heartbeat.h"
 #include "common/http_server.h"
+#include "common/secret.h"
 
 namespace ops::updater {
 
@@ -66,6 +68,11 @@ Config load_config(const std::string& path, ConfigReport& report) {
   config.control_timeout = read_seconds(root, "controlTimeout", config.control_timeout, 1, 3600);
   config.keep_versions = static_cast<int>(root.integer("keepVersions", config.keep_versions, 1, 100));
   config.public_keys = read_public_keys(root);
+  config.token = root.string("token", "");
+  if (!config.token.empty() && !is_valid_token(config.token)) root.error(kInvalidToken, "token");
+  if (!config.token.empty() && may_be_read_by_all(path)) {
+    report.warnings.push_back(cat("holds a token, and any user here may read it: chmod o-r ", path));
+  }
   const ConfigObject http = root.object("http");
   config.http_enabled = http.boolean("enabled", config.http_enabled);
   config.http_listen = http.string("listen", config.http_listen);
@@ -91,7 +98,8 @@ std::string to_json(const Config& config) {
                                 {"probation", config.probation.count()},
                                 {"keepVersions", config.keep_versions},
                                 {"controlTimeout", config.control_timeout.count()},
-                                {"publicKeys", keys}}
+                                {"publicKeys", keys},
+                                {"token", std::string(config.token.empty() ? "" : kMasked)}}
       .dump();
 }
 

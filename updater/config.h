@@ -4,7 +4,7 @@
 //
 //   {"debug": true, "hostname": "", "server": "127.0.0.1:2000", "interval": 300,
 //    "http": {"enabled": true, "listen": "127.0.0.1:2001"},
-//    "probation": 30, "keepVersions": 2, "controlTimeout": 60, "publicKeys": []}
+//    "probation": 30, "keepVersions": 2, "controlTimeout": 60, "publicKeys": [], "token": ""}
 //
 // It is never written by us.
 
@@ -28,6 +28,7 @@ struct Config {
   int keep_versions = 2;                     // of an agent, the current one included
   std::chrono::seconds control_timeout{60};  // for ./control start and stop
   std::vector<PublicKey> public_keys;        // with any, a release must be signed by one of them
+  std::string token;                         // a secret, for `servers` only; "" for none
 
   bool operator==(const Config&) const = default;
 };
@@ -35,7 +36,7 @@ struct Config {
 /// Reads the file; what it returns may be used only when `report` has no errors.
 Config load_config(const std::string& path, ConfigReport& report);
 
-/// The config as it was understood, as /config/reload prints it.
+/// The config as it was understood, as /config/reload prints it. Secrets are left out.
 std::string to_json(const Config& config);
 
 /// The configured hostname, or the system's.

@@ -19,6 +19,8 @@ constexpr auto kLookAgain = std::chrono::seconds(1);     // when the host failed
 constexpr char kMetaLane[] = "ops-meta's";               // no agent can be named so
 constexpr auto kNever = Clock::time_point::max();
 
+Access access_of(const Config& config) { return {config.token, config.servers}; }
+
 }  // namespace
 
 Cycle::Cycle(std::string config_path, Config config, const Layout& layout)
@@ -210,7 +212,7 @@ void Cycle::send_heartbeat() {
   polling_.sent();
   auto heartbeat = make_heartbeat(hostname_of(*config()), report_agents(), std::time(nullptr));
   lanes_.run(kMetaLane, [this, settings = config(), heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
-    auto response = meta_.send(settings->servers, heartbeat, cancel);
+    auto response = meta_.send(settings->servers, heartbeat, cancel, access_of(*settings));
     const std::lock_guard lock(mutex_);
     answer_ = Answer{std::move(response), meta_.retry_after()};
   });
@@ -266,7 +268,8 @@ void Cycle::decide() {
     const DesiredAgent* release = desired(name);
     if (agent.prepare && release != nullptr && release->cmd == "start") wanted.push_back(*release);
   }
-  preparer_.want(wanted, config()->public_keys);
+  const auto settings = config();
+  preparer_.want(wanted, {settings->public_keys, access_of(*settings)});
 }
 
 void Cycle::decide_for(const std::string& name, Agent& agent) {

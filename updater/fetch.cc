@@ -6,6 +6,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
 #include <memory>
@@ -42,7 +43,7 @@ struct ReplyHeader {
 
 /// One HTTP exchange. `take` gets the body's bytes as they come; false ends it, with `refusal` saying why.
 struct Exchange {
-  Exchange(const std::string& url, uint64_t max_size, const std::stop_token& stop);
+  Exchange(const std::string& url, uint64_t max_size, const std::stop_token& stop, const Access& access);
 
   Result<void> run();
   long status() const;
@@ -91,7 +92,27 @@ int on_progress(void* context, curl_off_t, curl_off_t received, curl_off_t, curl
   return exchange.cancel.stop_requested() || !exchange.refusal.empty() ? 1 : 0;
 }
 
-Exchange::Exchange(const std::string& to, uint64_t most, const std::stop_token& stop) : url(to), cancel(stop), max_size(most) {
+/// "https://meta:2000" of any URL there; "" for what is no URL.
+std::string origin_of(const std::string& url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {};
+  const auto part = [&](CURLUPart which) {
+    char* text = nullptr;
+    curl_url_get(parsed.get(), which, &text, CURLU_DEFAULT_PORT);
+    const std::unique_ptr<char, decltype(&curl_free)> owner(text, &curl_free);
+    return to_lower(text == nullptr ? "" : text);
+  };
+  return cat(part(CURLUPART_SCHEME), "://", part(CURLUPART_HOST), ":", part(CURLUPART_PORT));
+}
+
+bool may_know_token(const std::string& url, const Access& access) {
+  const std::string origin = origin_of(url);
+  return !origin.empty() && std::any_of(access.servers.begin(), access.servers.end(),
+                                        [&](const std::string& server) { return origin_of(server) == origin; });
+}
+
+Exchange::Exchange(const std::string& to, uint64_t most, const std::stop_token& stop, const Access& access)
+    : url(to), cancel(stop), max_size(most) {
   CURL* handle = curl.get();
   curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -109,6 +130,10 @@ Exchange::Exchange(const std::string& to, uint64_t most, const std::stop_token& 
   curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, this);
+  if (!access.token.empty() && may_know_token(url, access)) {  // curl keeps it from whom a redirect leads to
+    curl_easy_setopt(handle, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+    curl_easy_setopt(handle, CURLOPT_XOAUTH2_BEARER, access.token.c_str());
+  }
 }
 
 Result<void> Exchange::run() {
@@ -168,12 +193,13 @@ std::string range_validator(const ReplyHeader& reply) { return reply.etag.starts
 class Download {
  public:
   Download(const std::string& url, const std::string& path, const DownloadLimits& limits, const Progress& progress,
-           const std::stop_token& cancel)
+           const std::stop_token& cancel, const Access& access)
       : path_(path),
         origin_path_(path + ".from"),
         limits_(limits),
         progress_(progress),
-        exchange_(url, limits.max_size, cancel) {}
+        access_(access),
+        exchange_(url, limits.max_size, cancel, access) {}
 
   Result<void> run() {
     if (auto opened = open_part(); !opened) return opened;
@@ -191,7 +217,7 @@ class Download {
     const bool is_lost = status / 100 == 3 && !ran;  // in redirects
     if (status != 0 && status != 200 && status != 206 && !is_lost) {
       const std::string& pause = exchange_.reply.retry_after;
-      return Error{cat(exchange_.url, ": the server says ", status,
+      return Error{cat(exchange_.url, ": ", status_text(status, exchange_.url, access_),
                        pause.empty() ? "" : cat(", try again after ", one_line(pause, 40), to_seconds(pause) ? " s" : ""))};
     }
     if (!ran) return ran;
@@ -306,6 +332,7 @@ class Download {
   const std::string origin_path_;
   const DownloadLimits limits_;
   const Progress& progress_;
+  const Access& access_;
   Exchange exchange_;
   Fd file_;
   uint64_t resume_from_ = 0;
@@ -318,9 +345,17 @@ class Download {
 
 }  // namespace
 
+std::string status_text(long status, const std::string& url, const Access& access) {
+  const std::string text = cat("the server says ", status);
+  if (status != 401 && status != 403) return text;
+  if (may_know_token(url, access))
+    return cat(text, "; look at \"token\" in cfg.json", access.token.empty() ? ", there is none" : "");
+  return access.token.empty() ? text : text + "; it was sent no token, for \"server\" in cfg.json names another";
+}
+
 Result<HttpReply> post_json(const std::string& url, const std::string& body, size_t max_size, std::chrono::seconds timeout,
-                            const std::stop_token& cancel) {
-  Exchange exchange(url, max_size, cancel);
+                            const std::stop_token& cancel, const Access& access) {
+  Exchange exchange(url, max_size, cancel, access);
   HttpReply reply;
   take_into(reply.body, exchange);
   exchange.headers.add("Content-Type: application/json");
@@ -336,8 +371,8 @@ Result<HttpReply> post_json(const std::string& url, const std::string& body, siz
 }
 
 Result<HttpReply> get_small(const std::string& url, size_t max_size, std::chrono::seconds timeout,
-                            const std::stop_token& cancel) {
-  Exchange exchange(url, max_size, cancel);
+                            const std::stop_token& cancel, const Access& access) {
+  Exchange exchange(url, max_size, cancel, access);
   HttpReply reply;
   take_into(reply.body, exchange);
   curl_easy_setopt(exchange.curl.get(), CURLOPT_FOLLOWLOCATION, 1L);
@@ -350,8 +385,8 @@ Result<HttpReply> get_small(const std::string& url, size_t max_size, std::chrono
 }
 
 std::optional<FetchError> download(const std::string& url, const std::string& path, const DownloadLimits& limits,
-                                   const Progress& progress, const std::stop_token& cancel) {
-  Download download(url, path, limits, progress, cancel);
+                                   const Progress& progress, const std::stop_token& cancel, const Access& access) {
+  Download download(url, path, limits, progress, cancel, access);
   const auto ran = download.run();
   return ran ? std::nullopt : std::optional(FetchError{ran.error(), download.retry_after()});
 }

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "common/result.h"
 
@@ -19,14 +20,24 @@ struct HttpReply {
   std::optional<std::chrono::seconds> retry_after;  // of the Retry-After header, when that is a number
 };
 
+/// Who we are to servers.
+struct Access {
+  std::string token;  // a secret; "" for none
+  std::vector<std::string>
+      servers;  // base URLs. Who has the scheme, host and port of one of them is told the token, nobody else
+};
+
 /// Sends JSON and returns the reply, whatever its status. An error when there is none within `timeout`, or when it is longer
 /// than `max_size` bytes.
 Result<HttpReply> post_json(const std::string& url, const std::string& body, size_t max_size, std::chrono::seconds timeout,
-                            const std::stop_token& cancel);
+                            const std::stop_token& cancel, const Access& access = {});
 
 /// A small file, or whatever else the server replies. Redirects are followed.
 Result<HttpReply> get_small(const std::string& url, size_t max_size, std::chrono::seconds timeout,
-                            const std::stop_token& cancel);
+                            const std::stop_token& cancel, const Access& access = {});
+
+/// "the server says 401", and what to do about that.
+std::string status_text(long status, const std::string& url, const Access& access);
 
 struct DownloadLimits {
   uint64_t max_size = uint64_t{2} << 30;  // bytes
@@ -46,6 +57,6 @@ struct FetchError {
 /// Last-Modified, that it is still the same file (noted in `path`.from); else the file starts over. After an error the part
 /// that came stays for the next try, unless it can't be of use. nullopt is success.
 std::optional<FetchError> download(const std::string& url, const std::string& path, const DownloadLimits& limits,
-                                   const Progress& progress, const std::stop_token& cancel);
+                                   const Progress& progress, const std::stop_token& cancel, const Access& access = {});
 
 }  // namespace ops::updater

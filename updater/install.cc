@@ -18,22 +18,25 @@ constexpr std::chrono::seconds kSmallFileTimeout{30};
 
 PrepareError passing(const Error& error, const std::string& checksum = "") { return {error, false, checksum}; }
 
-std::optional<PrepareError> get_text(const std::string& url, size_t max_size, std::string& text,
+std::optional<PrepareError> get_text(const std::string& url, size_t max_size, std::string& text, const Access& access,
                                      const std::stop_token& cancel) {
-  auto reply = get_small(url, max_size, kSmallFileTimeout, cancel);
+  auto reply = get_small(url, max_size, kSmallFileTimeout, cancel, access);
   if (!reply) return passing(reply.error());
-  if (reply->status != 200) return PrepareError{{cat(url, ": the server says ", reply->status)}, false, "", reply->retry_after};
+  if (reply->status != 200) {
+    return PrepareError{{cat(url, ": ", status_text(reply->status, url, access))}, false, "", reply->retry_after};
+  }
   text = std::move(reply->body);
   return std::nullopt;
 }
 
 /// Finds out the digest that the tarball should have.
-std::optional<PrepareError> find_expected(const DesiredAgent& agent, std::string& digest, const std::stop_token& cancel) {
+std::optional<PrepareError> find_expected(const DesiredAgent& agent, std::string& digest, const Access& access,
+                                          const std::stop_token& cancel) {
   digest = given_checksum(agent);
   if (!digest.empty()) return std::nullopt;
   const std::string url = checksum_url(agent);
   std::string text;
-  if (auto failed = get_text(url, kMaxChecksumFile, text, cancel)) return failed;
+  if (auto failed = get_text(url, kMaxChecksumFile, text, access, cancel)) return failed;
   const auto parsed = parse_md5sum(text, tarball_name(agent));
   if (!parsed) return passing(parsed.error().within(url));
   digest = *parsed;
@@ -41,15 +44,15 @@ std::optional<PrepareError> find_expected(const DesiredAgent& agent, std::string
 }
 
 /// Finds the signature that the tarball must have. All errors may pass: a signature is mended without a new tarball.
-std::optional<PrepareError> find_signature(const DesiredAgent& agent, const std::vector<PublicKey>& keys,
-                                           std::optional<Signature>& signature, const std::stop_token& cancel) {
+std::optional<PrepareError> find_signature(const DesiredAgent& agent, const Trust& trust, std::optional<Signature>& signature,
+                                           const std::stop_token& cancel) {
   const std::string url = signature_url(agent);
   std::string text;
-  if (auto failed = get_text(url, kMaxSignatureFile, text, cancel)) {
+  if (auto failed = get_text(url, kMaxSignatureFile, text, trust.access, cancel)) {
     failed->error = Error{cat("only signed releases are taken here, and the signature can't be had: ", failed->error.message)};
     return failed;
   }
-  auto parsed = parse_signature(text, tarball_name(agent), keys);
+  auto parsed = parse_signature(text, tarball_name(agent), trust.keys);
   if (!parsed) return passing({cat(url, " ", parsed.error().message)});
   signature = std::move(*parsed);
   return std::nullopt;
@@ -63,20 +66,19 @@ void remove_download(const std::string& path) {
 }  // namespace
 
 std::optional<PrepareError> prepare(const Layout& layout, const DesiredAgent& agent, const InstallLimits& limits,
-                                    const std::vector<PublicKey>& keys, const PrepareProgress& progress,
-                                    const std::stop_token& cancel) {
+                                    const Trust& trust, const PrepareProgress& progress, const std::stop_token& cancel) {
   progress(Phase::downloading, 0, 0);
   if (auto made = make_directories(layout.agent(agent.name)); !made) return passing(made.error());
   std::string expected;
-  if (auto failed = find_expected(agent, expected, cancel)) return failed;
+  if (auto failed = find_expected(agent, expected, trust.access, cancel)) return failed;
   std::optional<Signature> signature;
-  if (!keys.empty()) {
-    if (auto failed = find_signature(agent, keys, signature, cancel)) return failed;
+  if (!trust.keys.empty()) {
+    if (auto failed = find_signature(agent, trust, signature, cancel)) return failed;
   }
 
   const std::string tarball = layout.download(agent.name, agent.version);
   const auto report = [&](uint64_t done, uint64_t total) { progress(Phase::downloading, done, total); };
-  if (const auto failed = download(tarball_url(agent), tarball, limits.download, report, cancel)) {
+  if (const auto failed = download(tarball_url(agent), tarball, limits.download, report, cancel, trust.access)) {
     return PrepareError{failed->error, false, expected, failed->retry_after};
   }
 

@@ -1,7 +1,7 @@
 #pragma once
 
 // Brings a release onto the disk, whole, without touching what runs: fetch, verify, unpack into .staged-VERSION. Nothing is
-// unpacked whose checksum and, with `keys`, whose signature is not good. This is the
+// unpacked whose checksum and, with keys, whose signature is not good. This is the
 // slow part of an update, and runs beside the loop.
 
 #include <functional>
@@ -23,6 +23,12 @@ struct InstallLimits {
   UnpackLimits unpack;
 };
 
+/// Whose releases are taken, and who we are to servers.
+struct Trust {
+  std::vector<PublicKey> keys;  // with any, one of them must have signed the tarball
+  Access access;
+};
+
 struct PrepareError {
   Error error;
   bool lasting = false;  // the release itself is bad: trying again is of no use before it changes
@@ -34,10 +40,8 @@ struct PrepareError {
 using PrepareProgress = std::function<void(Phase phase, uint64_t done, uint64_t total)>;
 
 /// When this returns nullopt, the release is in .staged-VERSION, with its .installed written last.
-/// `keys`: with any, one of them must have signed the tarball.
 std::optional<PrepareError> prepare(const Layout& layout, const DesiredAgent& agent, const InstallLimits& limits,
-                                    const std::vector<PublicKey>& keys, const PrepareProgress& progress,
-                                    const std::stop_token& cancel);
+                                    const Trust& trust, const PrepareProgress& progress, const std::stop_token& cancel);
 
 /// Removes a release's folder so that no half of it is ever taken for a whole one: its .installed goes first.
 Result<void> remove_release(const std::string& folder);

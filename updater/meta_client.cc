@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "updater/fetch.h"
-
 namespace ops::updater {
 
 namespace {
@@ -13,13 +11,13 @@ constexpr std::chrono::seconds kHeartbeatTimeout{20};
 }  // namespace
 
 Result<HeartbeatResponse> MetaClient::send(const std::vector<std::string>& servers, const HeartbeatRequest& heartbeat,
-                                           const std::stop_token& cancel) {
+                                           const std::stop_token& cancel, const Access& access) {
   const std::string body = to_json(heartbeat);
   retry_after_.reset();
   std::string failures;
   for (size_t i = 0; i < servers.size() && !cancel.stop_requested(); ++i) {
     const size_t index = (preferred_ + i) % servers.size();
-    auto response = ask(servers[index], body, cancel);
+    auto response = ask(servers[index], body, cancel, access);
     if (response) {
       preferred_ = index;
       return response;
@@ -29,13 +27,16 @@ Result<HeartbeatResponse> MetaClient::send(const std::vector<std::string>& serve
   return Error{"no answer from ops-meta: " + failures};
 }
 
-Result<HeartbeatResponse> MetaClient::ask(const std::string& server, const std::string& body, const std::stop_token& cancel) {
+Result<HeartbeatResponse> MetaClient::ask(const std::string& server, const std::string& body, const std::stop_token& cancel,
+                                          const Access& access) {
   const std::string url = server + "/heartbeat";
-  const auto reply = post_json(url, body, kMaxHeartbeatSize, kHeartbeatTimeout, cancel);
+  const auto reply = post_json(url, body, kMaxHeartbeatSize, kHeartbeatTimeout, cancel, access);
   if (!reply) return reply.error();
   if (reply->retry_after) retry_after_ = std::max(reply->retry_after, retry_after_);
   // The Go updater obeys a 500 with JSON in it.
-  if (reply->status != 200) return Error{cat(url, ": the server says ", reply->status, ": ", one_line(trim(reply->body), 200))};
+  if (reply->status != 200) {
+    return Error{cat(url, ": ", status_text(reply->status, url, access), ": ", one_line(trim(reply->body), 200))};
+  }
   auto response = parse_heartbeat_response(reply->body);
   if (!response) return response.error().within(url);
   if (!response->error_message.empty()) return Error{cat(url, ": ", one_line(response->error_message, 200))};

@@ -10,6 +10,7 @@
 
 #include "common/heartbeat.h"
 #include "common/result.h"
+#include "updater/fetch.h"
 
 namespace ops::updater {
 
@@ -18,13 +19,14 @@ class MetaClient {
   /// Sends the heartbeat to the server that answered last, and on to the next one when that is unreachable, answers 5xx or
   /// something that is no heartbeat's reply. The error names every server and what was wrong with it.
   Result<HeartbeatResponse> send(const std::vector<std::string>& servers, const HeartbeatRequest& heartbeat,
-                                 const std::stop_token& cancel);
+                                 const std::stop_token& cancel, const Access& access = {});
 
   /// The longest Retry-After among the last send's replies.
   std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
 
  private:
-  Result<HeartbeatResponse> ask(const std::string& server, const std::string& body, const std::stop_token& cancel);
+  Result<HeartbeatResponse> ask(const std::string& server, const std::string& body, const std::stop_token& cancel,
+                                const Access& access);
 
   size_t preferred_ = 0;
   std::optional<std::chrono::seconds> retry_after_;

@@ -5,7 +5,7 @@
 
 namespace ops::updater {
 
-void Preparer::want(const std::vector<DesiredAgent>& agents, const std::vector<PublicKey>& keys) {
+void Preparer::want(const std::vector<DesiredAgent>& agents, const Trust& trust) {
   const std::lock_guard lock(mutex_);
   if (job_) {
     if (std::find(agents.begin(), agents.end(), job_->agent) != agents.end()) return;
@@ -17,7 +17,8 @@ void Preparer::want(const std::vector<DesiredAgent>& agents, const std::vector<P
   if (thread_.joinable()) thread_.join();
   job_ = Job{agents.front(), {}, false, false, std::nullopt};
   try {
-    thread_ = std::jthread([this, agent = agents.front(), keys](const std::stop_token& cancel) { work(agent, keys, cancel); });
+    thread_ =
+        std::jthread([this, agent = agents.front(), trust](const std::stop_token& cancel) { work(agent, trust, cancel); });
   } catch (const std::system_error& failure) {
     job_->error = PrepareError{{cat("no thread is to be had: ", failure.what())}, false, ""};
     job_->ended = true;
@@ -25,12 +26,12 @@ void Preparer::want(const std::vector<DesiredAgent>& agents, const std::vector<P
   }
 }
 
-void Preparer::work(const DesiredAgent& agent, const std::vector<PublicKey>& keys, const std::stop_token& cancel) {
+void Preparer::work(const DesiredAgent& agent, const Trust& trust, const std::stop_token& cancel) {
   const auto report = [this](Phase phase, uint64_t done, uint64_t total) {
     const std::lock_guard lock(mutex_);
     job_->progress = {phase, done, total};
   };
-  auto error = prepare(layout_, agent, limits_, keys, report, cancel);
+  auto error = prepare(layout_, agent, limits_, trust, report, cancel);
   {
     const std::lock_guard lock(mutex_);
     job_->error = std::move(error);

@@ -31,8 +31,8 @@ class Preparer {
   };
 
   /// Makes these the releases that are wanted, in this order: begins with the first when idle, and cancels the one under way
-  /// when it is no longer among them. `keys` as in install.h.
-  void want(const std::vector<DesiredAgent>& agents, const std::vector<PublicKey>& keys);
+  /// when it is no longer among them.
+  void want(const std::vector<DesiredAgent>& agents, const Trust& trust);
 
   /// What has ended since the last call; a cancelled one is not told of.
   std::optional<Outcome> take_outcome();
@@ -49,7 +49,7 @@ class Preparer {
     std::optional<PrepareError> error;
   };
 
-  void work(const DesiredAgent& agent, const std::vector<PublicKey>& keys, const std::stop_token& cancel);
+  void work(const DesiredAgent& agent, const Trust& trust, const std::stop_token& cancel);
 
   const Layout& layout_;
   const InstallLimits limits_;

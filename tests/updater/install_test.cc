@@ -57,7 +57,7 @@ struct Install : testing::Test {
     const auto progress = [this](Phase phase, uint64_t, uint64_t) {
       if (phases.empty() || phases.back() != phase) phases.push_back(phase);
     };
-    return prepare(layout, agent, limits, keys, progress, cancel.get_token());
+    return prepare(layout, agent, limits, {keys, {}}, progress, cancel.get_token());
   }
 
   /// The error of a preparation that must fail, and leave no release behind.
