@@ -3,7 +3,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "common/file.h"
 #include "common/http_server.h"
+#include "common/secret.h"
 
 namespace ops::meta {
 
@@ -34,6 +36,20 @@ void check_md5(const ConfigObject& object, const std::string& md5) {
 
 size_t read_size(const ConfigObject& object, const char* key, size_t fallback, int64_t least, int64_t most) {
   return static_cast<size_t>(object.integer(key, static_cast<int64_t>(fallback), least, most));
+}
+
+/// Tokens that a header can carry. An error doesn't say what is in them.
+std::vector<std::string> read_tokens(const ConfigObject& http, const char* key) {
+  const std::vector<std::string> tokens = http.strings(key);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (!is_valid_token(tokens[i])) http.error(kInvalidToken, cat(key, "[", i, "]").c_str());
+  }
+  return tokens;
+}
+
+void check_secrecy(const Config& config, const std::string& path, ConfigReport& report) {
+  if (config.tokens.empty() && config.admin_tokens.empty()) return;
+  if (may_be_read_by_all(path)) report.warnings.push_back(cat("holds tokens, and any user here may read it: chmod o-r ", path));
 }
 
 DesiredAgent read_default(const ConfigObject& object) {
@@ -109,6 +125,9 @@ Config load_config(const std::string& path, ConfigReport& report) {
 
   config.max_connections = read_size(http, "maxConnections", config.max_connections, 16, 1'000'000);
   config.max_downloads = read_size(http, "maxDownloads", config.max_downloads, 1, 100'000);
+  config.tokens = read_tokens(http, "tokens");
+  config.admin_tokens = read_tokens(http, "adminTokens");
+  check_secrecy(config, path, report);
   config.interval = std::chrono::seconds(root.integer("interval", 0, 0, 3600));
   config.max_hosts = read_size(root, "maxHosts", config.max_hosts, 1, kMostHosts);
 
@@ -158,7 +177,9 @@ std::string to_json(const Config& config) {
                {{"enabled", config.http_enabled},
                 {"listen", config.http_listen},
                 {"maxConnections", config.max_connections},
-                {"maxDownloads", config.max_downloads}}},
+                {"maxDownloads", config.max_downloads},
+                {"tokens", std::vector<std::string>(config.tokens.size(), kMasked)},
+                {"adminTokens", std::vector<std::string>(config.admin_tokens.size(), kMasked)}}},
               {"maxHosts", config.max_hosts},
               {"agents", std::move(agents)}}
       .dump();

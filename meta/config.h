@@ -3,7 +3,8 @@
 // ops-meta's cfg.json: which agent, in which version, on which hosts. The original's format; README.md has it key by key.
 //
 //   {"debug": true, "tarballDir": "./tarball", "interval": 0, "maxHosts": 2000000,
-//    "http": {"enabled": true, "listen": "0.0.0.0:2000", "maxConnections": 16384, "maxDownloads": 64},
+//    "http": {"enabled": true, "listen": "0.0.0.0:2000", "maxConnections": 16384, "maxDownloads": 64,
+//             "tokens": [], "adminTokens": []},
 //    "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "",
 //                            "cmd": "start"},
 //                "others": [{"prefix": "lg-", "percent": 5, "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}],
@@ -49,8 +50,10 @@ struct Config {
   bool http_enabled = true;
   std::string http_listen = "0.0.0.0:2000";
   size_t max_connections = 16384;
-  size_t max_downloads = 64;         // at once, of what is larger than a checksum file
-  std::chrono::seconds interval{0};  // at which hosts are to come; 0: at their own
+  size_t max_downloads = 64;              // at once, of what is larger than a checksum file
+  std::vector<std::string> tokens;        // secrets; see access.h
+  std::vector<std::string> admin_tokens;  // secrets
+  std::chrono::seconds interval{0};       // at which hosts are to come; 0: at their own
   std::vector<AgentConfig> agents;
   size_t max_hosts = kDefaultMaxHosts;  // beyond it new hosts are refused
 
@@ -60,7 +63,7 @@ struct Config {
 /// Reads the file; what it returns may be used only when `report` has no errors.
 Config load_config(const std::string& path, ConfigReport& report);
 
-/// The config as it was understood, as /config/reload prints it.
+/// The config as it was understood, as /config/reload prints it. Secrets are left out.
 std::string to_json(const Config& config);
 
 }  // namespace ops::meta

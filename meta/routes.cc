@@ -7,6 +7,7 @@
 
 #include "common/admin_routes.h"
 #include "common/log.h"
+#include "meta/access.h"
 #include "meta/status.h"
 #include "meta/status_hosts.h"
 #include "meta/tarballs.h"
@@ -52,21 +53,34 @@ std::shared_ptr<const Config> Routes::config() const { return desired()->config(
 
 HttpResponse Routes::handle(const HttpRequest& request) {
   const std::string& path = request.path;
+  const auto desired = this->desired();
+  const Rights rights = rights_of(request, *desired->config());
   if (path == "/heartbeat") {
-    if (request.method == "POST") return heartbeat(request);
+    if (request.method == "POST") return rights.heartbeat ? heartbeat(request, *desired) : unauthorized(request, "http.tokens");
     HttpResponse response = HttpResponse::text(405, "a heartbeat is a POST\n");
     response.headers.emplace_back("Allow", "POST");
     return response;
   }
   if (request.method == "POST") return HttpResponse::text(405, "only /heartbeat takes a POST\n");
-  if (auto response = answer_admin_request(request, [this] { return reload_as_json(); })) return *response;
+  if (path == "/health" || path == "/version") return *answer_admin_request(request, {});
+  if (rights.operate) {
+    if (auto response = operate(request)) return *response;
+  } else if (is_for_operators(path)) {
+    return unauthorized(request, "http.adminTokens");
+  }
+  return rights.download ? tarball(request) : unauthorized(request, "http.tokens");
+}
+
+std::optional<HttpResponse> Routes::operate(const HttpRequest& request) {
+  const std::string& path = request.path;
+  if (auto response = answer_admin_request(request, [this] { return reload_as_json(); })) return response;
   if (path.starts_with(kStatusText)) return status_of_hosts(request, path.substr(sizeof kStatusText - 1), false);
   if (path.starts_with(kStatusJson)) return status_of_hosts(request, path.substr(sizeof kStatusJson - 1), true);
   if (path.starts_with(kStatusHost)) return status_host(path.substr(sizeof kStatusHost - 1));
   if (path == "/status/hosts") return status_hosts(request);
   if (path == "/status/summary") return status_summary();
   if (path == "/status/text" || path == "/status/json") return HttpResponse::redirect(path + "/");
-  return tarball(request);
+  return std::nullopt;
 }
 
 /// What is large takes a slot for as long as it is sent.
@@ -81,7 +95,7 @@ HttpResponse Routes::tarball(const HttpRequest& request) {
   return response;
 }
 
-HttpResponse Routes::heartbeat(const HttpRequest& request) {
+HttpResponse Routes::heartbeat(const HttpRequest& request, const Desired& desired) {
   const auto heartbeat = parse_heartbeat_request(request.body);
   if (!heartbeat) {
     log::debug("heartbeat of ", request.peer, " refused: ", heartbeat.error().message);
@@ -93,7 +107,7 @@ HttpResponse Routes::heartbeat(const HttpRequest& request) {
   const auto tell = [&, now = std::chrono::system_clock::now()](const DesiredAgent& agent, const RolloutLimits& limits) {
     return admissions_.tell(agent, limits, *heartbeat, now);
   };
-  return HttpResponse::json(desired()->reply(heartbeat->hostname, heartbeat->real_agents, tell));
+  return HttpResponse::json(desired.reply(heartbeat->hostname, heartbeat->real_agents, tell));
 }
 
 HttpResponse Routes::no_room(const HeartbeatRequest& heartbeat, const Error& why) {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 
 #include "common/http_server.h"
@@ -34,7 +35,8 @@ class Routes {
 
  private:
   std::shared_ptr<const Desired> desired() const;
-  HttpResponse heartbeat(const HttpRequest& request);
+  HttpResponse heartbeat(const HttpRequest& request, const Desired& desired);
+  std::optional<HttpResponse> operate(const HttpRequest& request);
   HttpResponse no_room(const HeartbeatRequest& heartbeat, const Error& why);
   HttpResponse status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json);
   HttpResponse status_hosts(const HttpRequest& request);

@@ -63,8 +63,8 @@ void MetaBox::publish(const std::string& name, const std::string& version, const
 
 void MetaBox::write_config(const std::vector<TestAgent>& agents) const {
   std::ostringstream config;
-  config << "{\"debug\": true, \"tarballDir\": \"./tarball\", \"http\": {\"listen\": \"127.0.0.1:" << port_
-         << "\"}, \"agents\": [";
+  config << "{\"debug\": true, \"tarballDir\": \"./tarball\", \"http\": {\"listen\": \"127.0.0.1:" << port_ << "\"" << http_
+         << "}, \"agents\": [";
   for (size_t i = 0; i < agents.size(); ++i) {
     const TestAgent& agent = agents[i];
     const std::string own = "http://127.0.0.1:" + std::to_string(port_) + "/" + agent.name;
@@ -87,7 +87,13 @@ bool MetaBox::start(const std::vector<TestAgent>& agents) {
 
 bool MetaBox::desire(const std::vector<TestAgent>& agents) {
   write_config(agents);
-  return get("/config/reload").body.find("\"msg\":\"success\"") != std::string::npos;
+  return ask("/config/reload").body.find("\"msg\":\"success\"") != std::string::npos;
+}
+
+HttpReply MetaBox::ask(const std::string& target) const {
+  const RawConnection connection(folder() + "/var/app.sock");
+  connection.send("GET " + target + " HTTP/1.1\r\nHost: meta\r\nConnection: close\r\n\r\n");
+  return parse_reply(connection.read_all());
 }
 
 UpdaterBox::UpdaterBox(const std::string& server, const UpdaterSettings& settings) : Box("ops-updater") {

@@ -57,16 +57,22 @@ class MetaBox : public Box {
   /// Writes a new config and has it reloaded; false when meta refuses it.
   bool desire(const std::vector<TestAgent>& agents);
 
+  /// More of the config's "http", like ", \"tokens\": [\"t\"]"; from the next start or desire() on.
+  void set_http(const std::string& more) { http_ = more; }
+
   int port() const { return port_; }
   /// As an updater's config names it.
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   HttpReply get(const std::string& target) const { return tests::get(port_, target); }
+  /// As the daemon's owner, over its own socket.
+  HttpReply ask(const std::string& target) const;
   /// /status/text/AGENT
   std::string status(const std::string& agent) const { return get("/status/text/" + agent).body; }
 
  private:
   void write_config(const std::vector<TestAgent>& agents) const;
   int port_ = 0;
+  std::string http_;
 };
 
 struct UpdaterSettings {

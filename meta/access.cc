@@ -1,0 +1,87 @@
+#include "meta/access.h"
+
+#include <algorithm>
+#include <array>
+
+#include "common/text.h"
+
+namespace ops::meta {
+
+namespace {
+
+/// What comes before the first character that isn't of base64.
+std::string decode_base64(std::string_view text) {
+  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  std::string bytes;
+  unsigned bits = 0;
+  int count = 0;
+  for (const char c : text) {
+    const size_t digit = kDigits.find(c);
+    if (digit == std::string_view::npos) break;
+    bits = (bits << 6 | static_cast<unsigned>(digit)) & 0xffff;
+    count += 6;
+    if (count < 8) continue;
+    count -= 8;
+    bytes += static_cast<char>(bits >> count & 0xff);
+  }
+  return bytes;
+}
+
+/// The token that came with the request; "" for none.
+std::string token_of(const HttpRequest& request) {
+  const std::string header = request.header("Authorization");
+  const size_t space = std::min(header.find(' '), header.size());
+  const std::string scheme = to_lower(header.substr(0, space));
+  const std::string_view value = trim(std::string_view(header).substr(space));
+  if (scheme == "bearer") return std::string(value);
+  if (scheme != "basic") return {};
+  const std::string pair = decode_base64(value);
+  return pair.substr(std::min(pair.find(':'), pair.size() - 1) + 1);
+}
+
+/// Looks at every character of every token, whatever the first difference: the time tells how long `given` is, and no more.
+bool is_one_of(const std::string& given, const std::vector<std::string>& tokens) {
+  bool found = false;
+  for (const std::string& token : tokens) {
+    volatile unsigned different = given.size() == token.size() ? 0 : 1;
+    for (size_t i = 0; i < given.size(); ++i) {
+      different = different | static_cast<unsigned>(given[i] ^ token[i % token.size()]);
+    }
+    if (different == 0) found = true;
+  }
+  return found;
+}
+
+}  // namespace
+
+Rights rights_of(const HttpRequest& request, const Config& config) {
+  if (request.from_owner || (config.tokens.empty() && config.admin_tokens.empty())) return {};
+  const std::string token = token_of(request);
+  const bool is_host = is_one_of(token, config.tokens);
+  const bool is_operator = is_one_of(token, config.admin_tokens);
+  Rights rights;
+  rights.heartbeat = config.tokens.empty() || is_host;
+  rights.download = rights.heartbeat || is_operator;
+  rights.operate = config.admin_tokens.empty() || is_operator;
+  return rights;
+}
+
+HttpResponse unauthorized(const HttpRequest& request, const std::string& key) {
+  const bool has_token = !request.header("Authorization").empty();
+  const std::string why = has_token
+                              ? "the token that was sent is none of this ops-meta's "
+                              : "a token is missing: send \"Authorization: Bearer TOKEN\", or curl -u x:TOKEN, with one of "
+                                "this ops-meta's ";
+  HttpResponse response = HttpResponse::text(401, cat(why, key, "\n"));
+  response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"ops-meta\"");
+  return response;
+}
+
+bool is_for_operators(const std::string& path) {
+  constexpr std::array kBeginnings = {"/status/", "/explain/", "/config/", "/rollouts/"};
+  constexpr std::array kPaths = {"/", "/status", "/plan", "/metrics", "/workdir", "/explain"};
+  return std::any_of(kBeginnings.begin(), kBeginnings.end(), [&](const char* text) { return path.starts_with(text); }) ||
+         std::find(kPaths.begin(), kPaths.end(), path) != kPaths.end();
+}
+
+}  // namespace ops::meta

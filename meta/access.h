@@ -1,0 +1,36 @@
+#pragma once
+
+// Who may ask ops-meta for what:
+//
+//   everybody    /health and /version
+//   hosts        heartbeats, and the files below tarballDir: with one of http.tokens
+//   operators    all else, and the files too: with one of http.adminTokens
+//   the owner    everything, over the daemon's own socket
+//
+// A list without tokens asks for none. A token comes as "Authorization: Bearer TOKEN", or as the password of Basic, whatever
+// the user, so that browsers and curl -u can send it. How long a comparison takes tells nothing of the tokens.
+
+#include "common/http.h"
+#include "meta/config.h"
+
+namespace ops::meta {
+
+/// What a request may ask for.
+struct Rights {
+  bool heartbeat = true;
+  bool download = true;
+  bool operate = true;
+
+  bool operator==(const Rights&) const = default;
+};
+
+Rights rights_of(const HttpRequest& request, const Config& config);
+
+/// A 401, with a line that says what is missing or wrong. `key` is the config's name of the list that was asked.
+HttpResponse unauthorized(const HttpRequest& request, const std::string& key);
+
+/// Whether what is at this path is for operators, so that one who may not see it is told so. Only for that: what a stranger
+/// gets to see is not decided by a list that somebody may forget to add to.
+bool is_for_operators(const std::string& path);
+
+}  // namespace ops::meta

@@ -1,0 +1,86 @@
+#include "meta/access.h"
+
+#include <gtest/gtest.h>
+
+namespace ops::meta {
+namespace {
+
+constexpr Rights kAll{};
+constexpr Rights kNone{false, false, false};
+constexpr Rights kHost{true, true, false};
+constexpr Rights kOperator{false, true, true};
+
+HttpRequest with(const std::string& authorization) {
+  HttpRequest request;
+  request.peer = "10.0.0.7";
+  if (!authorization.empty()) request.headers.emplace_back("authorization", authorization);
+  return request;
+}
+
+struct Access : testing::Test {
+  Access() {
+    config.tokens = {"old-host", "new-host"};
+    config.admin_tokens = {"boss"};
+  }
+  Rights rights(const std::string& authorization) const { return rights_of(with(authorization), config); }
+
+  Config config;
+};
+
+TEST_F(Access, WithoutTokensIsOpen) {
+  config = {};
+  for (const char* sent : {"", "Bearer x", "Basic eDp5"}) EXPECT_EQ(rights(sent), kAll) << sent;
+}
+
+TEST_F(Access, OfHostsIsForHeartbeatsAndFilesAndThatOfOperatorsForAllElse) {
+  EXPECT_EQ(rights(""), kNone);
+  EXPECT_EQ(rights("Bearer old-host"), kHost);
+  EXPECT_EQ(rights("Bearer new-host"), kHost);
+  EXPECT_EQ(rights("Bearer boss"), kOperator);
+}
+
+TEST_F(Access, IsOpenWhereAListIsEmpty) {
+  config.admin_tokens.clear();
+  EXPECT_EQ(rights(""), (Rights{false, false, true}));
+  EXPECT_EQ(rights("Bearer new-host"), kAll);
+  config.tokens.clear();
+  config.admin_tokens = {"boss"};
+  EXPECT_EQ(rights(""), kHost);
+  EXPECT_EQ(rights("Bearer boss"), kAll);
+}
+
+TEST_F(Access, ComesAsBearerOrAsThePasswordOfBasic) {
+  EXPECT_EQ(rights("bearer   boss "), kOperator);
+  EXPECT_EQ(rights("Basic eDpib3Nz"), kOperator) << "x:boss";
+  EXPECT_EQ(rights("basic OmJvc3M="), kOperator) << ":boss";
+  EXPECT_EQ(rights("BASIC YW5uOm9sZC1ob3N0"), kHost) << "ann:old-host";
+}
+
+TEST_F(Access, TakesNothingElse) {
+  for (const char* sent :
+       {"boss", "Bearer", "Bearer ", "Bearer bos", "Bearer bosss", "Bearer Boss", "Bearer boss boss", "Bearer boss,old-host",
+        "Digest boss", "Basic boss", "Basic", "Basic Ym9zcw==" /* boss */, "Basic Ym9zczp4" /* boss:x */,
+        "Basic ====", "Basic eDpib3Nzcw==" /* x:bosss */, "Bearer \xff", " "}) {
+    EXPECT_EQ(rights(sent), kNone) << sent;
+  }
+}
+
+TEST_F(Access, IsTheOwnersInAnyCase) {
+  HttpRequest request = with("Bearer wrong");
+  request.from_owner = true;
+  EXPECT_EQ(rights_of(request, config), kAll);
+}
+
+TEST(Unauthorized, SaysWhatIsMissingOrWrongAndHasABrowserAsk) {
+  const HttpResponse missing = unauthorized(with(""), "http.tokens");
+  EXPECT_EQ(missing.status, 401);
+  EXPECT_EQ(missing.headers.at(0), (std::pair<std::string, std::string>("WWW-Authenticate", "Basic realm=\"ops-meta\"")));
+  EXPECT_EQ(missing.body,
+            "a token is missing: send \"Authorization: Bearer TOKEN\", or curl -u x:TOKEN, with one of this ops-meta's "
+            "http.tokens\n");
+  EXPECT_EQ(unauthorized(with("Bearer x"), "http.adminTokens").body,
+            "the token that was sent is none of this ops-meta's http.adminTokens\n");
+}
+
+}  // namespace
+}  // namespace ops::meta
