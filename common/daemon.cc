@@ -1,6 +1,7 @@
 #include "common/daemon.h"
 
 #include <fcntl.h>
+#include <getopt.h>
 #include <malloc.h>
 #include <sys/file.h>
 #include <sys/socket.h>
@@ -24,15 +25,20 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr int kWakeSignal = SIGUSR1;
+constexpr int kOwnOption = 1000;  // no letter
 
-void print_help(const std::string& name, const std::string& summary) {
+void print_help(const std::string& name, const std::string& summary, const std::vector<LongOption>& own) {
   std::cout << name << " " << version() << ": " << summary << "\n\n"
             << "usage: " << name << " [-c FILE] [-l FILE] [-t | -v | -h]\n"
             << "  -c FILE   the config (cfg.json in the current folder)\n"
             << "  -l FILE   log to FILE, which is rotated, instead of to stderr\n"
             << "  -t        check the config, say what is wrong with it, and exit: 0 good, 2 bad\n"
             << "  -v        print the version\n"
-            << "  -h        print this\n\n"
+            << "  -h        print this\n";
+  for (const LongOption& option : own) {
+    std::cout << "  --" << option.name << " " << option.argument << "\n            " << option.help << "\n";
+  }
+  std::cout << "\n"
             << "example: ./" << name << " -t -c cfg.json && ./" << name << " -c cfg.json -l var/app.log\n"
             << "./control start runs it in the background. SIGHUP reloads the config, SIGTERM stops it.\n";
 }
@@ -41,15 +47,21 @@ void print_help(const std::string& name, const std::string& summary) {
 
 std::string version() { return OPS_VERSION; }
 
-DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& name, const std::string& summary) {
+DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& name, const std::string& summary,
+                                   const std::vector<LongOption>& own) {
+  std::vector<option> names = {{"help", no_argument, nullptr, 'h'}, {"version", no_argument, nullptr, 'v'}};
+  for (const LongOption& option : own) names.push_back({option.name, required_argument, nullptr, kOwnOption});
+  names.push_back({});
   DaemonOptions options;
-  for (int flag; (flag = ::getopt(argc, argv, "c:l:tvh")) != -1;) {
+  int index = 0;
+  for (int flag; (flag = ::getopt_long(argc, argv, "c:l:tvh", names.data(), &index)) != -1;) {
     switch (flag) {
+      case kOwnOption: options.own[names[static_cast<size_t>(index)].name] = optarg; break;
       case 'c': options.config = optarg; break;
       case 'l': options.log_file = optarg; break;
       case 't': options.check_config = true; break;
       case 'v': std::cout << version() << "\n"; std::exit(0);
-      case 'h': print_help(name, summary); std::exit(0);
+      case 'h': print_help(name, summary, own); std::exit(0);
       default: std::cerr << name << " -h lists the flags\n"; std::exit(2);
     }
   }

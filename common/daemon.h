@@ -5,6 +5,8 @@
 //   -c FILE   the config, cfg.json by default      -t   check the config, say what is wrong, exit 0 or 2
 //   -l FILE   log there instead of to stderr       -v   print the version
 //
+// and the long options that are a daemon's own.
+//
 // A daemon works in the folder of its binary: all relative paths but those of -c and -l start there. It holds an exclusive
 // flock(2) on var/app.pid for as long as it lives, and writes its pid into that file when it serves. So a locked file with a
 // pid in it means started, a locked empty one starting, and whatever an unlocked one says is past. ./control reads it so. The
@@ -12,8 +14,10 @@
 
 #include <chrono>
 #include <csignal>
+#include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "common/config_reader.h"
 #include "common/file.h"
@@ -24,14 +28,23 @@ namespace ops {
 /// This build's version, like "1.0.0".
 std::string version();
 
+/// An option of one daemon only: {"try", "TARBALL", "…"} is --try TARBALL, and what -h says of it.
+struct LongOption {
+  const char* name;
+  const char* argument;
+  const char* help;
+};
+
 struct DaemonOptions {
   std::string config = "cfg.json";  // absolute once parsed
   std::string log_file;             // absolute; "" for stderr
   bool check_config = false;
+  std::map<std::string, std::string> own;  // the arguments of the daemon's own options, as far as they were given
 };
 
 /// Parses the flags. Answers -v, -h and wrong flags itself, by leaving the program; `summary` is -h's first line.
-DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& name, const std::string& summary);
+DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& name, const std::string& summary,
+                                   const std::vector<LongOption>& own = {});
 
 /// Changes to the folder of the binary. `argv0` serves where there is no /proc.
 Result<void> enter_home(const char* argv0);

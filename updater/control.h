@@ -21,6 +21,10 @@ namespace ops::updater {
 
 inline constexpr std::chrono::seconds kStatusDeadline{10};
 
+/// From the end of start or stop to the status that it should lead to.
+inline constexpr std::chrono::seconds kSettleTime{5};
+inline constexpr std::chrono::milliseconds kSettleTick{200};
+
 /// Runs `./control verb` in `folder` and returns what it printed, trimmed. Any other end than exit code 0 is an error that
 /// names it and ends with the script's last words. A host that can't run it for want of processes, files or memory is given as
 /// long as the script is, before that is an error, too: else a good version would be taken for a bad one. When `cancel` is

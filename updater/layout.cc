@@ -33,6 +33,20 @@ bool may_be_agent(const std::string& name) { return is_valid_name(name) && name 
 
 std::string tarball_name(const DesiredAgent& agent) { return agent.name + "-" + agent.version + ".tar.gz"; }
 
+std::optional<ReleaseName> parse_tarball_name(const std::string& file_name) {
+  constexpr std::string_view kEnd = ".tar.gz";
+  if (!file_name.ends_with(kEnd)) return std::nullopt;
+  const std::string text = file_name.substr(0, file_name.size() - kEnd.size());
+  size_t dash = text.find('-');
+  const auto is_before_digit = [&](size_t at) { return at + 1 < text.size() && text[at + 1] >= '0' && text[at + 1] <= '9'; };
+  while (dash != std::string::npos && !is_before_digit(dash)) dash = text.find('-', dash + 1);
+  if (dash == std::string::npos) dash = text.rfind('-');
+  if (dash == std::string::npos) return std::nullopt;
+  ReleaseName release{text.substr(0, dash), text.substr(dash + 1)};
+  if (!may_be_agent(release.name) || !is_valid_name(release.version)) return std::nullopt;
+  return release;
+}
+
 std::string tarball_url(const DesiredAgent& agent) { return url_below(agent.tarball, tarball_name(agent)); }
 
 std::string checksum_url(const DesiredAgent& agent) {

@@ -19,6 +19,7 @@
 //
 // A version is alnum at its start, so that no version can be named like a file of ours.
 
+#include <optional>
 #include <string>
 
 #include "common/heartbeat.h"
@@ -57,6 +58,17 @@ bool may_be_agent(const std::string& name);
 
 /// falcon-agent-3.1.3.tar.gz
 std::string tarball_name(const DesiredAgent& agent);
+
+struct ReleaseName {
+  std::string name;
+  std::string version;
+
+  bool operator==(const ReleaseName&) const = default;
+};
+
+/// The way back, for a person's convenience: a version is taken to begin with the first digit behind a "-", or behind the last
+/// "-". nullopt for what is no tarball's name.
+std::optional<ReleaseName> parse_tarball_name(const std::string& file_name);
 
 /// {tarball}/{name}-{version}.tar.gz, with {os} and {arch} filled in.
 std::string tarball_url(const DesiredAgent& agent);

@@ -6,6 +6,7 @@
 #include "common/http_server.h"
 #include "common/log.h"
 #include "updater/cycle.h"
+#include "updater/rehearsal.h"
 #include "updater/routes.h"
 
 namespace {
@@ -19,10 +20,19 @@ int fail(const DaemonOptions& options, const std::string& why) {
   return EXIT_FAILURE;
 }
 
+int try_release(const DaemonOptions& options) {
+  const auto rehearsal = updater::parse_rehearsal(options.own);
+  if (rehearsal) return updater::rehearse(*rehearsal);
+  std::cerr << "ops-updater: " << rehearsal.error().message << "\n";
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const DaemonOptions options = parse_daemon_options(argc, argv, "ops-updater", "makes run here what ops-meta desires");
+  const DaemonOptions options =
+      parse_daemon_options(argc, argv, "ops-updater", "makes run here what ops-meta desires", updater::rehearsal_flags());
+  if (options.own.contains("try")) return try_release(options);
   ConfigReport report;
   updater::Config config = updater::load_config(options.config, report);
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);

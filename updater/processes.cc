@@ -3,9 +3,12 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <filesystem>
+#include <iterator>
+#include <optional>
 #include <sstream>
 #include <thread>
 
@@ -46,19 +49,34 @@ bool is_below(const std::string& path, const std::string& folder) {
   return path == folder || path.starts_with(folder + "/") || path == folder + " (deleted)";
 }
 
-/// A zombie, which is as good as gone, or a process at a terminal.
-bool is_zombie_or_at_terminal(pid_t pid) {
-  const auto stat = read_file(cat("/proc/", pid, "/stat"), kMaxProcFile);
-  if (!stat) return true;
-  // Behind the name in brackets, which may hold anything: state, parent, group, session, terminal.
-  std::istringstream fields(stat->substr(stat->rfind(')') + 1));
+/// What /proc/PID/stat says.
+struct Stat {
   char state = 'Z';
-  long parent = 0;
-  long group = 0;
-  long session = 0;
+  pid_t parent = 0;
   long terminal = 0;
-  fields >> state >> parent >> group >> session >> terminal;
-  return state == 'Z' || terminal != 0;
+  uint64_t started = 0;
+};
+
+/// nullopt when there is no such process, or only its zombie, which is as good as gone.
+std::optional<Stat> stat_of(pid_t pid) {
+  const auto text = read_file(cat("/proc/", pid, "/stat"), kMaxProcFile);
+  if (!text) return std::nullopt;
+  // Behind the name in brackets, which may hold anything: state, parent, group, session, terminal, and 14 more before the
+  // start.
+  std::istringstream fields(text->substr(text->rfind(')') + 1));
+  Stat stat;
+  long skipped = 0;
+  fields >> stat.state >> stat.parent >> skipped >> skipped >> stat.terminal;
+  for (int i = 0; i < 14; ++i) fields >> skipped;
+  fields >> stat.started;
+  if (stat.state == 'Z') return std::nullopt;
+  return stat;
+}
+
+/// Or one that is gone.
+bool is_at_terminal(pid_t pid) {
+  const auto stat = stat_of(pid);
+  return !stat || stat->terminal != 0;
 }
 
 void signal_all(const std::vector<pid_t>& pids, int number) {
@@ -67,13 +85,35 @@ void signal_all(const std::vector<pid_t>& pids, int number) {
 
 }  // namespace
 
+std::vector<Process> descendants_of(pid_t ancestor) {
+  std::vector<Process> others;
+  for (const pid_t pid : all_processes()) {
+    if (const auto stat = stat_of(pid)) others.push_back({pid, stat->parent, stat->started});
+  }
+  std::vector<Process> found;
+  const auto take_children = [&](pid_t parent) {
+    const auto is_child = [&](const Process& process) { return process.parent == parent; };
+    std::copy_if(others.begin(), others.end(), std::back_inserter(found), is_child);
+    std::erase_if(others, is_child);
+  };
+  take_children(ancestor);
+  for (size_t i = 0; i < found.size(); ++i) take_children(found[i].pid);
+  std::sort(found.begin(), found.end(), [](const Process& a, const Process& b) { return a.pid < b.pid; });
+  return found;
+}
+
+std::string describe(pid_t pid) {
+  const auto name = read_file(cat("/proc/", pid, "/comm"), kMaxProcFile);
+  return cat("pid ", pid, " (", name ? one_line(trim(*name), 64) : "gone by now", ")");
+}
+
 std::vector<pid_t> processes_in(const std::string& folder) {
   std::error_code error;
   const std::string real = fs::canonical(folder, error);
   if (error) return {};
   std::vector<pid_t> found;
   for (const pid_t pid : all_processes()) {
-    if (pid == ::getpid() || is_zombie_or_at_terminal(pid)) continue;
+    if (pid == ::getpid() || is_at_terminal(pid)) continue;
     if (is_below(link_target(pid, "cwd"), real) || is_below(link_target(pid, "exe"), real)) found.push_back(pid);
   }
   return found;

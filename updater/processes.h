@@ -4,11 +4,26 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 namespace ops::updater {
+
+struct Process {
+  pid_t pid = 0;
+  pid_t parent = 0;
+  uint64_t started = 0;  // ticks since boot: a pid is given away again
+
+  bool operator==(const Process&) const = default;
+};
+
+/// All that came of this process and still runs, orphans left out; by pid.
+std::vector<Process> descendants_of(pid_t ancestor);
+
+/// "pid 123 (sleep)", for whoever will look for it.
+std::string describe(pid_t pid);
 
 /// The processes that work in this folder or below, or run a program from there. Those at a terminal are an operator's, who is
 /// looking around, and left out.

@@ -23,9 +23,6 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr auto kSettleTime = std::chrono::seconds(5);  // from the end of start or stop to the status that it should lead to
-constexpr auto kSettleTick = milliseconds(200);
-
 /// Also true when the host fails to tell.
 bool exists(const std::string& path) {
   std::error_code error;

@@ -193,7 +193,8 @@ TEST_F(DaemonFlags, PrintVersionAndHelp) {
 }
 
 TEST_F(DaemonFlags, ThatDoNotExistAreRefused) {
-  for (const std::vector<std::string>& flags : {std::vector<std::string>{"-x"}, {"-c"}, {"cfg.json"}, {"--help"}}) {
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"-x"}, {"-c"}, {"cfg.json"}, {"--halp"}, {"--try", "x"}}) {
     const Finished finished = meta(flags);
     EXPECT_EQ(finished.exit_code, 2) << flags[0];
     EXPECT_TRUE(contains(finished.output, "-h lists the flags")) << finished.output;

@@ -1,12 +1,14 @@
 #include "updater/processes.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <algorithm>
 
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
+#include "updater/open_files.h"
 
 namespace ops::tests {
 namespace {
@@ -65,6 +67,36 @@ TEST(Processes, ControlScriptOfAnAgentIsFoundWhenItLeadsItsSession) {
   ASSERT_TRUE(eventually([&] { return read_file(other / "out2") == "ready\n"; }));
   EXPECT_EQ(find_control_script(agent.path()), -1) << "that one is an operator's";
   end_processes_in(agent.path(), {});
+}
+
+TEST(Processes, ThatCameOfOneAreFoundWhereverTheyWork) {
+  const TempDir folder;
+  Process shell({"sh", "-c", "setsid sh -c 'echo $$; sleep 1000' & wait"}, "/", folder / "out");
+  ASSERT_TRUE(eventually([&] { return updater::descendants_of(shell.pid()).size() == 2; }));
+  const auto found = updater::descendants_of(shell.pid());
+  EXPECT_EQ(found[0].pid, std::stoi(read_file(folder / "out")));
+  EXPECT_EQ(found[0].parent, shell.pid());
+  EXPECT_EQ(found[1].parent, found[0].pid);
+  EXPECT_EQ(updater::describe(found[1].pid), "pid " + std::to_string(found[1].pid) + " (sleep)");
+  for (const auto& process : found) send_signal(process.pid, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return updater::descendants_of(shell.pid()).empty(); }));
+}
+
+/// The stdouts among the pipes that lead out of what came of this shell. (Tests may be run with other pipes open.)
+size_t stdouts_out_of(const Process& shell) {
+  const auto held = updater::pipes_out_of(updater::descendants_of(shell.pid()));
+  return static_cast<size_t>(std::count_if(held.begin(), held.end(), [](const auto& pipe) { return pipe.fd == 1; }));
+}
+
+TEST(Processes, PipesOutOfThemAreFoundAndTheirOwnAreNot) {
+  const TempDir folder;
+  const Process inside({"sh", "-c", "sleep 1000 | sleep 1000"}, folder.path(), folder / "out");
+  const Process outside({"sh", "-c", "echo $(sleep 1000)"}, folder.path(), folder / "out");
+  EXPECT_TRUE(eventually([&] { return updater::descendants_of(inside.pid()).size() == 2 && stdouts_out_of(inside) == 0; }));
+  EXPECT_TRUE(eventually([&] { return stdouts_out_of(outside) == 1; }));
+  for (const Process* shell : {&inside, &outside}) {
+    for (const auto& process : updater::descendants_of(shell->pid())) send_signal(process.pid, SIGKILL);
+  }
 }
 
 }  // namespace

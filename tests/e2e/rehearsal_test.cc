@@ -1,0 +1,217 @@
+// ops-updater --try: good agents pass, and each broken one fails at what is broken in it. Nothing of any is left.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+#include <sstream>
+
+#include "tests/support/boxes.h"
+#include "tests/support/tarball.h"
+#include "tests/support/wait.h"
+
+namespace ops::tests {
+namespace {
+
+using std::chrono::seconds;
+
+/// A control that does all that it should, and what its agent is.
+constexpr char kControl[] = R"(#!/bin/bash
+echo $$ >>"$PIDS"
+alive() { pid=$(cat pid 2>/dev/null) && [[ -n $pid && /proc/$pid/cwd -ef . ]]; }
+start() { alive || { setsid ./agent </dev/null >log 2>&1 & echo $! >pid; }; }
+stop() { while alive; do kill $pid; sleep 0.02; done; }
+status() { if alive; then echo started; else echo stoped; fi; }
+$1
+)";
+constexpr char kAgent[] = "#!/bin/bash\necho $$ >>\"$PIDS\"\nexec sleep 1000\n";
+
+/// The good control with one function in another way.
+std::string control_with(const std::string& function) {
+  std::string control = kControl;
+  return control.insert(control.rfind("$1"), function + "\n");
+}
+
+struct Try : testing::Test {
+  ~Try() override {
+    EXPECT_EQ(list(scratch.path()), std::vector<std::string>{}) << "its folder is left";
+    for (const pid_t pid : pids()) {
+      EXPECT_FALSE(is_alive(pid)) << "a process is left";
+      if (is_alive(pid)) send_signal(pid, SIGKILL);
+    }
+  }
+
+  std::vector<std::string> command(const std::string& tarball) const {
+    return {"env",
+            "TMPDIR=" + scratch.path(),
+            "PIDS=" + box / "pids",
+            std::string(OPS_BUILD_DIR) + "/ops-updater",
+            "--try",
+            tarball,
+            "--probation",
+            "2",
+            "--timeout",
+            "3"};
+  }
+
+  Finished try_file(const std::string& tarball) const { return run(command(tarball), "", seconds(100)); }
+
+  Finished try_bytes(const std::string& tarball) const {
+    write_file(box / "an-agent-1.0.tar.gz", tarball);
+    return try_file(box / "an-agent-1.0.tar.gz");
+  }
+
+  /// The first check that fails, and why, holds both texts.
+  void expect_failure(const std::string& tarball, const std::string& check, const std::string& why) const {
+    const Finished finished = try_bytes(tarball);
+    EXPECT_EQ(finished.exit_code, 1);
+    const size_t failure = finished.output.find("FAIL  ");
+    ASSERT_NE(failure, std::string::npos) << finished.output;
+    const std::string line = finished.output.substr(failure, finished.output.find('\n', failure) - failure);
+    EXPECT_TRUE(line.starts_with("FAIL  " + check + ": ")) << finished.output;
+    EXPECT_NE(line.find(why), std::string::npos) << finished.output;
+  }
+
+  void expect_failure_of(const std::string& control, const std::string& check, const std::string& why) const {
+    expect_failure(make_agent_tarball(control, {{"agent", kAgent}}), check, why);
+  }
+
+  std::vector<pid_t> pids() const {
+    std::vector<pid_t> pids;
+    std::istringstream text(read_file(box / "pids"));
+    for (pid_t pid = 0; text >> pid;) pids.push_back(pid);
+    return pids;
+  }
+
+  TempDir box;
+  TempDir scratch;
+};
+
+TEST_F(Try, PassesAGoodAgent) {
+  const Finished finished = try_bytes(make_agent_tarball(kControl, {{"agent", kAgent}}));
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  EXPECT_EQ(finished.output.find("FAIL"), std::string::npos) << finished.output;
+  EXPECT_TRUE(finished.output.starts_with("Trying an-agent 1.0, in " + scratch.path())) << finished.output;
+  EXPECT_GT(pids().size(), 10u) << "the agent was never run";
+}
+
+TEST_F(Try, PassesTheDemoAgent) {
+  const Finished finished = try_bytes(demo_agent_tarball());
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+}
+
+// Its program is one that stays in the foreground, like ops-meta.
+TEST_F(Try, PassesTheExampleInTheManual) {
+  const std::string manual = read_file(std::string(OPS_SOURCE_DIR) + "/README.md");
+  const size_t begin = manual.find("    #!/bin/bash\n    # control of falcon-agent.");
+  const size_t end = manual.find("    esac\n", begin);
+  ASSERT_NE(end, std::string::npos);
+  std::istringstream lines(manual.substr(begin, end - begin) + "    esac\n");
+  std::string control;
+  for (std::string line; std::getline(lines, line);) control += line.substr(std::min<size_t>(line.size(), 4)) + "\n";
+  const std::string config = R"({"http": {"listen": "127.0.0.1:0"}, "agents": []})";
+  const std::string program = read_file(std::string(OPS_BUILD_DIR) + "/ops-meta");
+  const Finished finished = try_bytes(make_agent_tarball(control, {{"falcon-agent", program}, {"cfg.json", config}}));
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+}
+
+TEST_F(Try, PassesNodeExporter) {
+  ASSERT_TRUE(exists(OPS_NODE_EXPORTER)) << "./control test fetches it";
+  const std::string control = read_file(std::string(OPS_SOURCE_DIR) + "/tests/support/node-exporter/control");
+  const std::string arguments = "--web.listen-address=127.0.0.1:" + std::to_string(free_port()) + "\n";
+  const Finished finished =
+      try_bytes(make_agent_tarball(control, {{"node_exporter", read_file(OPS_NODE_EXPORTER)}, {"arguments", arguments}}));
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+}
+
+TEST_F(Try, RefusesAFileThatNoUpdaterWouldAskFor) {
+  const Finished finished = try_file(box / "agent.tgz");
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_TRUE(finished.output.starts_with("FAIL  it is named NAME-VERSION.tar.gz")) << finished.output;
+}
+
+TEST_F(Try, SaysWhatIsWrongWithItsFlags) {
+  const Finished finished = run({std::string(OPS_BUILD_DIR) + "/ops-updater", "--try", "a-1.tar.gz", "--probation", "soon"});
+  EXPECT_EQ(finished.exit_code, 2);
+  EXPECT_EQ(finished.output, "ops-updater: --probation is \"soon\", should be seconds, 0 to 3600\n");
+}
+
+TEST_F(Try, FailsOneWithoutControl) {
+  expect_failure(make_tarball({{"a/control", kControl, 0755, Entry::Kind::file}}),
+                 "it unpacks, with an executable control at its top", "it has no executable file named control at its top");
+}
+
+TEST_F(Try, FailsOneWhoseControlCannotBeRun) {
+  expect_failure_of("#!/no/such/shell\n", "before the first start, status says stoped", "No such file or directory");
+}
+
+TEST_F(Try, FailsOneWhoseStatusIsNoStatus) {
+  expect_failure_of(control_with("status() { if alive; then echo running; else echo stoped; fi; }"),
+                    "after it, status says started", "it says \"running\"");
+}
+
+TEST_F(Try, FailsOneWhoseStartStaysInTheForeground) {
+  expect_failure_of(control_with("start() { ./agent; }"), "start ends well", "did not end within 3 s");
+}
+
+TEST_F(Try, FailsOneWhoseStartFails) {
+  expect_failure_of(control_with("start() { echo no license; exit 3; }"), "start ends well", "exit status 3: no license");
+}
+
+TEST_F(Try, FailsOneThatDiesInItsProbation) {
+  expect_failure(make_agent_tarball(kControl, {{"agent", "#!/bin/bash\nsleep 1\n"}}), "it stays started for 2 s",
+                 "status says \"stoped\"");
+}
+
+TEST_F(Try, FailsOneThatIsStartedTwice) {
+  expect_failure_of(control_with("start() { setsid ./agent </dev/null >log 2>&1 & echo $! >pid; }"),
+                    "a second start changes nothing", "before it ran pid ");
+}
+
+TEST_F(Try, FailsOneThatDiesWithTheUpdater) {
+  expect_failure(make_agent_tarball(control_with("start() { alive || { setsid ./agent $PPID </dev/null >log 2>&1 & echo $! "
+                                                 ">pid; }; }"),
+                                    {{"agent", "#!/bin/bash\nwhile kill -0 $1; do sleep 0.1; done\n"}}),
+                 "it outlives the updater", "status says \"stoped\"");
+}
+
+TEST_F(Try, FailsOneThatKeepsTheUpdatersPipe) {
+  expect_failure_of(control_with("start() { alive || { setsid ./agent </dev/null & echo $! >pid; }; }"),
+                    "it holds nothing of the updater's open", "(sleep) keeps, as its fd 1, the pipe");
+}
+
+TEST_F(Try, FailsOneThatBelievesItsPidFile) {
+  expect_failure_of(control_with("alive() { pid=$(cat pid 2>/dev/null); }\nstop() { ! alive || { kill $pid; rm pid; }; }"),
+                    "once killed, status says stoped, and it starts again", "it says \"started\"");
+}
+
+TEST_F(Try, FailsOneThatDoesNotStop) {
+  expect_failure_of(control_with("stop() { :; }"), "stop ends well, and status says stoped", "it says \"started\"");
+}
+
+TEST_F(Try, FailsOneThatLeavesAProcessBehind) {
+  const std::string agent =
+      "#!/bin/bash\n(cd / && exec setsid bash -c 'echo $$ >>\"$PIDS\"; exec sleep 1000') &\nexec sleep 1000\n";
+  expect_failure(make_agent_tarball(kControl, {{"agent", agent}}), "stop leaves no process behind", "(sleep) still there");
+}
+
+TEST_F(Try, FailsOneWhoseStopWantsItToRun) {
+  expect_failure_of(control_with("stop() { alive || exit 1; kill $pid; }"), "a second stop changes nothing", "exit status 1");
+}
+
+TEST_F(Try, LeavesNothingWhenItIsInterrupted) {
+  for (const int number : {SIGINT, SIGTERM}) {
+    write_file(box / "an-agent-1.0.tar.gz", make_agent_tarball(kControl, {{"agent", kAgent}}));
+    std::vector<std::string> words = command(box / "an-agent-1.0.tar.gz");
+    words[7] = "1000";
+    Process trying(words, "", box / "out");
+    ASSERT_TRUE(eventually([&] { return read_file(box / "out").find("holds nothing") != std::string::npos; }));
+    trying.signal(number);
+    EXPECT_EQ(trying.wait(), 1);
+    EXPECT_NE(read_file(box / "out").find("It was not tried to the end."), std::string::npos) << read_file(box / "out");
+    write_file(box / "out", "");
+  }
+}
+
+}  // namespace
+}  // namespace ops::tests

@@ -1,0 +1,281 @@
+#include "updater/rehearsal.h"
+
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <csignal>
+#include <filesystem>
+#include <functional>
+#include <iostream>
+#include <thread>
+
+#include "common/file.h"
+#include "updater/containment.h"
+#include "updater/control.h"
+#include "updater/layout.h"
+#include "updater/observe.h"
+#include "updater/open_files.h"
+#include "updater/plan.h"
+#include "updater/processes.h"
+#include "updater/unpack.h"
+
+namespace ops::updater {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr auto kProbationTick = std::chrono::milliseconds(500);
+constexpr auto kOrphaned = seconds(2);  // what dies with the updater, dies within this
+constexpr size_t kMaxReason = 1024;
+
+/// True as soon as the condition is; false when it isn't within the time in which an updater expects a change to show.
+bool settles(const std::function<bool()>& condition) {
+  const auto deadline = Clock::now() + kSettleTime;
+  while (!condition()) {
+    if (Clock::now() >= deadline) return false;
+    std::this_thread::sleep_for(kSettleTick);
+  }
+  return true;
+}
+
+/// "pid 12 (sleep), pid 13 (sh)", and not more of them than help.
+std::string describe_some(const std::vector<Process>& processes) {
+  std::string text;
+  for (size_t i = 0; i < std::min<size_t>(processes.size(), 3); ++i) text += (i == 0 ? "" : ", ") + describe(processes[i].pid);
+  return processes.size() > 3 ? cat(text, " and ", processes.size() - 3, " more") : text;
+}
+
+/// One release in its folder, in a process that run_contained made.
+class Rehearsal {
+ public:
+  Rehearsal(const RehearsalOptions& options, const ReleaseName& release, const std::string& root)
+      : options_(options), release_(release), layout_(root), folder_(layout_.version(release.name, release.version)) {}
+
+  bool run() {
+    const std::string time = cat(options_.probation.count(), " s");
+    return check("it unpacks, with an executable control at its top", [&] { return unpacks(); }) &&
+           check("before the first start, status says stoped", [&] { return is_stopped(); }) &&
+           check("start ends well", [&] { return start_by_another(); }) &&
+           check("after it, status says started", [&] { return await(Status::started); }) &&
+           check("it holds nothing of the updater's open", [&] { return holds_nothing(); }) &&
+           check(cat("it stays started for ", time), [&] { return stays_started(options_.probation); }) &&
+           check("a second start changes nothing", [&] { return starts_only_once(); }) &&
+           check("it outlives the updater", [&] { return outlives_updater(); }) &&
+           check("once killed, status says stoped, and it starts again", [&] { return starts_after_death(); }) &&
+           check("stop ends well, and status says stoped", [&] { return stops(); }) &&
+           check("stop leaves no process behind", [&] { return leaves_nothing(); }) &&
+           check("a second stop changes nothing", [&] { return stops(); });
+  }
+
+ private:
+  static bool check(const std::string& what, const std::function<Result<void>()>& how) {
+    const Result<void> outcome = how();
+    std::cout << (outcome ? "pass  " : "FAIL  ") << what;
+    if (!outcome) std::cout << ": " << one_line(outcome.error().message, kMaxReason);
+    std::cout << std::endl;  // whoever waits wants to see how far it is
+    return outcome.ok();
+  }
+
+  Result<void> unpacks() {
+    const auto failure = unpack(options_.tarball, folder_, {}, {});
+    if (failure) return failure->error;
+    return {};
+  }
+
+  Result<void> control(const std::string& verb) {
+    const auto printed = run_control(folder_, verb, options_.control_timeout, {});
+    if (!printed) return printed.error();
+    return {};
+  }
+
+  std::string status() { return status_of(layout_, release_.name, release_.version, {}); }
+
+  Result<void> is_stopped() {
+    const std::string said = status();
+    if (to_status(said) == Status::stopped) return {};
+    return Error{cat("it says \"", said, "\"")};
+  }
+
+  Result<void> await(Status wanted) {
+    std::string said;
+    const bool has_it = settles([&] {
+      said = status();
+      return to_status(said) == wanted;
+    });
+    if (has_it) return {};
+    return Error{cat("after ", kSettleTime.count(), " s it says \"", said, "\"")};
+  }
+
+  /// Has start done by a process that then stays, as the updater that did it would.
+  Result<void> start_by_another() {
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("make", "a pipe");
+    const Fd from(ends[0]);
+    Fd to(ends[1]);
+    updater_ = ::fork();
+    if (updater_ < 0) return system_error("make", "a process");
+    if (updater_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+      const Result<void> started = control("start");
+      (void)write_all(to.get(), started ? kDone : started.error().message, "the pipe");
+      to.reset();
+      for (;;) ::pause();
+    }
+    to.reset();
+    std::string said;
+    char buffer[1024];
+    for (ssize_t n; (n = ::read(from.get(), buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<size_t>(n));
+    if (said == kDone) return {};
+    return Error{said};
+  }
+
+  Result<void> holds_nothing() {
+    const auto held = pipes_out_of(agent_processes());
+    if (held.empty()) return {};
+    return Error{cat(describe(held[0].pid), " keeps, as its fd ", held[0].fd,
+                     ", the pipe that ./control start printed to, and will die when it prints: send its output to a file")};
+  }
+
+  Result<void> starts_only_once() {
+    const auto before = roots();
+    if (auto started = control("start"); !started) return started;
+    if (!settles([&] { return roots() == before; })) {
+      return Error{cat("before it ran ", describe_some(before), ", now ", describe_some(roots()))};
+    }
+    return await(Status::started);
+  }
+
+  Result<void> stays_started(seconds time) {
+    const auto begin = Clock::now();
+    while (Clock::now() - begin < time) {
+      if (const std::string said = status(); to_status(said) != Status::started) {
+        return Error{
+            cat("after ", std::chrono::duration_cast<seconds>(Clock::now() - begin).count(), " s status says \"", said, "\"")};
+      }
+      std::this_thread::sleep_for(kProbationTick);
+    }
+    return {};
+  }
+
+  Result<void> outlives_updater() {
+    ::kill(updater_, SIGKILL);
+    ::waitpid(updater_, nullptr, 0);
+    updater_ = -1;
+    return stays_started(kOrphaned);
+  }
+
+  Result<void> starts_after_death() {
+    settles([&] {
+      const auto left = agent_processes();
+      for (const Process& process : left) ::kill(process.pid, SIGKILL);
+      return left.empty();
+    });
+    if (auto stopped = await(Status::stopped); !stopped) return stopped.error().within("its processes were killed");
+    if (auto started = control("start"); !started) return started;
+    return await(Status::started);
+  }
+
+  Result<void> stops() {
+    if (auto stopped = control("stop"); !stopped) return stopped;
+    return await(Status::stopped);
+  }
+
+  Result<void> leaves_nothing() {
+    if (settles([&] { return agent_processes().empty(); })) return {};
+    return Error{describe_some(agent_processes()) + " still there"};
+  }
+
+  /// All that came of the agent: what run_contained's process was given, but for this one and the one that did the start.
+  std::vector<Process> agent_processes() const {
+    auto found = descendants_of(::getppid());
+    std::erase_if(found, [&](const Process& process) { return process.pid == ::getpid() || process.pid == updater_; });
+    return found;
+  }
+
+  /// Those that no other process of the agent began: its daemons, and not their workers, which come and go.
+  std::vector<Process> roots() const {
+    auto found = agent_processes();
+    const auto all = found;
+    std::erase_if(found, [&](const Process& process) {
+      return std::any_of(all.begin(), all.end(), [&](const Process& other) { return other.pid == process.parent; });
+    });
+    return found;
+  }
+
+  static constexpr char kDone[] = "done";
+
+  const RehearsalOptions& options_;
+  const ReleaseName& release_;
+  const Layout layout_;
+  const std::string folder_;
+  pid_t updater_ = -1;
+};
+
+Result<seconds> parse_seconds(const std::map<std::string, std::string>& flags, const std::string& flag, seconds fallback) {
+  const auto given = flags.find(flag);
+  if (given == flags.end()) return fallback;
+  const std::string& text = given->second;
+  int64_t number = -1;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || number < 0 || number > 3600) {
+    return Error{cat("--", flag, " is \"", text, "\", should be seconds, 0 to 3600")};
+  }
+  return seconds(number);
+}
+
+}  // namespace
+
+const std::vector<LongOption>& rehearsal_flags() {
+  static const std::vector<LongOption> flags = {
+      {"try", "TARBALL", "run a release through all that an updater will ask of it, and exit: 0 good, 1 bad"},
+      {"probation", "S", "with --try: seconds that it must stay started (30)"},
+      {"timeout", "S", "with --try: seconds for ./control start and stop (60)"},
+  };
+  return flags;
+}
+
+Result<RehearsalOptions> parse_rehearsal(const std::map<std::string, std::string>& flags) {
+  RehearsalOptions options;
+  options.tarball = flags.at("try");
+  const auto probation = parse_seconds(flags, "probation", options.probation);
+  if (!probation) return probation.error();
+  const auto timeout = parse_seconds(flags, "timeout", options.control_timeout);
+  if (!timeout) return timeout.error();
+  options.probation = *probation;
+  options.control_timeout = *timeout;
+  return options;
+}
+
+int rehearse(const RehearsalOptions& options) {
+  const auto release = parse_tarball_name(fs::path(options.tarball).filename());
+  if (!release) {
+    std::cout << "FAIL  it is named NAME-VERSION.tar.gz, like falcon-agent-3.1.3.tar.gz: it is " << options.tarball << "\n";
+    return 1;
+  }
+  std::error_code error;
+  std::string scratch = fs::temp_directory_path(error) / "ops-updater-try.XXXXXX";
+  if (::mkdtemp(scratch.data()) == nullptr) {
+    std::cerr << system_error("create a folder like", scratch).message << "\n";
+    return 1;
+  }
+  std::cout << "Trying " << release->name << " " << release->version << ", in " << scratch << std::endl;
+  const int code = run_contained([&] { return Rehearsal(options, *release, scratch).run() ? 0 : 1; });
+  if (auto removed = remove_tree(scratch); !removed) std::cerr << removed.error().message << "\n";
+  if (code == 0) {
+    std::cout << "It does all that an updater asks of it.\n";
+  } else if (code == 1) {
+    std::cout << "An updater would have trouble with it. What comes after that was not tried.\n";
+  } else {
+    std::cout << "It was not tried to the end.\n";
+  }
+  return code == 0 ? 0 : 1;
+}
+
+}  // namespace ops::updater
