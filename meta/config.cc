@@ -1,5 +1,7 @@
 #include "meta/config.h"
 
+#include <unistd.h>
+
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -141,6 +143,21 @@ Config load_config(const std::string& path, ConfigReport& report) {
   if (names.size() > kMaxAgentsPerHost) root.error(cat("has ", names.size(), " agents, at most ", kMaxAgentsPerHost), "agents");
   document.warn_of_unknown_keys();
   return config;
+}
+
+std::string release_url(const Config& config, const std::string& agent) {
+  for (const AgentConfig& entry : config.agents) {
+    if (entry.defaults.name == agent && !entry.defaults.tarball.empty()) return entry.defaults.tarball;
+  }
+  const auto address = parse_listen_address(config.http_listen);
+  std::string host = address ? address->host : "";
+  if (host.empty() || host == "0.0.0.0" || host == "::") {
+    char name[256] = {};
+    ::gethostname(name, sizeof name - 1);
+    host = name;
+  }
+  if (host.find(':') != std::string::npos) host = "[" + host + "]";
+  return cat("http://", host, ":", address ? address->port : 2000, "/", agent);
 }
 
 std::string to_json(const Config& config) {

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 
 #include "common/daemon.h"
@@ -63,13 +64,27 @@ void save(const meta::HostTable& hosts) {
   log::info(*saved, " hosts are written to ", meta::kSavedHostsFile);
 }
 
+/// For ./control publish, which reads no JSON: the folder that this agent's releases belong into, and the URL of that folder.
+int print_place(const meta::Config& config, const std::string& agent) {
+  std::cout << std::filesystem::absolute(cat(config.tarball_dir, "/", agent)).lexically_normal().string() << "\n"
+            << meta::release_url(config, agent) << "\n";
+  return EXIT_SUCCESS;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  const DaemonOptions options = parse_daemon_options(argc, argv, "ops-meta", "says which agents run on which hosts");
+  const DaemonOptions options =
+      parse_daemon_options(argc, argv, "ops-meta", "says which agents run on which hosts",
+                           {{"place-of", "AGENT", "print the folder for its releases, and the URL of that folder"}});
   ConfigReport report;
   meta::Config config = meta::load_config(options.config, report);
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);
+
+  if (options.own.contains("place-of")) {
+    if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
+    return print_place(config, options.own.at("place-of"));
+  }
 
   keep_memory_flat();
   const Signals signals;

@@ -1,0 +1,171 @@
+// ./control publish beside the real ops-meta.
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <filesystem>
+#include <thread>
+
+#include "tests/support/boxes.h"
+#include "tests/support/minisign.h"
+#include "tests/support/tarball.h"
+#include "tests/support/wait.h"
+#include "updater/checksum.h"
+#include "updater/signature.h"
+
+namespace ops::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+using Names = std::vector<std::string>;
+
+struct Publish : testing::Test {
+  Publish() {
+    fs::copy_file(std::string(OPS_SOURCE_DIR) + "/control", box / "control");
+    write_file(box / "cfg.json", R"({"tarballDir": "./files", "http": {"listen": "127.0.0.1:0"}, "agents": []})");
+    write_file(release, good);
+  }
+
+  Finished publish(const std::vector<std::string>& arguments, const std::string& from = "/") const {
+    std::vector<std::string> command = {box / "control", "publish"};
+    command.insert(command.end(), arguments.begin(), arguments.end());
+    return run(command, from);
+  }
+
+  /// Exits 1, says so, and leaves nothing behind.
+  void expect_refusal(const std::string& tarball, const std::string& why) const {
+    write_file(release, tarball);
+    const Finished finished = publish({"a", "1.0", release});
+    EXPECT_EQ(finished.exit_code, 1) << finished.output;
+    EXPECT_NE(finished.output.find(why), std::string::npos) << finished.output;
+    EXPECT_TRUE(finished.output.ends_with(release + " is not published\n")) << finished.output;
+    EXPECT_EQ(list(folder), Names{});
+  }
+
+  Box box{"ops-meta"};
+  TempDir place;
+  const std::string release = place / "whatever it is called";
+  const std::string good = demo_agent_tarball();
+  const std::string folder = box / "files/a";
+  const std::string published = folder + "/a-1.0.tar.gz";
+};
+
+TEST_F(Publish, PutsATarballAndItsChecksumWhereTheyAreServed) {
+  const Finished finished = publish({"a", "1.0", release});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  EXPECT_EQ(finished.output, "a 1.0 is published: " + published +
+                                 "\nFor cfg.json, and then ./control reload:\n"
+                                 "    \"version\": \"1.0\", \"tarball\": \"http://127.0.0.1:0/a\"\n");
+  EXPECT_EQ(list(folder), (Names{"a-1.0.tar.gz", "a-1.0.tar.gz.md5"}));
+  EXPECT_EQ(read_file(published), good);
+  EXPECT_EQ(read_file(published + ".md5"), md5_hex(good) + "  a-1.0.tar.gz\n");
+  ASSERT_TRUE(box.start());
+  EXPECT_EQ(get(box.port(), "/a/a-1.0.tar.gz").body, good);
+}
+
+TEST_F(Publish, NamesTheUrlThatTheConfigHasAlready) {
+  write_file(box / "cfg.json", R"({"tarballDir": "./files", "http": {"listen": ":0"}, "agents": [{"default":
+    {"name": "a", "version": "0.9", "tarball": "http://cdn.example/a", "cmd": "start"}}]})");
+  EXPECT_NE(publish({"a", "1.0", release}).output.find("\"tarball\": \"http://cdn.example/a\"\n"), std::string::npos);
+}
+
+TEST_F(Publish, SignsSoThatMinisignAndUpdatersTakeIt) {
+  const Minisign signer;
+  const Finished finished = publish({"a", "1.0", release, "-s", signer.secret_key_file()});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  EXPECT_TRUE(finished.output.starts_with("a 1.0 is published, signed: ")) << finished.output;
+  EXPECT_EQ(list(folder), (Names{"a-1.0.tar.gz", "a-1.0.tar.gz.md5", "a-1.0.tar.gz.minisig"}));
+  EXPECT_TRUE(signer.accepts(published));
+  const auto signature = updater::parse_signature(read_file(published + ".minisig"), "a-1.0.tar.gz",
+                                                  {*updater::parse_public_key(signer.public_key())});
+  ASSERT_TRUE(signature) << signature.error().message;
+  EXPECT_TRUE(signature->covers(*updater::blake2b_of_file(published, {})));
+}
+
+TEST_F(Publish, PublishesNothingThatItCannotSign) {
+  write_file(place / "key", "no key");
+  const Finished finished = publish({"a", "1.0", release, "-s", place / "key"});
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_NE(finished.output.find("minisign can't sign"), std::string::npos) << finished.output;
+  EXPECT_EQ(list(folder), Names{});
+}
+
+TEST_F(Publish, TakesTheSameContentAgainAndNoOther) {
+  ASSERT_EQ(publish({"a", "1.0", release}).exit_code, 0);
+  const Finished again = publish({"a", "1.0", release});
+  EXPECT_EQ(again.exit_code, 0);
+  EXPECT_TRUE(again.output.starts_with("a 1.0 was published before, with this content: ")) << again.output;
+
+  write_file(release, demo_agent_tarball("another"));
+  const Finished other = publish({"a", "1.0", release});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_EQ(other.output, "a 1.0 is published with other content, which hosts may have: give this one another version\n");
+  EXPECT_EQ(read_file(published), good);
+  EXPECT_EQ(list(folder), (Names{"a-1.0.tar.gz", "a-1.0.tar.gz.md5"}));
+}
+
+TEST_F(Publish, MendsWhatACrashOrAHandLeft) {
+  write_file(published + ".md5", "of something else");
+  write_file(published + ".minisig", "of something else");
+  ASSERT_EQ(publish({"a", "1.0", release}).exit_code, 0);
+  EXPECT_EQ(list(folder), (Names{"a-1.0.tar.gz", "a-1.0.tar.gz.md5"}));
+  fs::remove(published + ".md5");
+  ASSERT_EQ(publish({"a", "1.0", release}).exit_code, 0);
+  EXPECT_EQ(read_file(published + ".md5"), md5_hex(good) + "  a-1.0.tar.gz\n");
+}
+
+TEST_F(Publish, RefusesWhatNoHostWouldTake) {
+  using Kind = Entry::Kind;
+  const Entry control{"./control", "#!/bin/sh\n", 0755, Kind::file};
+  const auto with = [&](const Entry& entry) { return make_tarball({control, entry}); };
+  expect_refusal("no tarball", "it is no .tar.gz: ");
+  expect_refusal(good.substr(0, good.size() / 2), "it is no .tar.gz: ");
+  expect_refusal(make_tarball({{"a/control", "", 0755, Kind::file}}), "no executable file named control at its top");
+  expect_refusal(make_tarball({{"control", "", 0644, Kind::file}}), "no executable file named control at its top");
+  expect_refusal(make_tarball({{"control", "agent", 0777, Kind::symlink}}), "no executable file named control at its top");
+  expect_refusal(with({"/etc/x", "", 0644, Kind::file}), "its entry /etc/x has a name that leads out of the folder");
+  expect_refusal(with({"b/../../x", "", 0644, Kind::file}), "its entry b/../../x has a name that leads out of the folder");
+  expect_refusal(with({"conf", "/etc/conf", 0777, Kind::symlink}), "its entry conf is a link that leads out of the folder");
+  expect_refusal(with({"null", "", 0644, Kind::device}), "its entry null is neither a file, a folder nor a link");
+  expect_refusal(with({"queue", "", 0644, Kind::fifo}), "its entry queue is neither a file, a folder nor a link");
+}
+
+TEST_F(Publish, RefusesNamesThatAreNone) {
+  for (const Names& arguments : {Names{"../a", "1.0", release}, {"a", "1 0", release}, {"a", ".1", release}, {"a", "1.0"}}) {
+    EXPECT_EQ(publish(arguments).exit_code, 2) << arguments[0] << " " << arguments[1];
+  }
+  EXPECT_EQ(publish({"a", "1.0", place / "nothing"}).output, (place / "nothing") + " is no file that can be read\n");
+  EXPECT_FALSE(exists(box / "files"));
+}
+
+TEST_F(Publish, FindsAFileWhereItsCallerStands) {
+  write_file(place / "b.tgz", good);
+  EXPECT_EQ(publish({"a", "1.0", "b.tgz"}, place.path()).exit_code, 0);
+  EXPECT_EQ(read_file(published), good);
+}
+
+TEST_F(Publish, NeverShowsATarballWithoutWhatBelongsToIt) {
+  const Minisign signer;
+  constexpr int kVersions = 15;
+  std::atomic<bool> over = false;
+  std::atomic<int> seen = 0;
+  std::thread reader([&] {
+    for (int version = 0; version < kVersions && !over;) {
+      const std::string file = folder + "/a-" + std::to_string(version) + ".tar.gz";
+      if (!exists(file)) continue;
+      EXPECT_TRUE(exists(file + ".md5") && exists(file + ".minisig")) << version;
+      EXPECT_EQ(read_file(file), good) << version;
+      seen = ++version;
+    }
+  });
+  for (int version = 0; version < kVersions; ++version) {
+    EXPECT_EQ(publish({"a", std::to_string(version), release, "-s", signer.secret_key_file()}).exit_code, 0);
+  }
+  EXPECT_TRUE(eventually([&] { return seen == kVersions; }));
+  over = true;
+  reader.join();
+}
+
+}  // namespace
+}  // namespace ops::tests
