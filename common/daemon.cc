@@ -5,6 +5,7 @@
 #include <malloc.h>
 #include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -83,6 +84,8 @@ Result<void> enter_home(const char* argv0) {
   return {};
 }
 
+void keep_others_out() { ::umask(::umask(022) | 022); }
+
 int print_config_check(const std::string& path, const ConfigReport& report) {
   std::cerr << report.text(path);
   if (!report.ok()) return 2;
@@ -120,8 +123,9 @@ bool is_process(const std::string& pid) {
 Result<PidFile> PidFile::lock(const std::string& path) {
   const std::string home = fs::absolute(path).parent_path().parent_path();
   if (auto made = make_directories(fs::path(path).parent_path()); !made) return made.error();
-  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644));
-  if (!file) return system_error("open", path);
+  // Whoever can open it can lock it, and so keep the daemon from starting.
+  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file || ::fchmod(file.get(), 0600) != 0) return system_error("open", path);
   Fd folder(::open(home.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder) return system_error("open", home);
   for (const auto deadline = std::chrono::steady_clock::now() + kLockPatience;;) {

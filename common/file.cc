@@ -159,4 +159,17 @@ bool is_directory(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
+std::string danger_of_folder(const std::string& path) {
+  struct stat info {};
+  if (::stat(path.c_str(), &info) != 0) return {};
+  const bool strange_owner = info.st_uid != 0 && info.st_uid != ::geteuid();
+  const bool strange_group = info.st_gid != 0 && info.st_gid != ::getegid();
+  if ((info.st_mode & S_IWOTH) != 0) return cat(path, " can be written by everybody: chmod go-w ", path);
+  if (strange_owner) return cat(path, " belongs to user ", info.st_uid, ", who can change what runs from it: chown it");
+  if (strange_group && (info.st_mode & S_IWGRP) != 0) {
+    return cat(path, " can be written by group ", info.st_gid, ": chmod g-w ", path);
+  }
+  return {};
+}
+
 }  // namespace ops

@@ -87,6 +87,7 @@ int main(int argc, char** argv) {
   }
 
   keep_memory_flat();
+  keep_others_out();
   const Signals signals;
   if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
   const auto pid_file = PidFile::lock("var/app.pid");

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "common/daemon.h"
+#include "common/file.h"
 #include "common/http_server.h"
 #include "common/log.h"
 #include "updater/cycle.h"
@@ -38,7 +39,11 @@ int main(int argc, char** argv) {
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);
 
   const Signals signals;
+  keep_others_out();
   if (auto entered = enter_home(argv[0]); !entered) return fail(options, entered.error().message);
+  for (const std::string& folder : {std::filesystem::current_path().string(), std::filesystem::absolute("var").string()}) {
+    if (const std::string danger = danger_of_folder(folder); !danger.empty()) return fail(options, danger);
+  }
   const auto pid_file = PidFile::lock("var/app.pid");
   if (!pid_file) return fail(options, pid_file.error().message);
   if (!options.log_file.empty()) {

@@ -1,6 +1,9 @@
 #pragma once
 
 // Looks at the disk and asks every agent's ./control for its status. What was seen before is never trusted.
+//
+// An agent whose folder, or the updater's own, can be written by others is held, with that as the reason, and its ./control is
+// not run: it might be theirs, and would run as root.
 
 #include <chrono>
 #include <stop_token>

@@ -74,7 +74,7 @@ struct Observed {
   std::vector<Release> releases;
   std::vector<std::string> staging;  // names of all .staged- and .download- entries, whole or not
   State state;
-  std::optional<std::string> hold;  // the operator's reason
+  std::optional<std::string> hold;  // the operator's reason, or that others can write to the folder
   bool retry_asked = false;         // by the operator; the caller of plan() sees to it first
 
   bool operator==(const Observed&) const = default;

@@ -1,0 +1,100 @@
+// Who else may write where the daemons work: nobody, whatever the umask; and where somebody may, the updater does nothing.
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "tests/support/boxes.h"
+#include "tests/support/tarball.h"
+#include "tests/support/wait.h"
+
+namespace ops::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr char kAgent[] = "demo-agent";
+const std::vector<std::string> kWithoutUmask = {"sh", "-c", "umask 0; exec \"$@\"", "sh"};
+
+unsigned mode_of(const std::string& path) {
+  struct stat info {};
+  EXPECT_EQ(::lstat(path.c_str(), &info), 0) << path;
+  return info.st_mode & 07777;
+}
+
+void set_mode(const std::string& path, unsigned mode) { EXPECT_EQ(::chmod(path.c_str(), mode), 0) << path; }
+
+/// Nothing in the folder or below may be written by group or others.
+void expect_closed(const std::string& folder) {
+  for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+    if (!entry.is_symlink()) {
+      EXPECT_EQ(mode_of(entry.path()) & 022u, 0u) << entry.path();
+    }
+  }
+}
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(Permissions, NothingIsOpenToOthersWhateverTheUmask) {
+  MetaBox meta;
+  meta.publish(kAgent, "1.0", demo_agent_tarball());
+  ASSERT_TRUE(meta.start({{kAgent, "1.0"}})) << meta.log();
+  EXPECT_EQ(meta.process().stop(), 0);
+  fs::remove_all(meta / "var");
+  ASSERT_TRUE(meta.start_under(kWithoutUmask)) << meta.log();
+  UpdaterBox host(meta.address());
+  ASSERT_TRUE(host.start_under(kWithoutUmask)) << host.log();
+  ASSERT_TRUE(eventually([&] { return contains(meta.status(kAgent), "h1 1.0 started "); })) << host.log();
+  EXPECT_TRUE(eventually([&] { return !contains(read_file(host.agent(kAgent) + "/.state"), "trial"); }));
+  EXPECT_EQ(meta.process().stop(), 0);
+  EXPECT_EQ(host.process().stop(), 0);
+
+  expect_closed(meta / "var");
+  expect_closed(host.folder());
+  for (const std::string& path : {meta / "var/app.pid", meta / "var/hosts.table", meta / "var/rollouts.json",
+                                  host / "var/app.pid", host.agent(kAgent) + "/.state"}) {
+    EXPECT_EQ(mode_of(path), 0600u) << path;
+  }
+}
+
+TEST(Permissions, UpdaterDoesNotStartWhereOthersMayWrite) {
+  for (const std::string folder : {"", "var"}) {
+    UpdaterBox host("127.0.0.1:1");
+    fs::create_directory(host / "var");
+    for (const unsigned mode : {0777u, 01777u, 0757u}) {
+      set_mode(host / folder, mode);
+      EXPECT_FALSE(host.start());
+      EXPECT_EQ(host.process().wait(), 1);
+      EXPECT_TRUE(contains(host.log(), " can be written by everybody: chmod go-w " + host.folder())) << host.log();
+    }
+    set_mode(host / folder, 0775);
+    EXPECT_TRUE(host.start()) << "its own group may";
+  }
+}
+
+TEST(Permissions, UpdaterLeavesAnAgentAloneWhereOthersMayWrite) {
+  MetaBox meta;
+  meta.publish(kAgent, "1.0", demo_agent_tarball());
+  meta.publish(kAgent, "2.0", demo_agent_tarball());
+  ASSERT_TRUE(meta.start({{kAgent, "1.0"}})) << meta.log();
+  UpdaterBox host(meta.address());
+  ASSERT_TRUE(host.start()) << host.log();
+  ASSERT_TRUE(eventually([&] { return contains(meta.status(kAgent), "h1 1.0 started "); })) << host.log();
+  ASSERT_TRUE(eventually([&] { return !contains(read_file(host.agent(kAgent) + "/.state"), "trial"); }));
+
+  set_mode(host.agent(kAgent), 0777);
+  const auto said = [&] { return meta.get("/status/host/h1").body; };
+  EXPECT_TRUE(eventually([&] { return contains(said(), "can be written by everybody: chmod go-w"); })) << said();
+  EXPECT_TRUE(contains(said(), "\"phase\":\"held\"")) << said();
+  ASSERT_TRUE(meta.desire({{kAgent, "2.0"}}));
+  EXPECT_TRUE(always([&] { return host.version(kAgent) == "1.0"; }, std::chrono::seconds(3)));
+  EXPECT_EQ(host.running(kAgent), std::vector<std::string>{"1.0"});
+
+  set_mode(host.agent(kAgent), 0755);
+  EXPECT_TRUE(eventually([&] { return contains(meta.status(kAgent), "h1 2.0 started "); })) << host.log();
+}
+
+}  // namespace
+}  // namespace ops::tests
