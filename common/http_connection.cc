@@ -165,6 +165,7 @@ HttpConnection::Next HttpConnection::send_file(HttpThread& thread) {
     body.offset += static_cast<uint64_t>(n);
     body.length -= static_cast<uint64_t>(n);
     turn += static_cast<size_t>(n);
+    thread.file_bytes += static_cast<uint64_t>(n);
     deadline_ = thread.now + kWriteStall;
   }
   if (body.length > 0) return Next::write;

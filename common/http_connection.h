@@ -9,6 +9,7 @@
 //              would reset the connection
 
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ struct HttpThread {
   HttpCodec codec;
   const size_t max_body;               // bytes
   const bool sends_bulk;               // files and streams; else it hands them over
+  std::atomic<uint64_t>& file_bytes;   // counts those sent of files
   bool may_keep = true;                // connections, after a reply
   Clock::time_point now{};             // when it was last woken
   size_t gathered = 0;                 // bytes of requests that are not whole yet

@@ -43,7 +43,7 @@ HttpLoop::HttpLoop(HttpLoops& all, bool accepts)
       accepts_(accepts),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      own_{HttpCodec(all.handler), all.options.max_body, !accepts} {}
+      own_{HttpCodec(all.handler), all.options.max_body, !accepts, all.counters->file_bytes} {}
 
 Result<void> HttpLoop::start() {
   epoll_event event{EPOLLIN, {.fd = wake_.get()}};
@@ -96,7 +96,7 @@ void HttpLoop::run() {
     }
     if (own_.now - swept_ >= kSweepEvery) sweep();
   }
-  all_.connections -= connections_.size();
+  all_.counters->connections -= connections_.size();
 }
 
 void HttpLoop::set_accepting(bool on) {
@@ -112,7 +112,7 @@ bool HttpLoop::watch_listener(const Fd& listener, bool on) {
 
 void HttpLoop::accept_some() {
   for (int i = 0; i < kAcceptsATurn; ++i) {
-    if (all_.connections >= all_.options.max_connections && !make_room()) {
+    if (all_.counters->connections >= all_.options.max_connections && !make_room()) {
       set_accepting(false);  // who comes now waits in the kernel, until the next sweep
       return;
     }
@@ -120,7 +120,7 @@ void HttpLoop::accept_some() {
     socklen_t size = sizeof address;
     Fd socket(::accept4(all_.listener.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
-      ++all_.connections;
+      ++all_.counters->connections;
       add(std::make_unique<HttpConnection>(std::move(socket), HttpPeer{ip_of(address)}, all_.options.max_body));
     } else if (give_way_when_full() || (errno != ECONNABORTED && errno != EINTR)) {
       return;
@@ -132,7 +132,7 @@ void HttpLoop::accept_some() {
 void HttpLoop::accept_owner() {
   Fd socket(::accept4(all_.owner_listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (socket) {
-    ++all_.connections;
+    ++all_.counters->connections;
     add(std::make_unique<HttpConnection>(std::move(socket), HttpPeer{"local", true}, all_.options.max_body));
   } else {
     give_way_when_full();
@@ -183,7 +183,7 @@ void HttpLoop::take_handed_over() {
 
 void HttpLoop::advance(HttpConnection& connection) {
   const int socket = connection.socket();
-  own_.may_keep = all_.connections < all_.options.max_connections / 4 * 3;
+  own_.may_keep = all_.counters->connections < all_.options.max_connections / 4 * 3;
   switch (connection.advance(own_)) {
     case HttpConnection::Next::read: return watch(connection, EPOLLIN);
     case HttpConnection::Next::write: return watch(connection, EPOLLOUT);
@@ -209,7 +209,7 @@ void HttpLoop::hang_up(int socket) {
   const auto found = connections_.find(socket);
   own_.gathered -= found->second->gathered();
   connections_.erase(found);
-  --all_.connections;
+  --all_.counters->connections;
 }
 
 /// Hangs up on those that have said nothing for longest; false when there are none. Whoever has had a reply may go at once.

@@ -24,7 +24,8 @@ struct HttpLoops {
   Fd listener;
   Fd owner_listener;  // on the daemon's own socket; none when there is no such socket
   HttpLoop* bulk = nullptr;
-  std::atomic<size_t> connections = 0;
+  HttpCounters own_counters;
+  HttpCounters* counters = &own_counters;
 };
 
 class HttpLoop {

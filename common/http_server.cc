@@ -110,6 +110,7 @@ class HttpServer::Impl {
     all_.options = options;
     all_.options.max_connections = allow_connections(options.max_connections);
     all_.listener = std::move(listener);
+    if (options.counters != nullptr) all_.counters = options.counters;
     open_owner_socket();
     bulk_ = std::make_unique<HttpLoop>(all_, false);
     all_.bulk = bulk_.get();

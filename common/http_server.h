@@ -13,6 +13,7 @@
 //   past max_connections      whoever is kept, or has said nothing for a second, goes, the longest silent first; when there is
 //                             nobody, new ones wait to be accepted; but never the daemon's owner, on its own socket
 
+#include <atomic>
 #include <memory>
 #include <string>
 
@@ -31,11 +32,18 @@ struct ListenAddress {
 /// "127.0.0.1:2000", ":2000", "localhost:2000", "[::1]:2000". Port 0 lets the kernel choose.
 Result<ListenAddress> parse_listen_address(const std::string& text);
 
+/// What a server counts, for whoever wants to know.
+struct HttpCounters {
+  std::atomic<size_t> connections = 0;   // open now
+  std::atomic<uint64_t> file_bytes = 0;  // sent of files
+};
+
 struct HttpServerOptions {
-  size_t loops = 2;                // threads that take requests; one more sends files and streams
-  size_t max_connections = 16384;  // fewer when the process may not open so many files, with a warning in the log
-  size_t max_body = 1 << 20;       // bytes; a request that says it has more gets 413 before it sends them
-  std::string owner_socket;        // path of a unix socket for the daemon's owner (HttpRequest::from_owner); "" for none
+  size_t loops = 2;                  // threads that take requests; one more sends files and streams
+  size_t max_connections = 16384;    // fewer when the process may not open so many files, with a warning in the log
+  size_t max_body = 1 << 20;         // bytes; a request that says it has more gets 413 before it sends them
+  std::string owner_socket;          // path of a unix socket for the daemon's owner (HttpRequest::from_owner); "" for none
+  HttpCounters* counters = nullptr;  // kept up to date as long as the server lives; nullptr: nobody wants to know
 };
 
 /// Listens from construction to destruction. An owner's socket that can't be made is a warning in the log; one that is there
