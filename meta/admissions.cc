@@ -60,6 +60,7 @@ void Admissions::tell_the_log(const DesiredAgent& desired, const std::string& ho
   if (begun_.size() + halted_.size() > kMaxToldOf) begun_.clear(), halted_.clear();
   if (admission == Admission::halted) {
     if (!halted_.insert(release).second) return;
+    ++halts_;
     log::warning(release, " is halted: ", reports.broken, " hosts report that it failed, ", reports.running,
                  " run it, and others may be silent; see /status/json/", desired.name, "?phase=failed and ?phase=rolled-back");
   } else if (halted_.erase(release) > 0) {

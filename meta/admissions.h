@@ -2,6 +2,7 @@
 
 // Applies the rule of rollout.h to heartbeats: what a host is told of each agent.
 
+#include <atomic>
 #include <chrono>
 #include <mutex>
 #include <set>
@@ -44,6 +45,8 @@ class Admissions {
   static constexpr std::chrono::seconds kLearnFor{360};  // an updater's default interval, and a fifth
 
   const Leases& leases() const { return leases_; }
+  /// How often a release was halted.
+  uint64_t halts() const { return halts_; }
   void restore(std::vector<Leases::Saved> leases) { leases_.restore(std::move(leases)); }
 
  private:
@@ -52,6 +55,7 @@ class Admissions {
   const HostTable& hosts_;
   Leases leases_;
   TimePoint learning_since_{};  // set before any thread asks
+  std::atomic<uint64_t> halts_ = 0;
 
   std::mutex mutex_;
   std::set<std::string> begun_;   // guarded by mutex_: releases, as "agent version", of which the log has told

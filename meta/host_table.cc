@@ -266,17 +266,23 @@ bool HostTable::visit(std::string& from, size_t limit, const std::function<bool(
   return hosts_.visit(from, limit, [&](const HostRecord& record) { return visit(HostView(*this, record)); });
 }
 
-Summary HostTable::summary() const {
-  Summary summary;
+void HostTable::visit_releases(
+    const std::function<void(std::string_view, std::string_view, const ReleaseCounts&)>& visit) const {
   for (Releases::Id next = 1, end = 2; next < end;) {
     const std::lock_guard lock(mutex_);
     end = releases_.end();
     for (const Releases::Id stop = std::min(end, next + kReleasesAtATime); next < stop; ++next) {
       const ReleaseCounts& counts = releases_.counts(next);
-      if (counts == ReleaseCounts{}) continue;
-      summary[std::string(releases_.agent(next))][std::string(releases_.version(next))] += counts;
+      if (counts != ReleaseCounts{}) visit(releases_.agent(next), releases_.version(next), counts);
     }
   }
+}
+
+Summary HostTable::summary() const {
+  Summary summary;
+  visit_releases([&](std::string_view agent, std::string_view version, const ReleaseCounts& counts) {
+    summary[std::string(agent)][std::string(version)] += counts;
+  });
   return summary;
 }
 

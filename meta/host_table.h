@@ -118,7 +118,11 @@ class HostTable {
   /// time are well.
   bool visit(std::string& from, size_t limit, const std::function<bool(const HostView&)>& visit) const;
 
-  /// How many hosts have which release, in which state. Looks at no host.
+  /// Calls `visit` for each release that hosts report, and looks at no host. Heartbeats wait for a few thousand at a time.
+  void visit_releases(
+      const std::function<void(std::string_view agent, std::string_view version, const ReleaseCounts&)>& visit) const;
+
+  /// How many hosts have which release, in which state.
   Summary summary() const;
 
   /// What they report of one release, for its admission (rollout.h).

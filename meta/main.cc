@@ -107,6 +107,7 @@ int main(int argc, char** argv) {
     HttpServerOptions http;
     http.max_connections = config.max_connections;
     http.owner_socket = "var/app.sock";
+    http.counters = &routes.http_counters();
     auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), http,
                                         [&](const HttpRequest& request) { return routes.handle(request); });
     if (!listening) return fail(cat(options.config, ": http.listen: ", listening.error().message), kBadConfig);

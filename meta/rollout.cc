@@ -34,6 +34,7 @@ Admission Leases::ask(std::string_view agent_name, std::string_view version, std
     const Lease& lease = agent.by_host.emplace(host, Lease{std::string(version), now}).first->second;
     agent.grants.push_back({std::string(host), now});
     count(agent, lease, +1);
+    ++granted_;
   }
   return admission;
 }
@@ -56,6 +57,11 @@ Leases::Counts Leases::counts(std::string_view agent_name, std::string_view vers
   expire(agent->second, limits.timeout, now);
   const auto found = agent->second.by_version.find(version);
   return found == agent->second.by_version.end() ? Counts{} : found->second;
+}
+
+uint64_t Leases::granted() const {
+  const std::lock_guard lock(mutex_);
+  return granted_;
 }
 
 std::vector<Leases::Saved> Leases::all() const {

@@ -88,6 +88,9 @@ class Leases {
   };
   Counts counts(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
 
+  /// How many were ever given.
+  uint64_t granted() const;
+
   /// A lease, to be saved; and what was saved.
   struct Saved {
     std::string agent;
@@ -127,6 +130,7 @@ class Leases {
 
   mutable std::mutex mutex_;
   ByText<Agent> agents_;  // guarded by mutex_
+  uint64_t granted_ = 0;  // guarded by mutex_
 };
 
 }  // namespace ops::meta

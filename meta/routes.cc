@@ -42,7 +42,9 @@ HttpResponse come_back_later(const std::string& why, int least, int most) {
 }  // namespace
 
 Routes::Routes(std::string config_path, Config config, HostTable& hosts)
-    : config_path_(std::move(config_path)), hosts_(hosts), admissions_(hosts), desired_(prepare(std::move(config))) {}
+    : config_path_(std::move(config_path)), hosts_(hosts), admissions_(hosts), desired_(prepare(std::move(config))) {
+  named_.note(*desired_->config());
+}
 
 std::shared_ptr<const Desired> Routes::desired() const {
   const std::lock_guard lock(mutex_);
@@ -56,7 +58,8 @@ HttpResponse Routes::handle(const HttpRequest& request) {
   const auto desired = this->desired();
   const Rights rights = rights_of(request, *desired->config());
   if (path == "/heartbeat") {
-    if (request.method == "POST") return rights.heartbeat ? heartbeat(request, *desired) : unauthorized(request, "http.tokens");
+    if (request.method == "POST" && rights.heartbeat) return heartbeat(request, *desired);
+    if (request.method == "POST") return ++counters_.unauthorized, unauthorized(request, "http.tokens");
     HttpResponse response = HttpResponse::text(405, "a heartbeat is a POST\n");
     response.headers.emplace_back("Allow", "POST");
     return response;
@@ -79,6 +82,7 @@ std::optional<HttpResponse> Routes::operate(const HttpRequest& request) {
   if (path.starts_with(kStatusHost)) return status_host(path.substr(sizeof kStatusHost - 1));
   if (path == "/status/hosts") return status_hosts(request);
   if (path == "/status/summary") return status_summary();
+  if (path == "/metrics") return metrics();
   if (path == "/status/text" || path == "/status/json") return HttpResponse::redirect(path + "/");
   return std::nullopt;
 }
@@ -89,15 +93,27 @@ HttpResponse Routes::tarball(const HttpRequest& request) {
   HttpResponse response = serve_tarball(config->tarball_dir, request);
   if (response.file_body.length <= kSmallFile) return response;
   auto slot = downloads_.take(config->max_downloads);
-  if (!slot) return come_back_later(cat("at most ", config->max_downloads, " downloads at a time"), 5, 30);
+  if (!slot) {
+    ++counters_.downloads_refused;
+    return come_back_later(cat("at most ", config->max_downloads, " downloads at a time"), 5, 30);
+  }
+  ++counters_.downloads;
   const auto download = std::make_shared<std::pair<FileBody, std::shared_ptr<void>>>(response.file_body, std::move(slot));
   response.file_body.file = {download, download->first.file.get()};
   return response;
 }
 
 HttpResponse Routes::heartbeat(const HttpRequest& request, const Desired& desired) {
+  const auto begin = std::chrono::steady_clock::now();
+  HttpResponse response = answer_heartbeat(request, desired);
+  counters_.heartbeats.add(std::chrono::steady_clock::now() - begin);
+  return response;
+}
+
+HttpResponse Routes::answer_heartbeat(const HttpRequest& request, const Desired& desired) {
   const auto heartbeat = parse_heartbeat_request(request.body);
   if (!heartbeat) {
+    ++counters_.malformed;
     log::debug("heartbeat of ", request.peer, " refused: ", heartbeat.error().message);
     return HttpResponse::text(400, heartbeat.error().message + "\n");
   }
@@ -111,6 +127,7 @@ HttpResponse Routes::heartbeat(const HttpRequest& request, const Desired& desire
 }
 
 HttpResponse Routes::no_room(const HeartbeatRequest& heartbeat, const Error& why) {
+  ++counters_.no_room;
   const auto now = std::chrono::steady_clock::now();
   {
     const std::lock_guard lock(mutex_);
@@ -139,7 +156,10 @@ HttpResponse Routes::status_hosts(const HttpRequest& request) {
 /// A listing takes a slot for as long as it is sent.
 HttpResponse Routes::listing(HttpResponse response, BodyStream stream) {
   auto slot = listings_.take(kMaxListings);
-  if (!slot) return come_back_later(cat("at most ", kMaxListings, " listings at a time"), 1, 10);
+  if (!slot) {
+    ++counters_.listings_refused;
+    return come_back_later(cat("at most ", kMaxListings, " listings at a time"), 1, 10);
+  }
   response.stream = [slot = std::move(slot), stream = std::move(stream)](std::string& to) { return stream(to); };
   return response;
 }
@@ -170,10 +190,24 @@ HttpResponse Routes::status_summary() {
   return HttpResponse::json(meta::status_summary(hosts_, dump(rollouts)));
 }
 
+HttpResponse Routes::metrics() {
+  NamedReleases::Names names;
+  {
+    const std::lock_guard lock(mutex_);
+    names = named_.names();
+  }
+  HttpResponse response;
+  response.content_type = kMetricsType;
+  response.body = metrics_text(counters_, hosts_, admissions_, *config(), names, std::chrono::system_clock::now());
+  return response;
+}
+
 Result<void> Routes::reload() {
   ConfigReport report;
   Config fresh = load_config(config_path_, report);
+  counters_.is_reload_bad = !report.ok();
   if (!report.ok()) {
+    ++counters_.bad_reloads;
     log::error("the config is not reloaded, the old one stays: ", report.text(config_path_));
     return Error{cat("parse config file ", config_path_, " fail: ", report.text(config_path_))};
   }
@@ -187,6 +221,7 @@ Result<void> Routes::reload() {
   auto prepared = prepare(std::move(fresh));  // heartbeats don't wait for it
   const std::lock_guard lock(mutex_);
   desired_ = std::move(prepared);
+  named_.note(*desired_->config());
   log::info("config reloaded: ", desired_->config()->agents.size(), " agents");
   return {};
 }

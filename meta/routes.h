@@ -14,6 +14,7 @@
 #include "meta/config.h"
 #include "meta/desired.h"
 #include "meta/host_table.h"
+#include "meta/metrics.h"
 #include "meta/slots.h"
 
 namespace ops::meta {
@@ -32,10 +33,13 @@ class Routes {
   std::shared_ptr<const Config> config() const;
 
   Admissions& admissions() { return admissions_; }
+  /// For the server that serves them.
+  HttpCounters& http_counters() { return counters_.http; }
 
  private:
   std::shared_ptr<const Desired> desired() const;
   HttpResponse heartbeat(const HttpRequest& request, const Desired& desired);
+  HttpResponse answer_heartbeat(const HttpRequest& request, const Desired& desired);
   std::optional<HttpResponse> operate(const HttpRequest& request);
   HttpResponse no_room(const HeartbeatRequest& heartbeat, const Error& why);
   HttpResponse status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json);
@@ -43,17 +47,20 @@ class Routes {
   HttpResponse listing(HttpResponse response, BodyStream stream);
   HttpResponse status_host(const std::string& hostname) const;
   HttpResponse status_summary();
+  HttpResponse metrics();
   HttpResponse tarball(const HttpRequest& request);
   Result<std::string> reload_as_json();
 
   const std::string config_path_;
   HostTable& hosts_;
   Admissions admissions_;
+  MetaCounters counters_;
   Slots downloads_;
   Slots listings_;
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Desired> desired_;  // guarded by mutex_; the config and what is made of it, swapped whole
+  NamedReleases named_;                     // guarded by mutex_
   std::chrono::steady_clock::time_point next_warning_of_no_room_{};  // guarded by mutex_
 };
 
