@@ -77,6 +77,11 @@ std::vector<AgentReport> Cycle::report() const {
   return report_;
 }
 
+PollCounts Cycle::polls() const {
+  const std::lock_guard lock(mutex_);
+  return reported_polls_;
+}
+
 const DesiredAgent* Cycle::desired(const std::string& name) const {
   const auto found = desired_.find(name);
   return found == desired_.end() ? nullptr : &found->second;
@@ -131,6 +136,7 @@ void Cycle::finish(const std::string& name, Agent& agent, Action action, const R
   agent.note_outcome(action, outcome, Clock::now(), random_);
   if (action != Action::tidy) polling_.report_soon();
   if (outcome) {
+    if (action != Action::tidy && action != Action::pass) polls_.last_change = std::time(nullptr);
     complaints_.settle(name);
     if (action != Action::tidy) log::info(name, ": ", to_string(action), " is done");
   } else {
@@ -227,6 +233,7 @@ void Cycle::take_answer() {
   if (!answer) return;
   const auto now = Clock::now();
   if (!answer->response) {
+    ++polls_.failed;
     polling_.failed(config()->interval, answer->retry_after, now, random_);
     complaints_.complain("ops-meta", answer->response.error().message);
     return;
@@ -234,6 +241,8 @@ void Cycle::take_answer() {
   if (polling_.failures() > 0) log::info("ops-meta answers again, after ", polling_.failures(), " failed heartbeats");
   polling_.answered(config()->interval, std::chrono::seconds(answer->response->interval), now, random_);
   complaints_.settle("ops-meta");
+  ++polls_.answered;
+  polls_.last_answer = std::time(nullptr);
   obey(*answer->response);
 }
 
@@ -355,6 +364,7 @@ void Cycle::publish() {
   auto report = report_agents();
   const std::lock_guard lock(mutex_);
   report_ = std::move(report);
+  reported_polls_ = polls_;
 }
 
 }  // namespace ops::updater

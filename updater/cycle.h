@@ -38,6 +38,7 @@ class Cycle {
 
   /// What is known of every agent, sorted by name. Any thread may call it.
   std::vector<AgentReport> report() const;
+  PollCounts polls() const;
 
  private:
   /// What a lane has done.
@@ -83,6 +84,7 @@ class Cycle {
   std::map<std::string, DesiredAgent> desired_;
   std::map<std::string, Agent> agents_;
   Complaints complaints_;
+  PollCounts polls_;
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Config> config_;  // guarded by mutex_; swapped whole
@@ -90,6 +92,7 @@ class Cycle {
   std::vector<Finished> inbox_;           // guarded by mutex_
   std::optional<Answer> answer_;          // guarded by mutex_
   std::vector<AgentReport> report_;       // guarded by mutex_
+  PollCounts reported_polls_;             // guarded by mutex_
 
   Preparer preparer_;
   Lanes lanes_;

@@ -27,6 +27,14 @@ struct AgentReport {
   bool operator==(const AgentReport&) const = default;
 };
 
+/// How the loop gets on, since its start.
+struct PollCounts {
+  uint64_t answered = 0;    // heartbeats
+  uint64_t failed = 0;      // heartbeats
+  int64_t last_answer = 0;  // seconds since 1970; 0 before the first
+  int64_t last_change = 0;  // of an agent, seconds since 1970; 0 before the first
+};
+
 /// nullopt while there is nothing to say beyond the status.
 std::optional<AgentUpdate> update_of(const AgentReport& report);
 

@@ -3,6 +3,8 @@
 #include <nlohmann/json.hpp>
 
 #include "common/admin_routes.h"
+#include "common/metrics.h"
+#include "updater/metrics.h"
 
 namespace ops::updater {
 
@@ -33,6 +35,13 @@ HttpResponse agents_response(const Cycle& cycle) {
   return HttpResponse::json(agents.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
+HttpResponse metrics_response(const Cycle& cycle) {
+  HttpResponse response;
+  response.content_type = kMetricsType;
+  response.body = metrics_text(cycle.report(), cycle.polls());
+  return response;
+}
+
 }  // namespace
 
 HttpResponse answer(const HttpRequest& request, Cycle& cycle) {
@@ -43,6 +52,7 @@ HttpResponse answer(const HttpRequest& request, Cycle& cycle) {
   };
   if (auto response = answer_admin_request(request, reload)) return *response;
   if (request.path == "/agents") return agents_response(cycle);
+  if (request.path == "/metrics") return metrics_response(cycle);
   return HttpResponse::text(404, "404 page not found\n");
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// The debug port: /health, /version, /workdir, /config/reload as in the original, and /agents.
+// The debug port: /health, /version, /workdir, /config/reload as in the original, /agents and /metrics.
 
 #include "common/http_server.h"
 #include "updater/cycle.h"
