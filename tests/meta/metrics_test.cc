@@ -142,6 +142,13 @@ TEST_F(MetaMetrics, CountWhatIsAskedAndRefused) {
   EXPECT_EQ(sample(text, "ops_meta_downloads_total"), 1);
 }
 
+TEST_F(MetaMetrics, CountWhoHasNoToken) {
+  write_file(path, R"({"http": {"listen": "127.0.0.1:2000", "tokens": ["a-token-of-many-characters-51c9"]}, "agents": []})");
+  ask("GET", "/config/reload");
+  EXPECT_EQ(ask("POST", "/heartbeat", R"({"hostname":"h1"})").status, 401);
+  EXPECT_EQ(sample(metrics(), R"(ops_meta_requests_refused_total{request="heartbeat",reason="unauthorized"})"), 1);
+}
+
 TEST_F(MetaMetrics, TellOfABadConfig) {
   EXPECT_EQ(sample(metrics(), "ops_meta_config_last_reload_failed"), 0);
   write_file(path, "{");
