@@ -73,7 +73,9 @@ HttpResponse unauthorized(const HttpRequest& request, const std::string& key) {
                               : "a token is missing: send \"Authorization: Bearer TOKEN\", or curl -u x:TOKEN, with one of "
                                 "this ops-meta's ";
   HttpResponse response = HttpResponse::text(401, cat(why, key, "\n"));
-  response.headers.emplace_back("WWW-Authenticate", "Basic realm=\"ops-meta\"");
+  // At Basic a browser opens a dialog: once for the page is right, and not at each of its refreshes.
+  const char* scheme = request.header("Accept") == "application/json" ? "Bearer" : "Basic";
+  response.headers.emplace_back("WWW-Authenticate", cat(scheme, " realm=\"ops-meta\""));
   return response;
 }
 

@@ -80,6 +80,9 @@ TEST(Unauthorized, SaysWhatIsMissingOrWrongAndHasABrowserAsk) {
             "http.tokens\n");
   EXPECT_EQ(unauthorized(with("Bearer x"), "http.adminTokens").body,
             "the token that was sent is none of this ops-meta's http.adminTokens\n");
+  HttpRequest script;
+  script.headers = {{"Accept", "application/json"}};
+  EXPECT_EQ(unauthorized(script, "x").headers.at(0).second, "Bearer realm=\"ops-meta\"") << "no dialog at each refresh";
 }
 
 }  // namespace
