@@ -8,6 +8,7 @@
 #include "common/admin_routes.h"
 #include "common/log.h"
 #include "meta/access.h"
+#include "meta/page.h"
 #include "meta/status.h"
 #include "meta/status_hosts.h"
 #include "meta/tarballs.h"
@@ -83,6 +84,7 @@ std::optional<HttpResponse> Routes::operate(const HttpRequest& request) {
   if (path == "/status/hosts") return status_hosts(request);
   if (path == "/status/summary") return status_summary();
   if (path == "/metrics") return metrics();
+  if (wants_page(request)) return page();
   if (path == "/status/text" || path == "/status/json") return HttpResponse::redirect(path + "/");
   return std::nullopt;
 }

@@ -227,6 +227,15 @@ TEST_F(Routes, StatusOfOneHostHasAllItsAgents) {
   expect_text(get("/status/host/no"), 404, "host \"no\" is not known here\n");
 }
 
+TEST_F(Routes, FrontIsThePageForBrowsersAndAListingForScripts) {
+  HttpRequest request{"GET", "/", {{"Accept", "text/html,*/*"}}, "", "127.0.0.1"};
+  const HttpResponse page = routes.handle(request);
+  EXPECT_TRUE(page.body.starts_with("<!doctype html>\n<html lang=\"en\">")) << page.body.substr(0, 200);
+  request.headers = {{"Accept", "*/*"}};
+  const HttpResponse listing = routes.handle(request);
+  EXPECT_NE(listing.body.find("<a href=\"./file\">file</a>"), std::string::npos) << listing.body;
+}
+
 TEST_F(Routes, SmallOnesAnswerAsTheOriginal) {
   expect_text(get("/health"), 200, "ok");
   expect_text(get("/version"), 200, version());
