@@ -1,0 +1,226 @@
+// ops-meta's page in a real browser, before a real ops-meta and a simulated fleet. Pictures of it are left in
+// build/screenshots, to be looked at.
+
+#include <gtest/gtest.h>
+
+#include <iostream>
+#include <thread>
+
+#include "common/heartbeat.h"
+#include "tests/fleet/fleet.h"
+#include "tests/support/boxes.h"
+#include "tests/support/measure.h"
+#include "tests/support/wait.h"
+#include "tests/web/browser.h"
+
+namespace ops::tests {
+namespace {
+
+using namespace ops::fleet;
+using std::chrono::seconds;
+using Json = nlohmann::json;
+
+constexpr char kTab[] = "\uE004";  // as WebDriver has them
+constexpr char kEnter[] = "\uE007";
+
+struct Page : testing::Test {
+  Page() { EXPECT_TRUE(meta.start({})) << meta.log(); }
+
+  std::string url() const { return "http://" + meta.address() + "/"; }
+
+  void expect_shown(const std::string& selector, const std::string& text) {
+    EXPECT_TRUE(eventually([&] { return browser.text(selector).find(text) != std::string::npos; }, seconds(60)))
+        << selector << " should show \"" << text << "\", and shows: " << browser.text(selector);
+  }
+
+  void report(const std::string& hostname, std::vector<RealAgent> agents = {}, std::vector<AgentUpdate> updates = {}) const {
+    const std::string body = to_json(HeartbeatRequest{hostname, std::move(agents), std::move(updates), "1.0.0", "linux_amd64"});
+    EXPECT_EQ(http(meta.port(), "POST", "/heartbeat", body).status, 200) << body;
+  }
+
+  /// Nothing was asked of anybody but ops-meta, and the browser found nothing wrong.
+  void expect_well_behaved() {
+    EXPECT_EQ(browser.complaints(), std::vector<std::string>{});
+    const auto requests = browser.requests();
+    EXPECT_FALSE(requests.empty());
+    for (const std::string& request : requests) {
+      EXPECT_TRUE(request.starts_with(url()) || request.starts_with("data:image/svg+xml,")) << request;
+    }
+  }
+
+  void save_screenshot(const std::string& name) { browser.save_screenshot(OPS_BUILD_DIR "/screenshots/" + name + ".png"); }
+
+  MetaBox meta;
+  Browser browser;
+};
+
+/// With hosts that run these agents, and fail at every tenth update.
+struct FleetPage : Page {
+  void begin(uint32_t hosts, double interval) {
+    ASSERT_TRUE(desire("5.1.2", "1.4.0"));
+    FleetOptions options;
+    options.target = *parse_target(meta.address());
+    options.hosts.hosts = hosts;
+    options.hosts.unwell = 0;
+    options.hosts.update_time = 0.3;
+    options.hosts.probation = 0.3;
+    options.hosts.fail = 10;
+    options.spread = kSanitized ? 10 : 2;
+    options.interval = interval;
+    options.duration = 600;
+    options.stop = &stop_;
+    fleet_ = std::thread([options] { run_fleet(options); });
+    const std::string all = "{\"hosts\":" + std::to_string(hosts) + ",";
+    ASSERT_TRUE(eventually([&] { return meta.get("/status/summary").body.starts_with(all); }, seconds(60))) << meta.log();
+    ASSERT_TRUE(browser.is_open());
+  }
+  ~FleetPage() override {
+    stop_ = true;
+    if (fleet_.joinable()) fleet_.join();
+  }
+
+  /// A rollout of naming-agent is never halted.
+  bool desire(const std::string& falcon, const std::string& naming) {
+    const std::string patient = R"(, "rollout": {"maxFailureRate": 100})";
+    return meta.desire(
+        {{"falcon-agent", falcon}, {"naming-agent", naming, "start", "", "", patient}, {"deploy-agent", "2.0.7"}});
+  }
+
+  std::atomic<bool> stop_ = false;
+  std::thread fleet_;
+};
+
+TEST_F(FleetPage, ShowsTheFleetAndFindsAHost) {
+  constexpr uint32_t kHosts = kSanitized ? 5'000 : 100'000;
+  begin(kHosts, 600);
+  const double until_shown = seconds_of([&] {
+    browser.open(url());
+    expect_shown("#fleet", kSanitized ? "5,000" : "100,000");
+  });
+  expect_shown("#shown", "Page 1: 50 hosts");
+  EXPECT_EQ(browser.run("return document.querySelectorAll('#hosts tbody').length"), 50);
+  browser.click("#next");
+  expect_shown("#shown", "Page 2: 50 hosts");
+  const std::string name = Hosts({}).name(4321);
+  const double until_found = seconds_of([&] {
+    browser.type("#prefix", name);
+    expect_shown("#hosts tbody th", name);
+  });
+  std::cout << kHosts << " hosts are shown after " << until_shown << " s, one is found after " << until_found << " s\n";
+  EXPECT_LT(until_shown, kAtOnce);
+  EXPECT_LT(until_found, kAtOnce / 2);
+  browser.click("#hosts tbody th a");
+  expect_shown("#detail-title", name);
+  expect_shown("#host", "falcon-agent");
+  save_screenshot("host");
+  expect_well_behaved();
+}
+
+TEST_F(FleetPage, ShowsHowRolloutsGetOn) {
+  begin(2'000, 2);
+  browser.resize(1280, 1000);
+  browser.open(url());
+  expect_shown("[data-key=naming-agent]", "1.4.0");
+  ASSERT_TRUE(desire("5.2.0", "1.5.0"));
+  const auto running = [&] {
+    const std::string number = browser.attribute("[data-key=naming-agent] [data-key='1.5.0'] .bar", "aria-valuenow");
+    return number.empty() ? 0 : std::stoi(number);
+  };
+  EXPECT_TRUE(eventually([&] { return running() > 0; }, seconds(60)));
+  const int before = running();
+  EXPECT_TRUE(eventually([&] { return running() > before; }, seconds(60))) << before;
+  expect_shown("[data-key=falcon-agent] [data-key='5.2.0']", "HALTED");
+  save_screenshot("light");
+  browser.set_dark(true);
+  save_screenshot("dark");
+  browser.resize(360, 740);
+  save_screenshot("phone");
+  expect_well_behaved();
+}
+
+TEST_F(Page, ShowsWhatHostsSayAsText) {
+  ASSERT_TRUE(browser.is_open());
+  const std::string bad = R"(<script>window.hacked=1</script>"><img/src=x/onerror="window.hacked=1">)";
+  const std::string agent = "falcon-agent";
+  report(bad, {{agent, "1", bad, 0}}, {{agent, "2", "failed", 0, 0, 1, 7, bad}});
+  report(std::string(253, 'w'), {{agent, "1", std::string(512, 'W'), 0}, {"constructor", "constructor", "started", 0}});
+  browser.resize(360, 740);
+  browser.open(url());
+  expect_shown("#shown", "2 hosts");
+  EXPECT_EQ(browser.text("#hosts tbody th"), bad);
+  EXPECT_EQ(browser.text("#hosts tbody .said"), bad);
+  EXPECT_EQ(browser.text("#hosts tbody .update .said"), bad);
+  EXPECT_LE(browser.run("return document.documentElement.scrollWidth").get<int>(), 360) << "nothing is cut off on a phone";
+  save_screenshot("hostile");
+  browser.click("#hosts tbody th a");
+  expect_shown("#host", bad);
+  EXPECT_EQ(browser.text("#detail-title"), bad);
+  EXPECT_EQ(browser.run("return [window.hacked ?? 0, document.scripts.length, document.images.length]"), Json({0, 1, 0}));
+  expect_well_behaved();
+}
+
+TEST_F(Page, SaysWhenItHasLostMeta) {
+  ASSERT_TRUE(browser.is_open());
+  report("h1");
+  browser.open(url());
+  expect_shown("#shown", "1 host");
+  expect_well_behaved();
+  meta.process().stop();
+  expect_shown("#trouble", "ops-meta does not answer. It last did at ");
+  EXPECT_EQ(browser.text("#hosts tbody th"), "h1") << "it is still there to be read";
+  save_screenshot("lost");
+  ASSERT_TRUE(meta.Box::start()) << meta.log();
+  EXPECT_TRUE(eventually([&] { return browser.text("#trouble").empty(); }, seconds(60)));
+}
+
+TEST_F(Page, SaysThatItNeedsAPassword) {
+  ASSERT_TRUE(browser.is_open());
+  const auto set_password = [&](const std::string& password) {
+    meta.set_http(", \"adminTokens\": [\"" + password + "\"]");
+    ASSERT_TRUE(meta.desire({})) << meta.log();
+  };
+  set_password("one");
+  browser.open("http://ann:one@" + meta.address() + "/");
+  expect_shown("#fleet", "Hosts");
+  EXPECT_EQ(browser.complaints(), std::vector<std::string>{});
+  set_password("two");
+  expect_shown("#trouble", "ops-meta wants a password (401)");
+}
+
+TEST_F(Page, IsUsedWithAKeyboardAndKeepsItsPlace) {
+  ASSERT_TRUE(browser.is_open());
+  report("h2");
+  browser.open(url());
+  expect_shown("#shown", "1 host");
+  browser.press(kTab);
+  EXPECT_EQ(browser.run("return document.activeElement.innerText"), "Skip to the hosts");
+  browser.press(kEnter);
+  browser.press(kTab);
+  EXPECT_EQ(browser.run("return document.activeElement.id"), "prefix");
+  browser.press(kTab);
+  EXPECT_EQ(browser.run("return document.activeElement.innerText"), "h2");
+  report("h1");  // it comes before that one
+  expect_shown("#shown", "2 hosts");
+  EXPECT_EQ(browser.run("return document.activeElement.innerText"), "h2");
+  browser.press(kEnter);
+  expect_shown("#detail-title", "h2");
+  EXPECT_EQ(browser.run("return document.activeElement.id"), "detail-title") << "where a screen reader goes on";
+}
+
+TEST_F(Page, RestsWhileNobodyLooks) {
+  ASSERT_TRUE(browser.is_open());
+  browser.open(url());
+  expect_shown("#fleet", "Hosts");
+  const std::string hide =
+      "Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});"
+      "document.dispatchEvent(new Event('visibilitychange'))";
+  browser.run(hide, {true});
+  EXPECT_TRUE(eventually([&] { return browser.requests().empty(); })) << "what was under way";
+  EXPECT_TRUE(always([&] { return browser.requests().empty(); }, seconds(4)));
+  report("h1");
+  browser.run(hide, {false});
+  expect_shown("#shown", "1 host");
+}
+
+}  // namespace
+}  // namespace ops::tests
