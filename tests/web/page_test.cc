@@ -142,7 +142,7 @@ TEST_F(Page, ShowsWhatHostsSayAsText) {
   ASSERT_TRUE(browser.is_open());
   const std::string bad = R"(<script>window.hacked=1</script>"><img/src=x/onerror="window.hacked=1">)";
   const std::string agent = "falcon-agent";
-  report(bad, {{agent, "1", bad, 0}}, {{agent, "2", "failed", 0, 0, 1, 7, bad}});
+  report(bad, {{agent, "1", bad, 0}}, {{agent, "2", "failed", -1, INT64_MAX, INT64_MAX, INT64_MAX, bad}});
   report(std::string(253, 'w'), {{agent, "1", std::string(512, 'W'), 0}, {"constructor", "constructor", "started", 0}});
   browser.resize(360, 740);
   browser.open(url());
