@@ -81,7 +81,7 @@ TEST_F(Post, WhatIsNoWholeReplyIsAnErrorThatNamesTheServer) {
              }),
              "longer than");
   EXPECT_HAS(failure([](const HellRequest&, const HellPeer& peer) { peer.stall(); }), "timed out");
-  EXPECT_HAS(failure([&](const HellRequest&, const HellPeer& peer) { peer.drip(whole, milliseconds(50)); }), "timed out");
+  EXPECT_HAS(failure([whole](const HellRequest&, const HellPeer& peer) { peer.drip(whole, milliseconds(50)); }), "timed out");
 }
 
 struct Meta : testing::Test {
