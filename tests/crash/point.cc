@@ -259,7 +259,8 @@ void run_struck(Host& host, const Point& point, Outcome& outcome) {
 
   const int code = process.wait();
   const bool killed = point.fault == "kill" && !outcome.struck.empty();
-  outcome.refused = !killed && !served && (code == 1 || code == 2);  // 2: the config can't be read
+  // 2: the config can't be read. 127: its libraries can't be, where sanitizers link it with some.
+  outcome.refused = !killed && !served && (code == 1 || code == 2 || code == 127);
   const int expected = killed ? 128 + SIGKILL : (outcome.refused ? code : 0);
   if (code != expected) host.violate("the updater died with exit code " + std::to_string(code));
   if (!killed && !outcome.refused && !converged) host.violate("it does not converge");
