@@ -65,33 +65,47 @@ struct ConfigDocument::Content {
   std::shared_ptr<ConfigObject::Node> root;
 };
 
-ConfigDocument::ConfigDocument(const std::string& path, ConfigReport& report) : content_(std::make_unique<Content>()) {
+ConfigDocument::ConfigDocument(ConfigReport& report) : content_(std::make_unique<Content>()) {
   content_->root = std::make_shared<ConfigObject::Node>();
   content_->root->json = &content_->json;
   content_->root->report = &report;
-  const auto text = read_file(path, kMaxConfigSize);
-  if (!text) {
+}
+
+ConfigDocument ConfigDocument::load(const std::string& path, ConfigReport& report) {
+  ConfigDocument document(report);
+  if (const auto text = read_file(path, kMaxConfigSize); !text) {
     report.errors.push_back(text.error().message);
-    return;
-  }
-  if (trim(*text).empty()) {
+  } else if (trim(*text).empty()) {
     report.errors.push_back("the file is empty");
-    return;
+  } else {
+    document.take(*text);
   }
+  return document;
+}
+
+ConfigDocument ConfigDocument::parse(std::string_view text, ConfigReport& report) {
+  ConfigDocument document(report);
+  document.take(text);
+  return document;
+}
+
+void ConfigDocument::take(std::string_view text) {
+  std::vector<std::string>& errors = content_->root->report->errors;
   try {
-    Json parsed = Json::parse(*text);
+    Json parsed = Json::parse(text);
     if (parsed.is_object()) {
       content_->json = std::move(parsed);
     } else {
-      report.errors.push_back(cat("the file holds ", type_name(parsed), ", not an object in { }"));
+      errors.push_back(cat("the file holds ", type_name(parsed), ", not an object in { }"));
     }
   } catch (const Json::parse_error& failure) {
-    report.errors.push_back(syntax_error(*text, failure));
+    errors.push_back(syntax_error(text, failure));
   } catch (const Json::exception& failure) {  // a number that is out of any range
-    report.errors.push_back(reason(failure, "] "));
+    errors.push_back(reason(failure, "] "));
   }
 }
 
+ConfigDocument::ConfigDocument(ConfigDocument&& other) noexcept = default;
 ConfigDocument::~ConfigDocument() = default;
 
 ConfigObject ConfigDocument::root() const { return ConfigObject(content_->root); }

@@ -53,14 +53,14 @@ class ConfigObject {
   std::shared_ptr<Node> node_;
 };
 
-/// A whole config file.
+/// A whole config.
 class ConfigDocument {
  public:
   /// A file that can't be read or parsed is reported; root() is then an empty object.
-  ConfigDocument(const std::string& path, ConfigReport& report);
+  static ConfigDocument load(const std::string& path, ConfigReport& report);
+  static ConfigDocument parse(std::string_view text, ConfigReport& report);
   ~ConfigDocument();
-  ConfigDocument(const ConfigDocument&) = delete;
-  ConfigDocument& operator=(const ConfigDocument&) = delete;
+  ConfigDocument(ConfigDocument&& other) noexcept;
 
   ConfigObject root() const;
 
@@ -68,6 +68,9 @@ class ConfigDocument {
   void warn_of_unknown_keys() const;
 
  private:
+  explicit ConfigDocument(ConfigReport& report);
+  void take(std::string_view text);
+
   struct Content;
   std::unique_ptr<Content> content_;
 };

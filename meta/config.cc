@@ -13,6 +13,8 @@ namespace ops::meta {
 
 namespace {
 
+using Json = nlohmann::ordered_json;
+
 constexpr int64_t kMostHosts = 100'000'000;
 
 void check_name(const ConfigObject& object, const char* key, const std::string& name) {
@@ -103,10 +105,7 @@ AgentConfig read_agent(const ConfigObject& object) {
   return agent;
 }
 
-}  // namespace
-
-Config load_config(const std::string& path, ConfigReport& report) {
-  const ConfigDocument document(path, report);
+Config read_config(const ConfigDocument& document, ConfigReport& report) {
   if (!report.ok()) return {};
   const ConfigObject root = document.root();
   Config config;
@@ -129,7 +128,6 @@ Config load_config(const std::string& path, ConfigReport& report) {
   config.max_downloads = read_size(http, "maxDownloads", config.max_downloads, 1, 100'000);
   config.tokens = read_tokens(http, "tokens");
   config.admin_tokens = read_tokens(http, "adminTokens");
-  check_secrecy(config, path, report);
   config.interval = std::chrono::seconds(root.integer("interval", 0, 0, 3600));
   config.max_hosts = read_size(root, "maxHosts", config.max_hosts, 1, kMostHosts);
 
@@ -143,6 +141,43 @@ Config load_config(const std::string& path, ConfigReport& report) {
   if (names.size() > kMaxAgentsPerHost) root.error(cat("has ", names.size(), " agents, at most ", kMaxAgentsPerHost), "agents");
   document.warn_of_unknown_keys();
   return config;
+}
+
+Json json_of(const AgentConfig& agent) {
+  Json others = Json::array();
+  for (const Override& entry : agent.others) {
+    others.push_back({{"prefix", entry.prefix},
+                      {"percent", entry.percent},
+                      {"version", entry.version},
+                      {"tarball", entry.tarball},
+                      {"md5", entry.md5},
+                      {"cmd", entry.cmd}});
+  }
+  const DesiredAgent& defaults = agent.defaults;
+  return {{"default",
+           {{"name", defaults.name},
+            {"version", defaults.version},
+            {"tarball", defaults.tarball},
+            {"md5", defaults.md5},
+            {"cmd", defaults.cmd}}},
+          {"others", std::move(others)},
+          {"rollout",
+           {{"parallel", agent.rollout.parallel},
+            {"maxFailures", agent.rollout.max_failures},
+            {"maxFailureRate", agent.rollout.max_failure_rate},
+            {"timeout", agent.rollout.timeout.count()}}}};
+}
+
+}  // namespace
+
+Config load_config(const std::string& path, ConfigReport& report) {
+  Config config = read_config(ConfigDocument::load(path, report), report);
+  check_secrecy(config, path, report);
+  return config;
+}
+
+Config parse_config(std::string_view text, ConfigReport& report) {
+  return read_config(ConfigDocument::parse(text, report), report);
 }
 
 std::string release_url(const Config& config, const std::string& agent) {
@@ -160,33 +195,11 @@ std::string release_url(const Config& config, const std::string& agent) {
   return cat("http://", host, ":", address ? address->port : 2000, "/", agent);
 }
 
+std::string to_json(const AgentConfig& agent) { return json_of(agent).dump(); }
+
 std::string to_json(const Config& config) {
-  using Json = nlohmann::ordered_json;
   Json agents = Json::array();
-  for (const AgentConfig& agent : config.agents) {
-    Json others = Json::array();
-    for (const Override& entry : agent.others) {
-      others.push_back({{"prefix", entry.prefix},
-                        {"percent", entry.percent},
-                        {"version", entry.version},
-                        {"tarball", entry.tarball},
-                        {"md5", entry.md5},
-                        {"cmd", entry.cmd}});
-    }
-    const DesiredAgent& defaults = agent.defaults;
-    agents.push_back({{"default",
-                       {{"name", defaults.name},
-                        {"version", defaults.version},
-                        {"tarball", defaults.tarball},
-                        {"md5", defaults.md5},
-                        {"cmd", defaults.cmd}}},
-                      {"others", std::move(others)},
-                      {"rollout",
-                       {{"parallel", agent.rollout.parallel},
-                        {"maxFailures", agent.rollout.max_failures},
-                        {"maxFailureRate", agent.rollout.max_failure_rate},
-                        {"timeout", agent.rollout.timeout.count()}}}});
-  }
+  for (const AgentConfig& agent : config.agents) agents.push_back(json_of(agent));
   return Json{{"debug", config.debug},
               {"tarballDir", config.tarball_dir},
               {"interval", config.interval.count()},

@@ -53,7 +53,7 @@ std::vector<PublicKey> read_public_keys(const ConfigObject& root) {
 }  // namespace
 
 Config load_config(const std::string& path, ConfigReport& report) {
-  const ConfigDocument document(path, report);
+  const ConfigDocument document = ConfigDocument::load(path, report);
   if (!report.ok()) return {};
   const ConfigObject root = document.root();
   Config config;

@@ -15,7 +15,7 @@ struct ConfigReader : testing::Test {
   /// The document made of this text. What it reports is in `report`.
   ConfigDocument read(const std::string& text) {
     write_file(path, text);
-    return ConfigDocument(path, report);
+    return ConfigDocument::load(path, report);
   }
 
   Lines errors_of(const std::string& text) {
@@ -121,9 +121,9 @@ TEST_F(ConfigReader, IsCutShortAnywhereAndSaysSo) {
 }
 
 TEST_F(ConfigReader, NamesAFileThatCannotBeRead) {
-  const ConfigDocument missing(folder / "no.json", report);
+  const auto missing = ConfigDocument::load(folder / "no.json", report);
   EXPECT_EQ(missing.root().string("a", "fallback"), "fallback");
-  const ConfigDocument directory(folder.path(), report);
+  const auto directory = ConfigDocument::load(folder.path(), report);
   EXPECT_EQ(report.errors, (Lines{"cannot open " + (folder / "no.json") + ": No such file or directory",
                                   "cannot read " + folder.path() + ": Is a directory"}));
 }
