@@ -73,12 +73,18 @@ std::vector<Desired::Place> Desired::overrides_of(std::string_view hostname) con
   return all;
 }
 
+bool Desired::applies(const Place& place, std::string_view hostname) const {
+  const AgentConfig& agent = config_->agents[place.agent];
+  const double percent = agent.others[place.entry].percent;
+  return percent >= 100 || is_in_share(agent.defaults.name, hostname, percent);
+}
+
 DesiredAgent Desired::resolve(size_t agent, std::span<const Place> overrides, std::string_view hostname) const {
   const AgentConfig& config = config_->agents[agent];
   DesiredAgent desired = config.defaults;
   for (const Place& place : overrides) {
+    if (!applies(place, hostname)) continue;
     const Override& entry = config.others[place.entry];
-    if (entry.percent < 100 && !is_in_share(desired.name, hostname, entry.percent)) continue;
     inherit_unless_given(desired.version, entry.version);
     inherit_unless_given(desired.tarball, entry.tarball);
     inherit_unless_given(desired.md5, entry.md5);
@@ -87,36 +93,41 @@ DesiredAgent Desired::resolve(size_t agent, std::span<const Place> overrides, st
   return desired;
 }
 
-std::vector<DesiredAgent> Desired::agents(std::string_view hostname) const {
+void Desired::visit(std::string_view hostname, const Use& use) const {
   const std::vector<Place> overrides = overrides_of(hostname);
   std::span<const Place> left = overrides;
-  std::vector<DesiredAgent> desired;
-  desired.reserve(defaults_.size());
-  for (uint32_t agent = 0; agent < defaults_.size(); ++agent) desired.push_back(resolve(agent, take(left, agent), hostname));
-  return desired;
+  for (uint32_t agent = 0; agent < config_->agents.size(); ++agent) {
+    const auto overriding = take(left, agent);
+    if (overriding.empty()) {
+      use(agent, config_->agents[agent].defaults);
+    } else {
+      use(agent, resolve(agent, overriding, hostname));
+    }
+  }
+}
+
+std::vector<DesiredAgent> Desired::agents(std::string_view hostname) const {
+  std::vector<DesiredAgent> all;
+  all.reserve(config_->agents.size());
+  visit(hostname, [&](size_t /*agent*/, const DesiredAgent& desired) { all.push_back(desired); });
+  return all;
 }
 
 std::string Desired::reply(std::string_view hostname, const std::vector<RealAgent>& own, const Tell& tell) const {
-  const std::vector<Place> overrides = overrides_of(hostname);
-  std::span<const Place> left = overrides;
   std::string json = R"({"errorMessage":"","desiredAgents":[)";
-  for (uint32_t agent = 0; agent < defaults_.size(); ++agent) {
+  visit(hostname, [&](size_t agent, const DesiredAgent& desired) {
     const AgentConfig& config = config_->agents[agent];
-    const auto overriding = take(left, agent);
-    const bool is_default = overriding.empty();
-    const DesiredAgent resolved = is_default ? DesiredAgent{} : resolve(agent, overriding, hostname);
-    const DesiredAgent& desired = is_default ? config.defaults : resolved;
     const Told told = tell(desired, config.rollout);
-    if (told == Told::nothing) continue;
+    if (told == Told::nothing) return;
     if (!json.ends_with('[')) json += ',';
     if (told == Told::own) {
       append_agent(json, held_at(desired, own));
-    } else if (is_default) {
+    } else if (&desired == &config.defaults) {
       json += defaults_[agent];
     } else {
       append_agent(json, desired);
     }
-  }
+  });
   json += ']';
   if (config_->interval.count() > 0) json += cat(",\"interval\":", config_->interval.count());
   return json += '}';

@@ -32,8 +32,24 @@ class Desired {
 
   const std::shared_ptr<const Config>& config() const { return config_; }
 
-  /// Every configured agent, in the order of the config.
+  /// Calls `use` for every configured agent, in the order of the config: with its place there, and what the host should have
+  /// of it, borrowed for the call.
+  using Use = std::function<void(size_t agent, const DesiredAgent& desired)>;
+  void visit(std::string_view hostname, const Use& use) const;
+
+  /// The same, as values.
   std::vector<DesiredAgent> agents(std::string_view hostname) const;
+
+  /// An override of the config, agents[agent].others[entry]. They sort in its order.
+  struct Place {
+    uint32_t agent;
+    uint32_t entry;
+    auto operator<=>(const Place&) const = default;
+  };
+  /// Those whose prefix the hostname starts with, in the order of the config.
+  std::vector<Place> overrides_of(std::string_view hostname) const;
+  /// Whether the host is in the share that such an override is for.
+  bool applies(const Place& place, std::string_view hostname) const;
 
   /// What the host is told of an agent; of its own version when that is in `own`.
   using Tell = std::function<Told(const DesiredAgent& desired, const RolloutLimits& limits)>;
@@ -42,13 +58,6 @@ class Desired {
   std::string reply(std::string_view hostname, const std::vector<RealAgent>& own, const Tell& tell) const;
 
  private:
-  /// An override of the config. They sort in its order.
-  struct Place {
-    uint32_t agent;
-    uint32_t entry;  // of its `others`
-    auto operator<=>(const Place&) const = default;
-  };
-  std::vector<Place> overrides_of(std::string_view hostname) const;
   DesiredAgent resolve(size_t agent, std::span<const Place> overrides, std::string_view hostname) const;
 
   const std::shared_ptr<const Config> config_;
