@@ -4,12 +4,15 @@
 
 namespace ops::meta {
 
+uint32_t most_at_once(const RolloutLimits& limits, uint32_t proven) {
+  return std::min(limits.parallel, std::max(uint32_t{1}, proven));
+}
+
 Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t proven, uint32_t failed, uint32_t inflight) {
   if (limits.parallel == 0) return Admission::go;
   const double rate = failed == 0 ? 0 : 100.0 * failed / (static_cast<double>(failed) + running);
   if (failed >= limits.max_failures && rate > limits.max_failure_rate) return Admission::halted;
-  const uint32_t at_once = std::min(limits.parallel, std::max(uint32_t{1}, proven));
-  return inflight < at_once ? Admission::go : Admission::wait;
+  return inflight < most_at_once(limits, proven) ? Admission::go : Admission::wait;
 }
 
 Admission Leases::ask(std::string_view agent_name, std::string_view version, std::string_view host, const RolloutLimits& limits,
@@ -37,6 +40,15 @@ Admission Leases::ask(std::string_view agent_name, std::string_view version, std
     ++granted_;
   }
   return admission;
+}
+
+std::optional<Leases::Lease> Leases::find(std::string_view agent_name, std::string_view host) const {
+  const std::lock_guard lock(mutex_);
+  const auto agent = agents_.find(agent_name);
+  if (agent == agents_.end()) return std::nullopt;
+  const auto lease = agent->second.by_host.find(host);
+  if (lease == agent->second.by_host.end()) return std::nullopt;
+  return lease->second;
 }
 
 void Leases::end(std::string_view agent_name, std::string_view host) {

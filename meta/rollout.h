@@ -35,6 +35,7 @@
 #include <deque>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -64,6 +65,9 @@ enum class Admission {
   halted,  // too many failed
 };
 
+/// How many hosts may be on their way at a time.
+uint32_t most_at_once(const RolloutLimits& limits, uint32_t proven);
+
 /// The rule: a pure function. `failed` is broken + overdue.
 Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t proven, uint32_t failed, uint32_t inflight);
 
@@ -76,6 +80,14 @@ class Leases {
   /// Whether the host is told the version, which it does not have yet. Asked again, the answer stays `go`.
   Admission ask(std::string_view agent, std::string_view version, std::string_view host, const RolloutLimits& limits,
                 const RolloutReports& reports, TimePoint now);
+
+  /// The host's lease of the agent, for those who want to know.
+  struct Lease {
+    std::string version;
+    TimePoint granted_at;
+    bool is_overdue = false;
+  };
+  std::optional<Lease> find(std::string_view agent, std::string_view host) const;
 
   /// The host has said how it went, in one way or the other, or wants no change any more.
   void end(std::string_view agent, std::string_view host);
@@ -110,11 +122,6 @@ class Leases {
   template <typename Value>
   using ByText = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
 
-  struct Lease {
-    std::string version;
-    TimePoint granted_at;
-    bool is_overdue = false;
-  };
   struct Grant {
     std::string host;
     TimePoint granted_at;

@@ -94,7 +94,7 @@ struct Rollout : testing::Test {
 TEST_F(Rollout, OfAReleaseThatFailsEverywhereReachesThreeHosts) {
   begin(100, 0);
   EXPECT_LE(ever_begun(), 3u);
-  EXPECT_NE(meta.log().find("falcon-agent 5.2.0 is halted: 3 hosts report that it failed"), std::string::npos) << meta.log();
+  EXPECT_NE(meta.log().find("falcon-agent 5.2.0 is halted: 3 of 3 hosts failed"), std::string::npos) << meta.log();
 }
 
 TEST_F(Rollout, OfAReleaseThatFailsOnAFifthReachesAHandful) {
