@@ -69,6 +69,7 @@ class HostTable;
 class HostView {
  public:
   std::string_view name() const { return record_.name(); }
+  std::chrono::system_clock::time_point heard_at() const { return std::chrono::system_clock::from_time_t(record_.heard_at); }
   std::optional<AgentView> agent(std::string_view name) const;
   std::optional<UpdateView> update(std::string_view name) const;
 
