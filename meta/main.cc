@@ -17,6 +17,7 @@ namespace {
 using namespace ops;
 
 constexpr int kBadConfig = 2;  // as print_config_check says it
+constexpr auto kForgetPause = std::chrono::hours(1);
 
 /// Says why the daemon ends where the person will look: in the log, and on stderr for whoever started it.
 int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
@@ -99,8 +100,9 @@ int main(int argc, char** argv) {
   for (const std::string& warning : report.warnings) log::warning(options.config, ": ", warning);
 
   meta::HostTable hosts(config.max_hosts);
-  meta::Routes routes(options.config, config, hosts);
+  meta::Routes routes(options.config, config, hosts, meta::kOrdersFile);
   load_rollouts(hosts, routes.admissions());
+  routes.load_orders();
   load(hosts);
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
@@ -117,8 +119,9 @@ int main(int argc, char** argv) {
   if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
   begin_rollouts();
 
+  auto forget_at = std::chrono::steady_clock::now() + kForgetPause;
   for (;;) {
-    switch (signals.wait(std::chrono::hours(1))) {
+    switch (signals.wait(meta::Monitor::kTick)) {
       case Signals::Event::stop:
         notify_systemd("STOPPING=1");
         log::info("ops-meta stops");
@@ -130,11 +133,11 @@ int main(int argc, char** argv) {
         (void)routes.reload();  // it logs why not
         break;
       case Signals::Event::wake: break;
-      case Signals::Event::timeout: {
-        const size_t forgotten = hosts.forget_silent(std::chrono::system_clock::now());
-        if (forgotten > 0) log::info(forgotten, " hosts are forgotten, unheard of for 3 days");
-        break;
-      }
+      case Signals::Event::timeout: routes.tick(std::chrono::system_clock::now()); break;
     }
+    if (std::chrono::steady_clock::now() < forget_at) continue;
+    forget_at += kForgetPause;
+    const size_t forgotten = hosts.forget_silent(std::chrono::system_clock::now());
+    if (forgotten > 0) log::info(forgotten, " hosts are forgotten, unheard of for 3 days");
   }
 }

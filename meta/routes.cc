@@ -1,14 +1,14 @@
 #include "meta/routes.h"
 
-#include <nlohmann/json.hpp>
-
 #include <random>
-#include <set>
 
 #include "common/admin_routes.h"
 #include "common/log.h"
 #include "meta/access.h"
+#include "meta/explain.h"
+#include "meta/overview.h"
 #include "meta/page.h"
+#include "meta/plan.h"
 #include "meta/status.h"
 #include "meta/status_hosts.h"
 #include "meta/tarballs.h"
@@ -17,16 +17,15 @@ namespace ops::meta {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
-
 constexpr auto kWarningPause = std::chrono::minutes(1);
 constexpr uint64_t kSmallFile = 64 << 10;  // checksums and signatures need no slot
 constexpr size_t kMaxListings = 32;        // at a time
 constexpr char kStatusText[] = "/status/text/";
 constexpr char kStatusHost[] = "/status/host/";
 constexpr char kStatusJson[] = "/status/json/";
-
-std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+constexpr char kExplain[] = "/explain/";
+constexpr char kHalt[] = "/rollout/halt";
+constexpr char kResume[] = "/rollout/resume";
 
 std::shared_ptr<const Desired> prepare(Config config) {
   return std::make_shared<const Desired>(std::make_shared<const Config>(std::move(config)));
@@ -40,10 +39,29 @@ HttpResponse come_back_later(const std::string& why, int least, int most) {
   return response;
 }
 
+bool is_posted_to(const std::string& path) {
+  return path == "/heartbeat" || path == "/plan" || path == kHalt || path == kResume;
+}
+
+HttpResponse wrong_method(const std::string& path) {
+  if (!is_posted_to(path)) return HttpResponse::text(405, "only /heartbeat and /plan take a POST\n");
+  HttpResponse response = HttpResponse::text(405, cat(path == "/heartbeat" ? "a heartbeat" : path, " is a POST\n"));
+  response.headers.emplace_back("Allow", "POST");
+  return response;
+}
+
+std::string unknown_host(const std::string& hostname) {
+  return cat("host \"", one_line(hostname, 100), "\" is not known here\n");
+}
+
 }  // namespace
 
-Routes::Routes(std::string config_path, Config config, HostTable& hosts)
-    : config_path_(std::move(config_path)), hosts_(hosts), admissions_(hosts), desired_(prepare(std::move(config))) {
+Routes::Routes(std::string config_path, Config config, HostTable& hosts, std::string orders_path)
+    : config_path_(std::move(config_path)),
+      hosts_(hosts),
+      admissions_(hosts, std::move(orders_path)),
+      monitor_(hosts, admissions_, counters_.heartbeats, [this] { return desired(); }),
+      desired_(prepare(std::move(config))) {
   named_.note(*desired_->config());
 }
 
@@ -58,18 +76,16 @@ HttpResponse Routes::handle(const HttpRequest& request) {
   const std::string& path = request.path;
   const auto desired = this->desired();
   const Rights rights = rights_of(request, *desired->config());
+  const bool is_post = request.method == "POST";
+  if (is_posted_to(path) != is_post) return wrong_method(path);
   if (path == "/heartbeat") {
-    if (request.method == "POST" && rights.heartbeat) return heartbeat(request, *desired);
-    if (request.method == "POST") return ++counters_.unauthorized, unauthorized(request, "http.tokens");
-    HttpResponse response = HttpResponse::text(405, "a heartbeat is a POST\n");
-    response.headers.emplace_back("Allow", "POST");
-    return response;
+    if (rights.heartbeat) return heartbeat(request, *desired);
+    return ++counters_.unauthorized, unauthorized(request, "http.tokens");
   }
-  if (request.method == "POST") return HttpResponse::text(405, "only /heartbeat takes a POST\n");
   if (path == "/health" || path == "/version") return *answer_admin_request(request, {});
   if (rights.operate) {
-    if (auto response = operate(request)) return *response;
-  } else if (is_for_operators(path)) {
+    if (auto response = is_post ? post(request) : operate(request)) return *response;
+  } else if (is_post || is_for_operators(path)) {
     return unauthorized(request, "http.adminTokens");
   }
   return rights.download ? tarball(request) : unauthorized(request, "http.tokens");
@@ -82,11 +98,17 @@ std::optional<HttpResponse> Routes::operate(const HttpRequest& request) {
   if (path.starts_with(kStatusJson)) return status_of_hosts(request, path.substr(sizeof kStatusJson - 1), true);
   if (path.starts_with(kStatusHost)) return status_host(path.substr(sizeof kStatusHost - 1));
   if (path == "/status/hosts") return status_hosts(request);
-  if (path == "/status/summary") return status_summary();
+  if (path.starts_with(kExplain)) return explain(request, path.substr(sizeof kExplain - 1));
+  if (path == "/status/summary") return status_summary(request);
   if (path == "/metrics") return metrics();
   if (wants_page(request)) return page();
   if (path == "/status/text" || path == "/status/json") return HttpResponse::redirect(path + "/");
   return std::nullopt;
+}
+
+HttpResponse Routes::post(const HttpRequest& request) {
+  if (request.path == "/plan") return plan(request);
+  return order(request, request.path == kHalt ? Order::halt : Order::resume);
 }
 
 /// What is large takes a slot for as long as it is sent.
@@ -168,28 +190,69 @@ HttpResponse Routes::listing(HttpResponse response, BodyStream stream) {
 
 HttpResponse Routes::status_host(const std::string& hostname) const {
   const auto host = hosts_.find(hostname);
-  if (!host) return HttpResponse::text(404, cat("host \"", one_line(hostname, 100), "\" is not known here\n"));
+  if (!host) return HttpResponse::text(404, unknown_host(hostname));
   return HttpResponse::json(host_json(hostname, *host));
 }
 
-HttpResponse Routes::status_summary() {
-  const auto config = this->config();
-  const auto now = std::chrono::system_clock::now();
-  Json rollouts = Json::object();
-  for (const AgentConfig& agent : config->agents) {
-    std::set<std::string> versions = {agent.defaults.version};
-    for (const Override& entry : agent.others) {
-      if (!entry.version.empty()) versions.insert(entry.version);
-    }
-    Json& of_agent = rollouts[agent.defaults.name] = Json::object();
-    for (const std::string& version : versions) {
-      const RolloutState state = admissions_.state(agent.defaults.name, version, agent.rollout, now);
-      of_agent[version] = {{"running", state.reports.running},  {"proven", state.reports.proven},
-                           {"inflight", state.leases.inflight}, {"failed", state.reports.broken + state.leases.overdue},
-                           {"silent", state.leases.overdue},    {"halted", state.is_halted}};
-    }
+HttpResponse Routes::status_summary(const HttpRequest& request) {
+  const std::string format = request.parameter("format");
+  const bool as_json = format.empty() || format == "json";
+  if (!as_json && format != "text" && format != "bars") return HttpResponse::text(400, "format is json, text or bars\n");
+  const auto write = [this, as_json, bars = format == "bars" ? Bars::yes : Bars::no](const Overview& overview) {
+    return as_json ? to_json(overview, hosts_) : to_text(overview, bars);
+  };
+  HttpResponse response = as_json ? HttpResponse::json("") : HttpResponse::text(200, "");
+  response.stream = monitor_.stream(write);
+  return response;
+}
+
+HttpResponse Routes::plan(const HttpRequest& request) {
+  ConfigReport report;
+  Config fresh = parse_config(request.body, report);
+  if (!report.ok()) return HttpResponse::text(400, report.text("the new config"));
+  const bool as_json = request.parameter("format") == "json";
+  const auto planner = std::make_shared<Planner>(hosts_, desired(), prepare(std::move(fresh)));
+  return listing(as_json ? HttpResponse::json("") : HttpResponse::text(200, ""),
+                 [planner, as_json, warnings = std::move(report.warnings)](std::string& to) {
+                   if (planner->step()) return true;
+                   Plan plan = planner->result();
+                   plan.warnings.insert(plan.warnings.begin(), warnings.begin(), warnings.end());
+                   to += as_json ? to_json(plan) : to_text(plan);
+                   return false;
+                 });
+}
+
+HttpResponse Routes::explain(const HttpRequest& request, const std::string& hostname) {
+  const auto host = hosts_.find(hostname);
+  if (!host) return HttpResponse::text(404, unknown_host(hostname));
+  const auto explanation = meta::explain(*desired(), admissions_, hostname, *host, std::chrono::system_clock::now());
+  if (request.parameter("format") == "json") return HttpResponse::json(to_json(explanation));
+  return HttpResponse::text(200, to_text(explanation));
+}
+
+/// `?agent=falcon-agent&version=3.1.3`
+HttpResponse Routes::order(const HttpRequest& request, Order order) {
+  if (!request.from_owner)
+    return HttpResponse::text(403, "only by ./control halt and ./control resume, on ops-meta's machine\n");
+  const std::string agent = request.parameter("agent");
+  const std::string version = request.parameter("version");
+  if (auto given = admissions_.orders().give(*config(), agent, version, order); !given) {
+    return HttpResponse::text(400, given.error().message + "\n");
   }
-  return HttpResponse::json(meta::status_summary(hosts_, dump(rollouts)));
+  const std::string what = cat(agent, " ", version, order == Order::halt ? " is halted" : " is resumed", " by hand");
+  log::warning(what, ", until the agent's entry in the config changes");
+  return HttpResponse::text(200, what + ", until the agent's entry in cfg.json changes\n");
+}
+
+void Routes::load_orders() {
+  if (auto loaded = admissions_.orders().load(); !loaded) log::error(loaded.error().message);
+  forget_orders(*config());
+}
+
+void Routes::forget_orders(const Config& config) {
+  for (const std::string& order : admissions_.orders().keep_those_of(config)) {
+    log::info("the ", order, " by hand is over: the agent's entry in the config has changed");
+  }
 }
 
 HttpResponse Routes::metrics() {
@@ -221,10 +284,14 @@ Result<void> Routes::reload() {
   log::set_debug(fresh.debug);
   hosts_.set_max_hosts(fresh.max_hosts);
   auto prepared = prepare(std::move(fresh));  // heartbeats don't wait for it
-  const std::lock_guard lock(mutex_);
-  desired_ = std::move(prepared);
-  named_.note(*desired_->config());
-  log::info("config reloaded: ", desired_->config()->agents.size(), " agents");
+  const auto config = prepared->config();
+  {
+    const std::lock_guard lock(mutex_);
+    desired_ = std::move(prepared);
+    named_.note(*config);
+  }
+  forget_orders(*config);
+  log::info("config reloaded: ", config->agents.size(), " agents");
   return {};
 }
 

@@ -15,6 +15,7 @@
 #include "meta/desired.h"
 #include "meta/host_table.h"
 #include "meta/metrics.h"
+#include "meta/monitor.h"
 #include "meta/slots.h"
 
 namespace ops::meta {
@@ -22,7 +23,8 @@ namespace ops::meta {
 /// Synchronises itself. Borrows the table.
 class Routes {
  public:
-  Routes(std::string config_path, Config config, HostTable& hosts);
+  /// `orders_path`: where what operators ordered by hand is kept (orders.h).
+  Routes(std::string config_path, Config config, HostTable& hosts, std::string orders_path = "");
 
   HttpResponse handle(const HttpRequest& request);
 
@@ -36,25 +38,37 @@ class Routes {
   /// For the server that serves them.
   HttpCounters& http_counters() { return counters_.http; }
 
+  /// To be called every Monitor::kTick.
+  void tick(std::chrono::system_clock::time_point now) { monitor_.tick(now); }
+
+  /// Takes up what was ordered by hand before, unless the config has changed since.
+  void load_orders();
+
  private:
   std::shared_ptr<const Desired> desired() const;
   HttpResponse heartbeat(const HttpRequest& request, const Desired& desired);
   HttpResponse answer_heartbeat(const HttpRequest& request, const Desired& desired);
   std::optional<HttpResponse> operate(const HttpRequest& request);
+  HttpResponse post(const HttpRequest& request);
+  HttpResponse plan(const HttpRequest& request);
+  HttpResponse order(const HttpRequest& request, Order order);
+  HttpResponse explain(const HttpRequest& request, const std::string& hostname);
   HttpResponse no_room(const HeartbeatRequest& heartbeat, const Error& why);
   HttpResponse status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json);
   HttpResponse status_hosts(const HttpRequest& request);
   HttpResponse listing(HttpResponse response, BodyStream stream);
   HttpResponse status_host(const std::string& hostname) const;
-  HttpResponse status_summary();
+  HttpResponse status_summary(const HttpRequest& request);
   HttpResponse metrics();
   HttpResponse tarball(const HttpRequest& request);
   Result<std::string> reload_as_json();
+  void forget_orders(const Config& config);
 
   const std::string config_path_;
   HostTable& hosts_;
   Admissions admissions_;
   MetaCounters counters_;
+  Monitor monitor_;
   Slots downloads_;
   Slots listings_;
 

@@ -231,7 +231,7 @@ BodyStream status_json(const HostTable& hosts, StatusFilter filter) {
   return Listing<JsonFormat>(hosts, std::move(filter), std::move(format));
 }
 
-std::string status_summary(const HostTable& hosts, const std::string& rollouts) {
+std::string status_summary(const HostTable& hosts, std::string_view more) {
   std::string json = R"({"hosts":)";
   append_number(json, static_cast<int64_t>(hosts.size()));
   json += R"(,"agents":{)";
@@ -243,8 +243,8 @@ std::string status_summary(const HostTable& hosts, const std::string& rollouts) 
     append_agent(json, versions, listed);
   }
   json += '}';
-  if (!rollouts.empty()) json.append(R"(,"rollouts":)").append(rollouts);
-  return json + "}";
+  if (more == "{}") return json + "}";
+  return json.append(1, ',').append(more.substr(1));
 }
 
 }  // namespace ops::meta

@@ -37,8 +37,8 @@ BodyStream status_json(const HostTable& hosts, StatusFilter filter);
 /// {"hosts": 3, "agents": {"falcon-agent": {"versions": {"1.0.0": {"hosts": 2, "started": 2, "stopped": 0, "other": 0,
 ///   "updates": {"downloading": 1}}}, "others": {…}}}}
 /// Versions with most hosts first. At most kMaxListedVersions of them; those beyond are summed up as "others".
-/// `rollouts`: a JSON object, for the key "rollouts" at the end; none when it is "".
-std::string status_summary(const HostTable& hosts, const std::string& rollouts = "");
+/// `more`: a JSON object whose keys follow.
+std::string status_summary(const HostTable& hosts, std::string_view more = "{}");
 inline constexpr size_t kMaxListedVersions = 1000;    // of an agent
 inline constexpr size_t kMaxListedReleases = 10'000;  // of all
 

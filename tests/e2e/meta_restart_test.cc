@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "tests/support/boxes.h"
 
 namespace ops::tests {
@@ -19,7 +21,8 @@ struct MetaRestart : testing::Test {
 
   void start() { ASSERT_TRUE(meta.start({{"a", "1"}})) << meta.log(); }
   std::string now() const {
-    return meta.get("/status/json/a").body + meta.get("/status/host/h1").body + meta.get("/status/summary").body;
+    return meta.get("/status/json/a").body + meta.get("/status/host/h1").body +
+           nlohmann::json::parse(meta.get("/status/summary").body).at("agents").dump();
   }
 
   MetaBox meta;

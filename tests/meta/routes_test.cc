@@ -35,6 +35,14 @@ struct Routes : testing::Test {
   HttpResponse ask(const std::string& method, const std::string& target, const std::string& peer = "127.0.0.1") {
     return routes.handle({method, target, {}, "", peer});
   }
+  HttpResponse get_with(const std::string& target, const std::string& key, const std::string& value) {
+    HttpRequest request{"GET", target, {}, "", "127.0.0.1"};
+    request.query = {{key, value}};
+    return routes.handle(request);
+  }
+  HttpResponse post(const std::string& target, const std::string& body) {
+    return routes.handle({"POST", target, {}, body, "192.0.2.7"});
+  }
   HttpResponse heartbeat(const std::string& body) { return routes.handle({"POST", "/heartbeat", {}, body, "192.0.2.7"}); }
 
   void report(const std::string& hostname, std::vector<RealAgent> agents, std::vector<AgentUpdate> updates = {}) {
@@ -209,9 +217,71 @@ TEST_F(Routes, StatusSummaryIsJson) {
   report("h1", {{"a", "1", "started", 7}});
   const HttpResponse response = get("/status/summary");
   EXPECT_EQ(response.content_type, kJson);
-  EXPECT_TRUE(response.body.starts_with(R"({"hosts":1,"agents":{"a":{"versions":{"1":)"
-                                        R"({"hosts":1,"started":1,"stopped":0,"other":0,"updates":{}}}}})"))
-      << response.body;
+  const std::string body = whole_body(response);
+  EXPECT_TRUE(body.starts_with(R"({"hosts":1,"agents":{"a":{"versions":{"1":)"
+                               R"({"hosts":1,"started":1,"stopped":0,"other":0,"updates":{}}}}})"))
+      << body;
+}
+
+TEST_F(Routes, StatusSummaryForPeopleIsText) {
+  report("h1", {{"falcon-agent", "1.0.1", "started", 7}});
+  expect_text(get_with("/status/summary", "format", "text"), 200,
+              "1 hosts, 0 heartbeats/s\nfalcon-agent 1.0.1  runs on 1 of 1 hosts\nfalcon-agent 9  runs on 0 of 0 hosts\n");
+  EXPECT_NE(whole_body(get_with("/status/summary", "format", "bars")).find("[##############################] 100 %"),
+            std::string::npos);
+  expect_text(get_with("/status/summary", "format", "xml"), 400, "format is json, text or bars\n");
+}
+
+TEST_F(Routes, PlanSaysWhatAConfigWouldDo) {
+  report("h1", {{"falcon-agent", "1.0.1", "started", 7}});
+  expect_text(post("/plan", config_text("1.0.2")), 200,
+              "1 host is known.\n\nfalcon-agent\n  1.0.1 -> 1.0.2  1 host, like h1\n  no change  0 hosts\n"
+              "  others[0], hosts lg-*  0 hosts\n"
+              "  warning: no host has 1.0.2 yet, and every host is to get it, one after the other at first; is that version "
+              "right? \"others\": [{\"percent\": 1, …}] tries it on a share\n"
+              "  warning: others[0], hosts lg-*: that is none of the 1 host known here\n");
+  const HttpResponse refused = post("/plan", R"({"agents": [{"default": {"name": "a/b", "version": ""}}]})");
+  EXPECT_EQ(refused.status, 400);
+  for (const char* error : {"the new config: error: agents[0].default.name", "the new config: error: agents[0].default.version",
+                            "the new config: error: http: is missing"}) {
+    EXPECT_NE(refused.body.find(error), std::string::npos) << error << " is not in " << refused.body;
+  }
+  EXPECT_EQ(routes.config()->agents[0].defaults.version, "1.0.1") << "nothing has changed";
+}
+
+TEST_F(Routes, ExplainSaysWhyAHostIsToldWhatItIsTold) {
+  report("h1", {{"falcon-agent", "1.0.0", "started", 7}});
+  const std::string text = get("/explain/h1").body;
+  EXPECT_NE(text.find("  is told    1.0.1: it may go, with its next heartbeat\n"), std::string::npos) << text;
+  EXPECT_EQ(get_with("/explain/h1", "format", "json").content_type, kJson);
+  expect_text(get("/explain/no"), 404, "host \"no\" is not known here\n");
+}
+
+TEST_F(Routes, OnlyTheOwnerHaltsAndResumes) {
+  const auto order = [this](const std::string& target, const std::string& agent, bool from_owner) {
+    HttpRequest request{"POST", target, {}, "", "127.0.0.1"};
+    request.query = {{"agent", agent}, {"version", "1.0.1"}};
+    request.from_owner = from_owner;
+    return routes.handle(request);
+  };
+  EXPECT_EQ(order("/rollout/halt", "falcon-agent", false).status, 403);
+  EXPECT_EQ(order("/rollout/halt", "x", true).status, 400);
+  report("h1", {{"falcon-agent", "1.0.0", "started", 7}});
+  expect_text(order("/rollout/halt", "falcon-agent", true), 200,
+              "falcon-agent 1.0.1 is halted by hand, until the agent's entry in cfg.json changes\n");
+  const std::string beat = to_json(HeartbeatRequest{"h1", {{"falcon-agent", "1.0.0", "started", 1}}, {}, "", ""});
+  EXPECT_NE(heartbeat(beat).body.find("\"1.0.0\""), std::string::npos) << "it is told its own";
+  EXPECT_EQ(order("/rollout/resume", "falcon-agent", true).status, 200);
+  EXPECT_NE(heartbeat(beat).body.find("\"1.0.1\""), std::string::npos);
+
+  EXPECT_EQ(order("/rollout/halt", "falcon-agent", true).status, 200);
+  ASSERT_TRUE(routes.reload());
+  EXPECT_NE(heartbeat(beat).body.find("\"1.0.0\""), std::string::npos) << "the same config ends nothing";
+  std::string changed = config_text("1.0.1");
+  changed.replace(changed.find("lg-"), 3, "lh-");
+  write_config(changed);
+  ASSERT_TRUE(routes.reload());
+  EXPECT_NE(heartbeat(beat).body.find("\"1.0.1\""), std::string::npos) << "another one does";
 }
 
 TEST_F(Routes, StatusOfOneHostHasAllItsAgents) {
@@ -301,11 +371,9 @@ TEST_F(Routes, HoldsHostsUntilOthersHaveProvenAVersion) {
   EXPECT_EQ(heartbeat_of("h2", "1.0.0"), "1.0.0");
   EXPECT_EQ(heartbeat_of("h1", "1.0.1"), "1.0.1");
   EXPECT_EQ(heartbeat_of("h2", "1.0.0"), "1.0.1");
-  const std::string summary = get("/status/summary").body;
-  EXPECT_NE(
-      summary.find(R"("rollouts":{"falcon-agent":{"1.0.1":{"running":1,"proven":1,"inflight":1,"failed":0,"silent":0,)"
-                   R"("halted":false},"9":{"running":0,"proven":0,"inflight":0,"failed":0,"silent":0,"halted":false}}}})"),
-      std::string::npos)
+  const std::string summary = whole_body(get("/status/summary"));
+  EXPECT_NE(summary.find(R"("rollouts":{"falcon-agent":{"1.0.1":{"desired":2,"running":1,"proven":1,"inflight":1,"failed":0,)"),
+            std::string::npos)
       << summary;
 }
 

@@ -1,0 +1,146 @@
+// What an operator does beside ops-meta: see what a change would do, watch it go, stop it, ask why.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <set>
+
+#include "common/heartbeat.h"
+#include "tests/support/boxes.h"
+#include "tests/support/wait.h"
+
+namespace ops::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct MetaOperator : testing::Test {
+  MetaOperator() {
+    fs::copy_file(std::string(OPS_SOURCE_DIR) + "/control", meta / "control");
+    EXPECT_TRUE(meta.start({{"a", "1"}, {"b", "1"}})) << meta.log();
+  }
+
+  Finished control(const std::vector<std::string>& words) const {
+    std::vector<std::string> command = {"./control"};
+    command.insert(command.end(), words.begin(), words.end());
+    return run(command, meta.folder());
+  }
+  /// The version of `a` that the host is told; "" for none.
+  std::string beat(const std::string& host, const std::string& version, std::vector<AgentUpdate> updates = {}) const {
+    const HeartbeatRequest heartbeat{
+        host, {{"a", version, "started", 1}, {"b", "1", "started", 1}}, std::move(updates), "1.0.0", "linux_amd64"};
+    const auto response = parse_heartbeat_response(http(meta.port(), "POST", "/heartbeat", to_json(heartbeat)).body);
+    EXPECT_TRUE(response);
+    for (const DesiredAgent& agent : response->desired_agents) {
+      if (agent.name == "a") return agent.version;
+    }
+    return "";
+  }
+  void write_plan(const std::string& agents) const {
+    write_file(meta / "new.json",
+               R"({"http": {"listen": "127.0.0.1:)" + std::to_string(meta.port()) + R"("}, "agents": [)" + agents + "]}");
+  }
+
+  MetaBox meta;
+};
+
+#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << part << " is not in " << (text)
+
+TEST_F(MetaOperator, ThePlanOfAMessSaysAllOfIt) {
+  for (int i = 0; i < 200; ++i) EXPECT_EQ(beat("web" + std::to_string(i), "1"), "1");
+  // A typo in a version, a prefix that nobody has, a removed agent, and a canary.
+  write_plan(R"({"default": {"name": "a", "version": "1", "tarball": "http://m/a", "cmd": "start"},
+                 "others": [{"percent": 5, "version": "2"}, {"prefix": "wbe", "version": "3"}]},
+                {"default": {"name": "c", "version": "1.O.0", "tarball": "http://m/c", "cmd": "start"}})");
+  const Finished plan = control({"plan", "new.json"});
+  EXPECT_EQ(plan.exit_code, 0) << plan.output;
+  EXPECT_HAS(plan.output, "200 hosts are known.");
+  EXPECT_HAS(plan.output, "warning: others[1], hosts wbe*: that is none of the 200 hosts known here");
+  EXPECT_HAS(plan.output, "warning: no host has 1.O.0 yet, and every host is to get it");
+  EXPECT_HAS(plan.output, "warning: b is not in this config any more: 200 hosts run it on as it is");
+
+  // The numbers are what then happens.
+  fs::copy_file(meta / "new.json", meta / "cfg.json", fs::copy_options::overwrite_existing);
+  EXPECT_EQ(control({"reload"}).exit_code, 0);
+  EXPECT_TRUE(eventually([&] { return meta.log().find("config reloaded: 2 agents") != std::string::npos; })) << meta.log();
+  std::set<std::string> changed;
+  for (int round = 0; round < 10; ++round) {
+    for (int i = 0; i < 200; ++i) {
+      const std::string host = "web" + std::to_string(i);
+      if (beat(host, changed.contains(host) ? "2" : "1") == "2") changed.insert(host);
+    }
+  }
+  EXPECT_GT(changed.size(), 0u);
+  EXPECT_HAS(plan.output, "  1 -> 2  " + std::to_string(changed.size()) + " hosts");
+  EXPECT_HAS(plan.output, "  others[0], all hosts, 5 %  " + std::to_string(changed.size()) + " hosts of 200\n");
+  EXPECT_HAS(plan.output, "  no change  " + std::to_string(200 - changed.size()) + " hosts\n");
+}
+
+TEST_F(MetaOperator, APlanOfABadConfigSaysAllThatIsWrong) {
+  write_plan(R"({"default": {"name": "a/b", "version": "", "cmd": "run"}})");
+  const Finished plan = control({"plan", "new.json"});
+  EXPECT_EQ(plan.exit_code, 1);
+  for (const char* place : {"default.name", "default.version", "default.cmd"}) EXPECT_HAS(plan.output, place);
+  EXPECT_EQ(control({"plan", "no.json"}).exit_code, 1);
+  EXPECT_EQ(control({"plan"}).output, "0 hosts are known.\n\na\n  no change  0 hosts\n\nb\n  no change  0 hosts\n");
+}
+
+TEST_F(MetaOperator, ExplainNamesWhatHoldsAHost) {
+  ASSERT_TRUE(meta.desire({{"a", "2"}}));
+  EXPECT_EQ(beat("h1", "1"), "2");
+  EXPECT_EQ(beat("h2", "1"), "1");
+  EXPECT_HAS(control({"explain", "h2"}).output, "  is told    1: others go first: 1 are on their way, and 1 may be\n");
+  EXPECT_HAS(control({"explain", "h2"}).output, "      by agents[0].default: version 2, cmd start");
+  const Finished unknown = control({"explain", "no such/host?"});
+  EXPECT_EQ(unknown.exit_code, 1);
+  EXPECT_EQ(unknown.output, "host \"no such/host?\" is not known here\n");
+  EXPECT_EQ(control({"explain"}).exit_code, 2);
+}
+
+TEST_F(MetaOperator, HaltsAndResumesByHandOverAKill) {
+  ASSERT_TRUE(meta.desire({{"a", "2"}}));
+  EXPECT_EQ(control({"halt", "a", "2"}).output, "a 2 is halted by hand, until the agent's entry in cfg.json changes\n");
+  EXPECT_EQ(beat("h1", "1"), "1");
+  EXPECT_HAS(meta.get("/status/summary").body, R"("halted":true,"why":"by hand","byHand":"halted")");
+  meta.process().kill();
+  ASSERT_TRUE(meta.start({{"a", "2"}})) << meta.log();
+  EXPECT_HAS(control({"explain", "h1"}).output, "is not known") << "the table is lost";
+  EXPECT_HAS(meta.get("/status/summary").body, R"("byHand":"halted")");
+
+  // Resumed, it goes on whatever fails.
+  EXPECT_EQ(control({"resume", "a", "2"}).exit_code, 0);
+  for (int i = 0; i < 10; ++i) {
+    const std::string host = "new" + std::to_string(i);
+    EXPECT_TRUE(http(meta.port(), "POST", "/heartbeat", R"({"hostname":")" + host + R"(","realAgents":[]})")
+                    .body.find(R"("version":"2")") != std::string::npos)
+        << host;
+    beat(host, "1", {{"a", "2", "rolled-back", 0, 0, 1, 0, "it died"}});
+  }
+  EXPECT_EQ(control({"halt", "x", "2"}).output, "there is no agent \"x\" in the config\n");
+  EXPECT_EQ(control({"halt", "a"}).exit_code, 2);
+  ASSERT_TRUE(meta.desire({{"a", "3"}}));
+  EXPECT_HAS(meta.log(), "the resume of a 2 by hand is over: the agent's entry in the config has changed");
+}
+
+TEST_F(MetaOperator, HaltIsNobodyElses) {
+  EXPECT_EQ(http(meta.port(), "POST", "/rollout/halt?agent=a&version=1").status, 403);
+  EXPECT_EQ(http(meta.port(), "GET", "/rollout/halt?agent=a&version=1").status, 405);
+}
+
+TEST_F(MetaOperator, WatchDrawsInATerminalAndWritesLinesToAPipe) {
+  for (int i = 0; i < 4; ++i) beat("h" + std::to_string(i), i == 0 ? "2" : "1");
+  const Finished lines = run({"timeout", "2", "./control", "watch"}, meta.folder());
+  EXPECT_HAS(lines.output, "4 hosts, ");
+  EXPECT_HAS(lines.output, "\na 1  runs on 3 of 4 hosts; ");
+  EXPECT_EQ(lines.output.find('\x1B'), std::string::npos);
+  const Finished picture = run({"timeout", "3", "script", "-qec", "./control watch", "/dev/null"}, meta.folder());
+  EXPECT_HAS(picture.output, "a 1  [######################........] 75 %");
+  EXPECT_HAS(picture.output, "\x1B[");
+  EXPECT_EQ(meta.process().stop(), 0);
+  const Finished gone = control({"watch"});
+  EXPECT_EQ(gone.exit_code, 1);
+  EXPECT_HAS(gone.output, "ops-meta is not running");
+}
+
+}  // namespace
+}  // namespace ops::tests
