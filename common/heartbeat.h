@@ -77,7 +77,7 @@ struct HeartbeatRequest {
   bool operator==(const HeartbeatRequest&) const = default;
 };
 
-/// What should run on a host. `cmd` is start, stop or "" (leave it alone); of `tarball` and `md5` see updater/layout.h.
+/// What should run on a host. `cmd` is start, stop or "" (leave it alone); of `tarball` and `md5` see common/release.h.
 struct DesiredAgent {
   std::string name;
   std::string version;

@@ -2,36 +2,7 @@
 
 namespace ops::updater {
 
-namespace {
-
-constexpr char kOs[] = "linux";
-
-#if defined(__x86_64__)
-constexpr char kArch[] = "amd64";
-#elif defined(__aarch64__)
-constexpr char kArch[] = "arm64";
-#else
-#error "name this architecture as Go and Debian do"
-#endif
-
-void fill_in(std::string& text, const std::string& placeholder, const std::string& value) {
-  for (size_t at = 0; (at = text.find(placeholder, at)) != std::string::npos; at += value.size()) {
-    text.replace(at, placeholder.size(), value);
-  }
-}
-
-std::string url_below(std::string base, const std::string& file) {
-  fill_in(base, "{os}", kOs);
-  fill_in(base, "{arch}", kArch);
-  while (base.ends_with('/')) base.pop_back();
-  return base + "/" + file;
-}
-
-}  // namespace
-
 bool may_be_agent(const std::string& name) { return is_valid_name(name) && name != "var"; }
-
-std::string tarball_name(const DesiredAgent& agent) { return agent.name + "-" + agent.version + ".tar.gz"; }
 
 std::optional<ReleaseName> parse_tarball_name(const std::string& file_name) {
   constexpr std::string_view kEnd = ".tar.gz";
@@ -46,17 +17,5 @@ std::optional<ReleaseName> parse_tarball_name(const std::string& file_name) {
   if (!may_be_agent(release.name) || !is_valid_name(release.version)) return std::nullopt;
   return release;
 }
-
-std::string tarball_url(const DesiredAgent& agent) { return url_below(agent.tarball, tarball_name(agent)); }
-
-std::string checksum_url(const DesiredAgent& agent) {
-  return url_below(agent.md5.empty() ? agent.tarball : agent.md5, tarball_name(agent) + ".md5");
-}
-
-std::string signature_url(const DesiredAgent& agent) { return tarball_url(agent) + ".minisig"; }
-
-std::string given_checksum(const DesiredAgent& agent) { return is_hex(agent.md5, 32) ? to_lower(agent.md5) : std::string(); }
-
-std::string platform() { return cat(kOs, "_", kArch); }
 
 }  // namespace ops::updater

@@ -1,6 +1,6 @@
 #pragma once
 
-// Where things are: the folders of a host, and the URLs of a release. Nothing here touches the disk or the network.
+// Where things are on a host. Nothing here touches the disk.
 //
 //   ops-updater  control  cfg.json  var/     the updater itself
 //   falcon-agent/                            an agent: a folder with a .version in it; any other folder is not ours
@@ -22,7 +22,7 @@
 #include <optional>
 #include <string>
 
-#include "common/heartbeat.h"
+#include "common/release.h"
 
 namespace ops::updater {
 
@@ -56,9 +56,6 @@ class Layout {
 /// False for what can't be an agent's folder because it is the updater's own: var.
 bool may_be_agent(const std::string& name);
 
-/// falcon-agent-3.1.3.tar.gz
-std::string tarball_name(const DesiredAgent& agent);
-
 struct ReleaseName {
   std::string name;
   std::string version;
@@ -69,20 +66,5 @@ struct ReleaseName {
 /// The way back, for a person's convenience: a version is taken to begin with the first digit behind a "-", or behind the last
 /// "-". nullopt for what is no tarball's name.
 std::optional<ReleaseName> parse_tarball_name(const std::string& file_name);
-
-/// {tarball}/{name}-{version}.tar.gz, with {os} and {arch} filled in.
-std::string tarball_url(const DesiredAgent& agent);
-
-/// {md5 or tarball}/{name}-{version}.tar.gz.md5; not to be asked for when `md5` is a digest.
-std::string checksum_url(const DesiredAgent& agent);
-
-/// {tarball url}.minisig
-std::string signature_url(const DesiredAgent& agent);
-
-/// `md5` itself when that is 32 hex digits, in lower case; "" otherwise.
-std::string given_checksum(const DesiredAgent& agent);
-
-/// "linux_amd64"
-std::string platform();
 
 }  // namespace ops::updater

@@ -1,7 +1,7 @@
 #include "updater/report.h"
 
 #include "common/daemon.h"
-#include "updater/layout.h"
+#include "common/release.h"
 
 namespace ops::updater {
 
