@@ -37,7 +37,7 @@ void print_help(const std::string& name, const std::string& summary, const std::
             << "  -v        print the version\n"
             << "  -h        print this\n";
   for (const LongOption& option : own) {
-    std::cout << "  --" << option.name << " " << option.argument << "\n            " << option.help << "\n";
+    std::cout << "  --" << option.name << (*option.argument == '\0' ? "" : " ") << option.argument << "\n            " << option.help << "\n";
   }
   std::cout << "\n"
             << "example: ./" << name << " -t -c cfg.json && ./" << name << " -c cfg.json -l var/app.log\n"
@@ -51,13 +51,16 @@ std::string version() { return OPS_VERSION; }
 DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& name, const std::string& summary,
                                    const std::vector<LongOption>& own) {
   std::vector<option> names = {{"help", no_argument, nullptr, 'h'}, {"version", no_argument, nullptr, 'v'}};
-  for (const LongOption& option : own) names.push_back({option.name, required_argument, nullptr, kOwnOption});
+  for (const LongOption& option : own) {
+    const int argument = *option.argument == '\0' ? no_argument : required_argument;
+    names.push_back({option.name, argument, nullptr, kOwnOption});
+  }
   names.push_back({});
   DaemonOptions options;
   int index = 0;
   for (int flag; (flag = ::getopt_long(argc, argv, "c:l:tvh", names.data(), &index)) != -1;) {
     switch (flag) {
-      case kOwnOption: options.own[names[static_cast<size_t>(index)].name] = optarg; break;
+      case kOwnOption: options.own[names[static_cast<size_t>(index)].name] = optarg == nullptr ? "" : optarg; break;
       case 'c': options.config = optarg; break;
       case 'l': options.log_file = optarg; break;
       case 't': options.check_config = true; break;

@@ -28,7 +28,8 @@ namespace ops {
 /// This build's version, like "1.0.0".
 std::string version();
 
-/// An option of one daemon only: {"try", "TARBALL", "…"} is --try TARBALL, and what -h says of it.
+/// An option of one daemon only: {"try", "TARBALL", "…"} is --try TARBALL, and what -h says of it. One whose argument is "" has
+/// none.
 struct LongOption {
   const char* name;
   const char* argument;

@@ -49,6 +49,13 @@ std::span<const Place> take(std::span<const Place>& places, uint32_t agent) {
 
 }  // namespace
 
+void apply(const Override& entry, DesiredAgent& agent) {
+  inherit_unless_given(agent.version, entry.version);
+  inherit_unless_given(agent.tarball, entry.tarball);
+  inherit_unless_given(agent.md5, entry.md5);
+  inherit_unless_given(agent.cmd, entry.cmd);
+}
+
 Desired::Desired(std::shared_ptr<const Config> config) : config_(std::move(config)) {
   std::set<size_t> lengths;
   for (uint32_t agent = 0; agent < config_->agents.size(); ++agent) {
@@ -84,11 +91,7 @@ DesiredAgent Desired::resolve(size_t agent, std::span<const Place> overrides, st
   DesiredAgent desired = config.defaults;
   for (const Place& place : overrides) {
     if (!applies(place, hostname)) continue;
-    const Override& entry = config.others[place.entry];
-    inherit_unless_given(desired.version, entry.version);
-    inherit_unless_given(desired.tarball, entry.tarball);
-    inherit_unless_given(desired.md5, entry.md5);
-    inherit_unless_given(desired.cmd, entry.cmd);
+    apply(config.others[place.entry], desired);
   }
   return desired;
 }

@@ -23,6 +23,9 @@
 
 namespace ops::meta {
 
+/// Replaces what the override gives.
+void apply(const Override& entry, DesiredAgent& agent);
+
 /// A config, prepared. Constant after construction.
 class Desired {
  public:

@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/http_server.h"
 #include "common/log.h"
+#include "meta/release_check.h"
 #include "meta/routes.h"
 #include "meta/saved_hosts.h"
 #include "meta/saved_rollouts.h"
@@ -75,11 +76,13 @@ int print_place(const meta::Config& config, const std::string& agent) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const DaemonOptions options =
-      parse_daemon_options(argc, argv, "ops-meta", "says which agents run on which hosts",
-                           {{"place-of", "AGENT", "print the folder for its releases, and the URL of that folder"}});
+  const DaemonOptions options = parse_daemon_options(
+      argc, argv, "ops-meta", "says which agents run on which hosts",
+      {{"fetch", "", "with -t: ask, by curl, whether the tarballs, checksums and signatures are there, too"},
+       {"place-of", "AGENT", "print the folder for its releases, and the URL of that folder"}});
   ConfigReport report;
   meta::Config config = meta::load_config(options.config, report);
+  if (options.check_config && report.ok() && options.own.contains("fetch") && !meta::check_releases(config)) return kBadConfig;
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);
 
   if (options.own.contains("place-of")) {

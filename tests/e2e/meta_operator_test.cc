@@ -7,6 +7,7 @@
 
 #include "common/heartbeat.h"
 #include "tests/support/boxes.h"
+#include "tests/support/tarball.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
@@ -83,6 +84,22 @@ TEST_F(MetaOperator, APlanOfABadConfigSaysAllThatIsWrong) {
   for (const char* place : {"default.name", "default.version", "default.cmd"}) EXPECT_HAS(plan.output, place);
   EXPECT_EQ(control({"plan", "no.json"}).exit_code, 1);
   EXPECT_EQ(control({"plan"}).output, "0 hosts are known.\n\na\n  no change  0 hosts\n\nb\n  no change  0 hosts\n");
+}
+
+TEST_F(MetaOperator, CheckAsksWhetherTheReleasesAreThere) {
+  meta.publish("a", "1", demo_agent_tarball("one"));
+  const std::string url = "http://" + meta.address() + "/";
+  const Finished missing = control({"check", "--fetch"});
+  EXPECT_EQ(missing.exit_code, 2) << missing.output;
+  EXPECT_HAS(missing.output, "there     tarball   " + url + "a/a-1.tar.gz\n");
+  EXPECT_HAS(missing.output, "there     checksum  " + url + "a/a-1.tar.gz.md5\n");
+  EXPECT_HAS(missing.output, "unsigned  signature " + url + "a/a-1.tar.gz.minisig\n");
+  EXPECT_HAS(missing.output, "MISSING   tarball   " + url + "b/b-1.tar.gz\n");
+  meta.publish("b", "1", demo_agent_tarball("one"));
+  const Finished there = control({"check", "--fetch"});
+  EXPECT_EQ(there.exit_code, 0) << there.output;
+  EXPECT_EQ(there.output.find("MISSING"), std::string::npos);
+  EXPECT_EQ(control({"check"}).output.find("tarball"), std::string::npos);
 }
 
 TEST_F(MetaOperator, ExplainNamesWhatHoldsAHost) {
