@@ -37,7 +37,8 @@ void print_help(const std::string& name, const std::string& summary, const std::
             << "  -v        print the version\n"
             << "  -h        print this\n";
   for (const LongOption& option : own) {
-    std::cout << "  --" << option.name << (*option.argument == '\0' ? "" : " ") << option.argument << "\n            " << option.help << "\n";
+    std::cout << "  --" << option.name << (*option.argument == '\0' ? "" : " ") << option.argument << "\n            "
+              << option.help << "\n";
   }
   std::cout << "\n"
             << "example: ./" << name << " -t -c cfg.json && ./" << name << " -c cfg.json -l var/app.log\n"
