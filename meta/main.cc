@@ -122,6 +122,7 @@ int main(int argc, char** argv) {
   if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
   begin_rollouts();
 
+  routes.tick(std::chrono::system_clock::now());
   auto forget_at = std::chrono::steady_clock::now() + kForgetPause;
   for (;;) {
     switch (signals.wait(meta::Monitor::kTick)) {

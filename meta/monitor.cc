@@ -55,7 +55,7 @@ void Monitor::note_paces(const Desired& desired, TimePoint now) {
   paces_ = std::move(paces);
 }
 
-/// The census, when one was begun within kFresh of when it is asked for; else goes on with taking one, and returns null.
+/// The census, when one is fresh; else goes on with taking one, and returns null.
 std::shared_ptr<const Census> Monitor::go_on(TimePoint asked_at) {
   const std::lock_guard lock(census_mutex_);
   if (const auto desired = desired_(); taken_for_ != desired) {
@@ -63,12 +63,24 @@ std::shared_ptr<const Census> Monitor::go_on(TimePoint asked_at) {
     taker_.reset();
     census_.reset();
   }
-  if (census_ && std::chrono::abs(asked_at - census_->taken_at) <= kFresh) return census_;
-  if (!taker_) taker_ = std::make_unique<CensusTaker>(hosts_, admissions_.leases(), taken_for_, asked_at);
-  if (taker_->step()) return nullptr;
+  if (is_fresh(asked_at)) return census_;
+  const auto begin = std::chrono::steady_clock::now();
+  if (!taker_) {
+    taker_ = std::make_unique<CensusTaker>(hosts_, admissions_.leases(), taken_for_, asked_at);
+    effort_ = {};
+  }
+  const bool more = taker_->step();
+  effort_ += std::chrono::steady_clock::now() - begin;
+  if (more) return nullptr;
   census_ = std::make_shared<const Census>(taker_->result());
   taker_.reset();
   return census_;
+}
+
+bool Monitor::is_fresh(TimePoint asked_at) const {
+  if (!census_ || taker_) return false;
+  const auto age = asked_at - census_->taken_at;
+  return age <= std::min<std::chrono::nanoseconds>(kRest * effort_, kFresh) && age >= -kFresh;  // the clock may be set back
 }
 
 bool Monitor::is_any_under_way(const Desired& desired, TimePoint now) const {

@@ -37,11 +37,12 @@ class Monitor {
   /// The overview; waits for a census if it has to.
   Overview look(TimePoint now);
 
-  /// What `write` makes of an overview whose census is at most kFresh old; first it takes one, piece by piece, if it has to.
+  /// What `write` makes of an overview whose census is fresh; first it takes one, piece by piece, if it has to. Those who ask
+  /// at a time share it. A census is fresh for kRest times as long as it took, but for kFresh at most.
   using Write = std::function<std::string(const Overview&)>;
-  /// Those who ask at a time share it.
   BodyStream stream(Write write);
   static constexpr std::chrono::seconds kFresh{10};
+  static constexpr int kRest = 20;
 
  private:
   struct Story {
@@ -52,6 +53,7 @@ class Monitor {
 
   void note_paces(const Desired& desired, TimePoint now);
   std::shared_ptr<const Census> go_on(TimePoint asked_at);
+  bool is_fresh(TimePoint asked_at) const;
   Overview overview(std::shared_ptr<const Census> census, TimePoint now) const;
   bool is_any_under_way(const Desired& desired, TimePoint now) const;
   void tell_stories(const Overview& overview);
@@ -70,6 +72,7 @@ class Monitor {
   std::shared_ptr<const Desired> taken_for_;  // the config of these two
   std::unique_ptr<CensusTaker> taker_;        // of one that is being taken: all who want it take it together
   std::shared_ptr<const Census> census_;      // the last one; null before
+  std::chrono::nanoseconds effort_{};         // that was spent on the last one, or on this so far
 
   // Of tick() alone:
   std::map<Release, Story> stories_;
