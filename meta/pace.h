@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -21,10 +22,10 @@ class Pace {
     while (now - samples_.front().at > window_) samples_.pop_front();
   }
 
-  /// Since the oldest sample; 0 before there is one, and when the count fell.
+  /// Since the oldest sample; 0 before there is one, and when the count fell. Less than a tenth of the window is taken as that.
   double per_second(uint64_t count, TimePoint now) const {
     if (samples_.empty() || now <= samples_.front().at || count <= samples_.front().count) return 0;
-    const std::chrono::duration<double> time = now - samples_.front().at;
+    const std::chrono::duration<double> time = std::max<TimePoint::duration>(now - samples_.front().at, window_ / 10);
     return static_cast<double>(count - samples_.front().count) / time.count();
   }
 

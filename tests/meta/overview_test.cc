@@ -98,6 +98,8 @@ TEST(Pace, IsThatOfTheLastMinutes) {
   Pace::TimePoint now{};
   now += std::chrono::hours(500'000);
   EXPECT_EQ(pace.per_second(5, now), 0) << "nothing is known";
+  pace.note(0, now);
+  EXPECT_EQ(pace.per_second(60, now + seconds(1)), 2) << "a moment is no pace";
   uint64_t count = 0;
   for (int i = 0; i < 60; ++i, now += seconds(10), count += 20) pace.note(count, now);
   EXPECT_NEAR(pace.per_second(count, now), 2, 0.1);
