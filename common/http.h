@@ -18,6 +18,7 @@ namespace ops {
 struct HttpPeer {
   std::string address;
   bool is_owner = false;
+  std::vector<std::string> names;  // of its certificate
 };
 
 struct HttpRequest {
@@ -27,6 +28,7 @@ struct HttpRequest {
   std::string body;
   std::string peer;                                        // the client's IP address; "local" over the daemon's own socket
   bool from_owner = false;                                 // over the daemon's own socket, which only its owner may open
+  std::vector<std::string> certificate_names;              // of the client's certificate, when it showed one, and it is good
   std::vector<std::pair<std::string, std::string>> query;  // what follows the "?", decoded, in its order
 
   /// The first header of that name, compared without case; "" when there is none.

@@ -65,6 +65,7 @@ HttpRequest to_request(const httplib::Request& from, std::string_view body, cons
   request.body = body;
   request.peer = peer.address;
   request.from_owner = peer.is_owner;
+  request.certificate_names = peer.names;
   return request;
 }
 
@@ -165,8 +166,8 @@ HttpReply HttpCodec::answer(std::string_view head, std::string_view body, const 
   return parser_->answer(head, body, peer, may_keep, out);
 }
 
-std::string refusal_reply(int status) {
-  const std::string body = cat(status, " ", httplib::status_message(status), "\n");
+std::string refusal_reply(int status, std::string_view why) {
+  const std::string body = why.empty() ? cat(status, " ", httplib::status_message(status), "\n") : cat(why, "\n");
   return cat("HTTP/1.1 ", status, " ", httplib::status_message(status),
              "\r\nConnection: close\r\nContent-Length: ", body.size(), "\r\nContent-Type: text/plain; charset=UTF-8\r\n\r\n",
              body);

@@ -36,7 +36,8 @@ class HttpCodec {
 };
 
 /// The whole reply to what can't be parsed, after which the connection ends.
-std::string refusal_reply(int status);
+/// `why` is its body; "" for the status' own words.
+std::string refusal_reply(int status, std::string_view why = "");
 
 /// A piece of a body, framed as a chunk; the last one ends the body.
 void append_chunk(std::string_view piece, bool is_last, std::string& to);

@@ -7,16 +7,21 @@
 //   writing    sends what the reply has; files and streams piece by piece, in turns with other connections
 //   lingering  has said all, and lets the reply reach a client that is still sending: to close on bytes that were not read
 //              would reset the connection
+//
+// Under TLS, bytes are unsealed as they come and sealed before they go (tls.h); the handshake is a part of reading.
 
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/file.h"
 #include "common/http_codec.h"
 #include "common/http_framer.h"
+#include "common/tls.h"
 
 namespace ops {
 
@@ -32,6 +37,8 @@ struct HttpThread {
   Clock::time_point now{};             // when it was last woken
   size_t gathered = 0;                 // bytes of requests that are not whole yet
   std::array<char, 32 << 10> scratch;  // what was received last
+  std::string unsealed;                // what that said, when it was TLS
+  Clock::time_point complained{};      // of TLS
 };
 
 class HttpConnection {
@@ -45,7 +52,8 @@ class HttpConnection {
     hang_up
   };  // wait until it can; or leave it to the thread that sends bulk; or end it
 
-  HttpConnection(Fd socket, HttpPeer peer, size_t max_body);
+  /// With `tls`, the client must speak that.
+  HttpConnection(Fd socket, HttpPeer peer, size_t max_body, std::unique_ptr<TlsSession> tls = nullptr);
 
   /// Does what can be done now.
   Next advance(HttpThread& thread);
@@ -67,21 +75,28 @@ class HttpConnection {
   enum class State { reading, writing, lingering };
 
   Next read_some(HttpThread& thread);
+  Next unseal(HttpThread& thread, std::string_view bytes);
+  Next refuse_client(HttpThread& thread);
+  Next take_some(HttpThread& thread, std::string_view bytes);
   Next take_bytes(HttpThread& thread, std::string_view bytes);
   Next wait_for_rest(HttpThread& thread, std::string_view bytes);
   Next answer(HttpThread& thread, std::string_view bytes);
-  Next refuse(HttpThread& thread, int status);
+  Next refuse(HttpThread& thread, int status, std::string_view why = "");
+  void queue(std::string_view text, bool is_last);
+  std::optional<Next> send_out(HttpThread& thread);
   Next write_some(HttpThread& thread);
   Next send_piece();
   Next send_file(HttpThread& thread);
+  Next seal_file(HttpThread& thread);
   Next end_reply(HttpThread& thread);
   Next drain(HttpThread& thread);
   void forget_gathered(HttpThread& thread);
   bool has_bulk() const { return reply_.file.file != nullptr || reply_.stream != nullptr; }
 
   const Fd socket_;
-  const HttpPeer peer_;
+  HttpPeer peer_;
   const size_t max_body_;
+  std::unique_ptr<TlsSession> tls_;
   State state_ = State::reading;
   Clock::time_point since_;  // when it entered this state
   Clock::time_point deadline_;
@@ -90,7 +105,7 @@ class HttpConnection {
   bool was_asked_ = false;  // for the body, with a "100 Continue"
   bool had_reply_ = false;
   bool has_unread_ = false;  // the client may have sent more than we took
-  std::string out_;          // to send, from sent_ on
+  std::string out_;          // to send, from sent_ on; sealed
   size_t sent_ = 0;
   HttpReply reply_;  // what follows out_
 };

@@ -36,6 +36,11 @@ std::string ip_of(const sockaddr_storage& address) {
   return text;
 }
 
+void set_no_delay(int socket) {
+  const int on = 1;
+  ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+}
+
 }  // namespace
 
 HttpLoop::HttpLoop(HttpLoops& all, bool accepts)
@@ -120,12 +125,25 @@ void HttpLoop::accept_some() {
     socklen_t size = sizeof address;
     Fd socket(::accept4(all_.listener.get(), reinterpret_cast<sockaddr*>(&address), &size, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (socket) {
-      ++all_.counters->connections;
-      add(std::make_unique<HttpConnection>(std::move(socket), HttpPeer{ip_of(address)}, all_.options.max_body));
+      if (auto connection = greet(std::move(socket), ip_of(address))) {
+        ++all_.counters->connections;
+        add(std::move(connection));
+      }
     } else if (give_way_when_full() || (errno != ECONNABORTED && errno != EINTR)) {
       return;
     }
   }
+}
+
+/// nullptr when there can't be TLS, though there must.
+HttpLoop::Connection HttpLoop::greet(Fd socket, std::string ip) const {
+  std::unique_ptr<TlsSession> tls;
+  if (all_.options.tls != nullptr && all_.options.tls->is_on()) {
+    set_no_delay(socket.get());  // the end of a handshake and the reply may be two writes
+    tls = all_.options.tls->accept();
+    if (!tls) return nullptr;
+  }
+  return std::make_unique<HttpConnection>(std::move(socket), HttpPeer{std::move(ip)}, all_.options.max_body, std::move(tls));
 }
 
 /// The owner is let in whatever crowd there is.
@@ -175,8 +193,7 @@ void HttpLoop::take_handed_over() {
     arrived.swap(handed_over_);
   }
   for (Connection& connection : arrived) {
-    const int on = 1;
-    ::setsockopt(connection->socket(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    set_no_delay(connection->socket());
     add(std::move(connection));
   }
 }

@@ -22,6 +22,8 @@
 
 namespace ops {
 
+class TlsServer;
+
 struct ListenAddress {
   std::string host;  // "0.0.0.0" when the text names none
   int port = 0;
@@ -42,6 +44,7 @@ struct HttpServerOptions {
   size_t loops = 2;                  // threads that take requests; one more sends files and streams
   size_t max_connections = 16384;    // fewer when the process may not open so many files, with a warning in the log
   size_t max_body = 1 << 20;         // bytes; a request that says it has more gets 413 before it sends them
+  const TlsServer* tls = nullptr;    // when it is on, connections must speak TLS; borrowed
   std::string owner_socket;          // path of a unix socket for the daemon's owner (HttpRequest::from_owner); "" for none
   HttpCounters* counters = nullptr;  // kept up to date as long as the server lives; nullptr: nobody wants to know
 };

@@ -52,21 +52,28 @@ bool is_one_of(const std::string& given, const std::vector<std::string>& tokens)
   return found;
 }
 
+bool wants_certificate(const Config& config) { return !config.tls.ca.empty(); }
+
 }  // namespace
 
 Rights rights_of(const HttpRequest& request, const Config& config) {
-  if (request.from_owner || (config.tokens.empty() && config.admin_tokens.empty())) return {};
+  if (request.from_owner || (config.tokens.empty() && config.admin_tokens.empty() && !wants_certificate(config))) return {};
   const std::string token = token_of(request);
-  const bool is_host = is_one_of(token, config.tokens);
+  const bool is_known = !wants_certificate(config) || !request.certificate_names.empty();
   const bool is_operator = is_one_of(token, config.admin_tokens);
   Rights rights;
-  rights.heartbeat = config.tokens.empty() || is_host;
+  rights.heartbeat = is_known && (config.tokens.empty() || is_one_of(token, config.tokens));
   rights.download = rights.heartbeat || is_operator;
-  rights.operate = config.admin_tokens.empty() || is_operator;
+  rights.operate = is_operator || (is_known && config.admin_tokens.empty());
   return rights;
 }
 
-HttpResponse unauthorized(const HttpRequest& request, const std::string& key) {
+HttpResponse refusal(const HttpRequest& request, const Config& config, const std::string& key) {
+  const bool is_for_hosts = key == "http.tokens";
+  if (wants_certificate(config) && request.certificate_names.empty() && (is_for_hosts || config.admin_tokens.empty())) {
+    return HttpResponse::text(403,
+                              "a certificate is missing: this ops-meta wants one (http.tls.clientCa), and none was sent\n");
+  }
   const bool has_token = !request.header("Authorization").empty();
   const std::string why = has_token
                               ? "the token that was sent is none of this ops-meta's "
@@ -77,6 +84,16 @@ HttpResponse unauthorized(const HttpRequest& request, const std::string& key) {
   const char* scheme = request.header("Accept") == "application/json" ? "Bearer" : "Basic";
   response.headers.emplace_back("WWW-Authenticate", cat(scheme, " realm=\"ops-meta\""));
   return response;
+}
+
+std::optional<HttpResponse> refusal_of_name(const HttpRequest& request, const Config& config, const std::string& hostname) {
+  if (!wants_certificate(config) || request.from_owner) return std::nullopt;
+  const auto& names = request.certificate_names;
+  if (std::find(names.begin(), names.end(), to_lower(hostname)) != names.end()) return std::nullopt;
+  std::string list;
+  for (const std::string& name : names) list += (list.empty() ? "" : ", ") + one_line(name, 253);
+  return HttpResponse::text(403,
+                            cat("the heartbeat is of ", hostname, ", but the certificate it came with is for ", list, "\n"));
 }
 
 bool is_for_operators(const std::string& path) {

@@ -51,9 +51,30 @@ std::vector<std::string> read_tokens(const ConfigObject& http, const char* key) 
   return tokens;
 }
 
+TlsFiles read_tls(const ConfigObject& tls) {
+  TlsFiles files{tls.string("cert", ""), tls.string("key", ""), tls.string("clientCa", "")};
+  if (files == TlsFiles()) return files;
+  for (const auto& [key, file] : {std::pair("cert", &files.cert), std::pair("key", &files.key)}) {
+    if (file->empty()) tls.error("is missing: a PEM file", key);
+  }
+  return files;
+}
+
+/// Reads the files: who edits a config wants to know before hosts do.
+void check_tls(const TlsFiles& files, ConfigReport& report) {
+  const auto credentials = read_credentials(files);
+  if (!credentials) {
+    report.errors.push_back("http.tls: " + credentials.error().message);
+    return;
+  }
+  for (const std::string& warning : warnings_about(files, *credentials)) report.warnings.push_back("http.tls: " + warning);
+}
+
 void check_secrecy(const Config& config, const std::string& path, ConfigReport& report) {
   if (config.tokens.empty() && config.admin_tokens.empty()) return;
-  if (may_be_read_by_all(path)) report.warnings.push_back(cat("holds tokens, and any user here may read it: chmod o-r ", path));
+  if (may_be_read_by_all(path))
+    report.warnings.push_back(
+        cat("holds tokens, and any user here may read it: let it be the daemon's own user's, and chmod o-r ", path));
 }
 
 DesiredAgent read_default(const ConfigObject& object) {
@@ -126,6 +147,7 @@ Config read_config(const ConfigDocument& document, ConfigReport& report) {
 
   config.max_connections = read_size(http, "maxConnections", config.max_connections, 16, 1'000'000);
   config.max_downloads = read_size(http, "maxDownloads", config.max_downloads, 1, 100'000);
+  config.tls = read_tls(http.object("tls"));
   config.tokens = read_tokens(http, "tokens");
   config.admin_tokens = read_tokens(http, "adminTokens");
   config.interval = std::chrono::seconds(root.integer("interval", 0, 0, 3600));
@@ -172,6 +194,7 @@ Json json_of(const AgentConfig& agent) {
 
 Config load_config(const std::string& path, ConfigReport& report) {
   Config config = read_config(ConfigDocument::load(path, report), report);
+  if (report.ok()) check_tls(config.tls, report);
   check_secrecy(config, path, report);
   return config;
 }
@@ -208,6 +231,7 @@ std::string to_json(const Config& config) {
                 {"listen", config.http_listen},
                 {"maxConnections", config.max_connections},
                 {"maxDownloads", config.max_downloads},
+                {"tls", {{"cert", config.tls.cert}, {"key", config.tls.key}, {"clientCa", config.tls.ca}}},
                 {"tokens", std::vector<std::string>(config.tokens.size(), kMasked)},
                 {"adminTokens", std::vector<std::string>(config.admin_tokens.size(), kMasked)}}},
               {"maxHosts", config.max_hosts},

@@ -4,7 +4,7 @@
 //
 //   {"debug": true, "tarballDir": "./tarball", "interval": 0, "maxHosts": 2000000,
 //    "http": {"enabled": true, "listen": "0.0.0.0:2000", "maxConnections": 16384, "maxDownloads": 64,
-//             "tokens": [], "adminTokens": []},
+//             "tokens": [], "adminTokens": [], "tls": {"cert": "", "key": "", "clientCa": ""}},
 //    "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "",
 //                            "cmd": "start"},
 //                "others": [{"prefix": "lg-", "percent": 5, "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}],
@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "common/certificates.h"
 #include "common/config_reader.h"
 #include "common/heartbeat.h"
 #include "meta/rollout.h"
@@ -52,6 +53,7 @@ struct Config {
   size_t max_connections = 16384;
   size_t max_downloads = 64;              // at once, of what is larger than a checksum file
   std::vector<std::string> tokens;        // secrets; see access.h
+  TlsFiles tls;                           // its `ca` is clientCa; without a certificate, plain HTTP
   std::vector<std::string> admin_tokens;  // secrets
   std::chrono::seconds interval{0};       // at which hosts are to come; 0: at their own
   std::vector<AgentConfig> agents;
@@ -60,10 +62,10 @@ struct Config {
   bool operator==(const Config&) const = default;
 };
 
-/// Reads the file; what it returns may be used only when `report` has no errors.
+/// Reads the file, and sees that those of http.tls can be used; what it returns may be used only when `report` has no errors.
 Config load_config(const std::string& path, ConfigReport& report);
 
-/// The same of a config's text.
+/// The same of a config's text, from whomever; no other file is looked at.
 Config parse_config(std::string_view text, ConfigReport& report);
 
 /// Where hosts find an agent's releases: as the config has it for the agent by default, or, of one that it doesn't name, on

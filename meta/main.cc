@@ -8,6 +8,7 @@
 #include "common/file.h"
 #include "common/http_server.h"
 #include "common/log.h"
+#include "common/tls.h"
 #include "meta/release_check.h"
 #include "meta/routes.h"
 #include "meta/saved_hosts.h"
@@ -80,20 +81,16 @@ int main(int argc, char** argv) {
       argc, argv, "ops-meta", "says which agents run on which hosts",
       {{"fetch", "", "with -t: ask, by curl, whether the tarballs, checksums and signatures are there, too"},
        {"place-of", "AGENT", "print the folder for its releases, and the URL of that folder"}});
+  if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
   ConfigReport report;
   meta::Config config = meta::load_config(options.config, report);
   if (options.check_config && report.ok() && options.own.contains("fetch") && !meta::check_releases(config)) return kBadConfig;
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);
-
-  if (options.own.contains("place-of")) {
-    if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
-    return print_place(config, options.own.at("place-of"));
-  }
+  if (options.own.contains("place-of")) return print_place(config, options.own.at("place-of"));
 
   keep_memory_flat();
   keep_others_out();
   const Signals signals;
-  if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
   const auto pid_file = PidFile::lock("var/app.pid");
   if (!pid_file) return fail(pid_file.error().message);
   if (!options.log_file.empty()) {
@@ -103,7 +100,9 @@ int main(int argc, char** argv) {
   for (const std::string& warning : report.warnings) log::warning(options.config, ": ", warning);
 
   meta::HostTable hosts(config.max_hosts);
-  meta::Routes routes(options.config, config, hosts, meta::kOrdersFile);
+  TlsServer tls;
+  if (auto loaded = tls.load(config.tls); !loaded) return fail(cat("http.tls: ", loaded.error().message), kBadConfig);
+  meta::Routes routes(options.config, config, hosts, meta::kOrdersFile, &tls);
   load_rollouts(hosts, routes.admissions());
   routes.load_orders();
   load(hosts);
@@ -113,6 +112,7 @@ int main(int argc, char** argv) {
     http.max_connections = config.max_connections;
     http.owner_socket = "var/app.sock";
     http.counters = &routes.http_counters();
+    http.tls = &tls;
     auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), http,
                                         [&](const HttpRequest& request) { return routes.handle(request); });
     if (!listening) return fail(cat(options.config, ": http.listen: ", listening.error().message), kBadConfig);

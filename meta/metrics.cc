@@ -131,6 +131,10 @@ void add_requests(MetricsText& text, const MetaCounters& counters) {
            static_cast<double>(counters.downloads));
   text.add("ops_meta_sent_file_bytes_total", MetricType::counter, "Bytes of files that were sent.",
            static_cast<double>(counters.http.file_bytes));
+  const TlsServer::Handshakes handshakes = counters.tls == nullptr ? TlsServer::Handshakes() : counters.tls->handshakes();
+  text.begin("ops_meta_tls_handshakes_total", MetricType::counter, "TLS connections that were made, since the last reload.");
+  text.add({{"session", "new"}}, static_cast<double>(handshakes.all - handshakes.resumed));
+  text.add({{"session", "resumed"}}, static_cast<double>(handshakes.resumed));
   text.add("ops_meta_connections", MetricType::gauge, "Connections that are open.",
            static_cast<double>(counters.http.connections));
 }

@@ -12,6 +12,7 @@
 
 #include "common/http_server.h"
 #include "common/metrics.h"
+#include "common/tls.h"
 #include "meta/admissions.h"
 #include "meta/config.h"
 #include "meta/host_table.h"
@@ -21,7 +22,7 @@ namespace ops::meta {
 /// What is counted as requests come. Each of them synchronises itself.
 struct MetaCounters {
   DurationHistogram heartbeats;  // all that were looked at, also those that were refused then
-  Counter unauthorized = 0;      // heartbeats that got a 401,
+  Counter unauthorized = 0;      // heartbeats that got a 401 or 403,
   Counter malformed = 0;         // a 400,
   Counter no_room = 0;           // and a 503
   Counter downloads = 0;         // of files that take a slot
@@ -30,6 +31,7 @@ struct MetaCounters {
   Counter bad_reloads = 0;
   std::atomic<bool> is_reload_bad = false;  // the last one
   HttpCounters http;
+  const TlsServer* tls = nullptr;  // which counts handshakes
 };
 
 /// The agents and versions that have series of their own: those of the config, and the last few of before.

@@ -56,13 +56,15 @@ std::string unknown_host(const std::string& hostname) {
 
 }  // namespace
 
-Routes::Routes(std::string config_path, Config config, HostTable& hosts, std::string orders_path)
+Routes::Routes(std::string config_path, Config config, HostTable& hosts, std::string orders_path, TlsServer* tls)
     : config_path_(std::move(config_path)),
       hosts_(hosts),
+      tls_(tls),
       admissions_(hosts, std::move(orders_path)),
       monitor_(hosts, admissions_, counters_.heartbeats, [this] { return desired(); }),
       desired_(prepare(std::move(config))) {
   named_.note(*desired_->config());
+  counters_.tls = tls_;
 }
 
 std::shared_ptr<const Desired> Routes::desired() const {
@@ -80,15 +82,15 @@ HttpResponse Routes::handle(const HttpRequest& request) {
   if (is_posted_to(path) != is_post) return wrong_method(path);
   if (path == "/heartbeat") {
     if (rights.heartbeat) return heartbeat(request, *desired);
-    return ++counters_.unauthorized, unauthorized(request, "http.tokens");
+    return ++counters_.unauthorized, refusal(request, *desired->config(), "http.tokens");
   }
   if (path == "/health" || path == "/version") return *answer_admin_request(request, {});
   if (rights.operate) {
     if (auto response = is_post ? post(request) : operate(request)) return *response;
   } else if (is_post || is_for_operators(path)) {
-    return unauthorized(request, "http.adminTokens");
+    return refusal(request, *desired->config(), "http.adminTokens");
   }
-  return rights.download ? tarball(request) : unauthorized(request, "http.tokens");
+  return rights.download ? tarball(request) : refusal(request, *desired->config(), "http.tokens");
 }
 
 std::optional<HttpResponse> Routes::operate(const HttpRequest& request) {
@@ -140,6 +142,10 @@ HttpResponse Routes::answer_heartbeat(const HttpRequest& request, const Desired&
     ++counters_.malformed;
     log::debug("heartbeat of ", request.peer, " refused: ", heartbeat.error().message);
     return HttpResponse::text(400, heartbeat.error().message + "\n");
+  }
+  if (auto refused = refusal_of_name(request, *desired.config(), heartbeat->hostname)) {
+    ++counters_.unauthorized;
+    return *refused;
   }
   if (auto recorded = hosts_.record(*heartbeat, std::chrono::system_clock::now()); !recorded) {
     return no_room(*heartbeat, recorded.error());
@@ -270,6 +276,9 @@ HttpResponse Routes::metrics() {
 Result<void> Routes::reload() {
   ConfigReport report;
   Config fresh = load_config(config_path_, report);
+  if (report.ok() && tls_ != nullptr) {
+    if (auto loaded = tls_->load(fresh.tls); !loaded) report.errors.push_back("http.tls: " + loaded.error().message);
+  }
   counters_.is_reload_bad = !report.ok();
   if (!report.ok()) {
     ++counters_.bad_reloads;

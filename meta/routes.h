@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/http_server.h"
+#include "common/tls.h"
 #include "meta/admissions.h"
 #include "meta/config.h"
 #include "meta/desired.h"
@@ -20,11 +21,12 @@
 
 namespace ops::meta {
 
-/// Synchronises itself. Borrows the table.
+/// Synchronises itself. Borrows the table, and the server's TLS.
 class Routes {
  public:
-  /// `orders_path`: where what operators ordered by hand is kept (orders.h).
-  Routes(std::string config_path, Config config, HostTable& hosts, std::string orders_path = "");
+  /// `orders_path`: where what operators ordered by hand is kept (orders.h). `tls` takes up the config's certificates when that
+  /// is reloaded.
+  Routes(std::string config_path, Config config, HostTable& hosts, std::string orders_path = "", TlsServer* tls = nullptr);
 
   HttpResponse handle(const HttpRequest& request);
 
@@ -66,6 +68,7 @@ class Routes {
 
   const std::string config_path_;
   HostTable& hosts_;
+  TlsServer* const tls_;
   Admissions admissions_;
   MetaCounters counters_;
   Monitor monitor_;

@@ -50,7 +50,22 @@ std::vector<PublicKey> read_public_keys(const ConfigObject& root) {
   return keys;
 }
 
+TlsFiles read_tls(const ConfigObject& tls) {
+  TlsFiles files{tls.string("cert", ""), tls.string("key", ""), tls.string("ca", "")};
+  if (files.cert.empty() != files.key.empty()) tls.error("is missing: a PEM file", files.cert.empty() ? "cert" : "key");
+  return files;
+}
+
 }  // namespace
+
+void check_tls(const Config& config, ConfigReport& report) {
+  const auto credentials = read_credentials(config.tls);
+  if (!credentials) {
+    report.errors.push_back("tls: " + credentials.error().message);
+    return;
+  }
+  for (const std::string& warning : warnings_about(config.tls, *credentials)) report.warnings.push_back("tls: " + warning);
+}
 
 Config load_config(const std::string& path, ConfigReport& report) {
   const ConfigDocument document = ConfigDocument::load(path, report);
@@ -68,10 +83,12 @@ Config load_config(const std::string& path, ConfigReport& report) {
   config.control_timeout = read_seconds(root, "controlTimeout", config.control_timeout, 1, 3600);
   config.keep_versions = static_cast<int>(root.integer("keepVersions", config.keep_versions, 1, 100));
   config.public_keys = read_public_keys(root);
+  config.tls = read_tls(root.object("tls"));
   config.token = root.string("token", "");
   if (!config.token.empty() && !is_valid_token(config.token)) root.error(kInvalidToken, "token");
   if (!config.token.empty() && may_be_read_by_all(path)) {
-    report.warnings.push_back(cat("holds a token, and any user here may read it: chmod o-r ", path));
+    report.warnings.push_back(
+        cat("holds a token, and any user here may read it: let it be the daemon's own user's, and chmod o-r ", path));
   }
   const ConfigObject http = root.object("http");
   config.http_enabled = http.boolean("enabled", config.http_enabled);
@@ -99,6 +116,7 @@ std::string to_json(const Config& config) {
                                 {"keepVersions", config.keep_versions},
                                 {"controlTimeout", config.control_timeout.count()},
                                 {"publicKeys", keys},
+                                {"tls", {{"ca", config.tls.ca}, {"cert", config.tls.cert}, {"key", config.tls.key}}},
                                 {"token", std::string(config.token.empty() ? "" : kMasked)}}
       .dump();
 }

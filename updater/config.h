@@ -4,7 +4,8 @@
 //
 //   {"debug": true, "hostname": "", "server": "127.0.0.1:2000", "interval": 300,
 //    "http": {"enabled": true, "listen": "127.0.0.1:2001"},
-//    "probation": 30, "keepVersions": 2, "controlTimeout": 60, "publicKeys": [], "token": ""}
+//    "probation": 30, "keepVersions": 2, "controlTimeout": 60, "publicKeys": [], "token": "",
+//    "tls": {"ca": "", "cert": "", "key": ""}}
 //
 // It is never written by us.
 
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "common/certificates.h"
 #include "common/config_reader.h"
 #include "updater/signature.h"
 
@@ -28,6 +30,7 @@ struct Config {
   int keep_versions = 2;                     // of an agent, the current one included
   std::chrono::seconds control_timeout{60};  // for ./control start and stop
   std::vector<PublicKey> public_keys;        // with any, a release must be signed by one of them
+  TlsFiles tls;                              // `ca` "" is the system's; cert and key "" for none
   std::string token;                         // a secret, for `servers` only; "" for none
 
   bool operator==(const Config&) const = default;
@@ -35,6 +38,10 @@ struct Config {
 
 /// Reads the file; what it returns may be used only when `report` has no errors.
 Config load_config(const std::string& path, ConfigReport& report);
+
+/// Reports what is wrong with the files that `tls` names. They are read anew for each connection: bad ones are a reason not to
+/// take up a config, but not to leave a host's agents alone.
+void check_tls(const Config& config, ConfigReport& report);
 
 /// The config as it was understood, as /config/reload prints it. Secrets are left out.
 std::string to_json(const Config& config);

@@ -19,8 +19,6 @@ constexpr auto kLookAgain = std::chrono::seconds(1);     // when the host failed
 constexpr char kMetaLane[] = "ops-meta's";               // no agent can be named so
 constexpr auto kNever = Clock::time_point::max();
 
-Access access_of(const Config& config) { return {config.token, config.servers}; }
-
 }  // namespace
 
 Cycle::Cycle(std::string config_path, Config config, const Layout& layout)
@@ -28,6 +26,7 @@ Cycle::Cycle(std::string config_path, Config config, const Layout& layout)
       layout_(layout),
       polling_(config.interval, Clock::now(), random_),
       config_(std::make_shared<const Config>(std::move(config))),
+      sessions_(make_sessions()),
       preparer_(layout, {}, Signals::wake),
       lanes_(Signals::wake) {}
 
@@ -50,9 +49,15 @@ std::shared_ptr<const Config> Cycle::config() const {
   return config_;
 }
 
+Access Cycle::access() const {
+  const std::lock_guard lock(mutex_);
+  return {config_->token, config_->servers, config_->tls, sessions_};
+}
+
 Result<void> Cycle::reload() {
   ConfigReport report;
   Config fresh = load_config(config_path_, report);
+  if (report.ok()) check_tls(fresh, report);
   if (!report.ok()) {
     log::error("the config is not reloaded, the old one stays: ", report.text(config_path_));
     return Error{cat("parse config file ", config_path_, " fail: ", report.text(config_path_))};
@@ -65,6 +70,7 @@ Result<void> Cycle::reload() {
       log::warning("http.listen or http.enabled changed: that takes a restart");
     }
     config_ = std::make_shared<const Config>(std::move(fresh));
+    sessions_ = make_sessions();  // those that there were may come from whom nobody trusts any more
     reloaded_ = true;
   }
   log::info("config reloaded");
@@ -217,11 +223,12 @@ std::vector<AgentReport> Cycle::report_agents() const {
 void Cycle::send_heartbeat() {
   polling_.sent();
   auto heartbeat = make_heartbeat(hostname_of(*config()), report_agents(), std::time(nullptr));
-  lanes_.run(kMetaLane, [this, settings = config(), heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
-    auto response = meta_.send(settings->servers, heartbeat, cancel, access_of(*settings));
-    const std::lock_guard lock(mutex_);
-    answer_ = Answer{std::move(response), meta_.retry_after()};
-  });
+  lanes_.run(kMetaLane,
+             [this, settings = config(), access = access(), heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
+               auto response = meta_.send(settings->servers, heartbeat, cancel, access);
+               const std::lock_guard lock(mutex_);
+               answer_ = Answer{std::move(response), meta_.retry_after()};
+             });
 }
 
 void Cycle::take_answer() {
@@ -277,8 +284,7 @@ void Cycle::decide() {
     const DesiredAgent* release = desired(name);
     if (agent.prepare && release != nullptr && release->cmd == "start") wanted.push_back(*release);
   }
-  const auto settings = config();
-  preparer_.want(wanted, {settings->public_keys, access_of(*settings)});
+  preparer_.want(wanted, {config()->public_keys, access()});
 }
 
 void Cycle::decide_for(const std::string& name, Agent& agent) {

@@ -55,6 +55,7 @@ class Cycle {
     std::optional<std::chrono::seconds> retry_after;
   };
 
+  Access access() const;
   void tick();
   void collect();
   void take_answer();
@@ -88,6 +89,7 @@ class Cycle {
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Config> config_;  // guarded by mutex_; swapped whole
+  std::shared_ptr<Sessions> sessions_;    // guarded by mutex_; new with each config
   bool reloaded_ = false;                 // guarded by mutex_
   std::vector<Finished> inbox_;           // guarded by mutex_
   std::optional<Answer> answer_;          // guarded by mutex_

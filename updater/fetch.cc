@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <filesystem>
 #include <memory>
+#include <mutex>
 
 #include "common/daemon.h"
 #include "common/file.h"
+#include "common/tls.h"
 
 namespace ops::updater {
 
@@ -32,6 +35,32 @@ struct HeaderList {
   curl_slist* list = nullptr;
 };
 
+}  // namespace
+
+class Sessions {
+ public:
+  Sessions() : share_(curl_share_init(), &curl_share_cleanup) {
+    curl_share_setopt(share_.get(), CURLSHOPT_USERDATA, this);
+    curl_share_setopt(share_.get(), CURLSHOPT_LOCKFUNC, lock);
+    curl_share_setopt(share_.get(), CURLSHOPT_UNLOCKFUNC, unlock);
+    curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  }
+  CURLSH* share() const { return share_.get(); }
+
+ private:
+  static void lock(CURL*, curl_lock_data what, curl_lock_access, void* context) {
+    static_cast<Sessions*>(context)->mutexes_[what].lock();
+  }
+  static void unlock(CURL*, curl_lock_data what, void* context) { static_cast<Sessions*>(context)->mutexes_[what].unlock(); }
+
+  std::array<std::mutex, CURL_LOCK_DATA_LAST> mutexes_;
+  const std::unique_ptr<CURLSH, decltype(&curl_share_cleanup)> share_;
+};
+
+std::shared_ptr<Sessions> make_sessions() { return std::make_shared<Sessions>(); }
+
+namespace {
+
 /// The reply's header fields that somebody here needs; of the last reply when there were redirects.
 struct ReplyHeader {
   std::string etag;
@@ -47,7 +76,11 @@ struct Exchange {
 
   Result<void> run();
   long status() const;
+  std::string explain(CURLcode code, const std::string& detail) const;
 
+  const std::shared_ptr<Sessions> sessions;  // outlive `curl`
+  const TlsFiles tls;
+  ServerCertificate certificate;
   std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl{curl_easy_init(), &curl_easy_cleanup};
   std::string url;
   std::stop_token cancel;
@@ -92,6 +125,11 @@ int on_progress(void* context, curl_off_t, curl_off_t received, curl_off_t, curl
   return exchange.cancel.stop_requested() || !exchange.refusal.empty() ? 1 : 0;
 }
 
+CURLcode on_tls_context(CURL*, void* context, void* certificate) {
+  watch_server_certificate(static_cast<ssl_ctx_st*>(context), *static_cast<ServerCertificate*>(certificate));
+  return CURLE_OK;
+}
+
 /// "https://meta:2000" of any URL there; "" for what is no URL.
 std::string origin_of(const std::string& url) {
   const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
@@ -111,12 +149,45 @@ bool may_know_token(const std::string& url, const Access& access) {
                                         [&](const std::string& server) { return origin_of(server) == origin; });
 }
 
+/// Where distributions keep the CAs that they trust; "" when there is none.
+std::string system_ca_file() {
+  for (const char* path : {
+           "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Alpine, Arch
+           "/etc/pki/tls/certs/ca-bundle.crt",                   // RHEL
+           "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // RHEL 10
+           "/etc/ssl/ca-bundle.pem",                             // SUSE
+           "/var/lib/ca-certificates/ca-bundle.pem",             // SUSE without its links
+           "/etc/ssl/cert.pem"                                   // Alpine without ca-certificates
+       }) {
+    if (::access(path, R_OK) == 0) return path;
+  }
+  return {};
+}
+
+/// What only matters for https://.
+void trust_servers(Exchange& exchange) {
+  CURL* handle = exchange.curl.get();
+  const std::string ca = exchange.tls.ca.empty() ? system_ca_file() : exchange.tls.ca;
+  exchange.certificate.ca_file = ca.empty() ? "the system's CAs, for there are none: set tls.ca in cfg.json" : ca;
+  curl_easy_setopt(handle, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+  if (!ca.empty()) curl_easy_setopt(handle, CURLOPT_CAINFO, ca.c_str());
+  if (!exchange.tls.cert.empty()) {
+    curl_easy_setopt(handle, CURLOPT_SSLCERT, exchange.tls.cert.c_str());
+    curl_easy_setopt(handle, CURLOPT_SSLKEY, exchange.tls.key.c_str());
+    curl_easy_setopt(handle, CURLOPT_KEYPASSWD, "");  // else somebody at a terminal is asked, and waited for
+  }
+  curl_easy_setopt(handle, CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+  curl_easy_setopt(handle, CURLOPT_SSL_CTX_DATA, &exchange.certificate);
+  if (exchange.sessions) curl_easy_setopt(handle, CURLOPT_SHARE, exchange.sessions->share());
+  // A server that is trusted must not send us to one that can't be.
+  curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, exchange.url.starts_with("https:") ? "https" : "http,https");
+}
+
 Exchange::Exchange(const std::string& to, uint64_t most, const std::stop_token& stop, const Access& access)
-    : url(to), cancel(stop), max_size(most) {
+    : sessions(access.sessions), tls(access.tls), url(to), cancel(stop), max_size(most) {
   CURL* handle = curl.get();
   curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
   curl_easy_setopt(handle, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt(handle, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
   curl_easy_setopt(handle, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt(handle, CURLOPT_QUICK_EXIT, 1L);  // a name server's silence is not waited for
   curl_easy_setopt(handle, CURLOPT_NOPROXY, "*");    // a proxy in somebody's environment is not the site's decision
@@ -130,6 +201,7 @@ Exchange::Exchange(const std::string& to, uint64_t most, const std::stop_token& 
   curl_easy_setopt(handle, CURLOPT_NOPROGRESS, 0L);
   curl_easy_setopt(handle, CURLOPT_XFERINFOFUNCTION, on_progress);
   curl_easy_setopt(handle, CURLOPT_XFERINFODATA, this);
+  trust_servers(*this);
   if (!access.token.empty() && may_know_token(url, access)) {  // curl keeps it from whom a redirect leads to
     curl_easy_setopt(handle, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
     curl_easy_setopt(handle, CURLOPT_XOAUTH2_BEARER, access.token.c_str());
@@ -150,7 +222,25 @@ Result<void> Exchange::run() {
   if (code == CURLE_UNSUPPORTED_PROTOCOL && std::string_view(detail).find("HTTP/0.9") != std::string_view::npos) {
     return Error{cat(url, ": what the server says is no HTTP", url.starts_with("http:") ? "; is it https://?" : "")};
   }
-  return Error{cat(url, ": ", detail[0] == '\0' ? curl_easy_strerror(code) : one_line(detail, 300))};
+  return Error{cat(url, ": ", explain(code, detail[0] == '\0' ? curl_easy_strerror(code) : one_line(detail, 300)))};
+}
+
+/// curl's words for what went wrong, and ours where it is about trust.
+std::string Exchange::explain(CURLcode code, const std::string& detail) const {
+  const auto says = [&](const char* text) { return detail.find(text) != std::string::npos; };
+  const bool is_about_files = code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE;
+  if (is_about_files) {
+    if (const auto credentials = read_credentials(tls); !credentials) return cat("tls: ", credentials.error().message);
+  }
+  if (code == CURLE_PEER_FAILED_VERIFICATION && !certificate.trouble.empty()) return certificate.trouble;
+  if (code == CURLE_PEER_FAILED_VERIFICATION && !certificate.names.empty()) {
+    return cat("that is another host: its certificate is for ", certificate.names, " (", detail, ")");
+  }
+  if (says("wrong version number")) return detail + "; what is there speaks no TLS: is it http://?";
+  if (says(" alert "))
+    return detail + "; the server refuses this host's certificate: look at \"tls\" in cfg.json, and at its log";
+  if (says("Protocol \"http\" ")) return detail + "; it is redirected from https:// to http://, which is not followed";
+  return detail;
 }
 
 long Exchange::status() const {
@@ -348,9 +438,11 @@ class Download {
 std::string status_text(long status, const std::string& url, const Access& access) {
   const std::string text = cat("the server says ", status);
   if (status != 401 && status != 403) return text;
-  if (may_know_token(url, access))
-    return cat(text, "; look at \"token\" in cfg.json", access.token.empty() ? ", there is none" : "");
-  return access.token.empty() ? text : text + "; it was sent no token, for \"server\" in cfg.json names another";
+  if (!may_know_token(url, access)) {
+    return access.token.empty() ? text : text + "; it was sent no token, for \"server\" in cfg.json names another";
+  }
+  if (status == 403 && url.starts_with("https:")) return text + "; look at \"token\" and \"tls\" in cfg.json";
+  return cat(text, "; look at \"token\" in cfg.json", access.token.empty() ? ", there is none" : "");
 }
 
 Result<HttpReply> post_json(const std::string& url, const std::string& body, size_t max_size, std::chrono::seconds timeout,

@@ -5,11 +5,13 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "common/certificates.h"
 #include "common/result.h"
 
 namespace ops::updater {
@@ -20,11 +22,18 @@ struct HttpReply {
   std::optional<std::chrono::seconds> retry_after;  // of the Retry-After header, when that is a number
 };
 
-/// Who we are to servers.
+/// TLS sessions with servers, so that the next connection costs no full handshake. Synchronises itself.
+class Sessions;
+std::shared_ptr<Sessions> make_sessions();
+
+/// Who we are to servers, and which ones are trusted: over https:// their certificates must be from `tls.ca` (the system's CAs
+/// if ""), and for the host in the URL. There is no way to do without.
 struct Access {
   std::string token;  // a secret; "" for none
   std::vector<std::string>
-      servers;  // base URLs. Who has the scheme, host and port of one of them is told the token, nobody else
+      servers;   // base URLs. Who has the scheme, host and port of one of them is told the token, nobody else
+  TlsFiles tls;  // read for each connection
+  std::shared_ptr<Sessions> sessions;  // none: none are kept
 };
 
 /// Sends JSON and returns the reply, whatever its status. An error when there is none within `timeout`, or when it is longer

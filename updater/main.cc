@@ -34,13 +34,14 @@ int main(int argc, char** argv) {
   const DaemonOptions options =
       parse_daemon_options(argc, argv, "ops-updater", "makes run here what ops-meta desires", updater::rehearsal_flags());
   if (options.own.contains("try")) return try_release(options);
+  if (auto entered = enter_home(argv[0]); !entered) return fail(options, entered.error().message);
   ConfigReport report;
   updater::Config config = updater::load_config(options.config, report);
+  if (options.check_config && report.ok()) updater::check_tls(config, report);
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);
 
   const Signals signals;
   keep_others_out();
-  if (auto entered = enter_home(argv[0]); !entered) return fail(options, entered.error().message);
   for (const std::string& folder : {std::filesystem::current_path().string(), std::filesystem::absolute("var").string()}) {
     if (const std::string danger = danger_of_folder(folder); !danger.empty()) return fail(options, danger);
   }
@@ -50,6 +51,8 @@ int main(int argc, char** argv) {
     if (auto opened = log::open(options.log_file); !opened) return fail(options, opened.error().message);
   }
   log::set_debug(config.debug);
+  updater::check_tls(config, report);
+  for (const std::string& error : report.errors) log::error(options.config, ": ", error);
   for (const std::string& warning : report.warnings) log::warning(options.config, ": ", warning);
 
   const updater::Layout layout(std::filesystem::current_path());

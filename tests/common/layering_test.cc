@@ -61,6 +61,8 @@ TEST_F(Layering, RefusesASecondUserOfALibrary) {
   refuses("meta/tarballs.cc", "<httplib.h>");
   refuses("updater/install.cc", "<curl/curl.h>");
   refuses("updater/switch.cc", " <spdlog/spdlog.h>");
+  refuses("common/http_connection.cc", "<openssl/ssl.h>");
+  refuses("updater/fetch.cc", "<openssl/ssl.h>");
 }
 
 TEST_F(Layering, RefusesAFolderWithoutSources) {

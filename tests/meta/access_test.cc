@@ -71,18 +71,56 @@ TEST_F(Access, IsTheOwnersInAnyCase) {
   EXPECT_EQ(rights_of(request, config), kAll);
 }
 
-TEST(Unauthorized, SaysWhatIsMissingOrWrongAndHasABrowserAsk) {
-  const HttpResponse missing = unauthorized(with(""), "http.tokens");
+TEST_F(Access, RefusedSaysWhatIsMissingOrWrongAndHasABrowserAsk) {
+  const HttpResponse missing = refusal(with(""), config, "http.tokens");
   EXPECT_EQ(missing.status, 401);
   EXPECT_EQ(missing.headers.at(0), (std::pair<std::string, std::string>("WWW-Authenticate", "Basic realm=\"ops-meta\"")));
   EXPECT_EQ(missing.body,
             "a token is missing: send \"Authorization: Bearer TOKEN\", or curl -u x:TOKEN, with one of this ops-meta's "
             "http.tokens\n");
-  EXPECT_EQ(unauthorized(with("Bearer x"), "http.adminTokens").body,
+  EXPECT_EQ(refusal(with("Bearer x"), config, "http.adminTokens").body,
             "the token that was sent is none of this ops-meta's http.adminTokens\n");
   HttpRequest script;
   script.headers = {{"Accept", "application/json"}};
-  EXPECT_EQ(unauthorized(script, "x").headers.at(0).second, "Bearer realm=\"ops-meta\"") << "no dialog at each refresh";
+  EXPECT_EQ(refusal(script, config, "x").headers.at(0).second, "Bearer realm=\"ops-meta\"") << "no dialog at each refresh";
+}
+
+struct AccessByCertificate : Access {
+  AccessByCertificate() { config.tls.ca = "ca.pem"; }
+  static HttpRequest named(const std::vector<std::string>& names, const std::string& authorization = "") {
+    HttpRequest request = with(authorization);
+    request.certificate_names = names;
+    return request;
+  }
+  static std::string words(const std::optional<HttpResponse>& response) { return response ? response->body : "none"; }
+};
+
+TEST_F(AccessByCertificate, NeedsTheTokenToo) {
+  EXPECT_EQ(rights_of(named({"h1"}), config), kNone);
+  EXPECT_EQ(rights("Bearer new-host"), kNone);
+  EXPECT_EQ(rights_of(named({"h1"}, "Bearer new-host"), config), kHost);
+  EXPECT_EQ(rights("Bearer boss"), kOperator) << "a browser has no certificate";
+  EXPECT_EQ(refusal(with("Bearer new-host"), config, "http.tokens").status, 403);
+  EXPECT_EQ(refusal(with(""), config, "http.adminTokens").status, 401);
+}
+
+TEST_F(AccessByCertificate, IsForAllWithoutTokens) {
+  config.tokens.clear();
+  config.admin_tokens.clear();
+  EXPECT_EQ(rights(""), kNone);
+  EXPECT_EQ(rights_of(named({"h1"}), config), kAll);
+  EXPECT_EQ(refusal(with(""), config, "http.adminTokens").body,
+            "a certificate is missing: this ops-meta wants one (http.tls.clientCa), and none was sent\n");
+}
+
+TEST_F(AccessByCertificate, IsForTheHostsThatItNames) {
+  const HttpRequest request = named({"h1", "h1.example"});
+  EXPECT_EQ(words(refusal_of_name(request, config, "h1")), "none");
+  EXPECT_EQ(words(refusal_of_name(request, config, "H1.example")), "none");
+  EXPECT_EQ(words(refusal_of_name(request, config, "h11")),
+            "the heartbeat is of h11, but the certificate it came with is for h1, h1.example\n");
+  config.tls.ca.clear();
+  EXPECT_EQ(words(refusal_of_name(request, config, "h11")), "none");
 }
 
 }  // namespace

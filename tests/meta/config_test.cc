@@ -61,7 +61,8 @@ TEST_F(MetaConfig, ThatWeShipIsGood) {
 TEST_F(MetaConfig, PrintsAsTheOriginalDid) {
   EXPECT_EQ(meta::to_json(load(kOriginalConfig)),
             R"({"debug":true,"tarballDir":"./tarball","interval":0,"http":{"enabled":true,"listen":"0.0.0.0:2000",)"
-            R"("maxConnections":16384,"maxDownloads":64,"tokens":[],"adminTokens":[]},"maxHosts":2000000,)"
+            R"("maxConnections":16384,"maxDownloads":64,"tls":{"cert":"","key":"","clientCa":""},)"
+            R"("tokens":[],"adminTokens":[]},"maxHosts":2000000,)"
             R"("agents":[{"default":{"name":"falcon-agent","version":"1.0.0","tarball":"http://m:2000/falcon","md5":"",)"
             R"("cmd":"start"},"others":[{"prefix":"lg-","percent":100.0,"version":"1.1.0","tarball":"","md5":"","cmd":""}],)"
             R"("rollout":{"parallel":1000000,"maxFailures":3,"maxFailureRate":5.0,"timeout":1800}}]})");
@@ -186,11 +187,11 @@ TEST_F(MetaConfig, ReportsAllFaultsAtOnce) {
 
 TEST_F(MetaConfig, WarnsOfUnknownKeysAndOfAnAgentWithoutTarball) {
   load(
-      R"({"http": {"tls": {}}, "agents": [{"default": {"name": "a", "version": "1", "cmd": "start"}, "other": []}], "Debug": true})");
+      R"({"http": {"tsl": {}}, "agents": [{"default": {"name": "a", "version": "1", "cmd": "start"}, "other": []}], "Debug": true})");
   EXPECT_EQ(report.errors, Lines{});
   EXPECT_EQ(report.warnings,
             (Lines{"agents[0].default.tarball: is empty: a host that lacks this version cannot fetch it",
-                   "Debug: unknown key, ignored", "http.tls: unknown key, ignored", "agents[0].other: unknown key, ignored"}));
+                   "Debug: unknown key, ignored", "http.tsl: unknown key, ignored", "agents[0].other: unknown key, ignored"}));
 }
 
 TEST_F(MetaConfig, HasNoMoreAgentsThanAHostCanHave) {

@@ -67,7 +67,7 @@ void MetaBox::write_config(const std::vector<TestAgent>& agents) const {
          << "}, \"agents\": [";
   for (size_t i = 0; i < agents.size(); ++i) {
     const TestAgent& agent = agents[i];
-    const std::string own = "http://127.0.0.1:" + std::to_string(port_) + "/" + agent.name;
+    const std::string own = url("/" + agent.name);
     config << (i == 0 ? "" : ", ") << "{\"default\": {\"name\": \"" << agent.name << "\", \"version\": \"" << agent.version
            << "\", \"tarball\": \"" << (agent.tarball.empty() ? own : agent.tarball) << "\", \"md5\": \"" << agent.md5
            << "\", \"cmd\": \"" << agent.cmd << "\"}" << agent.more << "}";
@@ -88,6 +88,11 @@ bool MetaBox::start(const std::vector<TestAgent>& agents) {
 bool MetaBox::desire(const std::vector<TestAgent>& agents) {
   write_config(agents);
   return ask("/config/reload").body.find("\"msg\":\"success\"") != std::string::npos;
+}
+
+void MetaBox::set_tls(const Issued& own, const std::string& client_ca) {
+  scheme_ = "https";
+  http_ = R"(, "tls": {"cert": ")" + own.cert + R"(", "key": ")" + own.key + R"(", "clientCa": ")" + client_ca + "\"}";
 }
 
 HttpReply MetaBox::ask(const std::string& target) const {

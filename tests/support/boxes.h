@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/certificates.h"
 #include "tests/support/http.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
@@ -59,10 +60,13 @@ class MetaBox : public Box {
 
   /// More of the config's "http", like ", \"tokens\": [\"t\"]"; from the next start or desire() on.
   void set_http(const std::string& more) { http_ = more; }
+  /// It speaks TLS with this certificate, and wants one from hosts when there is a `client_ca`.
+  void set_tls(const Issued& own, const std::string& client_ca = "");
 
   int port() const { return port_; }
   /// As an updater's config names it.
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  std::string url(const std::string& path = "") const { return scheme_ + "://" + address() + path; }
   HttpReply get(const std::string& target) const { return tests::get(port_, target); }
   /// As the daemon's owner, over its own socket.
   HttpReply ask(const std::string& target) const;
@@ -73,6 +77,7 @@ class MetaBox : public Box {
   void write_config(const std::vector<TestAgent>& agents) const;
   int port_ = 0;
   std::string http_;
+  std::string scheme_ = "http";
 };
 
 struct UpdaterSettings {

@@ -59,15 +59,20 @@ void RawConnection::end_sending() const { ::shutdown(socket_, SHUT_WR); }
 
 std::string RawConnection::read_all(int milliseconds) const { return read_until("", milliseconds); }
 
+std::string RawConnection::read_some(int milliseconds) const {
+  char buffer[65536];
+  pollfd entry{socket_, POLLIN, 0};
+  if (socket_ < 0 || ::poll(&entry, 1, milliseconds) <= 0) return {};
+  const ssize_t n = ::recv(socket_, buffer, sizeof buffer, 0);
+  return n <= 0 ? std::string() : std::string(buffer, static_cast<size_t>(n));
+}
+
 std::string RawConnection::read_until(const std::string& text, int milliseconds) const {
   std::string bytes;
-  char buffer[65536];
   while (text.empty() || bytes.find(text) == std::string::npos) {
-    pollfd entry{socket_, POLLIN, 0};
-    if (socket_ < 0 || ::poll(&entry, 1, milliseconds) <= 0) break;
-    const ssize_t n = ::recv(socket_, buffer, sizeof buffer, 0);
-    if (n <= 0) break;
-    bytes.append(buffer, static_cast<size_t>(n));
+    const std::string piece = read_some(milliseconds);
+    if (piece.empty()) break;
+    bytes += piece;
   }
   return bytes;
 }

@@ -41,6 +41,8 @@ class RawConnection {
   void end_sending() const;
   /// All that comes until the peer hangs up or `milliseconds` pass without a byte.
   std::string read_all(int milliseconds = 15000) const;
+  /// What comes next; "" when the peer hangs up, or nothing comes for `milliseconds`.
+  std::string read_some(int milliseconds = 15000) const;
   /// Reads until `text` has come, and returns all of it.
   std::string read_until(const std::string& text, int milliseconds = 15000) const;
 

@@ -1,0 +1,246 @@
+// TLS between the real daemons: what is wrong with a certificate is said by whoever meets it, and what runs keeps running.
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include "tests/support/boxes.h"
+#include "tests/support/measure.h"
+#include "tests/support/tarball.h"
+#include "tests/support/wait.h"
+
+namespace ops::tests {
+namespace {
+
+using Versions = std::vector<std::string>;
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+std::string tls_of(const std::string& ca, const Issued& own = {}) {
+  return R"(, "tls": {"ca": ")" + ca + R"(", "cert": ")" + own.cert + R"(", "key": ")" + own.key + "\"}";
+}
+
+/// An ops-meta that speaks TLS. The agent's newer version is there too.
+struct TlsMeta : MetaBox {
+  explicit TlsMeta(const Issued& own, const std::string& client_ca = "") {
+    publish("demo-agent", "1.0.0", demo_agent_tarball("one"));
+    publish("demo-agent", "2.0.0", demo_agent_tarball("two"));
+    set_tls(own, client_ca);
+    EXPECT_TRUE(start({{"demo-agent", "1.0.0"}})) << log();
+  }
+};
+
+struct TrustTls : testing::Test {
+  static bool logs(const Box& box, const std::string& text) {
+    const bool found = eventually([&] { return contains(box.log(), text); });
+    if (!found) ADD_FAILURE() << "no \"" << text << "\" in " << box.log();
+    return found;
+  }
+  static bool runs(const UpdaterBox& host, const std::string& version) {
+    return eventually([&] { return host.running("demo-agent") == Versions{version}; }, std::chrono::seconds(30));
+  }
+  /// Text of the stock client, with ca's certificate to trust; its status code comes first.
+  std::string curl(const std::vector<std::string>& words) const {
+    std::vector<std::string> command = {"curl", "-sS", "-w", " %{http_code}", "--cacert", ca.cert(), "--max-time", "10"};
+    command.insert(command.end(), words.begin(), words.end());
+    return run(command).output;
+  }
+
+  Authority ca;
+};
+
+TEST_F(TrustTls, CarriesHeartbeatsAndTarballs) {
+  TlsMeta meta(ca.issue("meta"));
+  write_file(meta / "tarball/large", std::string(5'000'000, 'x'));
+  UpdaterBox host(meta.url(), {.more = tls_of(ca.cert())});
+  ASSERT_TRUE(host.start()) << host.log();
+  EXPECT_TRUE(runs(host, "1.0.0")) << host.log();
+  ASSERT_TRUE(meta.desire({{"demo-agent", "2.0.0"}}));
+  EXPECT_TRUE(runs(host, "2.0.0")) << host.log();
+  EXPECT_EQ(curl({meta.url("/health")}), "ok 200");
+  EXPECT_EQ(curl({"-o", "/dev/null", "-w", "%{size_download}", meta.url("/large")}), "5000000");
+  EXPECT_EQ(curl({"-r", "4999990-", meta.url("/large")}), "xxxxxxxxxx 206");
+  EXPECT_TRUE(contains(curl({"--tls-max", "1.2", meta.url("/health")}), "ok 200"));
+  EXPECT_FALSE(contains(curl({"--tls-max", "1.1", "--ciphers", "DEFAULT@SECLEVEL=0", meta.url("/health")}), " 200"));
+}
+
+/// What a bad certificate of meta's makes a host say.
+struct BadServer {
+  std::string name;
+  Issued issued;
+  std::vector<std::string> words;
+};
+
+TEST_F(TrustTls, AServerWhoseCertificateIsBadIsNotBelievedAndNothingElseChanges) {
+  const Issued good = ca.issue("meta");
+  const Authority other("Other CA");
+  const Authority namesake("Test CA");
+  const TempDir folder;
+  const BadServer bad[] = {
+      {"expired",
+       ca.issue("meta", {.from = "20200101000000Z", .until = "20210101000000Z"}),
+       {"the certificate of CN=meta expired ", " days ago, at 2021-01-01 00:00:00 UTC; the clock here says 20"}},
+      {"not yet valid, or a clock that is years behind",
+       ca.issue("meta", {.from = "20900101000000Z"}),
+       {"the certificate of CN=meta is not valid for another ",
+        " days, before 2090-01-01 00:00:00 UTC; the clock here says 20"}},
+      {"another host's",
+       ca.issue("elsewhere", {.names = "DNS:elsewhere.example,IP:10.0.0.1"}),
+       {"that is another host: its certificate is for elsewhere, elsewhere.example, 10.0.0.1 (", "127.0.0.1"}},
+      {"self-signed", self_signed(folder, "meta"), {"the certificate of CN=meta is self-signed, and not in " + ca.cert()}},
+      {"another CA's",
+       other.issue("meta"),
+       {"the certificate of CN=meta comes from CN=Other CA, which is not in " + ca.cert()}},
+      {"of another CA with the same name", namesake.issue("meta"), {"Test CA", ca.cert()}}};
+  TlsMeta meta(good);
+  UpdaterBox host(meta.url(), {.more = tls_of(ca.cert())});
+  ASSERT_TRUE(host.start()) << host.log();
+  ASSERT_TRUE(runs(host, "1.0.0")) << host.log();
+  const pid_t agent = host.agent_pid("demo-agent", "1.0.0");
+  for (const BadServer& entry : bad) {
+    SCOPED_TRACE(entry.name);
+    meta.set_tls(entry.issued);
+    ASSERT_TRUE(meta.desire({{"demo-agent", "2.0.0"}})) << meta.log();
+    const size_t before = host.log().size();
+    host.process().signal(SIGHUP);  // or it would go on with the session that it has
+    const auto said = [&] { return host.log().substr(before); };
+    EXPECT_TRUE(eventually([&] { return contains(said(), "no answer from ops-meta: " + meta.url("/heartbeat") + ": "); }));
+    for (const std::string& words : entry.words) EXPECT_TRUE(contains(said(), words)) << words << "\n" << said();
+    EXPECT_EQ(host.agent_pid("demo-agent", "1.0.0"), agent);
+    EXPECT_FALSE(exists(host.agent("demo-agent") + "/2.0.0"));
+    meta.set_tls(good);
+    ASSERT_TRUE(meta.desire({{"demo-agent", "1.0.0"}})) << meta.log();
+    EXPECT_TRUE(eventually([&] { return contains(said(), "ops-meta answers again"); })) << said();
+  }
+  EXPECT_EQ(host.agent_pid("demo-agent", "1.0.0"), agent);
+}
+
+TEST_F(TrustTls, ACertificateIsRenewedWithoutARestartAndABadOneIsNotTakenUp) {
+  TlsMeta meta(ca.issue("meta"));
+  const pid_t pid = meta.daemon_pid();
+  const Authority newer("Newer CA");
+  const Issued renewed = newer.issue("meta");
+  meta.set_tls(renewed);
+  ASSERT_TRUE(meta.desire({})) << meta.log();
+  EXPECT_TRUE(contains(run({"curl", "-sS", "--cacert", newer.cert(), meta.url("/health")}).output, "ok"));
+  const Issued other = newer.issue("other");
+  const std::pair<Issued, std::string> bad[] = {
+      {{renewed.cert, other.key}, other.key + " is not the key of the certificate in " + renewed.cert + ", CN=meta"},
+      {{renewed.cert, meta / "none.key"}, "cannot open " + (meta / "none.key") + ": No such file or directory"},
+      {{renewed.key, renewed.key}, renewed.key + " holds no certificate"},
+      {{renewed.cert, encrypted(renewed.key)}, renewed.key + ".enc is encrypted, and nobody can be asked for its passphrase"},
+      {{renewed.cert, ""}, "http.tls.key: is missing"}};
+  for (const auto& [issued, words] : bad) {
+    meta.set_tls(issued);
+    EXPECT_FALSE(meta.desire({}));
+    EXPECT_TRUE(contains(meta.log(), words)) << words << meta.log();
+    EXPECT_TRUE(contains(meta.log(), "the old one stays: " + (meta / "cfg.json") + ": error: http.tls"));
+    EXPECT_TRUE(contains(run({"curl", "-sS", "--cacert", newer.cert(), meta.url("/health")}).output, "ok"));
+    const Finished check = run({meta / "ops-meta", "-t", "-c", meta / "cfg.json"});
+    EXPECT_EQ(check.exit_code, 2);
+    EXPECT_TRUE(contains(check.output, words)) << check.output;
+    Box fresh("ops-meta");
+    write_file(fresh / "cfg.json", read_file(meta / "cfg.json"));
+    const Finished start = run({fresh / "ops-meta", "-c", fresh / "cfg.json"});
+    EXPECT_EQ(start.exit_code, 2);
+    EXPECT_TRUE(contains(start.output, words)) << start.output;
+  }
+  EXPECT_EQ(meta.daemon_pid(), pid);
+}
+
+TEST_F(TrustTls, FilesAreRelativeToTheDaemonsFolder) {
+  const Issued own = ca.issue("meta");
+  MetaBox meta;
+  write_file(meta / "meta.pem", read_file(own.cert));
+  write_file(meta / "meta.key", read_file(own.key), 0600);
+  meta.set_tls({"meta.pem", "meta.key"});
+  ASSERT_TRUE(meta.start({})) << meta.log();
+  EXPECT_EQ(curl({meta.url("/health")}), "ok 200");
+  EXPECT_EQ(run({meta / "ops-meta", "-t", "-c", meta / "cfg.json"}, "/").exit_code, 0);
+}
+
+TEST_F(TrustTls, ThePortsSayWhatTheySpeak) {
+  TlsMeta meta(ca.issue("meta"));
+  EXPECT_EQ(meta.get("/health").status, 400);
+  EXPECT_EQ(meta.get("/health").body, "this port speaks TLS: ask for https://\n");
+  UpdaterBox host("http://" + meta.address());
+  ASSERT_TRUE(host.start()) << host.log();
+  logs(host, "/heartbeat: the server says 400: this port speaks TLS: ask for https://");
+  MetaBox plain;
+  ASSERT_TRUE(plain.start({})) << plain.log();
+  UpdaterBox other("https://" + plain.address(), {.more = tls_of(ca.cert())});
+  ASSERT_TRUE(other.start()) << other.log();
+  logs(other, "https://" + plain.address() + "/heartbeat: ");
+  logs(other, "what is there speaks no TLS: is it http://?");
+}
+
+TEST_F(TrustTls, AHostIsWhomItsCertificateNames) {
+  TlsMeta meta(ca.issue("meta"), ca.cert());
+  const Issued h1 = ca.issue("h1", {.names = "DNS:H1.example"});
+  UpdaterBox host(meta.url(), {.hostname = "h1", .more = tls_of(ca.cert(), h1)});
+  ASSERT_TRUE(host.start()) << host.log();
+  EXPECT_TRUE(runs(host, "1.0.0")) << host.log();
+  UpdaterBox by_dns(meta.url(), {.hostname = "h1.example", .more = tls_of(ca.cert(), h1)});
+  ASSERT_TRUE(by_dns.start()) << by_dns.log();
+  EXPECT_TRUE(eventually([&] { return contains(meta.ask("/status/text/demo-agent").body, "h1.example "); }));
+  UpdaterBox liar(meta.url(), {.hostname = "h2", .more = tls_of(ca.cert(), h1)});
+  ASSERT_TRUE(liar.start()) << liar.log();
+  logs(liar,
+       "the server says 403; look at \"token\" and \"tls\" in cfg.json: the heartbeat is of h2, but the certificate it came "
+       "with is for h1, h1.example");
+  EXPECT_EQ(curl({meta.url("/demo-agent/demo-agent-1.0.0.tar.gz.md5")}),
+            "a certificate is missing: this ops-meta wants one (http.tls.clientCa), and none was sent\n 403");
+  EXPECT_TRUE(contains(curl({"--cert", h1.cert, "--key", h1.key, meta.url("/status/text/demo-agent")}), "h1 1.0.0 started"));
+  EXPECT_EQ(curl({meta.url("/health")}), "ok 200");
+}
+
+TEST_F(TrustTls, AHostWhoseCertificateIsBadIsRefusedAndBothSidesSayWhy) {
+  TlsMeta meta(ca.issue("meta"), ca.cert());
+  const Authority other("Other CA");
+  UpdaterBox none(meta.url(), {.more = tls_of(ca.cert())});
+  ASSERT_TRUE(none.start()) << none.log();
+  logs(none, "the server says 403; look at \"token\" and \"tls\" in cfg.json: a certificate is missing: ");
+  UpdaterBox strange(meta.url(), {.more = tls_of(ca.cert(), other.issue("h1"))});
+  ASSERT_TRUE(strange.start()) << strange.log();
+  logs(strange, "the server refuses this host's certificate: look at \"tls\" in cfg.json");
+  logs(meta, "no TLS with 127.0.0.1: the certificate of CN=h1 comes from CN=Other CA, which is not in " + ca.cert());
+  const Issued old = ca.issue("h1", {.from = "20200101000000Z", .until = "20210101000000Z"});
+  UpdaterBox expired(meta.url(), {.more = tls_of(ca.cert(), old)});
+  ASSERT_TRUE(expired.start()) << expired.log();
+  logs(expired, "tls: " + old.cert + ": the certificate of CN=h1 expired ");
+  logs(expired, "certificate expired");
+}
+
+TEST_F(TrustTls, AHostWhoseFilesAreBadLooksAfterItsAgentsAndSaysWhichFile) {
+  TlsMeta meta(ca.issue("meta"));
+  UpdaterBox host(meta.url(), {.more = tls_of(ca.cert())});
+  ASSERT_TRUE(host.start()) << host.log();
+  ASSERT_TRUE(runs(host, "1.0.0")) << host.log();
+  const pid_t agent = host.agent_pid("demo-agent", "1.0.0");
+  const std::string config = read_file(host / "cfg.json");
+  std::string bad = config;
+  bad.replace(bad.find(ca.cert()), ca.cert().size(), host / "none.pem");
+  write_file(host / "cfg.json", bad);
+  const std::string words = "tls: cannot open " + (host / "none.pem") + ": No such file or directory";
+  EXPECT_TRUE(contains(get(host.port(), "/config/reload").body, words));
+  const Finished check = run({host / "ops-updater", "-t", "-c", host / "cfg.json"});
+  EXPECT_EQ(check.exit_code, 2);
+  EXPECT_TRUE(contains(check.output, words)) << check.output;
+  host.process().stop();
+  ASSERT_TRUE(host.start()) << host.log();
+  logs(host, "error " + (host / "cfg.json") + ": " + words);
+  logs(host, "no answer from ops-meta: " + meta.url("/heartbeat") + ": " + words);
+  EXPECT_EQ(host.agent_pid("demo-agent", "1.0.0"), agent);
+  write_file(host / "cfg.json", config);
+  host.process().signal(SIGHUP);
+  logs(host, "ops-meta answers again");
+}
+
+TEST_F(TrustTls, NobodyIsTrustedWithoutACa) {
+  TlsMeta meta(ca.issue("meta"));
+  UpdaterBox host(meta.url());
+  ASSERT_TRUE(host.start()) << host.log();
+  logs(host, "the certificate of CN=meta comes from CN=Test CA, which is not in ");
+}
+
+}  // namespace
+}  // namespace ops::tests
