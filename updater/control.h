@@ -3,7 +3,7 @@
 // Runs an agent's ./control, as this contract says (README.md has it for those who write agents):
 //
 //   - it runs in its version's folder, in a session and process group of its own, with stdin from /dev/null, no file
-//     descriptors above 2, every signal at its default and unblocked;
+//     descriptors above 2, every signal at its default and unblocked, a umask that lets nobody else write;
 //   - stdout and stderr are one pipe. What is printed is read until the script itself ends: nobody waits for an agent that
 //     keeps the pipe open. The first 64 KiB are kept;
 //   - at the deadline the whole process group gets SIGTERM, 2 s later SIGKILL. What had left the group stays;

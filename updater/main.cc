@@ -33,6 +33,7 @@ int try_release(const DaemonOptions& options) {
 int main(int argc, char** argv) {
   const DaemonOptions options =
       parse_daemon_options(argc, argv, "ops-updater", "makes run here what ops-meta desires", updater::rehearsal_flags());
+  keep_others_out();
   if (options.own.contains("try")) return try_release(options);
   if (auto entered = enter_home(argv[0]); !entered) return fail(options, entered.error().message);
   ConfigReport report;
@@ -41,7 +42,6 @@ int main(int argc, char** argv) {
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);
 
   const Signals signals;
-  keep_others_out();
   for (const std::string& folder : {std::filesystem::current_path().string(), std::filesystem::absolute("var").string()}) {
     if (const std::string danger = danger_of_folder(folder); !danger.empty()) return fail(options, danger);
   }
