@@ -35,7 +35,7 @@ endif()
 
 # HTTP and HTTPS, nothing else. No CA bundle is built in: the program says which to use.
 set(curl_options
-  -DCMAKE_BUILD_TYPE=Release "-DCMAKE_C_FLAGS=-ffunction-sections -fdata-sections"
+  -DCMAKE_BUILD_TYPE=Release
   -DBUILD_SHARED_LIBS=OFF -DBUILD_STATIC_LIBS=ON -DBUILD_CURL_EXE=OFF
   -DBUILD_LIBCURL_DOCS=OFF -DBUILD_MISC_DOCS=OFF -DENABLE_CURL_MANUAL=OFF -DBUILD_TESTING=OFF -DBUILD_EXAMPLES=OFF
   -DCURL_USE_PKGCONFIG=OFF -DPICKY_COMPILER=OFF
@@ -55,23 +55,22 @@ function(run log what)
   endif()
 endfunction()
 
-# Fetched and built once, while configuring. The stamp holds what the result depends on; with it in place, nothing is done
-# and no network is touched.
-function(make_deps)
-  file(SHA256 ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fetch-debian-source.sh script)
-  set(inputs "${script}\n${CMAKE_C_COMPILER} ${CMAKE_C_COMPILER_VERSION}\n${curl_options}\n")
-  set(stamp ${OPS_DEPS_DIR}/stamp)
-  if(EXISTS ${stamp})
-    file(READ ${stamp} old)
-    if(old STREQUAL inputs)
-      return()
-    endif()
-  endif()
+# What the result depends on names the folder that it is in, so that commits which differ in it can share OPS_DEPS_DIR.
+file(SHA256 ${CMAKE_CURRENT_LIST_DIR}/fetch-debian-source.sh script)
+string(SHA256 inputs "${script}\n${CMAKE_C_COMPILER} ${CMAKE_C_COMPILER_VERSION}\n${curl_options}\n")
+string(SUBSTRING ${inputs} 0 12 inputs)
+set(ops_deps ${OPS_DEPS_DIR}/${inputs})
 
-  file(REMOVE_RECURSE ${OPS_DEPS_DIR}/source ${OPS_DEPS_DIR}/curl-build ${OPS_DEPS_DIR}/prefix ${stamp})
-  file(MAKE_DIRECTORY ${OPS_DEPS_DIR}/source)
+# Fetched and built once, while configuring. With the stamp in place, nothing is done and no network is touched.
+function(make_deps)
+  set(stamp ${ops_deps}/stamp)
+  if(EXISTS ${stamp})
+    return()
+  endif()
+  file(REMOVE_RECURSE ${ops_deps})
+  file(MAKE_DIRECTORY ${ops_deps}/source)
   message(STATUS "Fetching the sources of curl and cpp-httplib from Debian (once)")
-  execute_process(COMMAND bash ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fetch-debian-source.sh ${OPS_DEPS_DIR}/source curl cpp-httplib
+  execute_process(COMMAND bash ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fetch-debian-source.sh ${ops_deps}/source curl cpp-httplib
     RESULT_VARIABLE result)
   if(result)
     message(FATAL_ERROR "curl and cpp-httplib are missing, see above")
@@ -79,24 +78,27 @@ function(make_deps)
 
   message(STATUS "Building curl (once, half a minute)")
   cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
-  set(log ${OPS_DEPS_DIR}/curl.log)
-  run(${log} "Configuring curl" ${CMAKE_COMMAND} -G ${CMAKE_GENERATOR} -S ${OPS_DEPS_DIR}/source/curl -B ${OPS_DEPS_DIR}/curl-build
-    -DCMAKE_C_COMPILER=${CMAKE_C_COMPILER} -DCMAKE_INSTALL_PREFIX=${OPS_DEPS_DIR}/prefix -DCMAKE_INSTALL_LIBDIR=lib ${curl_options})
-  run(${log} "Building curl" ${CMAKE_COMMAND} --build ${OPS_DEPS_DIR}/curl-build --parallel ${cores} --target install)
-  file(COPY ${OPS_DEPS_DIR}/source/cpp-httplib/httplib.h DESTINATION ${OPS_DEPS_DIR}/prefix/include)
-  file(REMOVE_RECURSE ${OPS_DEPS_DIR}/curl-build)
-  file(WRITE ${stamp} "${inputs}")
+  set(log ${ops_deps}/curl.log)
+  # The map: see link.cmake.
+  run(${log} "Configuring curl" ${CMAKE_COMMAND} -G ${CMAKE_GENERATOR} -S ${ops_deps}/source/curl -B ${ops_deps}/curl-build
+    "-DCMAKE_C_FLAGS=-ffunction-sections -fdata-sections -ffile-prefix-map=${ops_deps}=deps"
+    -DCMAKE_C_COMPILER=${CMAKE_C_COMPILER} -DCMAKE_INSTALL_PREFIX=${ops_deps}/prefix -DCMAKE_INSTALL_LIBDIR=lib ${curl_options})
+  run(${log} "Building curl" ${CMAKE_COMMAND} --build ${ops_deps}/curl-build --parallel ${cores} --target install)
+  file(COPY ${ops_deps}/source/cpp-httplib/httplib.h DESTINATION ${ops_deps}/prefix/include)
+  file(REMOVE_RECURSE ${ops_deps}/curl-build)
+  file(WRITE ${stamp} "")
 endfunction()
 
 if(NOT CURL_FOUND OR NOT httplib_FOUND)
   make_deps()
   if(NOT CURL_FOUND)
-    find_package(CURL CONFIG REQUIRED PATHS ${OPS_DEPS_DIR}/prefix NO_DEFAULT_PATH)
+    unset(CURL_DIR CACHE)  # of what it depended on before
+    find_package(CURL CONFIG REQUIRED PATHS ${ops_deps}/prefix NO_DEFAULT_PATH)
   endif()
   if(NOT httplib_FOUND)
     # cpp-httplib's own CMake project would compile it; here it is included by one .cc, with OpenSSL left off.
     add_library(httplib::httplib INTERFACE IMPORTED)
     set_target_properties(httplib::httplib PROPERTIES
-      INTERFACE_INCLUDE_DIRECTORIES ${OPS_DEPS_DIR}/prefix/include INTERFACE_LINK_LIBRARIES Threads::Threads)
+      INTERFACE_INCLUDE_DIRECTORIES ${ops_deps}/prefix/include INTERFACE_LINK_LIBRARIES Threads::Threads)
   endif()
 endif()

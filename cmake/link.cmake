@@ -5,6 +5,10 @@ add_library(ops_link INTERFACE)
 # The standard library checks its bounds, and unused functions of the static libraries are dropped.
 target_compile_options(ops_link INTERFACE -D_GLIBCXX_ASSERTIONS -ffunction-sections -fdata-sections)
 target_link_options(ops_link INTERFACE -Wl,--gc-sections)
+# No path of this machine gets into a binary, by an assertion's __FILE__ or as debug information: the same sources give the same
+# bytes wherever they lie. The last map that fits counts.
+target_compile_options(ops_link INTERFACE -ffile-prefix-map=${CMAKE_SOURCE_DIR}=. -ffile-prefix-map=${CMAKE_BINARY_DIR}=build
+  -ffile-prefix-map=${ops_deps}=deps)
 
 if(OPS_SANITIZE)
   # -O1 compiles twice as fast here, and keeps backtraces readable.

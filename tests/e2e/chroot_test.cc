@@ -70,6 +70,17 @@ TEST(EmptyRoot, MetaRunsThere) {
   EXPECT_EQ(meta.stop(), 0) << root.log();
 }
 
+// Or two machines could not build the same bytes.
+TEST(Binaries, HoldNoPathOfWhereTheyWereBuilt) {
+  for (const std::string binary : {"ops-meta", "ops-updater"}) {
+    const std::string bytes = read_file(std::string(OPS_BUILD_DIR) + "/" + binary);
+    for (const std::string path : {OPS_SOURCE_DIR "/", OPS_BUILD_DIR "/", OPS_DEPS_DIR "/"}) {
+      const size_t at = bytes.find(path);
+      EXPECT_EQ(at, std::string::npos) << binary << " holds " << bytes.substr(at, 200).c_str();
+    }
+  }
+}
+
 TEST(Binaries, AreStaticAndSmall) {
   const TempDir scratch;
   for (const std::string binary : {"ops-meta", "ops-updater"}) {
