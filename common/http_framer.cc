@@ -33,7 +33,7 @@ std::string_view HttpFramer::body(std::string_view bytes) const {
 HttpFramer::Verdict HttpFramer::look(std::string_view bytes) {
   if (!has_head()) {
     const size_t end = bytes.find(kHeadEnd, at_);
-    if (std::min(end, bytes.size()) > kMaxHead) return Verdict::head_large;
+    if ((end == std::string_view::npos ? bytes.size() : end + kHeadEnd.size()) > kMaxHead) return Verdict::head_large;
     if (end == std::string_view::npos) {
       at_ = bytes.size() - std::min(bytes.size(), kHeadEnd.size() - 1);
       return Verdict::incomplete;
@@ -84,17 +84,15 @@ HttpFramer::Verdict HttpFramer::join_chunks(std::string_view bytes) {
     return Verdict::body_large;  // hardly more than sizes and extensions
   for (;;) {
     const size_t line_end = bytes.find(kLineEnd, at_);
-    if (line_end == std::string_view::npos) {
-      return bytes.size() - at_ > kMaxChunkLine ? Verdict::malformed : Verdict::incomplete;
-    }
+    if (std::min(line_end, bytes.size()) - at_ > kMaxChunkLine) return Verdict::malformed;
+    if (line_end == std::string_view::npos) return Verdict::incomplete;
     const std::string_view line = bytes.substr(at_, line_end - at_);
     const auto size = parse_size(trim(line.substr(0, line.find(';'))), 16);
     if (!size) return Verdict::malformed;
     if (*size == 0) {
       const size_t end = bytes.find(kHeadEnd, line_end);
-      if (end == std::string_view::npos) {
-        return bytes.size() - line_end > kMaxChunkLine ? Verdict::malformed : Verdict::incomplete;
-      }
+      if (std::min(end, bytes.size()) - line_end > kMaxChunkLine) return Verdict::malformed;
+      if (end == std::string_view::npos) return Verdict::incomplete;
       size_ = end + kHeadEnd.size();
       return Verdict::complete;
     }

@@ -93,6 +93,22 @@ TEST(HttpFramer, BoundsWhatIsNoBody) {
   EXPECT_EQ(verdict_of(extensions), Verdict::body_large) << "100 bytes, and 100,000 of extensions";
 }
 
+TEST(HttpFramer, JudgesTheSameHoweverTheBytesCome) {
+  const std::string chunked = post("Transfer-Encoding: chunked\r\n");
+  const size_t room = HttpFramer::kMaxHead - post("X: \r\n").size();
+  for (const std::string& bytes :
+       {post("X: " + std::string(room, 'x') + "\r\n"), post("X: " + std::string(room + 1, 'x') + "\r\n"),
+        chunked + "1;" + std::string(2000, 'x') + "\r\ny\r\n0\r\n\r\n",
+        chunked + "0\r\nTrailer: " + std::string(2000, 'x') + "\r\n\r\n"}) {
+    HttpFramer framer(kMaxBody);
+    Verdict verdict = Verdict::incomplete;
+    for (size_t size = 0; size <= bytes.size() && verdict == Verdict::incomplete; ++size) {
+      verdict = framer.look(std::string_view(bytes).substr(0, size));
+    }
+    EXPECT_EQ(verdict, verdict_of(bytes)) << bytes.size();
+  }
+}
+
 TEST(HttpFramer, SeesAClientThatWaitsToBeAsked) {
   HttpFramer framer(kMaxBody);
   EXPECT_EQ(framer.look(post("Expect: 100-Continue\r\nContent-Length: 4\r\n")), Verdict::incomplete);
