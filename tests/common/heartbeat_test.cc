@@ -201,6 +201,13 @@ TEST(HeartbeatRequest, ShortensAStatusInsteadOfRefusingIt) {
   EXPECT_EQ(status.size(), kMaxStatusSize + std::string("…").size());
 }
 
+TEST(HeartbeatRequest, IsTheSameWhenItIsSentOn) {
+  const auto request = parse_heartbeat_request(with_agent(R"("name":"a","version":"1","status":"\u0001 started \u0001")"));
+  ASSERT_TRUE(request);
+  EXPECT_EQ(request->real_agents[0].status, "started");
+  EXPECT_EQ(*parse_heartbeat_request(to_json(*request)), *request);
+}
+
 TEST(HeartbeatRequest, SendsTextThatIsNoUtf8WithReplacements) {
   const auto parsed = parse_heartbeat_request(to_json(HeartbeatRequest{"h1", {{"a", "1", "bad \xff byte", 0}}, {}, "", ""}));
   ASSERT_TRUE(parsed) << parsed.error().message;
