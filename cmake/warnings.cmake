@@ -22,4 +22,6 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # inside the standard library.
     target_compile_options(ops_warnings INTERFACE -Wno-maybe-uninitialized -Wno-tsan)
   endif()
+else()
+  target_compile_options(ops_warnings INTERFACE -Wno-sign-conversion)  # clang counts it to -Wconversion, gcc does not in C++
 endif()
