@@ -215,7 +215,7 @@ std::string release_url(const Config& config, const std::string& agent) {
     host = name;
   }
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  return cat("http://", host, ":", address ? address->port : 2000, "/", agent);
+  return cat(config.tls.cert.empty() ? "http://" : "https://", host, ":", address ? address->port : 2000, "/", agent);
 }
 
 std::string to_json(const AgentConfig& agent) { return json_of(agent).dump(); }
