@@ -37,6 +37,9 @@ Table compare_tarballs(const Options& options);
 /// An ops-updater with three agents that run, asked every second.
 Table measure_idle_updater(const Options& options);
 
+/// Heartbeats over TLS, as many as of a million hosts every five minutes.
+Table measure_tls(const Options& options);
+
 /// One ops-meta with `hosts` hosts, and all that may happen to it.
 Table measure_scale(const Options& options);
 

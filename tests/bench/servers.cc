@@ -12,7 +12,7 @@ namespace {
 
 using namespace ops::tests;
 
-std::string meta_config(int port) {
+std::string meta_config(int port, const std::string& http) {
   const fleet::HostsOptions hosts;
   std::string agents;
   for (size_t i = 0; i < hosts.agents.size(); ++i) {
@@ -20,8 +20,8 @@ std::string meta_config(int port) {
     agents += cat(i == 0 ? "" : ", ", R"({"default": {"name": ")", name, R"(", "version": ")", hosts.versions[i],
                   R"(", "tarball": "http://10.0.0.1:2000/)", name, R"(", "md5": "", "cmd": "start"}})");
   }
-  return cat(R"({"debug": false, "tarballDir": "./tarball", "http": {"listen": "127.0.0.1:)", port, R"("}, "agents": [)",
-             agents, "]}\n");
+  return cat(R"({"debug": false, "tarballDir": "./tarball", "http": {"listen": "127.0.0.1:)", port, "\"", http,
+             R"(}, "agents": [)", agents, "]}\n");
 }
 
 // keepalive_requests: its default closes a kept connection after 1000. The temporary folders' defaults want root.
@@ -40,10 +40,12 @@ std::string nginx_config(const std::string& folder, int port, const std::string&
 
 }  // namespace
 
-Meta::Meta() : Box("ops-meta") { write_file(*this / "tarball/big", std::string(kTarballSize, 'x')); }
+Meta::Meta(std::string http) : Box("ops-meta"), http_(std::move(http)) {
+  write_file(*this / "tarball/big", std::string(kTarballSize, 'x'));
+}
 
 bool Meta::start() {
-  write_file(*this / "cfg.json", meta_config(port_));
+  write_file(*this / "cfg.json", meta_config(port_, http_));
   if (!Box::start()) return false;
   if (port_ == 0) port_ = Box::port();
   return true;

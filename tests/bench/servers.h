@@ -15,7 +15,8 @@ inline constexpr size_t kTarballSize = 50'000'000;
 /// An ops-meta with the config of a site: no debug log, three agents, in the versions that the fleet runs.
 class Meta : public tests::Box {
  public:
-  Meta();
+  /// `http`: more of the config's "http".
+  explicit Meta(std::string http = "");
 
   /// On a port that stays the same through restarts.
   bool start();
@@ -23,6 +24,7 @@ class Meta : public tests::Box {
   fleet::Target target() const;
 
  private:
+  const std::string http_;
   int port_ = 0;
 };
 

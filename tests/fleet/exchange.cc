@@ -17,6 +17,7 @@ Exchanges::Exchanges(const Target& target, const Limits& limits, Render render, 
       render_(std::move(render)),
       done_(std::move(done)),
       dialer_(target),
+      tls_clients_(limits.tls == Tls::resumed),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       buffer_(64 << 10) {}
 
@@ -50,13 +51,17 @@ void Exchanges::start(const Request& request, int64_t now) {
   if (connection.fd < 0) return fail(index, kind_of(-connection.fd));
   request_bytes_.clear();
   render_(request, request_bytes_);
-  send(index, request_bytes_);
+  if (!connection.tls) return send(index, request_bytes_);
+  sealed_.clear();
+  connection.tls->say(request_bytes_, sealed_);
+  send(index, sealed_);
 }
 
 void Exchanges::open_connection(uint32_t index) {
   Connection& connection = connections_[index];
   connection.fd = dialer_.dial();
   connection.watched_for_writing = false;
+  if (limits_.tls != Tls::none) connection.tls = std::make_unique<tests::TlsClient>(tls_clients_);
   ++opened_;
   most_open_ = std::max(most_open_, ++open_);
 }
@@ -110,11 +115,28 @@ void Exchanges::receive(uint32_t index) {
   if (size < 0) return hung_up(index, kind_of(errno));
   const std::string_view bytes(buffer_.data(), static_cast<size_t>(size));
   if (connection.state != State::waiting) return close(index);  // it was silent, and the server hangs up
-  if (connection.in.empty()) return take(index, bytes, size == 0);
+  if (connection.tls && size > 0) return unseal(index, bytes);
+  take_text(index, bytes, size == 0);
+}
+
+void Exchanges::unseal(uint32_t index, std::string_view bytes) {
+  const uint32_t generation = connections_[index].generation;
+  unsealed_.clear();
+  sealed_.clear();
+  const bool is_good = connections_[index].tls->take(bytes, unsealed_, sealed_);
+  if (!sealed_.empty()) send(index, sealed_);
+  if (connections_[index].generation != generation) return;
+  if (!is_good) return fail(index, "TLS is refused");
+  if (!unsealed_.empty()) take_text(index, std::string(unsealed_), false);
+}
+
+void Exchanges::take_text(uint32_t index, std::string_view bytes, bool ended) {
+  Connection& connection = connections_[index];
+  if (connection.in.empty()) return take(index, bytes, ended);
   connection.in.append(bytes);
   const std::string all = std::move(connection.in);
   connection.in.clear();
-  take(index, all, size == 0);
+  take(index, all, ended);
 }
 
 void Exchanges::take(uint32_t index, std::string_view bytes, bool ended) {
@@ -174,6 +196,8 @@ void Exchanges::close(uint32_t index) {
   if (connection.state == State::idle) std::erase(idle_, index);
   if (connection.fd >= 0) ::close(connection.fd);
   connection.fd = -1;
+  if (connection.tls && connection.tls->was_resumed()) ++resumed_;
+  connection.tls.reset();
   connection.state = State::free;
   ++connection.generation;
   --open_;

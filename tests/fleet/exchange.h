@@ -4,12 +4,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "tests/fleet/reply.h"
 #include "tests/fleet/sockets.h"
+#include "tests/support/tls_client.h"
 
 namespace ops::fleet {
 
@@ -26,6 +28,12 @@ struct Reply {
   std::string_view body;  // as long as the callback takes
 };
 
+enum class Tls {
+  none,
+  resumed,  // new connections resume sessions of old ones
+  full      // each makes a full handshake
+};
+
 class Exchanges {
  public:
   /// Called once for each request, when it has ended; it may start the next one.
@@ -38,6 +46,7 @@ class Exchanges {
     size_t max_open = 1000;
     int64_t timeout_us = 20'000'000;
     int64_t hold_us = 60'000'000;
+    Tls tls = Tls::none;
   };
 
   Exchanges(const Target& target, const Limits& limits, Render render, Done done);
@@ -58,6 +67,8 @@ class Exchanges {
   size_t open() const { return open_; }
   size_t most_open() const { return most_open_; }
   uint64_t opened() const { return opened_; }
+  /// Of these, the ones that resumed a TLS session.
+  uint64_t resumed() const { return resumed_; }
 
  private:
   enum class State : uint8_t { free, sending, waiting, idle, holding };
@@ -71,11 +82,14 @@ class Exchanges {
     Request request;
     std::string out;  // what the socket didn't take yet
     std::string in;   // of a reply that came in pieces
+    std::unique_ptr<tests::TlsClient> tls;
   };
 
   void open_connection(uint32_t index);
   void send(uint32_t index, std::string_view bytes);
   void receive(uint32_t index);
+  void unseal(uint32_t index, std::string_view bytes);
+  void take_text(uint32_t index, std::string_view bytes, bool ended);
   void take(uint32_t index, std::string_view bytes, bool ended);
   void finish(uint32_t index, const Reply& reply);
   void fail(uint32_t index, const std::string& kind);
@@ -88,16 +102,20 @@ class Exchanges {
   const Render render_;
   const Done done_;
   Dialer dialer_;
+  tests::TlsClients tls_clients_;
   int epoll_ = -1;
   std::vector<Connection> connections_;
   std::vector<uint32_t> free_;
   std::vector<uint32_t> idle_;
   std::string request_bytes_;
+  std::string sealed_;    // what is to be sent under TLS
+  std::string unsealed_;  // what came
   std::vector<char> buffer_;
   size_t under_way_ = 0;
   size_t open_ = 0;
   size_t most_open_ = 0;
   uint64_t opened_ = 0;
+  uint64_t resumed_ = 0;
 };
 
 }  // namespace ops::fleet

@@ -7,7 +7,6 @@
 #include <random>
 
 #include "common/text.h"
-#include "tests/fleet/exchange.h"
 #include "tests/fleet/wheel.h"
 #include "updater/schedule.h"
 
@@ -76,6 +75,7 @@ class Fleet {
 Fleet::Limits Fleet::limits(const FleetOptions& options) {
   Limits limits;
   limits.keep = options.keep;
+  limits.tls = options.tls;
   const size_t files = raise_file_limit() - kSpareFiles;
   const bool counted = options.keep || options.pace == Pace::flat_out;
   limits.max_open = std::min(files, counted ? options.connections : options.max_open);
@@ -109,6 +109,7 @@ Report Fleet::run() {
   report_.unasked = exchanges_.under_way() + (options_.pace == Pace::flat_out ? 0 : due_.size());
   report_.connections = exchanges_.opened();
   report_.most_open = exchanges_.most_open();
+  report_.resumed = exchanges_.resumed();
   report_.updates_begun = hosts_.updates().begun;
   report_.updates_done = hosts_.updates().done;
   report_.updates_failed = hosts_.updates().failed;

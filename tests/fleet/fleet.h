@@ -6,6 +6,7 @@
 #include <functional>
 #include <string>
 
+#include "tests/fleet/exchange.h"
 #include "tests/fleet/hosts.h"
 #include "tests/fleet/report.h"
 #include "tests/fleet/sockets.h"
@@ -31,6 +32,7 @@ struct FleetOptions {
   bool keep = false;          // hosts share `connections` kept ones; else each heartbeat has a new one
   size_t connections = 64;    // with `keep` or flat_out
   size_t max_open = 15'000;   // more wait for their turn, which counts in their latency
+  Tls tls = Tls::none;
   double timeout = 20;        // seconds, of connecting and being answered
   double hold = 60;           // seconds for which a Go updater keeps its connection after the reply
   pid_t server_pid = 0;       // whose CPU and memory are reported; 0: nobody's

@@ -24,6 +24,7 @@ When:
 How:
   --keep               hosts share C kept connections; else each heartbeat has a new one
   --max-open N         connections at once; more heartbeats wait (15000)
+  --tls                over TLS, each connection resuming a session; --full-handshakes: none does. Any certificate is taken
   --timeout S          for connecting and the reply (20)
   --unwell PERCENT     of agents, that never say started (1)
   --go PERCENT         of hosts with a Go updater, that holds its connection for --hold S (60) after the reply
@@ -47,13 +48,13 @@ using Words = std::map<std::string, std::string>;
 
 const std::map<std::string, bool>& known_options() {  // and whether they take a value
   static const std::map<std::string, bool> kKnown{
-      {"meta", true},      {"hosts", true},    {"agents", true},       {"versions", true},  {"fresh", false},
-      {"duration", true},  {"interval", true}, {"storm", false},       {"spread", true},    {"rate", true},
-      {"max-rate", false}, {"keep", false},    {"connections", true},  {"max-open", true},  {"timeout", true},
-      {"go", true},        {"hold", true},     {"update-time", true},  {"probation", true}, {"fail", true},
-      {"silent", true},    {"meta-pid", true}, {"meta-dir", true},     {"json", true},      {"stall", true},
-      {"clients", true},   {"pause", true},    {"path", true},         {"get", true},       {"count", true},
-      {"lines", false},    {"unwell", true},   {"until-all-in", false}};
+      {"meta", true},      {"hosts", true},    {"agents", true},        {"versions", true},  {"fresh", false},
+      {"duration", true},  {"interval", true}, {"storm", false},        {"spread", true},    {"rate", true},
+      {"max-rate", false}, {"keep", false},    {"connections", true},   {"max-open", true},  {"timeout", true},
+      {"go", true},        {"hold", true},     {"update-time", true},   {"probation", true}, {"fail", true},
+      {"silent", true},    {"meta-pid", true}, {"meta-dir", true},      {"json", true},      {"stall", true},
+      {"clients", true},   {"pause", true},    {"path", true},          {"get", true},       {"count", true},
+      {"lines", false},    {"unwell", true},   {"until-all-in", false}, {"tls", false},      {"full-handshakes", false}};
   return kKnown;
 }
 
@@ -145,6 +146,8 @@ FleetOptions read_fleet(Reader& read) {
   read.number("duration", options.duration);
   options.until_all_in = read.has("until-all-in");
   options.keep = read.has("keep");
+  if (read.has("tls")) options.tls = Tls::resumed;
+  if (read.has("full-handshakes")) options.tls = Tls::full;
   read.number("connections", options.connections);
   read.number("max-open", options.max_open);
   read.number("timeout", options.timeout);

@@ -62,6 +62,7 @@ std::string to_text(const Report& report) {
   text += line("503 with Retry-After", with_commas(report.busy));
   text += line("not answered yet", with_commas(report.unasked));
   text += line("connections", cat(with_commas(report.connections), "  (at most ", with_commas(report.most_open), " at once)"));
+  if (report.resumed > 0) text += line("TLS sessions resumed", with_commas(report.resumed));
   for (const auto& [name, share] : {std::pair{"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99.9", 0.999}}) {
     text += line(cat("latency ", name), milliseconds(report.latency.percentile(share)));
   }
@@ -93,6 +94,7 @@ std::string to_json(const Report& report) {
                {"unasked", report.unasked},
                {"connections", report.connections},
                {"mostOpen", report.most_open},
+               {"resumed", report.resumed},
                {"latencyUs",
                 {{"p50", report.latency.percentile(0.5)},
                  {"p90", report.latency.percentile(0.9)},

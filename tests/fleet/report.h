@@ -21,6 +21,7 @@ struct Report {
   uint64_t unasked = 0;                    // still due, or without their reply, when it ended
   uint64_t connections = 0;                // opened
   uint64_t most_open = 0;                  // at once
+  uint64_t resumed = 0;                    // of `connections`, those that resumed a TLS session
   std::map<std::string, uint64_t> errors;  // by kind
   Histogram latency;                       // of good replies: from when the heartbeat was due to the end of the reply
   uint64_t updates_begun = 0;
