@@ -98,7 +98,7 @@ Explanation Admissions::explain(const DesiredAgent& desired, const RolloutLimits
                                lease->is_overdue ? ": that counts as a failure" : "")};
   }
   if (state.is_halted) return {held, cat("the release is halted: ", why_halted(state, limits))};
-  const uint32_t at_once = most_at_once(limits, state.reports.proven);
+  const uint32_t at_once = most_at_once(limits, state.reports.proven, state.failed());
   if (state.leases.inflight < at_once) return {Told::desired, "it may go, with its next heartbeat"};
   return {held, cat("others go first: ", state.leases.inflight, " are on their way, and ", at_once, " may be")};
 }

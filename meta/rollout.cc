@@ -4,15 +4,16 @@
 
 namespace ops::meta {
 
-uint32_t most_at_once(const RolloutLimits& limits, uint32_t proven) {
-  return std::min(limits.parallel, std::max(uint32_t{1}, proven));
+uint32_t most_at_once(const RolloutLimits& limits, uint32_t proven, uint32_t failed) {
+  const uint32_t doubling = std::min(limits.parallel, std::max(uint32_t{1}, proven));
+  return failed > 0 && proven < kCautiousBelow ? std::min(doubling, kCautiousAtOnce) : doubling;
 }
 
 Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t proven, uint32_t failed, uint32_t inflight) {
   if (limits.parallel == 0) return Admission::go;
   const double rate = failed == 0 ? 0 : 100.0 * failed / (static_cast<double>(failed) + running);
   if (failed >= limits.max_failures && rate > limits.max_failure_rate) return Admission::halted;
-  return inflight < most_at_once(limits, proven) ? Admission::go : Admission::wait;
+  return inflight < most_at_once(limits, proven, failed) ? Admission::go : Admission::wait;
 }
 
 Admission Leases::ask(std::string_view agent_name, std::string_view version, std::string_view host, const RolloutLimits& limits,
