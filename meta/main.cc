@@ -28,11 +28,17 @@ int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
   return exit_code;
 }
 
+/// To be called when the table has what is known of hosts.
 void load_rollouts(meta::HostTable& hosts, meta::Admissions& admissions) {
   auto rollouts = meta::load_rollouts(meta::kSavedRolloutsFile);
   if (rollouts) {
+    const bool was_used = !rollouts->proven.empty() || !rollouts->leases.empty();
     hosts.set_proven(rollouts->proven);
     admissions.restore(std::move(rollouts->leases));
+    if (!was_used || hosts.size() > 0) return;
+    admissions.learn_first(std::chrono::system_clock::now());
+    log::warning("the hosts that were told of rollouts are not known any more; until all have said what they run, ",
+                 meta::Admissions::kLearnFor.count(), " s, none changes a version that it has");
   } else if (::access(meta::kSavedRolloutsFile, F_OK) == 0 || ::access(meta::kRolloutsUnderWay, F_OK) == 0) {
     admissions.learn_first(std::chrono::system_clock::now());
     log::warning("nothing is known of rollouts under way (", rollouts.error().message,
@@ -103,9 +109,9 @@ int main(int argc, char** argv) {
   TlsServer tls;
   if (auto loaded = tls.load(config.tls); !loaded) return fail(cat("http.tls: ", loaded.error().message), kBadConfig);
   meta::Routes routes(options.config, config, hosts, meta::kOrdersFile, &tls);
-  load_rollouts(hosts, routes.admissions());
   routes.load_orders();
   load(hosts);
+  load_rollouts(hosts, routes.admissions());
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
     HttpServerOptions http;
