@@ -288,13 +288,9 @@ Summary HostTable::summary() const {
 
 RolloutReports HostTable::reports(std::string_view agent, std::string_view version) const {
   const std::lock_guard lock(mutex_);
-  RolloutReports reports;
-  reports.proven = releases_.proven(agent, version);
-  if (const Releases::Id id = releases_.find(agent, version); id != Releases::kNone) {
-    reports.running = releases_.counts(id).running();
-    reports.broken = releases_.counts(id).broken();
-  }
-  return reports;
+  const Releases::Id id = releases_.find(agent, version);
+  if (id == Releases::kNone) return {.proven = releases_.proven(agent, version)};
+  return {releases_.counts(id).running(), releases_.proven(id), releases_.counts(id).broken()};
 }
 
 HostTable::Proven HostTable::proven() const {

@@ -68,6 +68,7 @@ class Releases {
 
   /// The most hosts that ever ran it at once, as far as it was noted.
   uint32_t proven(std::string_view agent, std::string_view version) const;
+  uint32_t proven(Id id) const { return facts_[id].proven; }
   void note_proven(std::string_view agent, std::string_view version, uint32_t hosts);
   /// To be called when its counts have changed.
   void note_running(Id id);
