@@ -119,7 +119,8 @@ RolloutState Admissions::state(std::string_view agent, std::string_view version,
 /// Its first host and its halt, once each; when it goes on after a halt, that too.
 void Admissions::tell_the_log(const DesiredAgent& desired, const std::string& host, Admission admission,
                               const RolloutLimits& limits, TimePoint now) {
-  const std::string release = desired.name + " " + desired.version;
+  thread_local std::string release;  // asked for at each change, so it keeps its memory
+  release.assign(desired.name).append(1, ' ').append(desired.version);
   const std::lock_guard lock(mutex_);
   if (begun_.size() + halted_.size() > kMaxToldOf) begun_.clear(), halted_.clear();
   if (admission == Admission::halted) {

@@ -48,8 +48,9 @@ void Releases::release(Id id) {
 void Releases::note_running(Id id) { facts_[id].proven = std::max(facts_[id].proven, facts_[id].counts.running()); }
 
 uint32_t Releases::proven(std::string_view agent, std::string_view version) const {
-  if (const Id id = find(agent, version); id != kNone) return facts_[id].proven;
-  const auto remembered = remembered_.find(join(agent, version));
+  const std::string text = join(agent, version);
+  if (const Id id = texts_.find(text); id != kNone) return facts_[id].proven;
+  const auto remembered = remembered_.find(text);
   return remembered == remembered_.end() ? 0 : remembered->second;
 }
 
