@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ctime>
+#include <iostream>
 
 #include "meta/routes.h"
 #include "tests/support/measure.h"
@@ -178,8 +180,9 @@ TEST_F(MetaMetrics, StaySmallWhateverHostsReport) {
     ask("POST", "/heartbeat", R"({"hostname":"hx","realAgents":[{"name":")" + bad + R"(","version":"1"}]})");
     ask("POST", "/heartbeat", R"({"hostname":"hx","realAgents":[{"name":"falcon","version":")" + bad + R"("}]})");
   }
-  std::string text;
-  const double seconds = seconds_of([&] { text = metrics(); });
+  const std::clock_t before = std::clock();  // CPU time: other tests run beside this one
+  const std::string text = metrics();
+  const double seconds = static_cast<double>(std::clock() - before) / CLOCKS_PER_SEC;
   EXPECT_EQ(lines(text), few);
   EXPECT_LT(text.size(), small + 1000);
   EXPECT_EQ(check_metrics(text), "");
