@@ -12,6 +12,7 @@
 #include "tests/fleet/stall.h"
 #include "tests/support/boxes.h"
 #include "tests/support/measure.h"
+#include "tests/support/promtool.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
@@ -78,6 +79,14 @@ TEST(Fleet, TwentyThousandHostsBootAtOnce) {
   const std::string status = meta.status("falcon-agent");
   EXPECT_EQ(lines_with(status, " 5.1.2 started "), long{kHosts});
   EXPECT_EQ(std::count(status.begin(), status.end(), '\n'), long{kHosts});
+  std::string metrics;
+  const double seconds = seconds_of([&] { metrics = meta.get("/metrics").body; });
+  EXPECT_EQ(check_metrics(metrics), "");
+  EXPECT_EQ(sample(metrics, R"(ops_meta_agent_hosts{agent="falcon-agent",version="5.1.2",state="started"})"), kHosts);
+  EXPECT_LT(metrics.size(), 1'000'000u);
+  if (!kSanitized) {
+    EXPECT_LT(seconds, 0.2);
+  }
   std::cout << to_text(report);
 }
 

@@ -14,7 +14,6 @@ constexpr std::array kRoles{"lg-cloud-web", "lg-cloud-app", "lg-mq-broker",  "bj
                             "sh-db-mysql",  "sh-cache",     "hk-edge-nginx", "tj-gpu-train",   "tc-pay-gate"};
 constexpr int kDatacenters = 7;
 constexpr int64_t kTarballSize = 20'971'520;
-constexpr int64_t kReportDelay = 100;  // milliseconds until what has just begun is reported
 constexpr size_t kMaxKnownReplies = 4096;
 
 uint64_t mix(uint64_t x) {  // splitmix64
@@ -122,6 +121,7 @@ void Hosts::advance(uint32_t host, Agent& agent, int64_t now) {
     agent.previous = agent.version;
     agent.version = agent.target;
     agent.phase = Phase::probation;
+    ++counts_.started;
     agent.until = static_cast<uint32_t>(now + static_cast<int64_t>(options_.probation * 1000));
   } else if (fails) {
     if (agent.phase == Phase::probation) agent.version = agent.previous;
@@ -162,7 +162,7 @@ Hosts::Obeyed Hosts::obey(uint32_t host, std::string_view reply, int64_t now) {
     Agent& one = agent(host, i);
     const bool was_downloading = one.phase == Phase::downloading;
     const bool has_news = follow(host, one, wanted.agents[i], now);
-    if (has_news) obeyed.report_at = std::min(obeyed.report_at, now + kReportDelay);
+    if (has_news) obeyed.report_at = std::min(obeyed.report_at, now + static_cast<int64_t>(options_.report_delay * 1000));
     if (one.phase != Phase::downloading && one.phase != Phase::probation) continue;
     if (was_downloading && is_lucky(host, one.target, 3, options_.silent)) obeyed.falls_silent = true;
     if (!go) obeyed.report_at = std::min<int64_t>(obeyed.report_at, one.until);

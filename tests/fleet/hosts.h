@@ -29,6 +29,7 @@ struct HostsOptions {
   double unwell = 1;                                             // percent of agents that never say started
   double update_time = 20;                                       // seconds from downloading to probation
   double probation = 30;                                         // seconds
+  double report_delay = 0.1;                                     // seconds until what has just begun is reported
 };
 
 class Hosts {
@@ -55,6 +56,7 @@ class Hosts {
 
   struct Counts {
     uint64_t begun = 0;
+    uint64_t started = 0;  // the new version
     uint64_t done = 0;
     uint64_t failed = 0;
     uint64_t silent = 0;

@@ -25,6 +25,7 @@ struct Report {
   std::map<std::string, uint64_t> errors;  // by kind
   Histogram latency;                       // of good replies: from when the heartbeat was due to the end of the reply
   uint64_t updates_begun = 0;
+  uint64_t updates_started = 0;  // the new version ran, for a moment at least
   uint64_t updates_done = 0;
   uint64_t updates_failed = 0;
   uint64_t gone_silent = 0;
