@@ -79,6 +79,7 @@ TEST_F(BadRelease, StopsItselfAfterThreeHosts) {
     EXPECT_EQ(host->running(kName), std::vector<std::string>{"1.0.0"}) << host->log();
   }
   EXPECT_EQ(rollout("2.0.0").value("failed", 0), 3) << rollout("2.0.0").dump();
+  EXPECT_EQ(rollout("2.0.0").value("why", ""), "3 of 3 hosts failed; the limits are 3 hosts and 5 %");
   EXPECT_EQ(lines_of_status("phase=rolled-back"), 3);
   EXPECT_NE(meta.get(std::string("/status/json/") + kName + "?phase=rolled-back&limit=1").body.find("no such library"),
             std::string::npos);
