@@ -7,10 +7,6 @@ namespace ops::meta {
 
 namespace {
 
-// What heartbeats wait for, and what other answers of the same thread do.
-constexpr size_t kAgentsAtATime = 1024;
-constexpr size_t kHostsForAStep = 4096;
-
 constexpr std::chrono::seconds kUsualInterval{300};
 constexpr size_t kMaxErrorSize = 300;  // bytes
 
@@ -43,25 +39,17 @@ std::chrono::seconds silent_after(const Config& config) {
 }
 
 CensusTaker::CensusTaker(const HostTable& hosts, const Leases& leases, std::shared_ptr<const Desired> desired, TimePoint now)
-    : hosts_(hosts),
-      leases_(leases),
+    : leases_(leases),
       desired_(std::move(desired)),
       silent_before_(now - silent_after(*desired_->config())),
-      agents_(desired_->config()->agents.size()) {
+      agents_(desired_->config()->agents.size()),
+      walk_(hosts, agents_.size()) {
   census_.desired = desired_;
   census_.taken_at = now;
 }
 
 bool CensusTaker::step() {
-  const size_t at_a_time = std::max<size_t>(1, kAgentsAtATime / std::max<size_t>(1, agents_.size()));
-  bool more = true;
-  for (size_t seen = 0; more && seen < kHostsForAStep; seen += at_a_time) {
-    more = hosts_.visit(from_, at_a_time, [this](const HostView& host) {
-      look_at(host);
-      return true;
-    });
-  }
-  return more;
+  return walk_.step([this](const HostView& host) { look_at(host); });
 }
 
 void CensusTaker::look_at(const HostView& host) {

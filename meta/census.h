@@ -16,6 +16,7 @@
 
 #include "meta/desired.h"
 #include "meta/host_table.h"
+#include "meta/host_walk.h"
 #include "meta/rollout.h"
 
 namespace ops::meta {
@@ -80,13 +81,12 @@ class CensusTaker {
   void look_at(const HostView& host);
   void look_at(const HostView& host, bool is_silent, const DesiredAgent& desired, Agent& agent);
 
-  const HostTable& hosts_;
   const Leases& leases_;
   const std::shared_ptr<const Desired> desired_;
   const TimePoint silent_before_;
   Census census_;
   std::vector<Agent> agents_;  // by their place in the config
-  std::string from_;
+  HostWalk walk_;
 };
 
 }  // namespace ops::meta

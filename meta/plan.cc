@@ -13,9 +13,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kAgentsAtATime = 512;  // heartbeats wait for so many to be compared
-constexpr size_t kHostsForAStep = 2048;
-
 bool is_older(const std::string& version, const std::string& than) { return ::strverscmp(version.c_str(), than.c_str()) < 0; }
 
 std::string or_none(const std::string& version) { return version.empty() ? "(none)" : version; }
@@ -44,7 +41,10 @@ std::optional<size_t> find_agent(const Config& config, const std::string& name) 
 }  // namespace
 
 Planner::Planner(const HostTable& hosts, std::shared_ptr<const Desired> in_force, std::shared_ptr<const Desired> fresh)
-    : hosts_(hosts), in_force_(std::move(in_force)), fresh_(std::move(fresh)) {
+    : hosts_(hosts),
+      in_force_(std::move(in_force)),
+      fresh_(std::move(fresh)),
+      walk_(hosts, in_force_->config()->agents.size() + fresh_->config()->agents.size()) {
   for (const AgentConfig& agent : fresh_->config()->agents) {
     before_.push_back(find_agent(*in_force_->config(), agent.defaults.name));
     AgentPlan& plan = plan_.agents.emplace_back(agent.defaults.name, AgentPlan{}).second;
@@ -54,15 +54,7 @@ Planner::Planner(const HostTable& hosts, std::shared_ptr<const Desired> in_force
 }
 
 bool Planner::step() {
-  const size_t at_a_time = std::max<size_t>(1, kAgentsAtATime / std::max<size_t>(1, plan_.agents.size()));
-  bool more = true;
-  for (size_t seen = 0; more && seen < kHostsForAStep; seen += at_a_time) {
-    more = hosts_.visit(from_, at_a_time, [this](const HostView& host) {
-      look_at(host);
-      return true;
-    });
-  }
-  return more;
+  return walk_.step([this](const HostView& host) { look_at(host); });
 }
 
 void Planner::look_at(const HostView& host) {

@@ -13,6 +13,7 @@
 #include "meta/census.h"
 #include "meta/desired.h"
 #include "meta/host_table.h"
+#include "meta/host_walk.h"
 
 namespace ops::meta {
 
@@ -70,7 +71,7 @@ class Planner {
   std::vector<std::optional<size_t>> before_;  // by place in the fresh config: that in the other, if it is there
   Plan plan_;
   std::vector<DesiredAgent> wanted_;  // of one host, by the config in force
-  std::string from_;
+  HostWalk walk_;
 };
 
 }  // namespace ops::meta
