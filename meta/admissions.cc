@@ -42,11 +42,11 @@ std::string why_halted(const RolloutState& state, const RolloutLimits& limits) {
 }
 
 Admissions::Ground Admissions::ground(const DesiredAgent& desired, const RolloutLimits& limits, const RealAgent* real,
-                                      const AgentUpdate* update, std::optional<Order> order, TimePoint now) const {
+                                      const AgentUpdate* update, TimePoint now) const {
   if (desired.cmd != "start") return Ground::no_admission;
   if (real != nullptr && real->version == desired.version) return Ground::has_it;
   if (update != nullptr && (update->phase == "failed" || update->phase == "rolled-back")) return Ground::failed;
-  if (order == Order::halt) return Ground::halted_by_hand;
+  if (orders_.find(desired.name, desired.version) == Order::halt) return Ground::halted_by_hand;
   if (limits.parallel == 0) return Ground::no_admission;
   if (real != nullptr && learns_until(limits, now)) return Ground::learning;
   return Ground::the_rule;
@@ -56,9 +56,8 @@ Told Admissions::tell(const DesiredAgent& desired, const RolloutLimits& limits, 
                       TimePoint now) {
   const RealAgent* real = find_by_name(heartbeat.real_agents, desired.name);
   const AgentUpdate* update = find_update(heartbeat.updates, desired);
-  const auto order = orders_.find(desired.name, desired.version);
   const Told held = real == nullptr ? Told::nothing : Told::own;
-  switch (ground(desired, limits, real, update, order, now)) {
+  switch (ground(desired, limits, real, update, now)) {
     case Ground::no_admission: return Told::desired;
     case Ground::has_it:
       if (is_over_probation(*real, update)) leases_.end(desired.name, heartbeat.hostname);
@@ -69,8 +68,8 @@ Told Admissions::tell(const DesiredAgent& desired, const RolloutLimits& limits, 
     case Ground::the_rule: break;
   }
   const RolloutReports reports = hosts_.reports(desired.name, desired.version);
-  const Admission admission =
-      leases_.ask(desired.name, desired.version, heartbeat.hostname, with_order(limits, order), reports, now);
+  const RolloutLimits ordered = with_order(limits, orders_.find(desired.name, desired.version));
+  const Admission admission = leases_.ask(desired.name, desired.version, heartbeat.hostname, ordered, reports, now);
   if (admission != Admission::wait) tell_the_log(desired, heartbeat.hostname, admission, limits, now);
   return admission == Admission::go ? Told::desired : held;
 }
@@ -81,7 +80,7 @@ Explanation Admissions::explain(const DesiredAgent& desired, const RolloutLimits
   const AgentUpdate* update = find_update(host.updates, desired);
   const RolloutState state = this->state(desired.name, desired.version, limits, now);
   const Told held = real == nullptr ? Told::nothing : Told::own;
-  switch (ground(desired, limits, real, update, state.order, now)) {
+  switch (ground(desired, limits, real, update, now)) {
     case Ground::no_admission: return {Told::desired, "nothing holds that up"};
     case Ground::has_it: return {Told::desired, "it has that version"};
     case Ground::failed: return {Told::desired, "it failed there, and is told it again so that it leaves it alone"};
