@@ -91,12 +91,7 @@ HttpConnection::Next HttpConnection::refuse_client(HttpThread& thread) {
   if (is_news) thread.complained = thread.now;
   log::write(is_news ? log::Level::warning : log::Level::debug, cat("no TLS with ", peer_.address, ": ", tls_->trouble()));
   tls_.reset();
-  reply_ = {};
-  reply_.close = true;
-  has_unread_ = true;
-  state_ = State::writing;
-  deadline_ = thread.now + kWriteStall;
-  return write_some(thread);
+  return write_last(thread);
 }
 
 HttpConnection::Next HttpConnection::take_some(HttpThread& thread, std::string_view bytes) {
@@ -150,6 +145,11 @@ HttpConnection::Next HttpConnection::answer(HttpThread& thread, std::string_view
 HttpConnection::Next HttpConnection::refuse(HttpThread& thread, int status, std::string_view why) {
   forget_gathered(thread);
   queue(refusal_reply(status, why), true);
+  return write_last(thread);
+}
+
+/// What is queued is all that there is to say, whatever the client may still send.
+HttpConnection::Next HttpConnection::write_last(HttpThread& thread) {
   reply_ = {};
   reply_.close = true;
   has_unread_ = true;

@@ -84,6 +84,7 @@ class HttpConnection {
   Next refuse(HttpThread& thread, int status, std::string_view why = "");
   void queue(std::string_view text, bool is_last);
   std::optional<Next> send_out(HttpThread& thread);
+  Next write_last(HttpThread& thread);
   Next write_some(HttpThread& thread);
   Next send_piece();
   Next send_file(HttpThread& thread);
