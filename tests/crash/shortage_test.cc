@@ -1,20 +1,27 @@
 // A host that is short of something for a moment.
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <array>
 #include <chrono>
 #include <memory>
+#include <string>
+#include <string_view>
 #include <thread>
 
+#include "common/file.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/wait.h"
 #include "updater/control.h"
 #include "updater/observe.h"
 
 namespace ops::updater {
 namespace {
 
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// No more descriptors from now on, until it goes.
@@ -50,13 +57,23 @@ TEST(Observe, ConcludesNothingFromWhatTheHostFailsToRead) {
 TEST(ControlWithoutDescriptors, WaitsForThemInsteadOfTakingTheAgentForDead) {
   const tests::TempDir folder;
   tests::write_file(folder / "control", "#!/bin/sh\necho started\n", 0755);
+  // Opened before nothing can be: the number of the call that the thread which runs the script is in.
+  const Fd call(::open(("/proc/self/task/" + std::to_string(::gettid()) + "/syscall").c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_TRUE(call);
   auto shortage = std::make_unique<NoDescriptors>();
+  bool has_waited = false;
   std::thread relief([&] {
-    std::this_thread::sleep_for(milliseconds(300));
+    const std::string sleeps = std::to_string(SYS_clock_nanosleep) + " ";
+    has_waited = tests::eventually([&] {
+      std::array<char, 32> text{};
+      const ssize_t size = ::pread(call.get(), text.data(), text.size(), 0);
+      return size > 0 && std::string_view(text.data(), static_cast<size_t>(size)).starts_with(sleeps);
+    });
     shortage.reset();
   });
   const auto printed = run_control(folder.path(), "status", seconds(20), {});
   relief.join();
+  EXPECT_TRUE(has_waited);
   ASSERT_TRUE(printed) << printed.error().message;
   EXPECT_EQ(*printed, "started");
 }
