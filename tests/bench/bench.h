@@ -40,6 +40,9 @@ Table measure_idle_updater(const Options& options);
 /// Heartbeats over TLS, as many as of a million hosts every five minutes.
 Table measure_tls(const Options& options);
 
+/// What ops-meta's decision costs whether a host may change to a version: in this process, without a server.
+Table measure_admissions(const Options& options);
+
 /// One ops-meta with `hosts` hosts, and all that may happen to it.
 Table measure_scale(const Options& options);
 

@@ -67,6 +67,7 @@ class Site {
   Table fill();
   Table steady();
   Table listing();
+  Table metrics();
   Table restart();
   Table stalled(Stall mode, size_t clients, double pause);
   Table outage();
@@ -76,7 +77,8 @@ class Site {
   FleetOptions fleet(double seconds) const;
   FleetOptions rate(double heartbeats, double seconds) const;
   Report run(FleetOptions options) const;
-  DownloadOptions list() const;
+  DownloadOptions get(const std::string& path) const;
+  DownloadOptions list() const { return get("/status/text/falcon-agent"); }
   double seconds_until_whole();
 
   const bench::Options& options_;
@@ -111,11 +113,11 @@ Report Site::run(FleetOptions options) const {
   return report;
 }
 
-/// The listing of all hosts, once.
-DownloadOptions Site::list() const {
+/// What stands at this path, once.
+DownloadOptions Site::get(const std::string& path) const {
   DownloadOptions options;
   options.target = meta_.target();
-  options.path = "/status/text/falcon-agent";
+  options.path = path;
   options.count = 1;
   options.duration = 60;
   options.count_lines = true;
@@ -167,6 +169,16 @@ Table Site::listing() {
           at_most("  RSS it adds", megabytes(report.after.peak_kb - report.before.rss_kb), 32, 1, "MB"),
           at_most("  heartbeats' p99", ms(meanwhile.latency, 0.99), 30, 2, "ms"),
           errors(meanwhile)};
+}
+
+Table Site::metrics() {
+  announce("Prometheus asks");
+  DownloadOptions options = get("/metrics");
+  options.count = 5;
+  const DownloadReport report = run_downloads(options);
+  if (report.downloads == 0) give_up("/metrics can't be had");
+  return {at_most("/metrics, the slowest of 5", ms(report.whole, 1), 200, 1, "ms"),
+          at_most("  size", static_cast<double>(report.bytes) / static_cast<double>(report.downloads) / 1000, 1000, 1, "kB")};
 }
 
 /// Until /status/text answers for every host; a minute at most.
@@ -266,6 +278,7 @@ Table measure_scale(const Options& options) {
   };
   run("steady", [&] { return site.steady(); });
   run("listing", [&] { return site.listing(); });
+  run("metrics", [&] { return site.metrics(); });
   run("tarballs", [&] { return site.tarballs(); });
   for (const Stall mode : kAllStalls) {
     run("stalls", [&] { return site.stalled(mode, kStallers, 0); });

@@ -1,0 +1,112 @@
+#include <algorithm>
+#include <ctime>
+
+#include "common/log.h"
+#include "common/text.h"
+#include "meta/admissions.h"
+#include "tests/bench/bench.h"
+#include "tests/support/temp_dir.h"
+
+namespace ops::bench {
+
+namespace {
+
+using meta::Admissions;
+using meta::HostTable;
+using meta::Told;
+
+constexpr int kAgents = 50;
+constexpr uint32_t kHostsAsked = 20'000;  // of each agent
+
+/// CPU time of this thread, microseconds: what others do on the machine does not count.
+double cpu_us() {
+  timespec time{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) * 1e6 + static_cast<double>(time.tv_nsec) / 1e3;
+}
+
+/// Hosts that run all agents in version 1.
+class FullTable {
+ public:
+  explicit FullTable(uint32_t hosts) : size_(hosts), hosts_(2 * size_t{hosts}) {
+    for (int i = 0; i < kAgents; ++i) {
+      heartbeat_.real_agents.push_back({cat("some-agent-", i), "1.0.0", "started", 1447000000});
+      agents_.push_back({heartbeat_.real_agents.back().name, "1.0.0", "http://10.0.0.1:2000/x", "", "start"});
+    }
+    if (auto opened = log::open(folder_ / "log"); !opened) give_up(opened.error().message);
+    announce(cat(hosts, " hosts with ", kAgents, " agents each are put into a table"));
+    for (uint32_t host = 0; host < hosts; ++host) {
+      if (auto recorded = hosts_.record(heartbeat_of(host), now_); !recorded) give_up(recorded.error().message);
+    }
+  }
+
+  /// Microseconds that it takes to decide about one agent of one host, of all the agents of some hosts. `told` is what each of
+  /// them must be told, but the first host.
+  double measure(const std::string& version, Told told) {
+    Admissions admissions(hosts_);
+    return measure(admissions, version, told);
+  }
+
+  /// The same, of a version that failed on the first hosts.
+  double measure_halted(const std::string& version) {
+    Admissions admissions(hosts_);
+    HeartbeatRequest failed = heartbeat_;
+    for (const RealAgent& agent : heartbeat_.real_agents) {
+      failed.updates.push_back({agent.name, version, "rolled-back", 0, 0, 1, 0, "it does not start"});
+    }
+    for (const char* host : {"bad1", "bad2", "bad3"}) {
+      failed.hostname = host;
+      if (auto recorded = hosts_.record(failed, now_); !recorded) give_up(recorded.error().message);
+    }
+    return measure(admissions, version, Told::own);
+  }
+
+  /// So many hosts ran it once.
+  void prove(const std::string& version) {
+    HostTable::Proven proven;
+    for (const DesiredAgent& agent : agents_) proven.emplace_back(agent.name, version, size_);
+    hosts_.set_proven(proven);
+  }
+
+ private:
+  double measure(Admissions& admissions, const std::string& version, Told told) {
+    for (DesiredAgent& agent : agents_) agent.version = version;
+    double spent = 0;
+    const uint32_t asked = std::min(size_, kHostsAsked);
+    for (uint32_t i = 0; i < asked; ++i) {
+      const HeartbeatRequest& heartbeat = heartbeat_of(static_cast<uint32_t>(uint64_t{i} * 7919 % size_));
+      const double begin = cpu_us();
+      int as_expected = 0;
+      for (const DesiredAgent& agent : agents_) as_expected += admissions.tell(agent, limits_, heartbeat, now_) == told ? 1 : 0;
+      spent += cpu_us() - begin;
+      if (as_expected != kAgents && i > 0) give_up(cat("a host is told something else of ", version));
+    }
+    return spent / (static_cast<double>(asked) * kAgents);
+  }
+  const HeartbeatRequest& heartbeat_of(uint32_t host) {
+    heartbeat_.hostname = cat("lg-cloud-web-", host, ".dc1");
+    return heartbeat_;
+  }
+
+  const tests::TempDir folder_;  // for the log
+  const uint32_t size_;
+  HostTable hosts_;
+  HeartbeatRequest heartbeat_{.updater_version = "1.0.0", .platform = "linux_amd64"};
+  std::vector<DesiredAgent> agents_;
+  meta::RolloutLimits limits_;
+  HostTable::TimePoint now_ = std::chrono::system_clock::now();
+};
+
+}  // namespace
+
+Table measure_admissions(const Options& options) {
+  FullTable table(options.hosts);
+  table.prove("3.0.0");
+  const std::string where = cat("admission, ", options.hosts, " hosts x ", kAgents, " agents: of one that has its version");
+  return {at_most(where, table.measure("1.0.0", Told::desired), 1, 2, "us"),
+          at_most("  that must wait for others", table.measure("2.0.0", Told::own), 1, 2, "us"),
+          at_most("  of one that is halted", table.measure_halted("4.0.0"), 1, 2, "us"),
+          at_most("  that goes back to a version that all ran", table.measure("3.0.0", Told::desired), 1, 2, "us")};
+}
+
+}  // namespace ops::bench
