@@ -172,13 +172,23 @@ Table Site::listing() {
 }
 
 Table Site::metrics() {
-  announce("Prometheus asks");
-  DownloadOptions options = get("/metrics");
-  options.count = 5;
-  const DownloadReport report = run_downloads(options);
-  if (report.downloads == 0) give_up("/metrics can't be had");
-  return {at_most("/metrics, the slowest of 5", ms(report.whole, 1), 200, 1, "ms"),
-          at_most("  size", static_cast<double>(report.bytes) / static_cast<double>(report.downloads) / 1000, 1000, 1, "kB")};
+  announce("Prometheus and the page ask, beside the hosts' heartbeats");
+  Beside<FleetOptions, Report> beside(rate(options_.hosts / kInterval, 60), run_fleet);
+  const auto ask = [this](const std::string& path) {
+    DownloadOptions options = get(path);
+    options.count = 5;
+    DownloadReport report = run_downloads(options);
+    if (report.downloads == 0) give_up(path + " can't be had");
+    return report;
+  };
+  const DownloadReport metrics = ask("/metrics");
+  const DownloadReport summary = ask("/status/summary");
+  const Report meanwhile = beside.end();
+  return {at_most("/metrics beside heartbeats, the slowest of 5", ms(metrics.whole, 1), 200, 1, "ms"),
+          at_most("  size", static_cast<double>(metrics.bytes) / static_cast<double>(metrics.downloads) / 1000, 1000, 1, "kB"),
+          {.what = "/status/summary, the slowest of 5", .ours = fixed(ms(summary.whole, 1), 0) + " ms"},
+          at_most("  heartbeats' p99", ms(meanwhile.latency, 0.99), 30, 2, "ms"),
+          errors(meanwhile)};
 }
 
 /// Until /status/text answers for every host; a minute at most.
