@@ -1,18 +1,16 @@
 #pragma once
 
-// HTTP as the updater speaks it: heartbeats, checksum files and tarballs. Every wait is bounded.
+// What the updater says and fetches over HTTP: heartbeats, checksum files and tarballs. Every wait is bounded.
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
-#include <vector>
 
-#include "common/certificates.h"
 #include "common/result.h"
+#include "updater/exchange.h"
 
 namespace ops::updater {
 
@@ -20,20 +18,6 @@ struct HttpReply {
   long status = 0;
   std::string body;
   std::optional<std::chrono::seconds> retry_after;  // of the Retry-After header, when that is a number
-};
-
-/// TLS sessions with servers, so that the next connection costs no full handshake. Synchronises itself.
-class Sessions;
-std::shared_ptr<Sessions> make_sessions();
-
-/// Who we are to servers, and which ones are trusted: over https:// their certificates must be from `tls.ca` (the system's CAs
-/// if ""), and for the host in the URL. There is no way to do without.
-struct Access {
-  std::string token;  // a secret; "" for none
-  std::vector<std::string>
-      servers;   // base URLs. Who has the scheme, host and port of one of them is told the token, nobody else
-  TlsFiles tls;  // read for each connection
-  std::shared_ptr<Sessions> sessions;  // none: none are kept
 };
 
 /// Sends JSON and returns the reply, whatever its status. An error when there is none within `timeout`, or when it is longer
@@ -44,9 +28,6 @@ Result<HttpReply> post_json(const std::string& url, const std::string& body, siz
 /// A small file, or whatever else the server replies. Redirects are followed.
 Result<HttpReply> get_small(const std::string& url, size_t max_size, std::chrono::seconds timeout,
                             const std::stop_token& cancel, const Access& access = {});
-
-/// "the server says 401", and what to do about that.
-std::string status_text(long status, const std::string& url, const Access& access);
 
 struct DownloadLimits {
   uint64_t max_size = uint64_t{2} << 30;  // bytes
