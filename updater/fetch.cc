@@ -61,6 +61,7 @@ class Download {
     ask_for_the_rest();
     exchange_.follow_redirects();
     exchange_.end_when_slower(limits_.least_speed, limits_.stall_time);
+    exchange_.end_after(limits_.max_time);
     auto ran = exchange_.run([this](std::string_view piece) { return take(piece); });
     const long status = exchange_.status();
     if (status == 416 && exchange_.reply().content_range == cat("bytes */", resume_from_)) return {};  // all of it is here

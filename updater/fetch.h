@@ -34,6 +34,7 @@ struct DownloadLimits {
   uint64_t reserve = uint64_t{32} << 20;  // bytes of the disk that must stay free
   uint64_t least_speed = 1024;            // bytes a second; slower than that for stall_time, and it gives up
   std::chrono::seconds stall_time{30};
+  std::chrono::seconds max_time{3600};  // then others have their turn; the next try goes on from there
 };
 
 using Progress = std::function<void(uint64_t done, uint64_t total)>;  // bytes; total is 0 while it isn't known

@@ -62,6 +62,17 @@ TEST_F(Fetch, GivesUpOnOneByteASecond) {
              server.url("/t.tar.gz") + ": ");
 }
 
+TEST_F(Fetch, GivesUpForAWhileWhateverItsSpeed) {
+  limits.least_speed = 1;
+  limits.max_time = seconds(1);
+  EXPECT_HAS(failure([&](const HellRequest&, const HellPeer& peer) {
+               peer.send(http_head(200, {{"Content-Length", "300000"}}));
+               peer.drip(whole, milliseconds(1));
+             }),
+             "timed out");
+  EXPECT_FALSE(content().empty()) << "for the next try";
+}
+
 TEST_F(Fetch, ACloseBeforeTheEndIsAnError) {
   const std::string reply = http_reply(200, whole);
   for (const size_t bytes : {size_t{0}, size_t{5}, size_t{30}, reply.size() - 1}) {
