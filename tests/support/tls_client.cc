@@ -4,7 +4,6 @@
 #include <openssl/ssl.h>
 
 #include <array>
-#include <utility>
 
 namespace ops::tests {
 
@@ -18,11 +17,8 @@ TlsClients::TlsClients(bool resumes) : resumes_(resumes), context_(SSL_CTX_new(T
 int TlsClients::keep(SSL* ssl, SSL_SESSION* session) {
   auto* all = static_cast<TlsClients*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   if (!all->resumes_) return 0;
-  std::string bytes(static_cast<size_t>(i2d_SSL_SESSION(session, nullptr)), '\0');
-  auto* to = reinterpret_cast<unsigned char*>(bytes.data());
-  i2d_SSL_SESSION(session, &to);
-  all->sessions_.push_back(std::move(bytes));
-  return 0;
+  all->sessions_.emplace_back(session, &SSL_SESSION_free);
+  return 1;  // it is ours now
 }
 
 TlsClient::TlsClient(TlsClients& all)
@@ -31,13 +27,12 @@ TlsClient::TlsClient(TlsClients& all)
   SSL_set_bio(ssl_.get(), in_, out_);
   SSL_set_connect_state(ssl_.get());
   if (all.sessions_.empty()) return;
-  const std::string& bytes = all.sessions_.back();
-  const auto* from = reinterpret_cast<const unsigned char*>(bytes.data());
-  const std::unique_ptr<SSL_SESSION, decltype(&SSL_SESSION_free)> session(
-      d2i_SSL_SESSION(nullptr, &from, static_cast<long>(bytes.size())), &SSL_SESSION_free);
-  SSL_set_session(ssl_.get(), session.get());
+  SSL_set_session(ssl_.get(), all.sessions_.back().get());
   all.sessions_.pop_back();
 }
+
+// Else OpenSSL would take the session of a connection that was cut for one that must not be resumed.
+TlsClient::~TlsClient() { SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); }
 
 void TlsClient::say(std::string_view text, std::string& out) {
   ERR_clear_error();

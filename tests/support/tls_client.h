@@ -28,12 +28,13 @@ class TlsClients {
 
   const bool resumes_;
   std::shared_ptr<ssl_ctx_st> context_;
-  std::vector<std::string> sessions_;  // in DER: OpenSSL has marked the object itself as used
+  std::vector<std::unique_ptr<ssl_session_st, void (*)(ssl_session_st*)>> sessions_;
 };
 
 class TlsClient {
  public:
   explicit TlsClient(TlsClients& all);
+  ~TlsClient();
 
   /// Appends the first bytes of a handshake to `out`, or, when that is done, `text` encrypted. Text that comes earlier waits.
   void say(std::string_view text, std::string& out);
