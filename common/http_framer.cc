@@ -24,6 +24,13 @@ std::optional<size_t> parse_size(std::string_view digits, int base) {
   return size;
 }
 
+/// Whether a line of chunks is longer than it may be. While its end is not found, the last bytes may be the first of the end.
+bool is_too_far(size_t found, std::string_view end, size_t from, std::string_view bytes) {
+  const size_t earliest =
+      found != std::string_view::npos ? found : bytes.size() - std::min(bytes.size() - from, end.size() - 1);
+  return earliest - from > kMaxChunkLine;
+}
+
 }  // namespace
 
 std::string_view HttpFramer::body(std::string_view bytes) const {
@@ -77,21 +84,27 @@ HttpFramer::Verdict HttpFramer::read_head(std::string_view head) {
   return body_size_ > max_body_ ? Verdict::body_large : Verdict::complete;
 }
 
+/// Hardly more than sizes and extensions may come with the chunks.
+HttpFramer::Verdict HttpFramer::join_chunks(std::string_view bytes) {
+  const Verdict verdict = follow_chunks(bytes);
+  if (verdict != Verdict::complete && verdict != Verdict::incomplete) return verdict;
+  const size_t end = verdict == Verdict::complete ? size_ : bytes.size();
+  return end - head_size_ > kMaxHead + 8 * max_body_ ? Verdict::body_large : verdict;
+}
+
 /// A chunk is its size in hex, perhaps ";" and extensions, a line end, the bytes, a line end; one of size 0 is the last, and
 /// trailing fields until a blank line follow it, which nobody needs.
-HttpFramer::Verdict HttpFramer::join_chunks(std::string_view bytes) {
-  if (bytes.size() - head_size_ > kMaxHead + 8 * max_body_)
-    return Verdict::body_large;  // hardly more than sizes and extensions
+HttpFramer::Verdict HttpFramer::follow_chunks(std::string_view bytes) {
   for (;;) {
     const size_t line_end = bytes.find(kLineEnd, at_);
-    if (std::min(line_end, bytes.size()) - at_ > kMaxChunkLine) return Verdict::malformed;
+    if (is_too_far(line_end, kLineEnd, at_, bytes)) return Verdict::malformed;
     if (line_end == std::string_view::npos) return Verdict::incomplete;
     const std::string_view line = bytes.substr(at_, line_end - at_);
     const auto size = parse_size(trim(line.substr(0, line.find(';'))), 16);
     if (!size) return Verdict::malformed;
     if (*size == 0) {
       const size_t end = bytes.find(kHeadEnd, line_end);
-      if (std::min(end, bytes.size()) - line_end > kMaxChunkLine) return Verdict::malformed;
+      if (is_too_far(end, kHeadEnd, line_end, bytes)) return Verdict::malformed;
       if (end == std::string_view::npos) return Verdict::incomplete;
       size_ = end + kHeadEnd.size();
       return Verdict::complete;

@@ -39,6 +39,7 @@ class HttpFramer {
  private:
   Verdict read_head(std::string_view head);
   Verdict join_chunks(std::string_view bytes);
+  Verdict follow_chunks(std::string_view bytes);
 
   size_t max_body_;
   size_t head_size_ = 0;  // 0: not seen whole yet
