@@ -110,11 +110,7 @@ Report Fleet::run() {
   report_.connections = exchanges_.opened();
   report_.most_open = exchanges_.most_open();
   report_.resumed = exchanges_.resumed();
-  report_.updates_begun = hosts_.updates().begun;
-  report_.updates_started = hosts_.updates().started;
-  report_.updates_done = hosts_.updates().done;
-  report_.updates_failed = hosts_.updates().failed;
-  report_.gone_silent = hosts_.updates().silent;
+  report_.updates = hosts_.updates();
   return report_;
 }
 

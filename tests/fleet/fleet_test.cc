@@ -72,7 +72,7 @@ TEST(Fleet, TwentyThousandHostsBootAtOnce) {
   SCOPED_TRACE(to_text(report));
   EXPECT_EQ(report.hosts_in, kHosts);
   EXPECT_TRUE(report.errors.empty());
-  EXPECT_EQ(report.updates_begun, 0u) << "a reply named another version than the config";
+  EXPECT_EQ(report.all_updates().begun, 0u) << "a reply named another version than the config";
   if (!kSanitized) {
     EXPECT_LT(report.bytes_per_host(), kMostBytesPerHost);
   }
@@ -110,7 +110,7 @@ TEST(Fleet, FollowsAnUpgradeToTheLastHost) {
   stop = true;
   fleet.join();
   EXPECT_TRUE(report.errors.empty()) << to_text(report);
-  EXPECT_EQ(report.updates_begun, 200u);
+  EXPECT_EQ(report.all_updates().begun, 200u);
 }
 
 TEST(Fleet, KeptConnectionsCarryHeartbeats) {

@@ -37,13 +37,17 @@ std::string_view status_of(uint32_t host, size_t agent, bool stopped, double unw
   return luck % 3 != 0 ? "stoped" : "./control: line 31: var/app.pid: No space left on device";
 }
 
+/// The last one stands for all that follow.
+template <typename Value>
+const Value& of_agent(const std::vector<Value>& values, size_t agent) {
+  return values[std::min(agent, values.size() - 1)];
+}
+
 }  // namespace
 
-Hosts::Hosts(HostsOptions options) : options_(std::move(options)) {
+Hosts::Hosts(HostsOptions options) : options_(std::move(options)), counts_(options_.agents.size()) {
   std::vector<Agent> first(options_.agents.size());
-  for (size_t i = 0; i < first.size() && !options_.fresh; ++i) {
-    first[i].version = version_id(options_.versions[std::min(i, options_.versions.size() - 1)]);
-  }
+  for (size_t i = 0; i < first.size() && !options_.fresh; ++i) first[i].version = version_id(of_agent(options_.versions, i));
   agents_.reserve(options_.hosts * first.size());
   for (uint32_t host = 0; host < options_.hosts; ++host) agents_.insert(agents_.end(), first.begin(), first.end());
 }
@@ -77,7 +81,7 @@ void Hosts::render(uint32_t host, int64_t now, int64_t unix_now, std::string& to
   bool has_updates = false;
   for (size_t i = 0; i < options_.agents.size(); ++i) {
     Agent& one = agent(host, i);
-    advance(host, one, now);
+    advance(host, i, now);
     has_updates |= one.phase != Phase::idle;
     if (one.version == 0) continue;
     to.append(is_first ? "{\"name\":\"" : ",{\"name\":\"").append(options_.agents[i]).append("\",\"version\":\"");
@@ -112,28 +116,31 @@ void Hosts::render_update(const Agent& agent, size_t index, int64_t now, int64_t
   to.append(",\"error\":\"").append(has_failed ? "it did not stay started for its probation" : "").append("\"},");
 }
 
-void Hosts::advance(uint32_t host, Agent& agent, int64_t now) {
+void Hosts::advance(uint32_t host, size_t index, int64_t now) {
+  Agent& agent = this->agent(host, index);
+  UpdateCounts& counts = counts_[index];
   if (agent.phase != Phase::downloading && agent.phase != Phase::probation) return;
   if (now < agent.until) return;
-  const bool fails = is_lucky(host, agent.target, 2, options_.fail);
+  const bool fails = is_lucky(host, agent.target, 2, of_agent(options_.fail, index));
   agent.since = agent.until;
   if (agent.phase == Phase::downloading && !(fails && is_go(host))) {
     agent.previous = agent.version;
     agent.version = agent.target;
     agent.phase = Phase::probation;
-    ++counts_.started;
+    ++counts.started;
     agent.until = static_cast<uint32_t>(now + static_cast<int64_t>(options_.probation * 1000));
   } else if (fails) {
     if (agent.phase == Phase::probation) agent.version = agent.previous;
     agent.phase = agent.version == 0 ? Phase::failed : Phase::rolled_back;
-    ++counts_.failed;
+    ++counts.failed;
   } else {
     agent.phase = Phase::idle;
-    ++counts_.done;
+    ++counts.done;
   }
 }
 
-bool Hosts::follow(uint32_t host, Agent& agent, const Order& order, int64_t now) {
+bool Hosts::follow(uint32_t host, size_t index, const Order& order, int64_t now) {
+  Agent& agent = this->agent(host, index);
   if (order.version == 0) return false;
   if (order.stop) agent.stopped = true;
   if (!order.start) return false;
@@ -147,7 +154,7 @@ bool Hosts::follow(uint32_t host, Agent& agent, const Order& order, int64_t now)
   agent.target = order.version;
   agent.since = static_cast<uint32_t>(now);
   agent.until = static_cast<uint32_t>(now + static_cast<int64_t>(options_.update_time * 1000));
-  ++counts_.begun;
+  ++counts_[index].begun;
   return !is_go(host);
 }
 
@@ -161,13 +168,15 @@ Hosts::Obeyed Hosts::obey(uint32_t host, std::string_view reply, int64_t now) {
   for (size_t i = 0; i < options_.agents.size(); ++i) {
     Agent& one = agent(host, i);
     const bool was_downloading = one.phase == Phase::downloading;
-    const bool has_news = follow(host, one, wanted.agents[i], now);
+    const bool has_news = follow(host, i, wanted.agents[i], now);
     if (has_news) obeyed.report_at = std::min(obeyed.report_at, now + static_cast<int64_t>(options_.report_delay * 1000));
     if (one.phase != Phase::downloading && one.phase != Phase::probation) continue;
-    if (was_downloading && is_lucky(host, one.target, 3, options_.silent)) obeyed.falls_silent = true;
+    if (was_downloading && is_lucky(host, one.target, 3, of_agent(options_.silent, i))) {
+      obeyed.falls_silent = true;
+      ++counts_[i].silent;
+    }
     if (!go) obeyed.report_at = std::min<int64_t>(obeyed.report_at, one.until);
   }
-  if (obeyed.falls_silent) ++counts_.silent;
   return obeyed;
 }
 

@@ -24,12 +24,21 @@ struct HostsOptions {
   std::vector<std::string> versions{"5.1.2", "1.4.0", "2.0.7"};  // that they run at first; fewer: the last one goes on
   bool fresh = false;                                            // nothing is installed at first
   double go = 0;                                                 // percent of hosts with a Go updater
-  double fail = 0;                                               // percent of hosts on which an update fails
-  double silent = 0;                                             // percent of hosts that fall silent in an update
+  std::vector<double> fail{0};    // percent of hosts on which an agent's update fails; fewer: the last one goes on
+  std::vector<double> silent{0};  // percent of hosts that fall silent in an agent's update; likewise
   double unwell = 1;                                             // percent of agents that never say started
   double update_time = 20;                                       // seconds from downloading to probation
   double probation = 30;                                         // seconds
   double report_delay = 0.1;                                     // seconds until what has just begun is reported
+};
+
+/// What became of updates.
+struct UpdateCounts {
+  uint64_t begun = 0;
+  uint64_t started = 0;  // the new version ran, for a moment at least
+  uint64_t done = 0;
+  uint64_t failed = 0;
+  uint64_t silent = 0;
 };
 
 class Hosts {
@@ -54,14 +63,8 @@ class Hosts {
   /// Obeys the body of a 200.
   Obeyed obey(uint32_t host, std::string_view reply, int64_t now);
 
-  struct Counts {
-    uint64_t begun = 0;
-    uint64_t started = 0;  // the new version
-    uint64_t done = 0;
-    uint64_t failed = 0;
-    uint64_t silent = 0;
-  };
-  const Counts& updates() const { return counts_; }
+  /// By agent, as in the options.
+  const std::vector<UpdateCounts>& updates() const { return counts_; }
 
   size_t bytes_per_host() const { return options_.agents.size() * sizeof(Agent); }
 
@@ -92,9 +95,9 @@ class Hosts {
   uint16_t version_id(const std::string& version);
   const Orders& orders(std::string_view reply);
   Orders parse(std::string_view reply);
-  void advance(uint32_t host, Agent& agent, int64_t now);
+  void advance(uint32_t host, size_t index, int64_t now);
   /// True when there is something to report at once.
-  bool follow(uint32_t host, Agent& agent, const Order& order, int64_t now);
+  bool follow(uint32_t host, size_t index, const Order& order, int64_t now);
   void render_update(const Agent& agent, size_t index, int64_t now, int64_t unix_now, std::string& to) const;
 
   HostsOptions options_;
@@ -102,7 +105,7 @@ class Hosts {
   std::vector<std::string> versions_{""};
   std::unordered_map<std::string, Orders> known_replies_;
   const std::pair<const std::string, Orders>* last_reply_ = nullptr;  // of known_replies_; most replies are alike
-  Counts counts_;
+  std::vector<UpdateCounts> counts_;  // by agent
 };
 
 }  // namespace ops::fleet

@@ -133,8 +133,8 @@ FleetOptions read_fleet(Reader& read) {
   options.hosts.fresh = read.has("fresh");
   read.number("unwell", options.hosts.unwell);
   read.number("go", options.hosts.go);
-  read.number("fail", options.hosts.fail);
-  read.number("silent", options.hosts.silent);
+  read.number("fail", options.hosts.fail.front());
+  read.number("silent", options.hosts.silent.front());
   read.number("update-time", options.hosts.update_time);
   read.number("probation", options.hosts.probation);
   if (read.has("rate")) options.pace = Pace::rate;

@@ -138,12 +138,12 @@ TEST(SimulatedHosts, UpdateStepByStep) {
   EXPECT_EQ(hosts.obey(0, kUpgrade, 11'000).report_at, 31'000);
   EXPECT_TRUE(said(hosts, 0, 31'000).updates.empty());
   EXPECT_EQ(hosts.obey(0, kUpgrade, 31'000).report_at, Hosts::kNever);
-  EXPECT_EQ(hosts.updates().done, 1u);
+  EXPECT_EQ(hosts.updates()[0].done, 1u);
 }
 
 TEST(SimulatedHosts, GoBackAndLatchTheFailure) {
   HostsOptions options = one_host();
-  options.fail = 100;
+  options.fail = {100};
   Hosts hosts(options);
   hosts.obey(0, kUpgrade, 0);
   said(hosts, 0, 10'000);
@@ -152,12 +152,12 @@ TEST(SimulatedHosts, GoBackAndLatchTheFailure) {
   EXPECT_EQ(last.updates[0].phase, "rolled-back");
   EXPECT_EQ(last.real_agents[0].version, "5.1.2");
   EXPECT_EQ(hosts.obey(0, kUpgrade, 30'000).report_at, Hosts::kNever);
-  EXPECT_EQ(hosts.updates().begun, 1u);
+  EXPECT_EQ(hosts.updates()[0].begun, 1u);
 }
 
 TEST(SimulatedHosts, FallSilentOnceTheyHaveBegun) {
   HostsOptions options = one_host();
-  options.silent = 100;
+  options.silent = {100};
   Hosts hosts(options);
   EXPECT_FALSE(hosts.obey(0, kUpgrade, 0).falls_silent);
   EXPECT_TRUE(hosts.obey(0, kUpgrade, 100).falls_silent);

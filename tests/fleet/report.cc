@@ -22,6 +22,18 @@ std::string line(const std::string& name, const std::string& value) {
 
 }  // namespace
 
+UpdateCounts Report::all_updates() const {
+  UpdateCounts all;
+  for (const UpdateCounts& one : updates) {
+    all.begun += one.begun;
+    all.started += one.started;
+    all.done += one.done;
+    all.failed += one.failed;
+    all.silent += one.silent;
+  }
+  return all;
+}
+
 uint64_t Report::error_count() const {
   uint64_t sum = 0;
   for (const auto& [kind, count] : errors) sum += count;
@@ -67,9 +79,9 @@ std::string to_text(const Report& report) {
     text += line(cat("latency ", name), milliseconds(report.latency.percentile(share)));
   }
   text += line("latency max", milliseconds(report.latency.max()));
-  if (report.updates_begun > 0) {
-    text += line("updates", cat(with_commas(report.updates_begun), " begun, ", with_commas(report.updates_done), " done, ",
-                                with_commas(report.updates_failed), " failed, ", with_commas(report.gone_silent), " silent"));
+  if (const UpdateCounts updates = report.all_updates(); updates.begun > 0) {
+    text += line("updates", cat(with_commas(updates.begun), " begun, ", with_commas(updates.done), " done, ",
+                                with_commas(updates.failed), " failed, ", with_commas(updates.silent), " silent"));
   }
   if (!report.has_usage) return text;
   text +=
@@ -82,6 +94,7 @@ std::string to_text(const Report& report) {
 
 std::string to_json(const Report& report) {
   using Json = nlohmann::ordered_json;
+  const UpdateCounts updates = report.all_updates();
   Json json = {{"hosts", report.hosts},
                {"hostsIn", report.hosts_in},
                {"allInSeconds", report.all_in_s},
@@ -102,10 +115,7 @@ std::string to_json(const Report& report) {
                  {"p999", report.latency.percentile(0.999)},
                  {"max", report.latency.max()}}},
                {"updates",
-                {{"begun", report.updates_begun},
-                 {"done", report.updates_done},
-                 {"failed", report.updates_failed},
-                 {"silent", report.gone_silent}}}};
+                {{"begun", updates.begun}, {"done", updates.done}, {"failed", updates.failed}, {"silent", updates.silent}}}};
   if (report.has_usage) {
     json["server"] = {{"cpuUsPerHeartbeat", report.cpu_us()},
                       {"cpuPercent", report.cpu_percent()},

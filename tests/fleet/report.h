@@ -5,8 +5,10 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "tests/fleet/histogram.h"
+#include "tests/fleet/hosts.h"
 #include "tests/fleet/usage.h"
 
 namespace ops::fleet {
@@ -24,15 +26,12 @@ struct Report {
   uint64_t resumed = 0;                    // of `connections`, those that resumed a TLS session
   std::map<std::string, uint64_t> errors;  // by kind
   Histogram latency;                       // of good replies: from when the heartbeat was due to the end of the reply
-  uint64_t updates_begun = 0;
-  uint64_t updates_started = 0;  // the new version ran, for a moment at least
-  uint64_t updates_done = 0;
-  uint64_t updates_failed = 0;
-  uint64_t gone_silent = 0;
+  std::vector<UpdateCounts> updates;       // by agent
   bool has_usage = false;  // of the server
   Usage before;
   Usage after;
 
+  UpdateCounts all_updates() const;
   uint64_t error_count() const;
   std::string error_kinds() const;  // "5 connection refused, 1 reset"
   double rate() const;              // heartbeats a second

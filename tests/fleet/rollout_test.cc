@@ -1,7 +1,7 @@
 // Rollouts of a real ops-meta to a simulated fleet: a bad release stops itself, a good one reaches everybody, and how soon.
 //
-// 5,000 hosts, every 3 or 5 s; `./control test rollout` takes a million, every 300 s. All times are the defaults (an interval
-// of 300 s, 20 s for an update, 30 s of probation, a timeout of 1800 s), shortened alike: what takes 5 intervals here takes 25
+// 50,000 hosts, every 20 s; `./control test rollout` takes a million, every 300 s. All times are the defaults (an interval of
+// 300 s, 20 s for an update, 30 s of probation, a timeout of 1800 s), shortened alike: what takes 5 intervals here takes 25
 // minutes there. Each figure is printed and has its limit.
 
 #include <gtest/gtest.h>
@@ -29,39 +29,61 @@ double number_from_environment(const char* name, double otherwise) {
   return text == nullptr || *text == '\0' ? otherwise : std::strtod(text, nullptr);
 }
 
-const auto kHosts = static_cast<uint32_t>(number_from_environment("OPS_ROLLOUT_HOSTS", kSanitized ? 500 : 5'000));
-const double kShortInterval = number_from_environment("OPS_ROLLOUT_INTERVAL", 3);  // seconds
-const double kLongInterval = number_from_environment("OPS_ROLLOUT_INTERVAL", 5);   // seconds
-
 constexpr double kDefaultInterval = 300;  // seconds
 constexpr double kPatience = 20;          // intervals
+
+/// A fleet of the environment's size and interval, or else of this one.
+struct Scale {
+  Scale(uint32_t few, double seconds)
+      : hosts(static_cast<uint32_t>(number_from_environment("OPS_ROLLOUT_HOSTS", kSanitized ? 500 : few))),
+        interval(number_from_environment("OPS_ROLLOUT_INTERVAL", kSanitized ? 3 : seconds)) {}
+  uint32_t hosts;
+  double interval;  // seconds
+};
 
 std::string limits_with_timeout(double seconds) {
   return R"(, "rollout": {"timeout": )" + std::to_string(static_cast<int>(std::ceil(seconds))) + "}";
 }
 
-const std::vector<TestAgent> kOthers{{"naming-agent", "1.4.0"}, {"deploy-agent", "2.0.7"}};
+/// An agent, and what its release 5.2.0 does. Each is rolled out by itself.
+struct Release {
+  std::string agent;
+  double fail = 0;    // percent of the hosts on which it does not stay started
+  double silent = 0;  // percent of the hosts that are never heard of again
+};
 
-/// An ops-meta, and hosts that run falcon-agent 5.1.2.
+/// An ops-meta, and hosts that run 5.1.2 of some agents.
 struct Rollout : testing::Test {
-  explicit Rollout(double seconds = kShortInterval) : interval(seconds) {}
+  explicit Rollout(Scale scale) : hosts(scale.hosts), interval(scale.interval) {}
   ~Rollout() override { end(); }
 
   /// So many seconds of a host with the default interval, here.
   double shortened(double seconds) const { return seconds * interval / kDefaultInterval; }
   milliseconds intervals(double count) const { return milliseconds(static_cast<int64_t>(count * interval * 1000)); }
 
-  bool desire(const std::string& version) {
-    std::vector<TestAgent> agents = kOthers;
-    agents.push_back({"falcon-agent", version, "start", "", "", limits});
+  /// All agents, `special` in another version than the rest.
+  bool desire(const std::string& version, const std::string& special = "", const std::string& its_version = "") {
+    std::vector<TestAgent> agents;
+    for (const Release& release : releases) {
+      agents.push_back({release.agent, release.agent == special ? its_version : version, "start", "", "", limits});
+    }
     return meta.daemon_pid() > 0 ? meta.desire(agents) : meta.start(agents);
   }
 
   FleetOptions options() const {
     FleetOptions options;
     options.target = *parse_target(meta.address());
-    options.hosts.hosts = kHosts;
+    options.hosts.hosts = hosts;
     options.hosts.unwell = 0;
+    options.hosts.agents.clear();
+    options.hosts.fail.clear();
+    options.hosts.silent.clear();
+    for (const Release& release : releases) {
+      options.hosts.agents.push_back(release.agent);
+      options.hosts.fail.push_back(release.fail);
+      options.hosts.silent.push_back(release.silent);
+    }
+    options.hosts.versions = {"5.1.2"};
     options.hosts.update_time = shortened(options.hosts.update_time);
     options.hosts.probation = shortened(options.hosts.probation);
     options.hosts.report_delay = shortened(options.hosts.report_delay);
@@ -72,19 +94,17 @@ struct Rollout : testing::Test {
     return options;
   }
 
-  /// 5.2.0, which fails on so many percent of the hosts, and after which so many fall silent, is desired.
-  void begin(double fail, double silent) {
+  /// 5.2.0 of all these agents is desired.
+  void begin(std::vector<Release> of) {
+    releases = std::move(of);
     ASSERT_TRUE(desire("5.1.2")) << meta.log();
     FleetOptions joining = options();
     joining.pace = Pace::flat_out;
     joining.until_all_in = true;
-    ASSERT_EQ(run_fleet(joining).hosts_in, kHosts);
-    ASSERT_EQ(running("5.1.2"), kHosts);
+    ASSERT_EQ(run_fleet(joining).hosts_in, hosts);
+    ASSERT_EQ(running(releases.front().agent, "5.1.2"), hosts);
     ASSERT_TRUE(desire("5.2.0"));
-    FleetOptions living = options();
-    living.hosts.fail = fail;
-    living.hosts.silent = silent;
-    fleet = std::thread([this, living] { report = run_fleet(living); });
+    fleet = std::thread([this, living = options()] { report = run_fleet(living); });
   }
 
   void end() {
@@ -92,132 +112,132 @@ struct Rollout : testing::Test {
     if (fleet.joinable()) fleet.join();
   }
 
-  nlohmann::json state(const std::string& version) const {
+  nlohmann::json state(const std::string& agent, const std::string& version) const {
     const auto summary = nlohmann::json::parse(meta.get("/status/summary").body, nullptr, false);
     if (summary.is_discarded()) return nlohmann::json::object();
-    return summary.at("rollouts").at("falcon-agent").value(version, nlohmann::json::object());
+    return summary.at("rollouts").at(agent).value(version, nlohmann::json::object());
   }
-  uint32_t running(const std::string& version) const { return state(version).value("running", 0u); }
-  uint32_t failed(const std::string& version) const { return state(version).value("failed", 0u); }
-  bool is_halted() const { return state("5.2.0").value("halted", false); }
+  uint32_t running(const std::string& agent, const std::string& version) const {
+    return state(agent, version).value("running", 0u);
+  }
+  uint32_t failed(const std::string& agent) const { return state(agent, "5.2.0").value("failed", 0u); }
+  bool is_halted(const std::string& agent) const { return state(agent, "5.2.0").value("halted", false); }
 
   /// How many intervals pass until this is so. The test fails when it isn't after 20.
   double intervals_until(const std::function<bool()>& condition) {
-    const double seconds =
-        seconds_of([&] { EXPECT_TRUE(eventually(condition, intervals(kPatience))) << state("5.2.0").dump(); });
+    const double seconds = seconds_of([&] { EXPECT_TRUE(eventually(condition, intervals(kPatience))) << meta.log(); });
     return seconds / interval;
   }
-  double intervals_until_nearly_all_run(const std::string& version) {
-    return intervals_until([&] { return running(version) >= 0.999 * kHosts; });
+  double intervals_until_nearly_all_run(const std::string& agent, const std::string& version) {
+    return intervals_until([&] { return running(agent, version) >= 0.999 * hosts; });
   }
 
-  /// Once it is halted and everybody has asked again.
-  void end_halted() {
-    intervals_until([&] { return is_halted(); });
-    EXPECT_TRUE(always([&] { return is_halted(); }, intervals(1.2))) << state("5.2.0").dump();
+  /// What the hosts did about an agent, once all is over.
+  UpdateCounts found(const std::string& agent) {
+    for (size_t i = 0; i < releases.size(); ++i) {
+      if (releases[i].agent != agent) continue;
+      const UpdateCounts counts = report.updates.at(i);
+      std::cout << agent << ": " << counts.begun << " of " << hosts << " hosts began the update, " << counts.started
+                << " ran the new version, on " << counts.failed << " it failed, " << counts.silent << " fell silent\n";
+      return counts;
+    }
+    ADD_FAILURE() << "no " << agent;
+    return {};
+  }
+  /// The same, of one that halts, when everybody has asked again since.
+  UpdateCounts found_when_halted(const std::string& agent) {
+    intervals_until([&] { return is_halted(agent); });
+    EXPECT_TRUE(always([&] { return is_halted(agent); }, intervals(1.2))) << state(agent, "5.2.0").dump();
     end();
-    std::cout << report.updates_begun << " of " << kHosts << " hosts began the update, " << report.updates_started
-              << " ran the new version\n";
-  }
-  uint64_t ever_begun() {
-    end_halted();
-    return report.updates_begun;
-  }
-  /// What is begun may be taken back before it runs.
-  uint64_t ever_ran() {
-    end_halted();
-    return report.updates_started;
+    return found(agent);
   }
 
+  const uint32_t hosts;
   const double interval;  // seconds
   MetaBox meta;
+  std::vector<Release> releases;
   std::string limits = limits_with_timeout(shortened(1800));
   std::atomic<bool> stop = false;
   Report report;
   std::thread fleet;
 };
 
-/// In an interval of seconds each lag of the machine counts a hundredfold, so such a fleet has twice the time. What is said of
-/// the daemons' speed is true of those that users have.
-void expect_at_most(double found, double limit, double interval, const std::string& what) {
-  const double allowed = interval < kDefaultInterval ? 2 * limit : limit;
-  std::cout << kHosts << " hosts: " << what << " " << found << " intervals, " << found * kDefaultInterval / 60
-            << " minutes at 300 s (limit " << allowed * kDefaultInterval / 60 << ")\n";
+void expect_at_most(double found, double limit, const std::string& what) {
+  const auto minutes = [](double intervals) { return intervals * kDefaultInterval / 60; };
+  std::cout << what << " " << found << " intervals, " << minutes(found) << " minutes at 300 s (limit " << minutes(limit)
+            << ")\n";
   if (!kSanitized) {
-    EXPECT_LE(found, allowed) << what;
+    EXPECT_LE(found, limit) << what;
   }
 }
 
-TEST_F(Rollout, OfAReleaseThatFailsEverywhereReachesThreeHosts) {
-  begin(100, 0);
-  EXPECT_LE(ever_begun(), 3u);
-  EXPECT_NE(meta.log().find("falcon-agent 5.2.0 is halted: 3 of 3 hosts failed"), std::string::npos) << meta.log();
-}
-
-TEST_F(Rollout, OfAReleaseThatFailsOnAFifthReachesAHandful) {
-  begin(20, 0);
-  EXPECT_LE(ever_begun(), 60u);
-}
-
-// The timeout is an interval instead of six, so that it ends sooner.
-TEST_F(Rollout, AfterWhichHostsFallSilentReachesAHandful) {
-  limits = limits_with_timeout(interval);
-  begin(0, 100);
-  EXPECT_LE(ever_begun(), 10u);
-}
-
-TEST_F(Rollout, IsNotHaltedByAFewOldHosts) {
-  begin(0.1, 0);
-  const double found = intervals_until([&] { return running("5.2.0") + failed("5.2.0") == kHosts; });
-  std::cout << failed("5.2.0") << " of " << kHosts << " hosts failed, all others run it after " << found << " intervals\n";
-  EXPECT_GT(failed("5.2.0"), 0u);
-  EXPECT_FALSE(is_halted());
-}
-
-/// When most hosts change at once, each has four heartbeats within an interval; one machine must carry both sides of them.
-struct GoodRollout : Rollout {
-  GoodRollout() : Rollout(kLongInterval) {}
+struct ManyHosts : Rollout {
+  ManyHosts() : Rollout({50'000, 20}) {}
 };
 
-TEST_F(GoodRollout, ReachesEverybodyAndGoesBackAtOnce) {
-  begin(0, 0);
-  expect_at_most(intervals_until_nearly_all_run("5.2.0"), 5, interval, "99.9% follow within");
-  ASSERT_TRUE(desire("5.1.2"));
-  expect_at_most(intervals_until_nearly_all_run("5.1.2"), 1.6, interval, "99.9% are back within");
+TEST_F(ManyHosts, GetAGoodReleaseSoonAndABadOneHardlyAnywhere) {
+  begin({{"good", 0}, {"broken", 100}, {"shaky", 20}, {"worn", 0.1}});
+  expect_at_most(intervals_until_nearly_all_run("good", "5.2.0"), 5, "99.9% follow within");
+  intervals_until([&] { return running("worn", "5.2.0") + failed("worn") == hosts; });
+  EXPECT_FALSE(is_halted("worn")) << "by a few old hosts";
+  EXPECT_GT(failed("worn"), 0u);
+  ASSERT_TRUE(desire("5.2.0", "good", "5.1.2"));
+  expect_at_most(intervals_until_nearly_all_run("good", "5.1.2"), 1.6, "99.9% are back within");
+  EXPECT_TRUE(is_halted("broken"));
+  EXPECT_TRUE(is_halted("shaky"));
+  EXPECT_NE(meta.log().find("broken 5.2.0 is halted: 3 of 3 hosts failed"), std::string::npos) << meta.log();
+  end();
+  EXPECT_LE(found("broken").begun, 3u);
+  EXPECT_LE(found("shaky").begun, 60u);
+  EXPECT_EQ(found("worn").begun, hosts);
 }
 
-TEST_F(Rollout, GoesOnWhereItWasWhenMetaRestarts) {
-  begin(100, 0);
-  intervals_until([&] { return failed("5.2.0") >= 1; });
+// By itself: who falls silent is silent of all agents. The timeout is an interval instead of six, so that it ends sooner.
+TEST_F(ManyHosts, AreNotSilencedByARelease) {
+  limits = limits_with_timeout(interval);
+  begin({{"mute", 0, 100}});
+  EXPECT_LE(found_when_halted("mute").begun, 10u);
+}
+
+/// ops-meta ends in the middle, and another one goes on with what is left on its disk.
+struct Restart : Rollout {
+  Restart() : Rollout({5'000, 3}) {}
+  void start_again() { ASSERT_TRUE(meta.Box::start()) << meta.log(); }
+};
+
+TEST_F(Restart, GoesOnWhereTheRolloutWas) {
+  begin({{"broken", 100}});
+  intervals_until([&] { return failed("broken") >= 1; });
   meta.process().stop();
-  ASSERT_TRUE(meta.Box::start()) << meta.log();
-  intervals_until([&] { return is_halted(); });
+  start_again();
+  intervals_until([&] { return is_halted("broken"); });
   meta.process().stop();
-  ASSERT_TRUE(meta.Box::start()) << meta.log();
-  EXPECT_LE(ever_begun(), 3u);
+  start_again();
+  EXPECT_LE(found_when_halted("broken").begun, 3u);
 }
 
 /// Until all hosts have said what they run, nobody changes: for 360 s, or the timeout if that is shorter.
-struct ForgottenRollout : Rollout {
-  ForgottenRollout() { limits = limits_with_timeout(2 * interval); }
+struct ForgetfulRestart : Restart {
+  ForgetfulRestart() { limits = limits_with_timeout(2 * interval); }
 };
 
-TEST_F(ForgottenRollout, DoesNotBeginAnewWhenMetaIsKilled) {
-  begin(100, 0);
-  intervals_until([&] { return failed("5.2.0") >= 2; });
+// What is begun may be taken back before it runs.
+TEST_F(ForgetfulRestart, DoesNotBeginARolloutAnewAfterAKill) {
+  begin({{"broken", 100}});
+  intervals_until([&] { return failed("broken") >= 2; });
   meta.process().kill();
-  ASSERT_TRUE(meta.Box::start()) << meta.log();
-  EXPECT_LE(ever_ran(), 3u);
+  start_again();
+  EXPECT_LE(found_when_halted("broken").started, 3u);
   EXPECT_NE(meta.log().find("nothing is known of rollouts under way"), std::string::npos);
 }
 
-TEST_F(ForgottenRollout, DoesNotBeginAnewWhenTheTableIsRemoved) {
-  begin(100, 0);
-  intervals_until([&] { return failed("5.2.0") >= 2; });
+TEST_F(ForgetfulRestart, DoesNotBeginARolloutAnewWithoutTheTable) {
+  begin({{"broken", 100}});
+  intervals_until([&] { return failed("broken") >= 2; });
   meta.process().stop();
   ASSERT_TRUE(std::filesystem::remove(meta / "var/hosts.table"));
-  ASSERT_TRUE(meta.Box::start()) << meta.log();
-  EXPECT_LE(ever_ran(), 3u);
+  start_again();
+  EXPECT_LE(found_when_halted("broken").started, 3u);
 }
 
 }  // namespace

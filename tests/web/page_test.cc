@@ -75,7 +75,7 @@ struct FleetPage : Page {
     options.hosts.unwell = 0;
     options.hosts.update_time = 0.3;
     options.hosts.probation = 0.3;
-    options.hosts.fail = 10;
+    options.hosts.fail = {10};
     options.spread = kSanitized ? 10 : 2;
     options.interval = interval;
     options.duration = 600;
