@@ -65,8 +65,10 @@ std::vector<DesiredAgent> releases_of(const Config& config) {
 bool check_releases(const Config& config) {
   bool is_good = true;
   for (const DesiredAgent& release : releases_of(config)) {
-    is_good = check("tarball  ", tarball_url(release)) && is_good;
+    const bool has_tarball = check("tarball  ", tarball_url(release));
+    is_good = has_tarball && is_good;
     if (given_checksum(release).empty()) is_good = check("checksum ", checksum_url(release)) && is_good;
+    if (!has_tarball) continue;  // or a server that only refuses us would be taken for one without signatures
     const std::string signature = signature_url(release);
     std::cout << (is_there(signature, true) ? "there     signature " : "unsigned  signature ") << signature << std::endl;
   }

@@ -102,6 +102,22 @@ TEST_F(MetaOperator, CheckAsksWhetherTheReleasesAreThere) {
   EXPECT_EQ(control({"check"}).output.find("tarball"), std::string::npos);
 }
 
+TEST_F(MetaOperator, CheckHasItsTokenFromCurlsOwnConfig) {
+  meta.publish("a", "1", demo_agent_tarball("one"));
+  meta.publish("b", "1", demo_agent_tarball("one"));
+  meta.set_http(R"(, "tokens": ["host-token"])");
+  ASSERT_TRUE(meta.desire({{"a", "1"}, {"b", "1"}}));
+  const TempDir home;
+  const auto check = [&] { return run({"env", "HOME=" + home.path(), "./control", "check", "--fetch"}, meta.folder()); };
+  const Finished refused = check();
+  EXPECT_EQ(refused.exit_code, 2) << refused.output;
+  EXPECT_HAS(refused.output, "returned error: 401");
+  EXPECT_EQ(refused.output.find("unsigned"), std::string::npos) << "who knows: " << refused.output;
+  write_file(home / ".curlrc", "oauth2-bearer = \"host-token\"\n");
+  const Finished there = check();
+  EXPECT_EQ(there.exit_code, 0) << there.output;
+}
+
 TEST_F(MetaOperator, ExplainNamesWhatHoldsAHost) {
   ASSERT_TRUE(meta.desire({{"a", "2"}}));
   EXPECT_EQ(beat("h1", "1"), "2");
