@@ -12,6 +12,12 @@ using Json = nlohmann::json;
 
 constexpr size_t kMaxSize = size_t{1} << 30;
 
+/// Not a fraction, nor a number that is none here: to convert one of those is undefined.
+int64_t whole_number(const Json& number) {
+  if (!number.is_number_integer()) throw Json::other_error::create(599, "it is no whole number", nullptr);
+  return number;
+}
+
 }  // namespace
 
 Result<void> save_rollouts(const SavedRollouts& rollouts, const std::string& path) {
@@ -35,10 +41,12 @@ Result<SavedRollouts> load_rollouts(const std::string& path) {
   try {
     const Json document = Json::parse(*text);
     for (const Json& lease : document.at("leases")) {
-      rollouts.leases.push_back({lease.at("agent"), lease.at("version"), lease.at("host"), lease.at("grantedAt")});
+      rollouts.leases.push_back(
+          {lease.at("agent"), lease.at("version"), lease.at("host"), whole_number(lease.at("grantedAt"))});
     }
     for (const Json& entry : document.at("proven")) {
-      rollouts.proven.emplace_back(entry.at("agent"), entry.at("version"), entry.at("hosts"));
+      rollouts.proven.emplace_back(entry.at("agent"), entry.at("version"),
+                                   static_cast<uint32_t>(whole_number(entry.at("hosts"))));
     }
   } catch (const Json::exception&) {
     return Error{cat(path, " is ignored: it is damaged")};

@@ -31,15 +31,22 @@ std::string own_version(const Json& object) {
   return version;
 }
 
+/// Not a fraction, nor a number that no time can be: to convert one of those is undefined.
+int64_t time_field(const Json& object, const char* key) {
+  const Json& time = object.at(key);
+  if (!time.is_number_integer()) throw Json::other_error::create(599, cat(key, " is no time"), nullptr);
+  return time;
+}
+
 State from_json(const Json& json) {
   State state;
   if (json.contains("trial")) {
     const Json& trial = json.at("trial");
-    state.trial = Trial{own_version(trial), version_field(trial, "previous"), trial.at("checksum"), trial.at("until")};
+    state.trial = Trial{own_version(trial), version_field(trial, "previous"), trial.at("checksum"), time_field(trial, "until")};
   }
   if (json.contains("failed")) {
     const Json& failed = json.at("failed");
-    state.failed = Failure{own_version(failed), failed.at("checksum"), failed.at("error"), failed.at("when")};
+    state.failed = Failure{own_version(failed), failed.at("checksum"), failed.at("error"), time_field(failed, "when")};
   }
   state.previous = version_field(json, "previous");
   state.stopped = json.value("stopped", false);

@@ -33,7 +33,8 @@ TEST_F(SavedRolloutsTest, AreIgnoredWhenTheyAreDamaged) {
     ASSERT_FALSE(loaded) << size;
     EXPECT_EQ(loaded.error().message, path + " is ignored: it is damaged");
   }
-  for (const std::string text : {"[]", "{}", R"({"leases": 7, "proven": []})", R"({"leases": [{}], "proven": []})"}) {
+  for (const std::string text : {"[]", "{}", R"({"leases": 7, "proven": []})", R"({"leases": [{}], "proven": []})",
+                                 R"({"leases": [], "proven": [{"agent": "a", "version": "1", "hosts": 1e99}]})"}) {
     write_file(path, text);
     EXPECT_FALSE(meta::load_rollouts(path)) << text;
   }

@@ -103,6 +103,7 @@ TEST_F(StateFile, OfWrongTypesIsTheDefault) {
                            R"({"previous": "", "trial": []})", R"({"previous": "", "trial": null})",
                            R"({"previous": "", "trial": {"version": "1"}})",
                            R"({"previous": "", "trial": {"version": "1", "previous": "", "checksum": "", "until": "soon"}})",
+                           R"({"previous": "", "trial": {"version": "1", "previous": "", "checksum": "", "until": 1e99}})",
                            R"({"previous": "", "failed": {"version": "1", "checksum": {}, "error": "", "when": 0}})"}) {
     EXPECT_EQ(after(text), State()) << text;
   }
