@@ -21,6 +21,16 @@ const AgentConfig* find_agent(const Config& config, std::string_view name) {
   return found == config.agents.end() ? nullptr : &*found;
 }
 
+/// Which some host may be told, each once.
+std::vector<std::string> versions_of(const AgentConfig& agent) {
+  std::vector<std::string> versions = {agent.defaults.version};
+  for (const Override& entry : agent.others) {
+    const bool is_new = !entry.version.empty() && std::find(versions.begin(), versions.end(), entry.version) == versions.end();
+    if (is_new) versions.push_back(entry.version);
+  }
+  return versions;
+}
+
 }  // namespace
 
 std::string_view name_of(Order order) { return order == Order::halt ? "halt" : "resume"; }
@@ -57,6 +67,11 @@ Result<void> Orders::give(const Config& config, const std::string& agent, const 
   const AgentConfig* entry = find_agent(config, agent);
   if (entry == nullptr) return Error{cat("there is no agent \"", one_line(agent, 100), "\" in the config")};
   if (!is_valid_name(version)) return Error{invalid_name_message("version", version)};
+  if (const auto known = versions_of(*entry); std::find(known.begin(), known.end(), version) == known.end()) {
+    std::string list;
+    for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
+    return Error{cat("the config names ", agent, " ", list, ", and no ", version)};
+  }
   const std::lock_guard lock(mutex_);
   std::erase_if(given_, [&](const Given& given) { return given.agent == agent && given.version == version; });
   given_.push_back({agent, version, order, to_json(*entry)});

@@ -40,7 +40,7 @@ class Orders {
 
   std::optional<Order> find(std::string_view agent, std::string_view version) const;
 
-  /// Replaces an earlier one. An error when the config names no such agent, or when it can't be written: then it holds in
+  /// Replaces an earlier one. An error when the config names no such agent or version, or when it can't be written: then it holds in
   /// memory, and the error says so.
   Result<void> give(const Config& config, const std::string& agent, const std::string& version, Order order);
 

@@ -34,6 +34,9 @@ TEST(Orders, AreRefusedForWhatIsNotThere) {
   ASSERT_FALSE(given);
   EXPECT_EQ(given.error().message, "there is no agent \"x\" in the config");
   EXPECT_FALSE(orders.give(config_of("2"), "a", "../2", Order::halt));
+  const auto typo = orders.give(config_of("2"), "a", "22", Order::halt);
+  ASSERT_FALSE(typo);
+  EXPECT_EQ(typo.error().message, "the config names a 2, and no 22");
 }
 
 TEST(Orders, EndWhenTheAgentsEntryChangesAndNotWithAnothers) {
