@@ -61,6 +61,8 @@ class Admissions {
   /// After a start that does not know what went before (a crash, no saved leases), no host changes a version that it has
   /// until all had the time to say what they run: kLearnFor, or an agent's `timeout` if that is shorter.
   void learn_first(TimePoint now) { learning_since_ = now; }
+  /// What is known of rollouts until then is too little to be gone on with after a restart.
+  bool is_learning(TimePoint now) const { return now < learning_since_ + kLearnFor; }
   static constexpr std::chrono::seconds kLearnFor{360};  // an updater's default interval, and a fifth
 
   /// Until when that lasts, for an agent of these limits; nullopt when it is over.

@@ -54,6 +54,7 @@ void begin_rollouts() {
 }
 
 void save_rollouts(const meta::HostTable& hosts, const meta::Admissions& admissions) {
+  if (admissions.is_learning(std::chrono::system_clock::now())) return;  // so that the next start learns first, too
   const auto saved = meta::save_rollouts({admissions.leases().all(), hosts.proven()}, meta::kSavedRolloutsFile);
   if (!saved) return log::error("the state of rollouts is lost: ", saved.error().message);
   ::unlink(meta::kRolloutsUnderWay);

@@ -27,6 +27,7 @@ struct MetaRestart : testing::Test {
 
   MetaBox meta;
   std::string before;
+  size_t seen = 0;  // of the log
 };
 
 TEST_F(MetaRestart, ForgetsNobody) {
@@ -51,6 +52,20 @@ TEST_F(MetaRestart, KnowsWhatTheLastStopWroteWhenItWasKilled) {
   meta.process().kill();
   start();
   EXPECT_EQ(now(), before);
+}
+
+// Nothing is known after a crash, and little is when it is stopped soon after that.
+TEST_F(MetaRestart, ThatFollowsACrashLearnsFirstOnceMore) {
+  const auto learns = [&] {
+    return meta.log().substr(seen).find("nothing is known of rollouts under way") != std::string::npos;
+  };
+  meta.process().kill();
+  start();
+  EXPECT_TRUE(learns()) << meta.log();
+  seen = meta.log().size();
+  EXPECT_EQ(meta.process().stop(), 0);
+  start();
+  EXPECT_TRUE(learns()) << meta.log();
 }
 
 TEST_F(MetaRestart, StopsAlsoWhenTheTableCannotBeWritten) {
