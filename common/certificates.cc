@@ -141,6 +141,14 @@ Result<Credentials> read_credentials(const TlsFiles& files) {
   return credentials;
 }
 
+std::string time_trouble_of(const TlsFiles& files, const Credentials& credentials) {
+  for (const auto& certificate : credentials.chain) {
+    const std::string trouble = time_trouble(certificate.get());
+    if (!trouble.empty()) return cat(files.cert, ": the certificate of ", subject_of(certificate.get()), " ", trouble);
+  }
+  return {};
+}
+
 std::vector<std::string> warnings_about(const TlsFiles& files, const Credentials& credentials) {
   std::vector<std::string> warnings;
   const auto check = [&](const std::string& file, const X509* certificate) {
@@ -165,10 +173,10 @@ std::vector<std::string> host_names_of(const X509* certificate) {
   std::vector<std::string> names;
   const X509_NAME* subject = X509_get_subject_name(certificate);
   for (int at = -1; (at = X509_NAME_get_index_by_NID(subject, NID_commonName, at)) >= 0;) {
-    names.push_back(to_lower(to_text(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)))));
+    names.push_back(to_text(X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at))));
   }
   for_each_alternative_name(certificate, [&](const GENERAL_NAME& name) {
-    if (name.type == GEN_DNS) names.push_back(to_lower(to_text(name.d.dNSName)));
+    if (name.type == GEN_DNS) names.push_back(to_text(name.d.dNSName));
   });
   return names;
 }

@@ -34,11 +34,14 @@ struct Credentials {
 /// Reads them all, and sees that the key belongs to the certificate.
 Result<Credentials> read_credentials(const TlsFiles& files);
 
+/// Why no client would believe this certificate today, that it has expired say; "" when it is the time.
+std::string time_trouble_of(const TlsFiles& files, const Credentials& credentials);
+
 /// What somebody should look after, though it may be used: a certificate that has expired or will within two weeks, one that is
 /// not valid yet, a key that every user of this machine may read.
 std::vector<std::string> warnings_about(const TlsFiles& files, const Credentials& credentials);
 
-/// Its common name and its DNS names, in lower case.
+/// Its common name and its DNS names, as they stand there.
 std::vector<std::string> host_names_of(const x509_st* certificate);
 
 /// The same and its IP addresses, for a message.

@@ -89,11 +89,12 @@ HttpResponse refusal(const HttpRequest& request, const Config& config, const std
 std::optional<HttpResponse> refusal_of_name(const HttpRequest& request, const Config& config, const std::string& hostname) {
   if (!wants_certificate(config) || request.from_owner) return std::nullopt;
   const auto& names = request.certificate_names;
-  if (std::find(names.begin(), names.end(), to_lower(hostname)) != names.end()) return std::nullopt;
+  // Letter for letter, though DNS would not care: "H1" would be another host than "h1" here, and one certificate many.
+  if (std::find(names.begin(), names.end(), hostname) != names.end()) return std::nullopt;
   std::string list;
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + one_line(name, 253);
-  return HttpResponse::text(403,
-                            cat("the heartbeat is of ", hostname, ", but the certificate it came with is for ", list, "\n"));
+  return HttpResponse::text(403, cat("the heartbeat is of ", hostname, ", but the certificate it came with is for ", list,
+                                     ", and that must be the same letter for letter\n"));
 }
 
 bool is_for_operators(const std::string& path) {

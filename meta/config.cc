@@ -18,6 +18,7 @@ using Json = nlohmann::ordered_json;
 constexpr int64_t kMostHosts = 100'000'000;
 
 void check_name(const ConfigObject& object, const char* key, const std::string& name) {
+  if (key == std::string("name") && name == "var") object.error("is \"var\", which is the updater's own folder on hosts", key);
   if (!is_valid_name(name)) object.error(invalid_name_message(key == std::string("name") ? "agent name" : key, name), key);
 }
 
@@ -28,8 +29,15 @@ void check_cmd(const ConfigObject& object, const std::string& cmd) {
 }
 
 void check_url(const ConfigObject& object, const char* key, const std::string& url) {
+  const std::string is = cat("is \"", one_line(url, 300), "\"");
   if (!url.starts_with("http://") && !url.starts_with("https://")) {
-    object.error(cat("is \"", url, "\", should start with http:// or https://"), key);
+    const char* or_checksum = key == std::string("md5") ? ", or be a checksum of 32 hex digits" : "";
+    return object.error(cat(is, ", should start with http:// or https://", or_checksum), key);
+  }
+  const std::string_view rest = std::string_view(url).substr(url.find("://") + 3);
+  if (rest.empty() || rest.front() == '/' || rest.front() == ':') object.error(is + ", which names no host", key);
+  if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; })) {
+    object.error(is + ", which holds white space or control characters", key);
   }
 }
 
@@ -65,6 +73,10 @@ void check_tls(const TlsFiles& files, ConfigReport& report) {
   const auto credentials = read_credentials(files);
   if (!credentials) {
     report.errors.push_back("http.tls: " + credentials.error().message);
+    return;
+  }
+  if (const std::string trouble = time_trouble_of(files, *credentials); !trouble.empty()) {
+    report.errors.push_back(cat("http.tls: ", trouble, "; no host would believe it"));
     return;
   }
   for (const std::string& warning : warnings_about(files, *credentials)) report.warnings.push_back("http.tls: " + warning);

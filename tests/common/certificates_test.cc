@@ -31,8 +31,8 @@ TEST_F(Certificates, AreReadWithTheirKeyAndNames) {
   const auto good_one = read_credentials({issued.cert, issued.key, ca.cert()});
   ASSERT_TRUE(good_one) << good_one.error().message;
   const auto* certificate = good_one->chain.at(0).get();
-  EXPECT_EQ(host_names_of(certificate), (std::vector<std::string>{"meta.example", "a.example", "b"}));
-  EXPECT_EQ(name_list_of(certificate), "meta.example, a.example, b, 10.0.0.1, ::1");
+  EXPECT_EQ(host_names_of(certificate), (std::vector<std::string>{"Meta.Example", "a.example", "B"}));
+  EXPECT_EQ(name_list_of(certificate), "Meta.Example, a.example, B, 10.0.0.1, ::1");
   EXPECT_EQ(good_one->authorities.size(), 1U);
   EXPECT_EQ(warnings(good), "");
 }

@@ -225,6 +225,7 @@ TEST_F(Attack, ByAStolenHostSpeaksForOthersUnlessHostsHaveCertificates) {
         .output;
   };
   EXPECT_EQ(says(lie), "403");
+  EXPECT_EQ(says(R"({"hostname":"H1"})"), "403") << "one host must not count as many";
   EXPECT_EQ(says(R"({"hostname":"h1"})"), "200");
   EXPECT_EQ(sealed.ask("/status/host/h2").status, 404);
 }

@@ -165,8 +165,9 @@ TEST_F(MetaConfig, RefusesUrlsOfAnotherScheme) {
   EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "tarball": "file:///x")"),
             Lines{R"(agents[0].default.tarball: is "file:///x", should start with http:// or https://)"});
   EXPECT_EQ(errors_of_override(R"("tarball": "m:2000/x")").size(), 1u);
-  EXPECT_EQ(errors_of_override(R"("md5": "0cc1")"),
-            Lines{R"(agents[0].others[0].md5: is "0cc1", should start with http:// or https://)"});
+  EXPECT_EQ(
+      errors_of_override(R"("md5": "0cc1")"),
+      Lines{R"(agents[0].others[0].md5: is "0cc1", should start with http:// or https://, or be a checksum of 32 hex digits)"});
   EXPECT_EQ(errors_of_override(R"("md5": "0cc175b9c0f1b6a831c399e269772661", "tarball": "https://m/x")"), Lines{});
 }
 
