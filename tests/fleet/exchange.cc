@@ -28,6 +28,15 @@ Exchanges::~Exchanges() {
   ::close(epoll_);
 }
 
+void Exchanges::prepare(size_t count, const Request& first) {
+  if (limits_.tls == Tls::none) return;
+  if (limits_.tls == Tls::resumed) {
+    start(first, now_us());
+    while (under_way_ > 0) poll(1000);
+  }
+  tls_clients_.prepare(count);
+}
+
 void Exchanges::start(const Request& request, int64_t now) {
   uint32_t index = 0;
   const bool reuses = !idle_.empty() && !request.retried;
@@ -61,7 +70,7 @@ void Exchanges::open_connection(uint32_t index) {
   Connection& connection = connections_[index];
   connection.fd = dialer_.dial();
   connection.watched_for_writing = false;
-  if (limits_.tls != Tls::none) connection.tls = std::make_unique<tests::TlsClient>(tls_clients_);
+  if (limits_.tls != Tls::none) connection.tls = tls_clients_.make();
   ++opened_;
   most_open_ = std::max(most_open_, ++open_);
 }

@@ -54,6 +54,10 @@ class Exchanges {
   Exchanges(const Exchanges&) = delete;
   Exchanges& operator=(const Exchanges&) = delete;
 
+  /// Makes the TLS clients of the first connections beforehand, with a session that `first` leaves if they are to resume one:
+  /// elsewhere, a million machines make them.
+  void prepare(size_t count, const Request& first);
+
   /// Whether one more may start now.
   bool has_room() const { return !idle_.empty() || open_ < limits_.max_open; }
   void start(const Request& request, int64_t now);

@@ -17,6 +17,7 @@ namespace {
 constexpr int64_t kTickUs = 1000;
 constexpr int64_t kSecondUs = 1'000'000;
 constexpr int64_t kSpareFiles = 100;
+constexpr size_t kMostPrepared = 20'000;  // TLS clients, of some 25 KB
 
 class Fleet {
  public:
@@ -86,6 +87,9 @@ Fleet::Limits Fleet::limits(const FleetOptions& options) {
 
 Report Fleet::run() {
   report_.hosts = hosts_.size();
+  if (options_.pace == Pace::rate) {
+    exchanges_.prepare(std::min(static_cast<size_t>(options_.rate * options_.duration), kMostPrepared), {0, now_us()});
+  }
   report_.has_usage = options_.server_pid > 0;
   forget_peak(options_.server_pid);
   report_.before = usage_of(options_.server_pid);

@@ -4,6 +4,7 @@
 #include <openssl/ssl.h>
 
 #include <array>
+#include <utility>
 
 namespace ops::tests {
 
@@ -14,10 +15,26 @@ TlsClients::TlsClients(bool resumes) : resumes_(resumes), context_(SSL_CTX_new(T
   SSL_CTX_sess_set_new_cb(context_.get(), keep);
 }
 
+TlsClients::~TlsClients() = default;
+
+void TlsClients::prepare(size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    ready_.push_back(std::make_unique<TlsClient>(*this));
+    ready_.back()->begin();
+  }
+}
+
+std::unique_ptr<TlsClient> TlsClients::make() {
+  if (ready_.empty()) return std::make_unique<TlsClient>(*this);
+  auto client = std::move(ready_.back());
+  ready_.pop_back();
+  return client;
+}
+
 int TlsClients::keep(SSL* ssl, SSL_SESSION* session) {
   auto* all = static_cast<TlsClients*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   if (!all->resumes_) return 0;
-  all->sessions_.emplace_back(session, &SSL_SESSION_free);
+  all->session_.reset(session, &SSL_SESSION_free);
   return 1;  // it is ours now
 }
 
@@ -26,13 +43,16 @@ TlsClient::TlsClient(TlsClients& all)
   BIO_set_mem_eof_return(in_, -1);
   SSL_set_bio(ssl_.get(), in_, out_);
   SSL_set_connect_state(ssl_.get());
-  if (all.sessions_.empty()) return;
-  SSL_set_session(ssl_.get(), all.sessions_.back().get());
-  all.sessions_.pop_back();
+  if (all.session_) SSL_set_session(ssl_.get(), all.session_.get());
 }
 
 // Else OpenSSL would take the session of a connection that was cut for one that must not be resumed.
 TlsClient::~TlsClient() { SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); }
+
+void TlsClient::begin() {
+  ERR_clear_error();
+  SSL_do_handshake(ssl_.get());
+}
 
 void TlsClient::say(std::string_view text, std::string& out) {
   ERR_clear_error();

@@ -14,13 +14,21 @@ struct ssl_st;
 
 namespace ops::tests {
 
-/// What clients of one server share: the sessions that ended connections have left, each to be resumed once.
+class TlsClient;
+
+/// What clients of one server share: the last session that a connection has left, to be resumed by all that follow.
 class TlsClients {
  public:
   /// `resumes`: connections resume a session when there is one; else each makes a full handshake.
   explicit TlsClients(bool resumes);
+  ~TlsClients();
   TlsClients(const TlsClients&) = delete;
   TlsClients& operator=(const TlsClients&) = delete;
+
+  /// Makes clients that have their first bytes ready; so that the time of making them is not that of a measurement.
+  void prepare(size_t count);
+  /// A prepared one, while there are any.
+  std::unique_ptr<TlsClient> make();
 
  private:
   friend class TlsClient;
@@ -28,7 +36,8 @@ class TlsClients {
 
   const bool resumes_;
   std::shared_ptr<ssl_ctx_st> context_;
-  std::vector<std::unique_ptr<ssl_session_st, void (*)(ssl_session_st*)>> sessions_;
+  std::shared_ptr<ssl_session_st> session_;  // none at first
+  std::vector<std::unique_ptr<TlsClient>> ready_;
 };
 
 class TlsClient {
@@ -36,6 +45,8 @@ class TlsClient {
   explicit TlsClient(TlsClients& all);
   ~TlsClient();
 
+  /// Has the first bytes of a handshake ready for say().
+  void begin();
   /// Appends the first bytes of a handshake to `out`, or, when that is done, `text` encrypted. Text that comes earlier waits.
   void say(std::string_view text, std::string& out);
 
