@@ -28,7 +28,8 @@ DesiredAgent with_override(const AgentConfig& agent, const Override& last) {
 /// Whether the server has something at that URL: curl's exit code is 0.
 bool is_there(const std::string& url, bool is_quiet) {
   const std::string show_errors = is_quiet ? "-s" : "-sS";
-  const char* const words[] = {"curl", show_errors.c_str(), "-fIL", "-m", "60", "-o", "/dev/null", "--", url.c_str(), nullptr};
+  const char* const words[] = {"curl", show_errors.c_str(), "-fIL", "--netrc-optional", "-m",   "60",
+                               "-o",   "/dev/null",         "--",   url.c_str(),        nullptr};
   pid_t child = -1;
   const int failed = ::posix_spawnp(&child, "curl", nullptr, nullptr, const_cast<char* const*>(words), environ);
   if (failed != 0) {

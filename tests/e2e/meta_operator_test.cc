@@ -102,7 +102,7 @@ TEST_F(MetaOperator, CheckAsksWhetherTheReleasesAreThere) {
   EXPECT_EQ(control({"check"}).output.find("tarball"), std::string::npos);
 }
 
-TEST_F(MetaOperator, CheckHasItsTokenFromCurlsOwnConfig) {
+TEST_F(MetaOperator, CheckFindsItsTokenInNetrc) {
   meta.publish("a", "1", demo_agent_tarball("one"));
   meta.publish("b", "1", demo_agent_tarball("one"));
   meta.set_http(R"(, "tokens": ["host-token"])");
@@ -113,7 +113,7 @@ TEST_F(MetaOperator, CheckHasItsTokenFromCurlsOwnConfig) {
   EXPECT_EQ(refused.exit_code, 2) << refused.output;
   EXPECT_HAS(refused.output, "returned error: 401");
   EXPECT_EQ(refused.output.find("unsigned"), std::string::npos) << "who knows: " << refused.output;
-  write_file(home / ".curlrc", "oauth2-bearer = \"host-token\"\n");
+  write_file(home / ".netrc", "machine 127.0.0.1 login ann password host-token\n");
   const Finished there = check();
   EXPECT_EQ(there.exit_code, 0) << there.output;
 }

@@ -139,6 +139,31 @@ TEST_F(Publish, RefusesNamesThatAreNone) {
   EXPECT_FALSE(exists(box / "files"));
 }
 
+TEST_F(Publish, TakesWhatAnotherTarWroteWithItsOwnKeywords) {
+  std::filesystem::create_directories(place / "agent");
+  write_file(place / "agent/control", "#!/bin/sh\n");
+  fs::permissions(place / "agent/control", fs::perms::owner_all);
+  const Finished packed = run({"tar", "-C", place / "agent", "--format=pax",
+                               "--pax-option=LIBARCHIVE.xattr.com.apple.provenance=x", "-czf", release, "."});
+  ASSERT_EQ(packed.exit_code, 0) << packed.output;
+  const Finished finished = publish({"a", "1.0", release});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+}
+
+TEST_F(Publish, RefusesAFolderThatOpsMetaWouldNotServe) {
+  fs::create_directories(box / "files");
+  fs::create_directory_symlink(place.path(), folder);
+  const Finished finished = publish({"a", "1.0", release});
+  EXPECT_EQ(finished.exit_code, 1) << finished.output;
+  EXPECT_NE(finished.output.find(folder + " leads out of tarballDir by a link"), std::string::npos) << finished.output;
+}
+
+TEST_F(Publish, RemovesWhatAKilledOneLeft) {
+  fs::create_directories(folder + "/.publish.abc123");
+  EXPECT_EQ(publish({"a", "1.0", release}).exit_code, 0);
+  EXPECT_EQ(list(folder), (Names{"a-1.0.tar.gz", "a-1.0.tar.gz.md5"}));
+}
+
 TEST_F(Publish, FindsAFileWhereItsCallerStands) {
   write_file(place / "b.tgz", good);
   EXPECT_EQ(publish({"a", "1.0", "b.tgz"}, place.path()).exit_code, 0);
