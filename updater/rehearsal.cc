@@ -133,7 +133,7 @@ class Rehearsal {
     char buffer[1024];
     for (ssize_t n; (n = ::read(from.get(), buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<size_t>(n));
     if (said == kDone) return {};
-    return Error{said};
+    return Error{said.empty() ? "it killed its parent, the updater" : said};
   }
 
   Result<void> holds_nothing() {

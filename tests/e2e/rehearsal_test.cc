@@ -158,6 +158,10 @@ TEST_F(Try, FailsOneWhoseStartFails) {
   expect_failure_of(control_with("start() { echo no license; exit 3; }"), "start ends well", "exit status 3: no license");
 }
 
+TEST_F(Try, FailsOneThatKillsTheUpdater) {
+  expect_failure_of(control_with("start() { kill -9 $PPID; }"), "start ends well", "it killed its parent, the updater");
+}
+
 TEST_F(Try, FailsOneThatDiesInItsProbation) {
   expect_failure(make_agent_tarball(kControl, {{"agent", "#!/bin/bash\nsleep 1\n"}}), "it stays started for 2 s",
                  "status says \"stoped\"");
