@@ -40,8 +40,8 @@ class Orders {
 
   std::optional<Order> find(std::string_view agent, std::string_view version) const;
 
-  /// Replaces an earlier one. An error when the config names no such agent or version, or when it can't be written: then it holds in
-  /// memory, and the error says so.
+  /// Replaces an earlier one. An error when the config names no such agent or version, or when it can't be written: then it
+  /// holds in memory, and the error says so.
   Result<void> give(const Config& config, const std::string& agent, const std::string& version, Order order);
 
   /// Forgets those whose agent's entry is another now, and returns them, as "halt of falcon-agent 3.1.3".

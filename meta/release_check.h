@@ -15,7 +15,8 @@ namespace ops::meta {
 std::vector<DesiredAgent> releases_of(const Config& config);
 
 /// Asks for the tarball and the checksum of each, and for its signature, by the program curl, with its messages on stderr; a
-/// token for a server stands in the operator's ~/.netrc. Prints a line for each; false when one is missing. That there is no signature is said, and no fault: hosts may not want any.
+/// token for a server stands in the operator's ~/.netrc. Prints a line for each; false when one is missing. That there is no
+/// signature is said, and no fault: hosts may not want any.
 bool check_releases(const Config& config);
 
 }  // namespace ops::meta

@@ -116,8 +116,7 @@ struct Exchange::Transfer {
   bool has_whole_header = false;
 };
 
-Exchange::Transfer::Transfer(Exchange& to, const Access& access)
-    : exchange(to), sessions(access.sessions), tls(access.tls) {
+Exchange::Transfer::Transfer(Exchange& to, const Access& access) : exchange(to), sessions(access.sessions), tls(access.tls) {
   set(CURLOPT_URL, exchange.url_.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_NOSIGNAL, 1L);
@@ -221,9 +220,7 @@ Exchange::Exchange(std::string url, uint64_t max_size, std::stop_token cancel, c
 
 Exchange::~Exchange() = default;
 
-void Exchange::add_header(const std::string& line) {
-  transfer_->headers = curl_slist_append(transfer_->headers, line.c_str());
-}
+void Exchange::add_header(const std::string& line) { transfer_->headers = curl_slist_append(transfer_->headers, line.c_str()); }
 
 void Exchange::post(const std::string& body) {
   transfer_->set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));

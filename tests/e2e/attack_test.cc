@@ -44,8 +44,12 @@ struct Attack : testing::Test {
   struct Host : UpdaterBox {
     Host(HellMeta& meta, const std::string& more) : UpdaterBox(meta.address(), {.more = more}) {
       meta.desire({{"demo-agent", "1.0.0"}});
-      EXPECT_TRUE(start() && eventually([&] { return runs("1.0.0"); })) << log();
+      EXPECT_TRUE(start() && eventually([&] { return runs("1.0.0") && is_past_probation(meta); })) << log();
       pid = agent_pid("demo-agent", "1.0.0");
+    }
+    static bool is_past_probation(const HellMeta& meta) {
+      return meta.said("realAgents", "demo-agent", "status") == "started" &&
+             meta.said("updates", "demo-agent", "phase").empty();
     }
     bool runs(const std::string& version) const { return running("demo-agent") == std::vector<std::string>{version}; }
     bool is_as_it_was() const { return agent_pid("demo-agent", "1.0.0") == pid && runs("1.0.0"); }

@@ -26,10 +26,10 @@ struct HostsOptions {
   double go = 0;                                                 // percent of hosts with a Go updater
   std::vector<double> fail{0};    // percent of hosts on which an agent's update fails; fewer: the last one goes on
   std::vector<double> silent{0};  // percent of hosts that fall silent in an agent's update; likewise
-  double unwell = 1;                                             // percent of agents that never say started
-  double update_time = 20;                                       // seconds from downloading to probation
-  double probation = 30;                                         // seconds
-  double report_delay = 0.1;                                     // seconds until what has just begun is reported
+  double unwell = 1;              // percent of agents that never say started
+  double update_time = 20;        // seconds from downloading to probation
+  double probation = 30;          // seconds
+  double report_delay = 0.1;      // seconds until what has just begun is reported
 };
 
 /// What became of updates.
@@ -105,7 +105,7 @@ class Hosts {
   std::vector<std::string> versions_{""};
   std::unordered_map<std::string, Orders> known_replies_;
   const std::pair<const std::string, Orders>* last_reply_ = nullptr;  // of known_replies_; most replies are alike
-  std::vector<UpdateCounts> counts_;  // by agent
+  std::vector<UpdateCounts> counts_;                                  // by agent
 };
 
 }  // namespace ops::fleet

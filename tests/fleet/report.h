@@ -27,7 +27,7 @@ struct Report {
   std::map<std::string, uint64_t> errors;  // by kind
   Histogram latency;                       // of good replies: from when the heartbeat was due to the end of the reply
   std::vector<UpdateCounts> updates;       // by agent
-  bool has_usage = false;  // of the server
+  bool has_usage = false;                  // of the server
   Usage before;
   Usage after;
 
