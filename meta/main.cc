@@ -113,6 +113,7 @@ int main(int argc, char** argv) {
   routes.load_orders();
   load(hosts);
   load_rollouts(hosts, routes.admissions());
+  begin_rollouts();  // before the first host asks
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
     HttpServerOptions http;
@@ -122,12 +123,14 @@ int main(int argc, char** argv) {
     http.tls = &tls;
     auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), http,
                                         [&](const HttpRequest& request) { return routes.handle(request); });
-    if (!listening) return fail(cat(options.config, ": http.listen: ", listening.error().message), kBadConfig);
+    if (!listening) {
+      save_rollouts(hosts, routes.admissions());
+      return fail(cat(options.config, ": http.listen: ", listening.error().message), kBadConfig);
+    }
     server = std::move(*listening);
     log::info("ops-meta ", version(), " serves on ", config.http_listen, ", port ", server->port());
   }
   if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
-  begin_rollouts();
 
   routes.tick(std::chrono::system_clock::now());
   auto forget_at = std::chrono::steady_clock::now() + kForgetPause;

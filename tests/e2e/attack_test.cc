@@ -132,7 +132,8 @@ TEST_F(Attack, ByWhoStoleTheWebServerIsStoppedBySignaturesOnly) {
   MetaBox meta;
   meta.set_http(kTokens + (R"(, "tls": {"cert": ")" + own.cert + R"(", "key": ")" + own.key + "\"}"));
   release(web, "demo-agent", "1.0.0", demo_agent_tarball("one"));
-  const TestAgent good{"demo-agent", "1.0.0", "start", "", web.url("/t")};
+  // Both hosts may go at once, or the one that refuses might keep the other waiting.
+  const TestAgent good{"demo-agent", "1.0.0", "start", "", web.url("/t"), R"(, "rollout": {"parallel": 0})"};
   TestAgent next = good;
   next.version = "1.1.0";
   const std::string access = tls_of(ca.cert()) + R"(, "token": "host-token")";

@@ -68,6 +68,22 @@ TEST_F(MetaRestart, ThatFollowsACrashLearnsFirstOnceMore) {
   EXPECT_TRUE(learns()) << meta.log();
 }
 
+TEST_F(MetaRestart, ThatCannotListenForgetsNothing) {
+  EXPECT_EQ(meta.process().stop(), 0);
+  const std::string saved = read_file(meta / "var/rollouts.json");
+  EXPECT_NE(saved, "");
+  const std::string good = read_file(meta / "cfg.json");
+  std::string bad = good;
+  bad.replace(bad.find("127.0.0.1:"), 10, "203.0.113.1:");
+  write_file(meta / "cfg.json", bad);
+  EXPECT_EQ(run({meta / "ops-meta", "-c", meta / "cfg.json"}).exit_code, 2);
+  EXPECT_EQ(read_file(meta / "var/rollouts.json"), saved);
+  write_file(meta / "cfg.json", good);
+  seen = meta.log().size();
+  start();
+  EXPECT_EQ(meta.log().find("nothing is known of rollouts", seen), std::string::npos) << meta.log();
+}
+
 TEST_F(MetaRestart, StopsAlsoWhenTheTableCannotBeWritten) {
   write_file(meta / "var/hosts.table.new/in-the-way", "");
   EXPECT_EQ(meta.process().stop(), 0);
