@@ -25,6 +25,8 @@ constexpr auto kEvictAfter = std::chrono::seconds(1);
 constexpr auto kComplainEvery = std::chrono::seconds(60);
 constexpr int kBulkNiceness = 5;
 constexpr int kAcceptsATurn = 16;
+constexpr auto kGatherFor = std::chrono::milliseconds(2);
+constexpr int kHandful = 16;
 
 std::string ip_of(const sockaddr_storage& address) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -100,6 +102,9 @@ void HttpLoop::run() {
       }
     }
     if (own_.now - swept_ >= kSweepEvery) sweep();
+    // A TLS client comes twice, for a short turn in much code. A handful in a row cost a fifth less than to wake for each
+    // (`./control bench tls`). Who finds the loop idle is served at once, and so is a crowd.
+    if (accepts_ && speaks_tls() && count > 0 && count < kHandful) std::this_thread::sleep_for(kGatherFor);
   }
   all_.counters->connections -= connections_.size();
 }
@@ -135,10 +140,12 @@ void HttpLoop::accept_some() {
   }
 }
 
+bool HttpLoop::speaks_tls() const { return all_.options.tls != nullptr && all_.options.tls->is_on(); }
+
 /// nullptr when there can't be TLS, though there must.
 HttpLoop::Connection HttpLoop::greet(Fd socket, std::string ip) const {
   std::unique_ptr<TlsSession> tls;
-  if (all_.options.tls != nullptr && all_.options.tls->is_on()) {
+  if (speaks_tls()) {
     set_no_delay(socket.get());  // the end of a handshake and the reply may be two writes
     tls = all_.options.tls->accept();
     if (!tls) return nullptr;

@@ -48,6 +48,7 @@ class HttpLoop {
   void set_accepting(bool on);
   bool watch_listener(const Fd& listener, bool on);
   void accept_some();
+  bool speaks_tls() const;
   Connection greet(Fd socket, std::string ip) const;
   void accept_owner();
   bool give_way_when_full();
