@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "common/file.h"
@@ -28,6 +29,56 @@ std::string syntax_error(std::string_view text, const Json::parse_error& failure
   const size_t column = read.size() - (read.rfind('\n') + 1) + 1;  // npos + 1 is 0
   return cat("line ", line, ", column ", column, ": ", reason(failure, ": "));
 }
+
+/// Follows a parse for the first key that an object holds twice: the library keeps the last value, and says nothing.
+class DoubledKey {
+ public:
+  bool follow(Json::parse_event_t event, const Json& parsed) {
+    switch (event) {
+      case Json::parse_event_t::object_start: enter(false); break;
+      case Json::parse_event_t::array_start: enter(true); break;
+      case Json::parse_event_t::value: count(); break;
+      case Json::parse_event_t::key: take(parsed.get<std::string>()); break;
+      case Json::parse_event_t::object_end:
+      case Json::parse_event_t::array_end: levels_.pop_back(); break;
+    }
+    return true;
+  }
+
+  /// Its place; nullopt when there is none.
+  const std::optional<std::string>& place() const { return place_; }
+
+ private:
+  struct Level {
+    bool is_list;
+    size_t entry = 0;
+    std::string key = {};
+    std::set<std::string> keys = {};
+  };
+
+  void enter(bool is_list) {
+    count();
+    levels_.push_back({is_list});
+  }
+
+  void count() {
+    if (!levels_.empty()) ++levels_.back().entry;
+  }
+
+  void take(std::string key) {
+    Level& level = levels_.back();
+    const bool is_new = level.keys.insert(key).second;
+    level.key = std::move(key);
+    if (is_new || place_) return;
+    place_.emplace();
+    for (const Level& each : levels_) {
+      *place_ += each.is_list ? cat("[", each.entry - 1, "]") : cat(place_->empty() ? "" : ".", each.key);
+    }
+  }
+
+  std::vector<Level> levels_;
+  std::optional<std::string> place_;
+};
 
 std::string type_name(const Json& value) {
   if (value.is_null()) return "null";
@@ -91,8 +142,10 @@ ConfigDocument ConfigDocument::parse(std::string_view text, ConfigReport& report
 
 void ConfigDocument::take(std::string_view text) {
   std::vector<std::string>& errors = content_->root->report->errors;
+  DoubledKey doubled;
   try {
-    Json parsed = Json::parse(text);
+    Json parsed =
+        Json::parse(text, [&](int, Json::parse_event_t event, const Json& value) { return doubled.follow(event, value); });
     if (parsed.is_object()) {
       content_->json = std::move(parsed);
     } else {
@@ -103,6 +156,7 @@ void ConfigDocument::take(std::string_view text) {
   } catch (const Json::exception& failure) {  // a number that is out of any range
     errors.push_back(reason(failure, "] "));
   }
+  if (doubled.place()) root().warning("is there twice, the last one holds", doubled.place()->c_str());
 }
 
 ConfigDocument::ConfigDocument(ConfigDocument&& other) noexcept = default;

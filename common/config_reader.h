@@ -1,7 +1,8 @@
 #pragma once
 
 // Reads a config file in JSON so that the person who edits it learns of all its faults at once. A syntax error has its
-// line and column; any other fault names its place, like agents[0].default.version. Keys that nobody reads are warnings.
+// line and column; any other fault names its place, like agents[0].default.version. Keys that nobody reads are warnings, and so
+// is the first key that an object holds twice.
 
 #include <memory>
 #include <string>

@@ -146,6 +146,18 @@ TEST_F(ConfigReader, WarnsOfKeysThatNobodyReads) {
   EXPECT_EQ(report.warnings, (Lines{"z: unknown key, ignored", "o.y: unknown key, ignored", "l[1].x: unknown key, ignored"}));
 }
 
+TEST_F(ConfigReader, WarnsOfTheFirstKeyThatIsThereTwice) {
+  const ConfigDocument document = read(R"({"a":[1,{"o":{"x":1,"y":2}},[],{"o":{"x":3,"y":4,"x":5},"o":0}],"a":6})");
+  EXPECT_TRUE(report.ok());
+  EXPECT_EQ(report.warnings, Lines{"a[3].o.x: is there twice, the last one holds"});
+  EXPECT_EQ(document.root().integer("a", 0, 0, 9), 6);
+}
+
+TEST_F(ConfigReader, TakesTheSameKeyInTwoObjectsForWhatItIs) {
+  read(R"({"a":{"x":1,"o":{"x":2}},"b":{"x":3},"l":[{"x":4},{"x":5}],"x":6})");
+  EXPECT_EQ(report.warnings, Lines{});
+}
+
 TEST_F(ConfigReader, PutsObjectsAndKeysInFrontOfTheirFaults) {
   const ConfigDocument document = read(R"({"l":[{}]})");
   document.root().error("is missing", "http");
