@@ -46,6 +46,12 @@ std::optional<PrepareError> find_expected(const DesiredAgent& agent, std::string
 /// Finds the signature that the tarball must have. All errors may pass: a signature is mended without a new tarball.
 std::optional<PrepareError> find_signature(const DesiredAgent& agent, const Trust& trust, std::optional<Signature>& signature,
                                            const std::stop_token& cancel) {
+  const auto read = parse_tarball_name(tarball_name(agent));
+  if (!read || *read != ReleaseName{agent.name, agent.version}) {
+    return passing({cat("a signature names the file only, and ", tarball_name(agent), " would be taken for ",
+                        read ? cat(read->name, " at version ", read->version) : "nothing",
+                        ": a version should begin with a digit, and no digit follow a \"-\" in an agent's name")});
+  }
   const std::string url = signature_url(agent);
   std::string text;
   if (auto failed = get_text(url, kMaxSignatureFile, text, trust.access, cancel)) {

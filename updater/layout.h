@@ -63,8 +63,8 @@ struct ReleaseName {
   bool operator==(const ReleaseName&) const = default;
 };
 
-/// The way back, for a person's convenience: a version is taken to begin with the first digit behind a "-", or behind the last
-/// "-". nullopt for what is no tarball's name.
+/// The way back: a version is taken to begin with the first digit, or v and a digit, behind a "-", or else behind the last "-".
+/// nullopt for what is no tarball's name.
 std::optional<ReleaseName> parse_tarball_name(const std::string& file_name);
 
 }  // namespace ops::updater

@@ -10,7 +10,8 @@
 //
 // A public key is base64("Ed" | key id, 8 bytes | Ed25519 key, 32 bytes), the second line of minisign.pub. The trusted
 // comment must hold `file:` and the very name of the tarball, or one that was signed once could be passed off as another
-// agent's, or as another version. The key id is only a name: what counts is the key.
+// agent's, or as another version. That a name can be read in one way only is prepare()'s business. The key id is only a name:
+// what counts is the key.
 
 #include <string>
 #include <vector>

@@ -249,6 +249,18 @@ TEST_F(Attack, WithAnotherAgentsTarballIsStoppedBySignatures) {
   expect_withstood(host, "and should hold file:demo-agent-1.1.0.tar.gz");
 }
 
+// The file's very name is signed, but is cut elsewhere.
+TEST_F(Attack, WithANameThatReadsInTwoWaysIsStoppedBySignatures) {
+  HellMeta web;
+  release(web, "demo-agent", "1.0.0", demo_agent_tarball("one"));
+  release(web, "naming-agent", "1.0.0", evil_tarball());
+  Host open(web, "");
+  Host host(web, signed_by(owner));
+  web.desire({{"demo-agent", "1.0.0"}, {"naming", "agent-1.0.0"}});
+  EXPECT_TRUE(runs_evil(open)) << open.log();
+  expect_withstood(host, "naming-agent-1.0.0.tar.gz would be taken for naming-agent at version 1.0.0");
+}
+
 // What was given up for a hole in it comes back under a newer name.
 TEST_F(Attack, WithAnOldReleaseUnderANewNameIsStoppedBySignatures) {
   HellMeta web;
