@@ -67,6 +67,7 @@ HttpConnection::Next HttpConnection::read_some(HttpThread& thread) {
   const ssize_t n = ::recv(socket_.get(), thread.scratch.data(), thread.scratch.size(), 0);
   if (n < 0) return is_passing(errno) ? Next::read : Next::hang_up;
   if (n == 0) return framer_.has_head() ? refuse(thread, 400) : Next::hang_up;
+  if (tls_ && had_reply_ && tls_->is_outdated()) return Next::hang_up;  // who kept it comes again, and is judged anew
   const std::string_view bytes(thread.scratch.data(), static_cast<size_t>(n));
   return tls_ ? unseal(thread, bytes) : take_some(thread, bytes);
 }

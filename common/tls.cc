@@ -83,7 +83,8 @@ struct TlsWire {
 
 // ---- a session ----
 
-TlsSession::TlsSession(SSL* ssl, std::string ca_file) : ssl_(ssl, &SSL_free), ca_file_(std::move(ca_file)) {
+TlsSession::TlsSession(SSL* ssl, std::string ca_file, const std::atomic<uint64_t>& generation)
+    : ssl_(ssl, &SSL_free), ca_file_(std::move(ca_file)), generation_(&generation), began_in_(generation) {
   BIO* bio = TlsWire::make(this);
   SSL_set_bio(ssl, bio, bio);
   SSL_set_ex_data(ssl, session_index(), this);
@@ -137,6 +138,14 @@ namespace {
 
 using Context = std::shared_ptr<SSL_CTX>;
 
+/// A ticket outlives neither itself nor the host's certificate, which only a full handshake looks at.
+SSL_TICKET_RETURN judge_ticket(SSL*, SSL_SESSION* session, const unsigned char*, size_t, SSL_TICKET_STATUS status, void*) {
+  if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  const X509* host = SSL_SESSION_get0_peer(session);
+  if (host != nullptr && X509_cmp_current_time(X509_get0_notAfter(host)) < 0) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 Result<Context> make_context(const Credentials& credentials, const std::string& cert_file) {
   const Context context(SSL_CTX_new(TLS_server_method()), &SSL_CTX_free);
   if (!context) return Error{cat("OpenSSL: ", last_error())};
@@ -158,6 +167,7 @@ Result<Context> make_context(const Credentials& credentials, const std::string& 
   if (credentials.authorities.empty()) return context;
   // Who shows no certificate is let in: to tell it what is missing is the handler's business.
   SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, TlsWire::verify);
+  SSL_CTX_set_session_ticket_cb(raw, nullptr, judge_ticket, nullptr);
   for (const auto& authority : credentials.authorities) {
     X509_STORE_add_cert(SSL_CTX_get_cert_store(raw), authority.get());
     SSL_CTX_add_client_CA(raw, authority.get());
@@ -196,13 +206,14 @@ Result<void> TlsServer::load(const TlsFiles& files) {
   ca_file_ = files.ca;
   authorities_ = std::move(credentials->authorities);
   is_on_ = context_ != nullptr;
+  ++generation_;
   return {};
 }
 
 std::unique_ptr<TlsSession> TlsServer::accept() const {
   const std::lock_guard lock(mutex_);
   SSL* ssl = context_ ? SSL_new(context_.get()) : nullptr;
-  return ssl == nullptr ? nullptr : std::unique_ptr<TlsSession>(new TlsSession(ssl, ca_file_));
+  return ssl == nullptr ? nullptr : std::unique_ptr<TlsSession>(new TlsSession(ssl, ca_file_, generation_));
 }
 
 TlsServer::Handshakes TlsServer::handshakes() const {

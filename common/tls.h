@@ -4,6 +4,7 @@
 // so the server's loops stay as they are, and no record is left behind in a buffer that epoll doesn't see.
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -42,15 +43,20 @@ class TlsSession {
 
   const std::string& trouble() const { return trouble_; }
 
+  /// Whether the server has taken up other files since; those may not let this client in.
+  bool is_outdated() const { return *generation_ != began_in_; }
+
   /// The names of the client's certificate, when it showed one; that is then one of the CA's.
   std::vector<std::string> client_names() const;
 
  private:
   friend class TlsServer;
-  TlsSession(ssl_st* ssl, std::string ca_file);
+  TlsSession(ssl_st* ssl, std::string ca_file, const std::atomic<uint64_t>& generation);
 
   const std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl_;
   const std::string ca_file_;
+  const std::atomic<uint64_t>* const generation_;  // the server's
+  const uint64_t began_in_;
   bool has_begun_ = false;
   std::string trouble_;
   friend struct TlsWire;
@@ -74,11 +80,12 @@ class TlsServer {
   /// Since the last load().
   Handshakes handshakes() const;
 
-  /// nullptr when the host has no memory to give. Only when it is on.
+  /// nullptr when the host has no memory to give. Only when it is on. It outlives its sessions.
   std::unique_ptr<TlsSession> accept() const;
 
  private:
   std::atomic<bool> is_on_ = false;
+  std::atomic<uint64_t> generation_ = 0;  // how often files were taken up
   mutable std::mutex mutex_;
   std::shared_ptr<ssl_ctx_st> context_;                // guarded by mutex_
   std::string ca_file_;                                // guarded by mutex_

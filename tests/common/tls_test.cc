@@ -103,23 +103,41 @@ TEST_F(HttpsServer, AsksForABody) {
   EXPECT_TRUE(reply.ends_with("bodyhello")) << reply;
 }
 
-TEST_F(HttpsServer, KeepsConnections) {
-  const std::string request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-  const RawConnection connection(port());
-  TlsClient client(clients);
-  for (int i = 0; i < 3; ++i) {
+/// One that is kept.
+struct Kept {
+  Kept(int port, TlsClients& clients) : connection(port), client(clients) {}
+
+  /// "" when it is hung up on.
+  std::string ask() {
     std::string text;
     std::string out;
-    client.say(request, out);
+    client.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n", out);
     while (!text.ends_with("hello")) {
       connection.send(out);
       out.clear();
       const std::string bytes = connection.read_some();
-      ASSERT_FALSE(bytes.empty());
-      ASSERT_TRUE(client.take(bytes, text, out));
+      if (bytes.empty()) return {};
+      EXPECT_TRUE(client.take(bytes, text, out));
     }
+    return text;
   }
+
+  RawConnection connection;
+  TlsClient client;
+};
+
+TEST_F(HttpsServer, KeepsConnections) {
+  Kept kept(port(), clients);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(kept.ask().ends_with("hello"));
   EXPECT_EQ(handled, 3);
+}
+
+TEST_F(HttpsServer, HangsUpOnKeptConnectionsOnceItHasOtherFiles) {
+  Kept kept(port(), clients);
+  EXPECT_TRUE(kept.ask().ends_with("hello"));
+  ASSERT_TRUE(tls.load({issued().cert, issued().key, authority().cert()}));
+  EXPECT_EQ(kept.ask(), "");
+  EXPECT_EQ(handled, 1);
 }
 
 TEST_F(HttpsServer, ResumesSessionsAlsoOnceItHasANewCertificate) {

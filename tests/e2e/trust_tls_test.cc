@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 
+#include <array>
+#include <ctime>
+
 #include "tests/support/boxes.h"
 #include "tests/support/measure.h"
 #include "tests/support/tarball.h"
@@ -228,6 +231,18 @@ TEST_F(TrustTls, AHostWhoseCertificateIsBadIsRefusedAndBothSidesSayWhy) {
   ASSERT_TRUE(late.start()) << late.log();
   logs(late, "tls: " + old.cert + ": the certificate of CN=h1 expired ");
   logs(late, "certificate expired");
+}
+
+// A session that is resumed shows no certificate, so that it could go on for ever.
+TEST_F(TrustTls, AHostWhoseCertificateExpiresIsRefusedThoughItResumesSessions) {
+  TlsMeta meta(ca.issue("meta"), ca.cert());
+  const std::time_t soon = std::time(nullptr) + 4;
+  std::array<char, 32> until;
+  std::strftime(until.data(), until.size(), "%Y%m%d%H%M%SZ", std::gmtime(&soon));
+  UpdaterBox host(meta.url(), {.hostname = "h1", .more = tls_of(ca.cert(), ca.issue("h1", {.until = until.data()}))});
+  ASSERT_TRUE(host.start()) << host.log();
+  EXPECT_TRUE(eventually([&] { return contains(meta.ask("/status/text/demo-agent").body, "h1 "); })) << host.log();
+  logs(host, "alert certificate expired");
 }
 
 TEST_F(TrustTls, AHostWhoseFilesAreBadLooksAfterItsAgentsAndSaysWhichFile) {
