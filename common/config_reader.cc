@@ -27,26 +27,39 @@ std::string syntax_error(std::string_view text, const Json::parse_error& failure
   const std::string_view read = text.substr(0, std::max<size_t>(failure.byte, 1) - 1);
   const auto line = std::count(read.begin(), read.end(), '\n') + 1;
   const size_t column = read.size() - (read.rfind('\n') + 1) + 1;  // npos + 1 is 0
-  return cat("line ", line, ", column ", column, ": ", reason(failure, ": "));
+  // What the library read last may be part of a token.
+  std::string why = reason(failure, ": ");
+  if (const size_t last_read = why.find("; last read: "); last_read != std::string::npos) {
+    const size_t expected = why.rfind("; expected ");
+    why.erase(last_read, expected == std::string::npos || expected < last_read ? std::string::npos : expected - last_read);
+  }
+  return cat("line ", line, ", column ", column, ": ", why);
 }
 
-/// Follows a parse for the first key that an object holds twice: the library keeps the last value, and says nothing.
-class DoubledKey {
+/// Follows a parse for the first key that an object holds twice, of which the library keeps the last value, and says nothing;
+/// and has nothing kept that is nested deeper than a config ever is.
+class ParseWatch {
  public:
-  bool follow(Json::parse_event_t event, const Json& parsed) {
-    switch (event) {
-      case Json::parse_event_t::object_start: enter(false); break;
-      case Json::parse_event_t::array_start: enter(true); break;
-      case Json::parse_event_t::value: count(); break;
-      case Json::parse_event_t::key: take(parsed.get<std::string>()); break;
-      case Json::parse_event_t::object_end:
-      case Json::parse_event_t::array_end: levels_.pop_back(); break;
+  /// To be given to Json::parse: whether to keep what is read.
+  bool follow(size_t depth, Json::parse_event_t event, const Json& parsed) {
+    using Event = Json::parse_event_t;
+    const bool is_list = event == Event::array_start;
+    const bool enters = is_list || event == Event::object_start;
+    if (depth + (enters ? 1 : 0) > kMostNested) {
+      is_too_deep_ = true;
+      return false;
     }
+    levels_.resize(std::min(levels_.size(), depth));
+    if (event == Event::key) take(parsed.get<std::string>());
+    if ((enters || event == Event::value) && !levels_.empty()) ++levels_.back().entry;
+    if (enters) levels_.push_back({is_list});
     return true;
   }
 
-  /// Its place; nullopt when there is none.
-  const std::optional<std::string>& place() const { return place_; }
+  /// The place of the key; nullopt when there is none.
+  const std::optional<std::string>& doubled() const { return doubled_; }
+  bool is_too_deep() const { return is_too_deep_; }
+  static constexpr size_t kMostNested = 64;
 
  private:
   struct Level {
@@ -56,28 +69,20 @@ class DoubledKey {
     std::set<std::string> keys = {};
   };
 
-  void enter(bool is_list) {
-    count();
-    levels_.push_back({is_list});
-  }
-
-  void count() {
-    if (!levels_.empty()) ++levels_.back().entry;
-  }
-
   void take(std::string key) {
     Level& level = levels_.back();
     const bool is_new = level.keys.insert(key).second;
     level.key = std::move(key);
-    if (is_new || place_) return;
-    place_.emplace();
+    if (is_new || doubled_) return;
+    doubled_.emplace();
     for (const Level& each : levels_) {
-      *place_ += each.is_list ? cat("[", each.entry - 1, "]") : cat(place_->empty() ? "" : ".", each.key);
+      *doubled_ += each.is_list ? cat("[", each.entry - 1, "]") : cat(doubled_->empty() ? "" : ".", each.key);
     }
   }
 
   std::vector<Level> levels_;
-  std::optional<std::string> place_;
+  std::optional<std::string> doubled_;
+  bool is_too_deep_ = false;
 };
 
 std::string type_name(const Json& value) {
@@ -142,10 +147,15 @@ ConfigDocument ConfigDocument::parse(std::string_view text, ConfigReport& report
 
 void ConfigDocument::take(std::string_view text) {
   std::vector<std::string>& errors = content_->root->report->errors;
-  DoubledKey doubled;
+  ParseWatch watch;
   try {
-    Json parsed =
-        Json::parse(text, [&](int, Json::parse_event_t event, const Json& value) { return doubled.follow(event, value); });
+    Json parsed = Json::parse(text, [&](int depth, Json::parse_event_t event, const Json& value) {
+      return watch.follow(static_cast<size_t>(depth), event, value);
+    });
+    if (watch.is_too_deep()) {
+      errors.push_back(cat("it is nested deeper than ", ParseWatch::kMostNested, " levels"));
+      return;
+    }
     if (parsed.is_object()) {
       content_->json = std::move(parsed);
     } else {
@@ -156,7 +166,7 @@ void ConfigDocument::take(std::string_view text) {
   } catch (const Json::exception& failure) {  // a number that is out of any range
     errors.push_back(reason(failure, "] "));
   }
-  if (doubled.place()) root().warning("is there twice, the last one holds", doubled.place()->c_str());
+  if (watch.doubled()) root().warning("is there twice, the last one holds", watch.doubled()->c_str());
 }
 
 ConfigDocument::ConfigDocument(ConfigDocument&& other) noexcept = default;

@@ -132,7 +132,25 @@ TEST_F(ConfigReader, SurvivesAnyDepthOfNesting) {
   constexpr size_t kDepth = 500'000;
   const ConfigDocument document = read("{\"a\":" + std::string(kDepth, '[') + std::string(kDepth, ']') + "}");
   (void)document.root().string("a", "");
-  EXPECT_EQ(report.errors, Lines{"a: is an array, should be a string"});
+  EXPECT_EQ(report.errors, Lines{"it is nested deeper than 64 levels"});
+}
+
+TEST_F(ConfigReader, ReadsWhatIsNestedAsDeepAsItMayBe) {
+  EXPECT_EQ(errors_of("{\"a\":" + std::string(63, '[') + std::string(63, ']') + "}"), Lines{});
+  EXPECT_EQ(errors_of("{\"a\":" + std::string(64, '[') + std::string(64, ']') + "}").size(), 1u);
+}
+
+// It ends in logs, which more may read than the config.
+TEST_F(ConfigReader, SaysNothingOfATokenInASyntaxError) {
+  for (const std::string bad : {R"({"tokens": ["51c9", "77aaSECRET]})", R"({"tokens": ["77aaSECRET" "b"]})",
+                                R"({"tokens": [77aaSECRET]})", R"({"tokens": ["77aaSECRET\q"]})", R"({"77aaSECRET" 1})"}) {
+    const Lines errors = errors_of(bad);
+    ASSERT_EQ(errors.size(), 1u) << bad;
+    EXPECT_EQ(errors[0].find("77aa"), std::string::npos) << errors[0];
+    EXPECT_TRUE(errors[0].starts_with("line 1, column ")) << errors[0];
+  }
+  EXPECT_EQ(errors_of("{\"a\": 1, x}"),
+            Lines{"line 1, column 10: syntax error while parsing object key - invalid literal; expected string literal"});
 }
 
 TEST_F(ConfigReader, WarnsOfKeysThatNobodyReads) {
