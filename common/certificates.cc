@@ -1,6 +1,7 @@
 #include "common/certificates.h"
 
 #include <arpa/inet.h>
+#include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
@@ -80,9 +81,13 @@ Result<std::vector<std::shared_ptr<X509>>> read_certificates(const std::string& 
   if (!text) return text.error();
   const Bio bio = reader_of(*text);
   std::vector<std::shared_ptr<X509>> certificates;
+  ERR_clear_error();
   while (X509* certificate = PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr)) {
     certificates.emplace_back(certificate, &X509_free);
   }
+  const bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+  ERR_clear_error();
+  if (!is_end) return Error{cat(path, ": its certificate number ", certificates.size() + 1, " is damaged")};
   if (certificates.empty()) return Error{cat(path, " holds no certificate, which begins with -----BEGIN CERTIFICATE-----")};
   return certificates;
 }

@@ -52,7 +52,9 @@ TEST_F(Certificates, ThatCannotBeUsedAreSaidToBeWhatTheyAre) {
   EXPECT_EQ(failure({good.cert, sealed, ""}),
             sealed + " is encrypted, and nobody can be asked for its passphrase: openssl pkey -in " + sealed + " -out KEY");
   write_file(folder / "cut", read_file(good.cert).substr(0, 300));
-  EXPECT_EQ(failure({folder / "cut", good.key, ""}).find(folder / "cut"), 0U);
+  EXPECT_EQ(failure({folder / "cut", good.key, ""}), (folder / "cut") + ": its certificate number 1 is damaged");
+  write_file(folder / "bundle", read_file(ca.cert()) + "\nthe second:\n" + read_file(good.cert).insert(60, "="));
+  EXPECT_EQ(failure({"", "", folder / "bundle"}), (folder / "bundle") + ": its certificate number 2 is damaged");
 }
 
 TEST_F(Certificates, WhoseTimeIsNotNowAreWarnedOf) {
