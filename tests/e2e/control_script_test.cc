@@ -188,6 +188,24 @@ TEST_F(Control, SaysInTheDaemonsOwnWordsWhyItDoesNotStart) {
   expect("status", 0, "stoped\n");
 }
 
+TEST_F(Control, StartsNothingWhereOthersMayPutLinks) {
+  fs::create_directory(box / "var");
+  for (const std::string& folder : {box / "var", box.folder()}) {
+    fs::permissions(folder, fs::perms::all);
+    expect("start", 1, fs::canonical(folder).string() + " can be written by everybody: chmod o-w\n");
+    fs::permissions(folder, fs::perms::owner_all);
+    if (::geteuid() != 0) continue;  // nobody else can give a folder away
+    ASSERT_EQ(::chown(folder.c_str(), 65534, 0), 0);
+    expect("start", 1,
+           fs::canonical(folder).string() +
+               " belongs to nobody, and root would follow any link there: start "
+               "ops-meta as that user, or chown it\n");
+    ASSERT_EQ(::chown(folder.c_str(), 0, 0), 0);
+  }
+  EXPECT_FALSE(exists(box / "var/app.out")) << "nothing is written before";
+  start();
+}
+
 TEST_F(Control, NeverTakesAnotherProcessForTheDaemon) {
   // One like those that a pid is given to after a reboot; in the same folder, which is as near as it can come.
   const Process stranger({"sleep", "1000"}, box.folder(), box / "out");

@@ -11,6 +11,7 @@
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"
 #include "updater/checksum.h"
+#include "updater/layout.h"
 #include "updater/signature.h"
 
 namespace ops::tests {
@@ -154,6 +155,36 @@ TEST_F(Publish, TakesWhatAnotherTarWroteWithKeywordsOfItsOwn) {
   ASSERT_NE(packed.output.find("keyword 'strange'"), std::string::npos) << packed.output;
   const Finished finished = publish({"a", "1.0", release});
   EXPECT_EQ(finished.exit_code, 0) << finished.output;
+}
+
+// As Active Directory names groups.
+TEST_F(Publish, TakesFilesOfAGroupWithABlankInItsName) {
+  std::filesystem::create_directories(place / "agent");
+  write_file(place / "agent/control", "#!/bin/sh\n");
+  fs::permissions(place / "agent/control", fs::perms::owner_all);
+  const Finished packed = run({"tar", "-C", "agent", "--group=domain users:1000", "-czf", release, "."}, place.path());
+  ASSERT_EQ(packed.exit_code, 0) << packed.output;
+  const Finished finished = publish({"a", "1.0", release});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+}
+
+// As hosts judge them (updater/layout.h).
+TEST_F(Publish, SignsNothingWhoseNameReadsInTwoWays) {
+  const Minisign signer;
+  for (const auto& [agent, version] : {std::pair("a-2", "1.0"), {"a-v2", "1.0"}, {"a", "b-1.0"}, {"a", "rc-x"}}) {
+    const Finished finished = publish({agent, version, release, "-s", signer.secret_key_file()});
+    EXPECT_EQ(finished.exit_code, 1) << finished.output;
+    EXPECT_NE(finished.output.find("can be read as another agent"), std::string::npos) << finished.output;
+    EXPECT_NE(updater::parse_tarball_name(std::string(agent) + "-" + version + ".tar.gz"),
+              (updater::ReleaseName{agent, version}));
+  }
+  for (const auto& [agent, version] : {std::pair("a-b", "v1.0-rc.1"), {"a", "1.0-2-x"}, {"a-b2", "latest"}, {"a", "v"}}) {
+    const Finished finished = publish({agent, version, release, "-s", signer.secret_key_file()});
+    EXPECT_EQ(finished.exit_code, 0) << finished.output;
+    EXPECT_EQ(updater::parse_tarball_name(std::string(agent) + "-" + version + ".tar.gz"),
+              (updater::ReleaseName{agent, version}));
+  }
+  EXPECT_EQ(publish({"a-2", "1.0", release}).exit_code, 0) << "without a signature it is a name as any other";
 }
 
 TEST_F(Publish, RefusesAFolderThatOpsMetaWouldNotServe) {
