@@ -159,7 +159,7 @@ bool is_directory(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
-std::string danger_of_folder(const std::string& path) {
+std::string danger_of(const std::string& path) {
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) return {};
   const bool strange_owner = info.st_uid != 0 && info.st_uid != ::geteuid();

@@ -67,8 +67,9 @@ bool is_directory(const std::string& path);
 /// Whether users other than the file's owner and group may read it.
 bool may_be_read_by_all(const std::string& path);
 
-/// Says that others than root and this process's own user (or their groups) may put files into this folder or take them away,
-/// and what to do about it; "" when they may not, or it can't be looked at. The sticky bit does not help: new names are enough.
-std::string danger_of_folder(const std::string& path);
+/// Says that others than root and this process's own user (or their groups) may write this file, or put files into this folder
+/// or take them away, and what to do about it; "" when they may not, or it can't be looked at. The sticky bit does not help: new
+/// names are enough.
+std::string danger_of(const std::string& path);
 
 }  // namespace ops

@@ -204,7 +204,7 @@ std::string Exchange::Transfer::explain(CURLcode code, const std::string& detail
     return cat("that is another host: its certificate is for ", certificate.names, " (", detail, ")");
   }
   if (says("wrong version number")) return detail + "; what is there speaks no TLS: is it http://?";
-  if (says(" alert "))
+  if (says(" alert ") && (says("certificate") || says("unknown ca")))
     return detail + "; the server refuses this host's certificate: look at \"tls\" in cfg.json, and at its log";
   if (says("Protocol \"http\" ")) return detail + "; it is redirected from https:// to http://, which is not followed";
   return detail;

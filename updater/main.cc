@@ -42,8 +42,9 @@ int main(int argc, char** argv) {
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);
 
   const Signals signals;
-  for (const std::string& folder : {std::filesystem::current_path().string(), std::filesystem::absolute("var").string()}) {
-    if (const std::string danger = danger_of_folder(folder); !danger.empty()) return fail(options, danger);
+  const auto home = std::filesystem::current_path();
+  for (const auto& path : {home, home / "var", home / options.config}) {
+    if (const std::string danger = danger_of(path); !danger.empty()) return fail(options, danger);
   }
   const auto pid_file = PidFile::lock("var/app.pid");
   if (!pid_file) return fail(options, pid_file.error().message);

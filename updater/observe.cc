@@ -64,9 +64,9 @@ std::optional<std::string> read_hold(const std::string& path, Look& look) {
 }
 
 /// Why nothing may be done, nor even asked, in this agent's folder: what is there may be anybody's. "" when all is well.
-std::string danger_of(const Layout& layout, const std::string& name) {
-  const std::string danger = danger_of_folder(layout.root());
-  return danger.empty() ? danger_of_folder(layout.agent(name)) : danger;
+std::string danger_around(const Layout& layout, const std::string& name) {
+  const std::string danger = danger_of(layout.root());
+  return danger.empty() ? danger_of(layout.agent(name)) : danger;
 }
 
 /// When a release was installed, in seconds since 1970.
@@ -123,7 +123,7 @@ Result<Observed> read_agent(const Layout& layout, const std::string& name) {
   if (!state) return state.error();
   seen.state = std::move(*state);
   seen.hold = read_hold(layout.hold_file(name), look);
-  if (const std::string danger = danger_of(layout, name); !danger.empty()) seen.hold = danger;
+  if (const std::string danger = danger_around(layout, name); !danger.empty()) seen.hold = danger;
   seen.retry_asked = look.exists(layout.retry_file(name));
   look_into_folder(layout.agent(name), seen, look);
   if (!seen.version.empty()) {
@@ -138,7 +138,7 @@ Result<Observed> read_agent(const Layout& layout, const std::string& name) {
 Result<Observed> observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel) {
   auto seen = read_agent(layout, name);
   if (!seen || !seen->has_control) return seen;
-  const std::string danger = danger_of(layout, name);
+  const std::string danger = danger_around(layout, name);
   seen->status_text = danger.empty() ? status_of(layout, name, seen->version, cancel) : danger;
   seen->status = to_status(seen->status_text);
   return seen;

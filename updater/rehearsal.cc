@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -265,6 +266,7 @@ int rehearse(const RehearsalOptions& options) {
     std::cerr << system_error("create a folder like", scratch).message << "\n";
     return 1;
   }
+  ::chmod(scratch.c_str(), 0755);  // as an agent's folder is: it may run as another user
   std::cout << "Trying " << release->name << " " << release->version << ", in " << scratch << std::endl;
   const int code = run_contained([&] { return Rehearsal(options, *release, scratch).run() ? 0 : 1; });
   if (auto removed = remove_tree(scratch); !removed) std::cerr << removed.error().message << "\n";

@@ -74,6 +74,17 @@ TEST(Permissions, UpdaterDoesNotStartWhereOthersMayWrite) {
   }
 }
 
+// It says whom to believe.
+TEST(Permissions, UpdaterDoesNotStartWithAConfigThatOthersMayWrite) {
+  UpdaterBox host("127.0.0.1:1");
+  EXPECT_TRUE(host.start()) << host.log();
+  EXPECT_EQ(host.process().stop(), 0);
+  set_mode(host / "cfg.json", 0646);
+  EXPECT_FALSE(host.start());
+  EXPECT_EQ(host.process().wait(), 1);
+  EXPECT_TRUE(contains(host.log(), "/cfg.json can be written by everybody: chmod go-w " + host.folder())) << host.log();
+}
+
 TEST(Permissions, UpdaterLeavesAnAgentAloneWhereOthersMayWrite) {
   MetaBox meta;
   meta.publish(kAgent, "1.0", demo_agent_tarball());

@@ -95,6 +95,13 @@ TEST_F(Try, PassesAGoodAgent) {
   EXPECT_GT(pids().size(), 10u) << "the agent was never run";
 }
 
+TEST_F(Try, PassesOneThatRunsAsAnotherUser) {
+  const std::string status =
+      "status() { if alive && [[ $(stat -c %A ../..) == ?????????x ]]; then echo started; else echo stoped; fi; }";
+  const Finished finished = try_bytes(make_agent_tarball(control_with(status), {{"agent", kAgent}}));
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+}
+
 TEST_F(Try, PassesTheDemoAgent) {
   const Finished finished = try_bytes(demo_agent_tarball());
   EXPECT_EQ(finished.exit_code, 0) << finished.output;
