@@ -2,6 +2,8 @@
 
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 #include "common/file.h"
@@ -24,7 +26,8 @@ std::vector<std::string> read_servers(const ConfigObject& root) {
     if (server.find("://") == std::string::npos) server = "http://" + server;
     while (server.ends_with('/')) server.pop_back();
     const bool known = server.starts_with("http://") || server.starts_with("https://");
-    if (!known || server.find_first_of(" \t\"'<>") != std::string::npos) {
+    const auto is_strange = [](unsigned char c) { return c <= ' ' || c == 0x7f || std::strchr("\"'<>", c) != nullptr; };
+    if (!known || std::any_of(server.begin(), server.end(), is_strange)) {
       root.error(cat("\"", part, "\" is not like 10.0.0.1:2000 or https://meta.example.com"), "server");
     }
     servers.push_back(std::move(server));
