@@ -212,7 +212,7 @@ HttpResponse serve_tarball(const std::string& root, const HttpRequest& request) 
   if (!folder) return failed_to_open();
   Fd file = open_beneath(folder.get(), *parts);
   if (!file) return failed_to_open();
-  struct stat info {};
+  struct stat info{};
   if (::fstat(file.get(), &info) != 0) return not_found();
   if (S_ISDIR(info.st_mode)) {
     return request.path.ends_with('/') ? list_folder(std::move(file), request.path) : moved_to(request.path + "/");

@@ -270,7 +270,7 @@ Outcome extract(Reader& reader, const std::string& folder, const std::stop_token
 }
 
 Outcome check_room(const std::string& folder, uint64_t needed, uint64_t reserve) {
-  struct statvfs disk {};
+  struct statvfs disk{};
   if (::statvfs(folder.c_str(), &disk) != 0) return std::nullopt;
   const uint64_t available = uint64_t{disk.f_bavail} * disk.f_frsize;
   if (available >= needed + reserve) return std::nullopt;
@@ -282,7 +282,7 @@ Outcome check_room(const std::string& folder, uint64_t needed, uint64_t reserve)
 
 std::optional<UnpackError> unpack(const std::string& tarball, const std::string& folder, const UnpackLimits& limits,
                                   const std::stop_token& cancel) {
-  struct stat info {};
+  struct stat info{};
   if (::stat(tarball.c_str(), &info) != 0) return UnpackError{UnpackFault::host, system_error("read", tarball)};
   Inspection inspection(static_cast<uint64_t>(info.st_size), limits);
   {
