@@ -8,6 +8,7 @@ set(OPENSSL_USE_STATIC_LIBS ON)
 set(ZLIB_USE_STATIC_LIBS ON)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
 find_package(OpenSSL REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -15,6 +16,14 @@ find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
 # Debian's spdlog names its shared fmt here.
 set_target_properties(spdlog::spdlog_header_only PROPERTIES INTERFACE_LINK_LIBRARIES "Threads::Threads;fmt::fmt-header-only")
+
+# libcrypto.a needs other libraries, which differ by release: OpenSSL 3.5 compresses certificates with zlib and zstd.
+pkg_check_modules(OPS_LIBCRYPTO REQUIRED QUIET libcrypto)
+foreach(library ${OPS_LIBCRYPTO_STATIC_LIBRARIES})
+  find_library(OPS_STATIC_${library} NAMES lib${library}.a REQUIRED)
+  list(APPEND libcrypto_libraries ${OPS_STATIC_${library}})
+endforeach()
+set_property(TARGET OpenSSL::Crypto APPEND PROPERTY INTERFACE_LINK_LIBRARIES ${libcrypto_libraries})
 
 # libarchive.a can do more formats than we ask of it. The linker takes only the objects that tar, gzip and writing to disk
 # need, and of the libraries that libarchive names those two are enough: no xml2, lzma, bz2, nettle...
@@ -81,7 +90,7 @@ function(make_deps)
   set(log ${ops_deps}/curl.log)
   # The map: see link.cmake.
   run(${log} "Configuring curl" ${CMAKE_COMMAND} -G ${CMAKE_GENERATOR} -S ${ops_deps}/source/curl -B ${ops_deps}/curl-build
-    "-DCMAKE_C_FLAGS=-ffunction-sections -fdata-sections -ffile-prefix-map=${ops_deps}=deps"
+    "-DCMAKE_C_FLAGS=-ffunction-sections -fdata-sections \"-ffile-prefix-map=${ops_deps}=deps\""
     -DCMAKE_C_COMPILER=${CMAKE_C_COMPILER} -DCMAKE_INSTALL_PREFIX=${ops_deps}/prefix -DCMAKE_INSTALL_LIBDIR=lib ${curl_options})
   run(${log} "Building curl" ${CMAKE_COMMAND} --build ${ops_deps}/curl-build --parallel ${cores} --target install)
   file(COPY ${ops_deps}/source/cpp-httplib/httplib.h DESTINATION ${ops_deps}/prefix/include)
@@ -102,3 +111,48 @@ if(NOT CURL_FOUND OR NOT httplib_FOUND)
       INTERFACE_INCLUDE_DIRECTORIES ${ops_deps}/prefix/include INTERFACE_LINK_LIBRARIES Threads::Threads)
   endif()
 endif()
+
+# The versions of the libraries that are linked in, for the daemons' -v, as "OpenSSL 3.5.1-1 (Debian)": a security advisory of
+# Debian names the package's version. Libraries from elsewhere have the version that their CMake package says.
+function(add_linked list name package version)
+  execute_process(COMMAND dpkg-query -W -f \${Version} ${package} OUTPUT_VARIABLE packaged RESULT_VARIABLE failed ERROR_QUIET)
+  if(NOT failed AND packaged)
+    set(version "${packaged} (Debian)")
+  endif()
+  set(${list} ${${list}} "${name} ${version}" PARENT_SCOPE)
+endfunction()
+
+# The same of a source package that make_deps() unpacked.
+function(add_linked_source list name package version)
+  set(changelog ${ops_deps}/source/${package}/debian/changelog)
+  if(EXISTS ${changelog})
+    file(STRINGS ${changelog} entry LIMIT_COUNT 1)
+    if(entry MATCHES "\\(([^)]+)\\)")
+      set(version "${CMAKE_MATCH_1} (Debian)")
+    endif()
+  endif()
+  set(${list} ${${list}} "${name} ${version}" PARENT_SCOPE)
+endfunction()
+
+pkg_check_modules(OPS_LIBARCHIVE QUIET libarchive)
+set(OPS_LINKED_META)
+add_linked(OPS_LINKED_META OpenSSL libssl-dev "${OPENSSL_VERSION}")
+if(zstd IN_LIST OPS_LIBCRYPTO_STATIC_LIBRARIES)
+  add_linked(OPS_LINKED_META zlib zlib1g-dev "${ZLIB_VERSION}")
+  add_linked(OPS_LINKED_META zstd libzstd-dev "")
+endif()
+add_linked_source(OPS_LINKED_META cpp-httplib cpp-httplib "${httplib_VERSION}")
+add_linked(OPS_LINKED_META nlohmann-json nlohmann-json3-dev "${nlohmann_json_VERSION}")
+add_linked(OPS_LINKED_META spdlog libspdlog-dev "${spdlog_VERSION}")
+add_linked(OPS_LINKED_META fmt libfmt-dev "${fmt_VERSION}")
+add_linked(OPS_LINKED_META glibc libc6-dev "")
+string(REGEX MATCH "^[0-9]+" compiler_major ${CMAKE_CXX_COMPILER_VERSION})
+add_linked(OPS_LINKED_META libstdc++ libstdc++-${compiler_major}-dev "${CMAKE_CXX_COMPILER_VERSION}")
+set(OPS_LINKED_UPDATER ${OPS_LINKED_META})
+add_linked_source(OPS_LINKED_UPDATER curl curl "${CURL_VERSION}")
+add_linked(OPS_LINKED_UPDATER libarchive libarchive-dev "${OPS_LIBARCHIVE_VERSION}")
+if(NOT zstd IN_LIST OPS_LIBCRYPTO_STATIC_LIBRARIES)
+  add_linked(OPS_LINKED_UPDATER zlib zlib1g-dev "${ZLIB_VERSION}")
+endif()
+add_linked(OPS_LINKED_UPDATER libacl libacl1-dev "")
+list(REMOVE_DUPLICATES OPS_LINKED_UPDATER)

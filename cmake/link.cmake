@@ -23,5 +23,5 @@ else()
   target_compile_options(ops_link INTERFACE -fstack-protector-strong
     $<$<NOT:$<CONFIG:Debug>>:-D_FORTIFY_SOURCE=2>)  # wants -O
   target_link_options(ops_link INTERFACE -static)
-  set_property(GLOBAL PROPERTY RULE_LAUNCH_LINK "bash ${CMAKE_CURRENT_LIST_DIR}/quiet-link.sh")
+  set_property(GLOBAL PROPERTY RULE_LAUNCH_LINK "bash '${CMAKE_CURRENT_LIST_DIR}/quiet-link.sh'")
 endif()

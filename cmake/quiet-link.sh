@@ -1,5 +1,8 @@
 #!/usr/bin/env bash
-# quiet-link.sh COMMAND...: links without glibc's warnings that a static getaddrinfo or dlopen wants glibc's shared libraries.
-# They are out of date for what we use: lookups in /etc/hosts and DNS are built in since glibc 2.34. All else is shown.
-"$@" 2>&1 | sed "/: in function /{N;/ in statically linked applications requires /d};/ in statically linked applications requires /d"
+# quiet-link.sh COMMAND...: runs the linker, and removes glibc's warnings that a static getaddrinfo or dlopen needs the shared
+# libraries of glibc. The warnings do not apply: glibc 2.34 and later have lookups in /etc/hosts and DNS built in. Newer linkers
+# add a note to each warning. All other output passes.
+"$@" 2>&1 | sed -e '/: in function /{N;/ in statically linked applications requires /d}' \
+    -e '/ in statically linked applications requires /d' \
+    -e '/note: the message above does not take linker garbage collection into account/d'
 exit "${PIPESTATUS[0]}"
