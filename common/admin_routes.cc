@@ -3,7 +3,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "common/daemon.h"
+#include "common/version.h"
 
 namespace ops {
 

@@ -17,6 +17,7 @@
 #include <thread>
 
 #include "common/log.h"
+#include "common/version.h"
 
 namespace ops {
 
@@ -34,7 +35,7 @@ void print_help(const std::string& name, const std::string& summary, const std::
             << "  -c FILE   the config (cfg.json in the current folder)\n"
             << "  -l FILE   log to FILE, which is rotated, instead of to stderr\n"
             << "  -t        check the config, say what is wrong with it, and exit: 0 good, 2 bad\n"
-            << "  -v        print the version\n"
+            << "  -v        print the version, the commit, and the libraries that are linked in\n"
             << "  -h        print this\n";
   for (const LongOption& option : own) {
     std::cout << "  --" << option.name << (*option.argument == '\0' ? "" : " ") << option.argument << "\n            "
@@ -46,8 +47,6 @@ void print_help(const std::string& name, const std::string& summary, const std::
 }
 
 }  // namespace
-
-std::string version() { return OPS_VERSION; }
 
 DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& name, const std::string& summary,
                                    const std::vector<LongOption>& own) {
@@ -65,7 +64,7 @@ DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& nam
       case 'c': options.config = optarg; break;
       case 'l': options.log_file = optarg; break;
       case 't': options.check_config = true; break;
-      case 'v': std::cout << version() << "\n"; std::exit(0);
+      case 'v': std::cout << build_details(name); std::exit(0);
       case 'h': print_help(name, summary, own); std::exit(0);
       default: std::cerr << name << " -h lists the flags\n"; std::exit(2);
     }

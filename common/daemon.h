@@ -3,7 +3,7 @@
 // What every daemon of ours does in the same way: flags, the lock on var/app.pid, signals, readiness.
 //
 //   -c FILE   the config, cfg.json by default      -t   check the config, say what is wrong, exit 0 or 2
-//   -l FILE   log there instead of to stderr       -v   print the version
+//   -l FILE   log there instead of to stderr       -v   print the version, the commit and the linked libraries (version.h)
 //
 // and the long options that are a daemon's own.
 //
@@ -24,9 +24,6 @@
 #include "common/result.h"
 
 namespace ops {
-
-/// This build's version, like "1.0.0".
-std::string version();
 
 /// An option of one daemon only: {"try", "TARBALL", "…"} is --try TARBALL, and what -h says of it. One whose argument is "" has
 /// none.

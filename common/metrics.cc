@@ -7,7 +7,7 @@
 #include <ctime>
 #include <fstream>
 
-#include "common/daemon.h"
+#include "common/version.h"
 
 namespace ops {
 

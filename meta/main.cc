@@ -9,6 +9,7 @@
 #include "common/http_server.h"
 #include "common/log.h"
 #include "common/tls.h"
+#include "common/version.h"
 #include "meta/release_check.h"
 #include "meta/routes.h"
 #include "meta/saved_hosts.h"

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "common/daemon.h"
+#include "common/version.h"
 #include "meta/status.h"
 
 namespace ops::meta {

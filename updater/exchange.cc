@@ -8,7 +8,7 @@
 #include <mutex>
 #include <utility>
 
-#include "common/daemon.h"
+#include "common/version.h"
 #include "common/tls.h"
 
 namespace ops::updater {

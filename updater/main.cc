@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "common/http_server.h"
 #include "common/log.h"
+#include "common/version.h"
 #include "updater/cycle.h"
 #include "updater/rehearsal.h"
 #include "updater/routes.h"

@@ -1,6 +1,6 @@
 #include "updater/report.h"
 
-#include "common/daemon.h"
+#include "common/version.h"
 #include "common/release.h"
 
 namespace ops::updater {

@@ -1,6 +1,7 @@
 // The daemon skeleton: its parts, and the whole of it in the real ops-meta.
 
 #include "common/daemon.h"
+#include "common/version.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -183,7 +184,8 @@ struct DaemonFlags : testing::Test {
 };
 
 TEST_F(DaemonFlags, PrintVersionAndHelp) {
-  EXPECT_EQ(meta({"-v"}).output, version() + "\n");
+  EXPECT_EQ(meta({"-v"}).output, build_details("ops-meta"));
+  EXPECT_EQ(meta({"--version"}).output, build_details("ops-meta"));
   EXPECT_EQ(meta({"-v"}).exit_code, 0);
   const Finished help = meta({"-h"});
   EXPECT_EQ(help.exit_code, 0);

@@ -1,6 +1,6 @@
 // Heartbeats, the front, reloads and limits; what operators ask for is in operator_routes_test.cc.
 
-#include "common/daemon.h"
+#include "common/version.h"
 #include "tests/meta/routes_fixture.h"
 
 namespace ops::tests {

@@ -1,0 +1,40 @@
+# Makes build/version.cc, the source of common/version.h: the version, the commit, and the libraries that are linked in.
+#   cmake -DSOURCE_DIR=… -DVERSION=1.0.0 "-DLIBRARIES_META=OpenSSL 3.0.19-1|…" "-DLIBRARIES_UPDATER=…" -DOUTPUT=version.cc -P version.cmake
+# The build runs it each time; the file changes only when its content does.
+
+# In a tarball that `git archive` made, this file holds the commit: see .gitattributes.
+file(STRINGS ${SOURCE_DIR}/cmake/commit commit LIMIT_COUNT 1)
+if(commit MATCHES "Format")
+  set(commit unknown)
+endif()
+find_program(GIT git)
+if(GIT AND EXISTS ${SOURCE_DIR}/.git)
+  # A user may build in a checkout of another user.
+  set(git ${GIT} -c safe.directory=* -C ${SOURCE_DIR})
+  execute_process(COMMAND ${git} rev-parse --short=12 HEAD OUTPUT_VARIABLE head RESULT_VARIABLE failed
+    OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+  execute_process(COMMAND ${git} status --porcelain --untracked-files=no OUTPUT_VARIABLE changes ERROR_QUIET)
+  if(NOT failed)
+    set(commit ${head})
+    if(changes)
+      string(APPEND commit " with uncommitted changes")
+    endif()
+  endif()
+endif()
+
+string(REPLACE "|" "\\n" meta "${LIBRARIES_META}")
+string(REPLACE "|" "\\n" updater "${LIBRARIES_UPDATER}")
+file(CONFIGURE OUTPUT ${OUTPUT} @ONLY CONTENT [[
+#include "common/version.h"
+
+namespace ops {
+
+std::string version() { return "@VERSION@"; }
+
+std::string build_details(const std::string& daemon) {
+  const std::string commit = "commit @commit@\n";
+  return version() + "\n" + commit + (daemon == "ops-meta" ? "@meta@" : "@updater@") + "\n";
+}
+
+}  // namespace ops
+]])
