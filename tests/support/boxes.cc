@@ -8,6 +8,7 @@
 
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"
+#include "updater/processes.h"
 
 namespace ops::tests {
 
@@ -117,6 +118,9 @@ UpdaterBox::~UpdaterBox() {
       if (exists(agent(name) + "/" + version + "/control")) control(name, version, "stop");
     }
   }
+  // An agent's stop may leave processes, and the kill above leaves scripts that the updater waited for.
+  updater::end_processes_in(folder(), {});
+  EXPECT_EQ(updater::processes_in(folder()), std::vector<pid_t>()) << "processes outlive the test";
 }
 
 std::string UpdaterBox::version(const std::string& name) const { return trimmed(read_file(agent(name) + "/.version")); }
