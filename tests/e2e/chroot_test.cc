@@ -6,6 +6,8 @@
 
 #include <atomic>
 #include <filesystem>
+#include <set>
+#include <sstream>
 
 #include "common/http_server.h"
 #include "common/text.h"
@@ -19,7 +21,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A binary with its config in an otherwise empty root. Not for sanitizer builds, which are linked to the machine's libraries.
+/// Root may change the root folder, and so may other users where the kernel lets them make user namespaces.
+bool may_change_root() { return ::geteuid() == 0 || run({"unshare", "--map-root-user", "chroot", "/", "true"}).exit_code == 0; }
+
+/// A binary with its config in an otherwise empty root. A user who may not change the root runs it in that folder as it is:
+/// then only mapped_files() shows that it needs nothing else. Not for sanitizer builds, which are linked to the machine's
+/// libraries.
 class EmptyRoot {
  public:
   EmptyRoot(const std::string& binary, const std::string& config) : binary_(binary) {
@@ -30,14 +37,27 @@ class EmptyRoot {
   }
 
   Process start() const {
+    fs::create_directories(root_ / "var");
+    if (!may_change_root())
+      return Process({root_ / binary_, "-c", root_ / "cfg.json", "-l", root_ / "var/app.log"}, "", root_ / "out");
     std::vector<std::string> command = {"chroot", root_.path(), "/" + binary_, "-c", "/cfg.json", "-l", "/var/app.log"};
     if (::geteuid() != 0) command.insert(command.begin(), {"unshare", "--map-root-user"});
-    fs::create_directories(root_ / "var");
     return Process(command, "", root_ / "out");
   }
 
   std::string log() const { return read_file(root_ / "var/app.log") + read_file(root_ / "out"); }
   bool serves() const { return !read_file(root_ / "var/app.pid").empty(); }
+
+  /// The files that the process has in its memory.
+  static std::set<std::string> mapped_files(const Process& process) {
+    std::istringstream maps(read_file(cat("/proc/", process.pid(), "/maps")));
+    std::set<std::string> files;
+    for (std::string line; std::getline(maps, line);) {
+      if (const size_t path = line.find('/'); path != std::string::npos) files.insert(line.substr(path));
+    }
+    return files;
+  }
+  std::set<std::string> itself() const { return {fs::canonical(root_ / binary_)}; }
 
  private:
   TempDir root_;
@@ -53,10 +73,12 @@ TEST(EmptyRoot, UpdaterRunsThereAndResolvesAName) {
     return HttpResponse::json(R"({"errorMessage":"","desiredAgents":null})");
   });
   ASSERT_TRUE(meta);
-  const EmptyRoot root("ops-updater", cat(R"({"server": "meta.example:)", (*meta)->port(),
+  const std::string name = may_change_root() ? "meta.example" : "localhost";  // the machine's /etc/hosts has only the second
+  const EmptyRoot root("ops-updater", cat(R"({"server": ")", name, ":", (*meta)->port(),
                                           R"(", "interval": 1, "http": {"listen": "127.0.0.1:0"}})"));
   Process updater = root.start();
   EXPECT_TRUE(eventually([&] { return heartbeats >= 2; })) << root.log();
+  EXPECT_EQ(EmptyRoot::mapped_files(updater), root.itself());
   EXPECT_EQ(updater.stop(), 0) << root.log();
 }
 
@@ -65,6 +87,7 @@ TEST(EmptyRoot, MetaRunsThere) {
   const EmptyRoot root("ops-meta", cat(R"({"http": {"listen": "127.0.0.1:)", port, R"("}, "agents": []})"));
   Process meta = root.start();
   ASSERT_TRUE(eventually([&] { return root.serves(); })) << root.log();
+  EXPECT_EQ(EmptyRoot::mapped_files(meta), root.itself());
   EXPECT_EQ(get(port, "/health").body, "ok");
   EXPECT_EQ(http(port, "POST", "/heartbeat", R"({"hostname": "h1"})").status, 200);
   EXPECT_EQ(get(port, "/status/text/any").body, "h1 not found\n");

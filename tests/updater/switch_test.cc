@@ -3,6 +3,8 @@
 #include "updater/switch.h"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "tests/support/temp_dir.h"
 #include "updater/observe.h"
@@ -55,7 +57,27 @@ INSTANTIATE_TEST_SUITE_P(Of, HarmfulStart,
                          testing::Values("rm ../.version", "rm ../.version; mkdir -p ../.version/x",
                                          "rm ../.version; mkfifo ../.version", "ln -sf /etc/passwd ../.version",
                                          "echo 7 > ../.version", "rm ../.state", "rm ../.state; mkdir -p ../.state/x",
-                                         "echo rubbish > ../.state", "chmod 0 .. .", "mkdir -p ../.state.new/x"));
+                                         "echo rubbish > ../.state", "mkdir -p ../.state.new/x"));
+
+TEST_F(HarmfulStart, ThatTakesThePermissionsAwayStopsOnlyAnOrdinaryUser) {
+  add("1", kGood);
+  add("2", "#!/bin/sh\nif [ $1 = start ]; then chmod 0 .. .; exit 1; fi\necho stoped\n");
+  tests::write_file(layout.version_file("a"), "1\n");
+  const auto done = carry_out_next(look());
+  ASSERT_FALSE(done);
+  if (::geteuid() == 0) {
+    EXPECT_NE(done.error().message.find("2 failed and will not be tried again"), std::string::npos) << done.error().message;
+    EXPECT_EQ(look().version, "1");
+    EXPECT_EQ(look().status, Status::started);
+    return;
+  }
+  EXPECT_NE(done.error().message.find(layout.agent("a")), std::string::npos) << done.error().message;
+  EXPECT_NE(done.error().message.find("Permission denied"), std::string::npos) << done.error().message;
+  ASSERT_EQ(::chmod(layout.agent("a").c_str(), 0755), 0);
+  ASSERT_FALSE(carry_out_next(look()));  // the operator has mended it: the next round goes back
+  EXPECT_EQ(look().version, "1");
+  EXPECT_EQ(look().status, Status::started);
+}
 
 TEST_F(HarmfulStart, ThatAlsoKillsTheUpdaterKeepsTheVersionToGoBackTo) {
   add("1", kGood);
