@@ -14,9 +14,9 @@
 //    "interval": 600}
 //
 // hostname, realAgents, errorMessage and desiredAgents are the original's, and stand in its order; the other keys are ours.
-// Both sides ignore keys that they don't know. A list that is null or missing is empty. `status` is whatever
-// `./control status` printed: started, stoped (sic; stopped is taken too), or an error text. `timestamp` is the host's own
-// clock, in seconds.
+// Both sides ignore keys that they don't know. A list that is null or missing is empty. `status` is what
+// `./control status` printed, or an error text; common/status.h says what it means. `timestamp` is the host's own clock, in
+// seconds.
 //
 // `updates` has an entry for each agent about which there is more to say than its status: phase is waiting, downloading,
 // verifying, unpacking, switching, probation, failed, rolled-back or held; done and total are bytes of the download; since is

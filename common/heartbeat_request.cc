@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/heartbeat.h"
+#include "common/status.h"
 
 namespace ops {
 
@@ -174,7 +175,7 @@ class RequestReader {
 void clean(HeartbeatRequest& request) {
   request.updater_version = one_line(request.updater_version, 64);
   request.platform = one_line(request.platform, 64);
-  for (RealAgent& agent : request.real_agents) agent.status = trim(one_line(trim(agent.status), kMaxStatusSize));
+  for (RealAgent& agent : request.real_agents) agent.status = status_line(agent.status);
   for (AgentUpdate& update : request.updates) {
     update.phase = one_line(update.phase, 32);
     update.error = one_line(update.error, kMaxStatusSize);

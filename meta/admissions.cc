@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/log.h"
+#include "common/status.h"
 
 namespace ops::meta {
 
@@ -23,7 +24,7 @@ const AgentUpdate* find_update(const std::vector<AgentUpdate>& updates, const De
 }
 
 bool is_over_probation(const RealAgent& agent, const AgentUpdate* update) {
-  return agent.status == "started" && (update == nullptr || update->phase != "probation");
+  return to_status(agent.status) == Status::started && (update == nullptr || update->phase != "probation");
 }
 
 /// An operator who resumes a release has seen its failures.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "common/status.h"
+
 namespace ops::meta {
 
 namespace {
@@ -141,11 +143,12 @@ Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now)
 
 /// Most often nothing but the timestamp is new.
 void HostTable::set_agent(AgentEntry& entry, const RealAgent& agent) {
+  const std::string_view status = plain_status(agent.status);
   entry.timestamp = agent.timestamp;
-  if (releases_.is(entry.release, agent.name, agent.version) && statuses_.text(entry.status) == agent.status) return;
+  if (releases_.is(entry.release, agent.name, agent.version) && statuses_.text(entry.status) == status) return;
   const AgentEntry before = entry;
   entry.release = releases_.acquire(agent.name, agent.version);
-  entry.status = static_cast<uint16_t>(statuses_.acquire(agent.status));
+  entry.status = static_cast<uint16_t>(statuses_.acquire(status));
   count(entry, +1);
   drop(before);
 }

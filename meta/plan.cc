@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/status.h"
 #include "meta/overview.h"
 
 namespace ops::meta {
@@ -79,7 +80,7 @@ void Planner::compare(const HostView& host, const DesiredAgent* before, const De
     if (before != nullptr && before->cmd == "start" && before->version == after.version) ++move.already;
   } else if (after.cmd == "start" && before != nullptr && before->cmd == "stop") {
     plan.starts.add(host.name());
-  } else if (after.cmd == "stop" && real && real->status == "started") {
+  } else if (after.cmd == "stop" && real && to_status(real->status) == Status::started) {
     plan.stops.add(host.name());
   } else {
     ++plan.stays;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "common/status.h"
 #include "meta/json_text.h"
 #include "meta/local_times.h"
 
@@ -14,14 +15,13 @@ namespace {
 constexpr size_t kHostsAtATime = 256;
 constexpr size_t kHostsForAPiece = 4096;
 
-bool is_stopped(std::string_view status) { return status == "stoped" || status == "stopped"; }
-
 bool matches(const StatusFilter& filter, const std::optional<AgentView>& agent, const std::optional<UpdateView>& update) {
   if (!filter.version.empty() && (!agent || agent->version != filter.version)) return false;
   if (!filter.phase.empty() && (!update || update->phase != filter.phase)) return false;
   if (filter.status.empty()) return true;
   if (!agent) return false;
-  return agent->status == filter.status || (is_stopped(agent->status) && is_stopped(filter.status));
+  if (const Status wanted = to_status(filter.status); wanted != Status::unclear) return to_status(agent->status) == wanted;
+  return agent->status == filter.status;
 }
 
 /// Goes through the hosts that match, and lets `Format` append each.

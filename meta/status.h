@@ -17,7 +17,7 @@ namespace ops::meta {
 struct StatusFilter {
   std::string agent;
   std::string version;  // the installed one
-  std::string status;   // "stoped" and "stopped" are the same
+  std::string status;   // a text that means started or stopped (common/status.h) stands for all that do
   std::string phase;    // of the agent's update
   std::string prefix;   // of the hostname
   std::string from;     // the first hostname that may be listed, whether there is such a host or not: to go on with a listing

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "common/file.h"
+#include "common/status.h"
 
 namespace ops::updater {
 
@@ -22,6 +23,7 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
 constexpr size_t kMaxOutput = 64 << 10;
+constexpr int kLsbNotRunning = 3;
 constexpr auto kTermGrace = std::chrono::seconds(2);
 constexpr auto kKillGrace = std::chrono::seconds(2);
 constexpr auto kShortageTick = milliseconds(100);
@@ -192,6 +194,8 @@ Result<std::string> run_control(const std::string& folder, const std::string& ve
   }
   const int status = child.reap();
   const std::string& printed = child.printed();
+  const bool is_lsb_stopped = verb == "status" && WIFEXITED(status) && WEXITSTATUS(status) == kLsbNotRunning;
+  if (is_lsb_stopped && to_status(printed) == Status::stopped) return std::string(trim(printed));
   if (WIFSIGNALED(status)) {
     return Error{cat("exec `./control ", verb, "` fail: signal ", WTERMSIG(status), last_words(printed))};
   }

@@ -7,7 +7,9 @@
 //   - stdout and stderr are one pipe. What is printed is read until the script itself ends: nobody waits for an agent that
 //     keeps the pipe open. The first 64 KiB are kept;
 //   - at the deadline the whole process group gets SIGTERM, 2 s later SIGKILL. What had left the group stays;
-//   - `start` leaves the agent running and exits 0; `stop` ends it and exits 0; `status` prints started or stoped and exits 0.
+//   - `start` leaves the agent running and exits 0; `stop` ends it and exits 0; `status` prints started or stoped and exits 0
+//     (common/status.h says which other texts mean the same). The LSB's exit code 3 of `status`, "not running", is as good as 0
+//     when the text says stopped as well. Without such a text it is a failure: a script may end with 3 for any reason.
 //
 // (A pseudo-terminal or a file instead of the pipe was rejected: scripts that worked with the Go updater got a pipe.)
 

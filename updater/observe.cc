@@ -111,7 +111,7 @@ std::vector<std::string> installed_agents(const Layout& layout) {
 std::string status_of(const Layout& layout, const std::string& name, const std::string& version,
                       const std::stop_token& cancel) {
   const auto printed = run_control(layout.version(name, version), "status", kStatusDeadline, cancel);
-  return one_line(printed ? *printed : printed.error().message, kMaxStatusSize);
+  return status_line(printed ? *printed : printed.error().message);
 }
 
 Result<Observed> read_agent(const Layout& layout, const std::string& name) {

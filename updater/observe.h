@@ -25,7 +25,7 @@ Result<Observed> read_agent(const Layout& layout, const std::string& name);
 /// One agent, its status included.
 Result<Observed> observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel);
 
-/// What `./control status` says for one version: its output, or why there is none.
+/// What `./control status` says for one version: its output as status_line has it, or why there is none.
 std::string status_of(const Layout& layout, const std::string& name, const std::string& version, const std::stop_token& cancel);
 
 /// Waits for a `./control start` or `stop` of this agent that an updater before this one began and did not live to see end:

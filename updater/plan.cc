@@ -89,12 +89,6 @@ Decision plan_change(const Observed& seen, const DesiredAgent& desired, const Ci
 
 }  // namespace
 
-Status to_status(const std::string& text) {
-  if (text == "started") return Status::started;
-  if (text == "stoped" || text == "stopped") return Status::stopped;
-  return Status::unclear;
-}
-
 std::string to_string(Phase phase) {
   switch (phase) {
     case Phase::idle: return "";

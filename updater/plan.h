@@ -44,14 +44,10 @@
 #include <vector>
 
 #include "common/heartbeat.h"
+#include "common/status.h"
 #include "updater/state.h"
 
 namespace ops::updater {
-
-/// What `./control status` says: started; stoped or stopped; anything else, a failure of the script included.
-enum class Status { started, stopped, unclear };
-
-Status to_status(const std::string& text);
 
 /// A release that is whole on the disk.
 struct Release {
@@ -69,7 +65,7 @@ struct Observed {
   std::string version;       // .version's; "" when there is none
   std::string checksum;      // of .version's folder; "" when it isn't known, as in one that the Go updater made
   bool has_control = false;  // .version's folder has a control
-  std::string status_text;   // what `./control status` printed, or why it failed
+  std::string status_text;   // what `./control status` printed, on one line, or why it failed
   Status status = Status::stopped;
   std::vector<Release> releases;
   std::vector<std::string> staging;  // names of all .staged- and .download- entries, whole or not

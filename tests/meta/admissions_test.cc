@@ -68,7 +68,7 @@ TEST_F(AdmissionsTest, AGoUpdaterIsJudgedByWhatItRuns) {
   go.real_agents[0] = {"a", "2", "stoped", 0};
   EXPECT_EQ(tell(go), Told::desired);
   EXPECT_EQ(state().leases.inflight, 1u);
-  go.real_agents[0].status = "started";
+  go.real_agents[0].status = "a started, pid=12";
   EXPECT_EQ(tell(go), Told::desired);
   EXPECT_EQ(state().leases.inflight, 0u);
 }

@@ -197,5 +197,19 @@ TEST(HostTable, KeepsEveryHeartbeatOfManyThreads) {
   EXPECT_EQ(hosts.size(), 4000u);
 }
 
+// A pid in the text makes each host's another, and the table keeps kMaxStatuses of them.
+TEST(HostTable, CountsStatusesByWhatTheyMean) {
+  HostTable hosts(40'000);
+  constexpr uint32_t kMany = 2 * meta::kMaxStatuses;
+  for (uint32_t i = 0; i < kMany; ++i) {
+    const std::string host = "h" + std::to_string(i);
+    record(hosts, heartbeat(host, {{"a", "1", "a started, pid=" + std::to_string(i), 7}, {"b", "1", "not started", 7}}), kNow);
+  }
+  const meta::Summary summary = hosts.summary();
+  EXPECT_EQ(summary.at("a").at("1").started, kMany);
+  EXPECT_EQ(summary.at("b").at("1").stopped, kMany);
+  EXPECT_EQ(hosts.find("h7")->agent("a")->status, "started");
+}
+
 }  // namespace
 }  // namespace ops::tests

@@ -19,11 +19,11 @@ TEST_F(OperatorRoutes, StatusTextHasTheOriginalsColumnsSorted) {
 }
 
 TEST_F(OperatorRoutes, StatusTextIsALineForEachHostWhateverHostsSay) {
-  heartbeat(R"({"hostname":"h1","realAgents":[{"name":"a","version":"1","status":"line 1\nh2 2 started","timestamp":7}]})");
+  heartbeat(R"({"hostname":"h1","realAgents":[{"name":"a","version":"1","status":"line 1\nh2 2 crashed","timestamp":7}]})");
   heartbeat(
       R"({"hostname":"h3","realAgents":[{"name":"a","version":"1","status":"started","timestamp":9223372036854775807}]})");
   expect_text(get("/status/text/a"), 200,
-              "h1 1 line 1 h2 2 started 7 1970-01-01 08:00:07\nh3 1 started 9223372036854775807 -\n");
+              "h1 1 line 1 h2 2 crashed 7 1970-01-01 08:00:07\nh3 1 started 9223372036854775807 -\n");
 }
 
 TEST_F(OperatorRoutes, StatusIsEmptyWithoutHosts) {

@@ -60,6 +60,7 @@ TEST_F(MetaStatus, ListsOnlyHostsThatMatchTheFilter) {
   EXPECT_EQ(text({{"status", "started"}}), h1);
   EXPECT_EQ(text({{"status", "stopped"}}), h2 + k1) << "both spellings";
   EXPECT_EQ(text({{"status", "stoped"}}), h2 + k1);
+  EXPECT_EQ(text({{"status", "a is started"}}), h1) << "which means the same";
   EXPECT_EQ(text({{"phase", "failed"}}), h2) << "of this agent";
   EXPECT_EQ(text({{"phase", "waiting"}}), k2);
   EXPECT_EQ(text({{"prefix", "h"}}), h1 + h2);

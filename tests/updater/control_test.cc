@@ -73,6 +73,14 @@ TEST_F(ControlScript, ThatExits1IsAnErrorWithItsLastWords) {
   EXPECT_EQ(error.find("first"), std::string::npos);
 }
 
+TEST_F(ControlScript, WhoseStatusExits3IsBelievedWhenItSaysStopped) {
+  EXPECT_EQ(message_of(run("echo a is stopped; exit 3")), "no error: a is stopped");
+  EXPECT_EQ(message_of(run("echo started; exit 3")), "exec `./control status` fail: exit status 3: started");
+  EXPECT_EQ(message_of(run("exit 3")), "exec `./control status` fail: exit status 3");
+  EXPECT_EQ(message_of(run("echo stopped; exit 1")), "exec `./control status` fail: exit status 1: stopped");
+  EXPECT_EQ(message_of(run("echo stopped; exit 3", kLong, "stop")), "exec `./control stop` fail: exit status 3: stopped");
+}
+
 TEST_F(ControlScript, ThatDiesOfASignalIsAnErrorThatNamesIt) {
   EXPECT_HAS(message_of(run("echo bye; kill -SEGV $$")), "signal 11: bye");
 }

@@ -11,7 +11,7 @@ using updater::AgentReport;
 using updater::metrics_text;
 using updater::Phase;
 
-AgentReport installed(const std::string& name, const std::string& version, updater::Status status) {
+AgentReport installed(const std::string& name, const std::string& version, Status status) {
   AgentReport report;
   report.name = name;
   report.seen.emplace();
@@ -22,7 +22,7 @@ AgentReport installed(const std::string& name, const std::string& version, updat
 
 TEST(UpdaterMetrics, AreFineToPrometheus) {
   EXPECT_EQ(check_metrics(metrics_text({}, {})), "");
-  EXPECT_EQ(check_metrics(metrics_text({installed("a", "1", updater::Status::started)}, {})), "");
+  EXPECT_EQ(check_metrics(metrics_text({installed("a", "1", Status::started)}, {})), "");
 }
 
 TEST(UpdaterMetrics, TellOfPolls) {
@@ -34,14 +34,14 @@ TEST(UpdaterMetrics, TellOfPolls) {
 }
 
 TEST(UpdaterMetrics, TellWhatRunsWhatHappensAndWhatFailed) {
-  AgentReport one = installed("one", "1.0.0", updater::Status::started);
+  AgentReport one = installed("one", "1.0.0", Status::started);
   one.phase = Phase::rolled_back;
   one.seen->state.failed = updater::Failure{"2.0.0", "", "it \"stopped\"", 1447000000};
   AgentReport fresh;
   fresh.name = "fresh";
   fresh.phase = Phase::downloading;
   fresh.desired = DesiredAgent{"fresh", "7", "http://m", "", "start"};
-  const std::string text = metrics_text({one, installed("two", "2", updater::Status::unclear), fresh}, {});
+  const std::string text = metrics_text({one, installed("two", "2", Status::unclear), fresh}, {});
   EXPECT_EQ(check_metrics(text), "");
   EXPECT_EQ(sample(text, R"(ops_updater_agent_started{agent="one",version="1.0.0"})"), 1);
   EXPECT_EQ(sample(text, R"(ops_updater_agent_started{agent="two",version="2"})"), 0);

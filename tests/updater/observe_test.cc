@@ -98,7 +98,9 @@ TEST_F(Observe, AStatusIsOneShortLineWhateverIsPrinted) {
   const std::pair<const char*, Status> cases[] = {
       {"#!/bin/sh\necho; echo ' stoped '\n", Status::stopped},
       {"#!/bin/sh\necho stopped\n", Status::stopped},
-      {"#!/bin/sh\necho started; echo really\n", Status::unclear},
+      {"#!/bin/sh\necho started; echo really\n", Status::started},
+      {"#!/bin/sh\necho started; echo or stopped\n", Status::unclear},
+      {"#!/bin/sh\necho a is stopped; exit 3\n", Status::stopped},
       {"#!/bin/sh\nhead -c 100000 /dev/urandom\n", Status::unclear},
       {"#!/bin/sh\nprintf 'a\\nb\\033[31m\\tc'\n", Status::unclear},
       {"#!/bin/sh\n", Status::unclear},

@@ -290,13 +290,5 @@ TEST(Leftovers, AreNeverFoldersThatTheUpdaterDidNotMake) {
   EXPECT_TRUE(leftovers(seen, 1).empty());
 }
 
-TEST(Status, IsWhatControlPrints) {
-  EXPECT_EQ(to_status("started"), Status::started);
-  EXPECT_EQ(to_status("stoped"), Status::stopped);
-  EXPECT_EQ(to_status("stopped"), Status::stopped);
-  EXPECT_EQ(to_status(""), Status::unclear);
-  EXPECT_EQ(to_status("exec `./control status` fail: exit status 3"), Status::unclear);
-}
-
 }  // namespace
 }  // namespace ops::updater

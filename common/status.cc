@@ -1,0 +1,126 @@
+#include "common/status.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "common/heartbeat.h"
+
+namespace ops {
+
+namespace {
+
+constexpr char kEscape = '\x1b';
+constexpr char kLongAndUnclear[] = "(its output is long, and no clear status)";
+
+bool is_word_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '/'; }
+
+bool belongs_to_word(std::string_view text, size_t at) {
+  if (is_word_character(text[at])) return true;
+  if (text[at] != '.' && text[at] != '\'') return false;
+  return at > 0 && at + 1 < text.size() && is_word_character(text[at - 1]) && is_word_character(text[at + 1]);
+}
+
+/// The words of a text, in small letters.
+std::vector<std::string> words_of(std::string_view text) {
+  std::vector<std::string> words;
+  bool in_word = false;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const bool was_in_word = std::exchange(in_word, belongs_to_word(text, at));
+    if (!in_word) continue;
+    if (!was_in_word) words.emplace_back();
+    words.back() += static_cast<char>(std::tolower(static_cast<unsigned char>(text[at])));
+  }
+  return words;
+}
+
+template <size_t N>
+bool is_one_of(const std::string& word, const std::array<std::string_view, N>& words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+bool casts_doubt(const std::string& before) {
+  static constexpr std::array<std::string_view, 9> kDoubt = {"never", "no",    "cannot", "failed", "to",
+                                                             "be",    "being", "get",    "yet"};
+  return is_one_of(before, kDoubt) || before.ends_with("n't");
+}
+
+bool denies(const std::string& behind) {
+  static constexpr std::array<std::string_view, 3> kDenial = {"false", "no", "failed"};
+  return is_one_of(behind, kDenial);
+}
+
+/// What the word at `at` says of the agent; nullopt when it is another word.
+std::optional<Status> meaning_of(const std::vector<std::string>& words, size_t at) {
+  const bool started = words[at] == "started";
+  if (!started && words[at] != "stoped" && words[at] != "stopped") return std::nullopt;
+  const size_t first = at > 0 && words[at - 1] == "been" ? at - 1 : at;  // "has been started" is "started"
+  const std::string before = first > 0 ? words[first - 1] : "";
+  if (casts_doubt(before) || (at + 1 < words.size() && denies(words[at + 1]))) return Status::unclear;
+  if (before == "not") return started ? Status::stopped : Status::unclear;
+  return started ? Status::started : Status::stopped;
+}
+
+/// Behind the escape sequence of a terminal that begins at `at` (ECMA-48): CSI … final, OSC … BEL or ST, ESC … final.
+size_t end_of_escape(std::string_view text, size_t at) {
+  const auto skip = [&](size_t from, char first, char last) {
+    while (from < text.size() && text[from] >= first && text[from] <= last) ++from;
+    return from;
+  };
+  if (at + 1 >= text.size()) return text.size();
+  if (text[at + 1] == '[') return std::min(skip(at + 2, 0x20, 0x3F) + 1, text.size());
+  if (text[at + 1] == ']') return std::min(text.find_first_of("\a\x1b\n", at + 2), text.size());  // ST is one more ESC …
+  return std::min(skip(at + 1, 0x20, 0x2F) + 1, text.size());
+}
+
+std::string without_escapes(std::string_view text) {
+  std::string plain;
+  for (size_t at = 0; at < text.size();) {
+    const size_t escape = std::min(text.find(kEscape, at), text.size());
+    plain += text.substr(at, escape - at);
+    at = escape;
+    if (at == text.size()) break;
+    plain += ' ';  // it may move the cursor
+    at = end_of_escape(text, at);
+  }
+  return plain;
+}
+
+}  // namespace
+
+Status to_status(std::string_view text) {
+  if (text == "started") return Status::started;
+  if (text == "stoped" || text == "stopped") return Status::stopped;
+  // An error text ends with the script's last words, which are no status.
+  if (text.starts_with("exec `./control ") || text.starts_with("`./control ")) return Status::unclear;
+  const std::vector<std::string> words = words_of(text);
+  std::optional<Status> said;
+  for (size_t at = 0; at < words.size(); ++at) {
+    const auto meaning = meaning_of(words, at);
+    if (!meaning) continue;
+    if (said && *said != *meaning) return Status::unclear;
+    said = meaning;
+  }
+  return said.value_or(Status::unclear);
+}
+
+std::string status_line(std::string_view output) {
+  const std::string plain = output.find(kEscape) == std::string_view::npos ? std::string(output) : without_escapes(output);
+  std::string line(trim(one_line(trim(plain), kMaxStatusSize)));
+  if (plain.size() <= kMaxStatusSize || to_status(line) == to_status(plain)) return line;
+  return to_status(plain) == Status::unclear ? kLongAndUnclear : std::string(plain_status(plain));
+}
+
+std::string_view plain_status(std::string_view line) {
+  switch (to_status(line)) {
+    case Status::started: return "started";
+    case Status::stopped: return line == "stopped" ? "stopped" : "stoped";
+    case Status::unclear: break;
+  }
+  return line;
+}
+
+}  // namespace ops

@@ -1,0 +1,45 @@
+#pragma once
+
+// What the output of an agent's `./control status` means. Both daemons ask here: ops-updater acts on the same judgement that
+// ops-meta counts.
+//
+//   the output has                                                      the agent is
+//   ---------------------------------------------------------------------------------
+//   started: "started", "falcon-agent started, pid=12", "[ started ]"   started
+//   stoped or stopped: "stoped", "falcon-agent is stopped"              stopped
+//   "not started"                                                       stopped
+//   "not stopped"                                                       unclear
+//   a word of doubt before it: "cannot be started", "never started",    unclear
+//     "failed to be stopped", "no started", "to be started"
+//   a denial behind it: "started: false", "started: no"                 unclear
+//   both, in any order: "started, then stoped"                          unclear
+//   only longer words: "restarted", "unstarted", "/run/started",        unclear
+//     "started_at", "re-started", "started.pid"
+//   none of these: "running", "", "exec `./control status` fail: …"     unclear
+//
+// Each counts as a whole word, on any line, in capitals or not. Letters, digits, _, - and / make a word, and a dot or an
+// apostrophe between two of these. Bytes beyond ASCII separate words: "状态：started" is started.
+//
+// When in doubt, `unclear` is the safe answer: ops-updater neither replaces such an agent nor takes its release for a good one.
+// (To look for the words anywhere in the text, as the Go updater does, was rejected: "not started" is started then.)
+
+#include <string>
+#include <string_view>
+
+namespace ops {
+
+enum class Status { started, stopped, unclear };
+
+/// `text` is the output, whole or as status_line returns it, or an error text as run_control and the Go
+/// updater word it.
+Status to_status(std::string_view text);
+
+/// The output as it is sent, listed and logged: one line without terminal escapes, of kMaxStatusSize bytes at most. It means
+/// the same to to_status as the whole output.
+std::string status_line(std::string_view output);
+
+/// "started" or "stoped" for a line that means that, in whichever words ("stopped" stays); any other line as it is. Scripts
+/// print a pid: the lines of a million hosts would all differ.
+std::string_view plain_status(std::string_view line);
+
+}  // namespace ops
