@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <csignal>
 #include <filesystem>
 #include <functional>
@@ -36,6 +35,19 @@ constexpr auto kProbationTick = std::chrono::milliseconds(500);
 constexpr auto kOrphaned = seconds(2);  // what dies with the updater, dies within this
 constexpr size_t kMaxReason = 1024;
 
+/// The exit code of a rehearsal's process. Any other one means that it was interrupted.
+enum Verdict { kGood, kHarmful, kOdd, kNotUnpacked };
+
+std::string sentence_of(Verdict verdict) {
+  switch (verdict) {
+    case kGood: return "It does all that an updater asks of it.";
+    case kOdd: return "An updater copes with it. Mend the checks that are marked warn when you can.";
+    case kHarmful: return "An updater would have trouble with it.";
+    case kNotUnpacked: return "An updater would have trouble with it. Nothing else was tried.";
+  }
+  return "It was not tried to the end.";
+}
+
 /// True as soon as the condition is; false when it isn't within the time in which an updater expects a change to show.
 bool settles(const std::function<bool()>& condition) {
   const auto deadline = Clock::now() + kSettleTime;
@@ -59,30 +71,44 @@ class Rehearsal {
   Rehearsal(const RehearsalOptions& options, const ReleaseName& release, const std::string& root)
       : options_(options), release_(release), layout_(root), folder_(layout_.version(release.name, release.version)) {}
 
-  bool run() {
-    const std::string time = cat(options_.probation.count(), " s");
-    return check("it unpacks, with an executable control at its top", [&] { return unpacks(); }) &&
-           check("before the first start, status says stoped", [&] { return is_stopped(); }) &&
-           check("start ends well", [&] { return start_by_another(); }) &&
-           check("after it, status says started", [&] { return await(Status::started); }) &&
-           check("it holds nothing of the updater's open", [&] { return holds_nothing(); }) &&
-           check(cat("it stays started for ", time), [&] { return stays_started(options_.probation); }) &&
-           check("a second start changes nothing", [&] { return starts_only_once(); }) &&
-           check("it outlives the updater", [&] { return outlives_updater(); }) &&
-           check("once killed, status says stoped, and it starts again", [&] { return starts_after_death(); }) &&
-           check("stop ends well, and status says stoped", [&] { return stops(); }) &&
-           check("stop leaves no process behind", [&] { return leaves_nothing(); }) &&
-           check("a second stop changes nothing", [&] { return stops(); });
+  Verdict run() {
+    if (!check("it unpacks, with an executable control at its top", [&] { return unpacks(); })) return kNotUnpacked;
+    check("before the first start, status says stoped", [&] { return is_stopped(); });
+    if (!check("start ends well", [&] { return start_by_another(); })) return kHarmful;
+    if (check("after it, status says started", [&] { return await(Status::started); })) try_while_it_runs();
+    if (check("stop ends well, and status says stoped", [&] { return stops(); })) {
+      check("stop leaves no process behind", [&] { return leaves_nothing(); });
+      check("a second stop changes nothing", [&] { return stops(); });
+    }
+    return has_failed_ ? kHarmful : has_warned_ ? kOdd : kGood;
   }
 
  private:
-  static bool check(const std::string& what, const std::function<Result<void>()>& how) {
+  void try_while_it_runs() {
+    check("it holds nothing of the updater's open", [&] { return holds_nothing(); });
+    const std::string time = cat(options_.probation.count(), " s");
+    if (check(cat("it stays started for ", time), [&] { return stays_started(options_.probation); })) {
+      check("a second start changes nothing", [&] { return starts_only_once(); });
+      check("it outlives the updater", [&] { return outlives_updater(); });
+    }
+    check("once killed, status says stoped, and it starts again", [&] { return starts_after_death(); });
+  }
+
+  /// True unless it fails. What `how` has warned of is printed with it.
+  bool check(const std::string& what, const std::function<Result<void>()>& how) {
+    warning_.clear();
     const Result<void> outcome = how();
-    std::cout << (outcome ? "pass  " : "FAIL  ") << what;
-    if (!outcome) std::cout << ": " << one_line(outcome.error().message, kMaxReason);
-    std::cout << std::endl;  // whoever waits wants to see how far it is
+    const std::string reason = outcome ? warning_ : outcome.error().message;
+    std::cout << (!outcome ? "FAIL  " : reason.empty() ? "pass  " : "warn  ") << what;
+    if (!reason.empty()) std::cout << ": " << one_line(reason, kMaxReason);
+    std::cout << std::endl;  // the person who waits wants to see how far it is
+    has_failed_ |= !outcome.ok();
+    has_warned_ |= !warning_.empty();
     return outcome.ok();
   }
+
+  /// For a start or stop that failed, but whose effect shows.
+  void warn(const std::string& failure) { warning_ = cat(failure, "; an updater goes by the status"); }
 
   Result<void> unpacks() {
     const auto failure = unpack(options_.tarball, folder_, {}, {});
@@ -134,7 +160,10 @@ class Rehearsal {
     char buffer[1024];
     for (ssize_t n; (n = ::read(from.get(), buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<size_t>(n));
     if (said == kDone) return {};
-    return Error{said.empty() ? "it killed its parent, the updater" : said};
+    if (said.empty()) return Error{"it killed its parent, the updater"};
+    if (to_status(status()) != Status::started) return Error{said};
+    warn(said);
+    return {};
   }
 
   Result<void> holds_nothing() {
@@ -146,7 +175,7 @@ class Rehearsal {
 
   Result<void> starts_only_once() {
     const auto before = roots();
-    if (auto started = control("start"); !started) return started;
+    if (auto started = control("start"); !started) warn(started.error().message);
     if (!settles([&] { return roots() == before; })) {
       return Error{cat("before it ran ", describe_some(before), ", now ", describe_some(roots()))};
     }
@@ -179,13 +208,19 @@ class Rehearsal {
       return left.empty();
     });
     if (auto stopped = await(Status::stopped); !stopped) return stopped.error().within("its processes were killed");
-    if (auto started = control("start"); !started) return started;
+    const auto started = control("start");
+    if (!started && to_status(status()) != Status::started) return started;
+    if (!started) warn(started.error().message);
     return await(Status::started);
   }
 
   Result<void> stops() {
-    if (auto stopped = control("stop"); !stopped) return stopped;
-    return await(Status::stopped);
+    const auto ended = control("stop");
+    if (auto stopped = await(Status::stopped); !stopped) {
+      return ended ? stopped : stopped.error().within(ended.error().message);
+    }
+    if (!ended) warn(ended.error().message);
+    return {};
   }
 
   Result<void> leaves_nothing() {
@@ -217,42 +252,12 @@ class Rehearsal {
   const Layout layout_;
   const std::string folder_;
   pid_t updater_ = -1;
+  bool has_failed_ = false;
+  bool has_warned_ = false;
+  std::string warning_;  // of the check that is under way
 };
 
-Result<seconds> parse_seconds(const std::map<std::string, std::string>& flags, const std::string& flag, seconds fallback) {
-  const auto given = flags.find(flag);
-  if (given == flags.end()) return fallback;
-  const std::string& text = given->second;
-  int64_t number = -1;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || number < 0 || number > 3600) {
-    return Error{cat("--", flag, " is \"", text, "\", should be seconds, 0 to 3600")};
-  }
-  return seconds(number);
-}
-
 }  // namespace
-
-const std::vector<LongOption>& rehearsal_flags() {
-  static const std::vector<LongOption> flags = {
-      {"try", "TARBALL", "run a release through all that an updater will ask of it, and exit: 0 good, 1 bad"},
-      {"probation", "S", "with --try: seconds that it must stay started (30)"},
-      {"timeout", "S", "with --try: seconds for ./control start and stop (60)"},
-  };
-  return flags;
-}
-
-Result<RehearsalOptions> parse_rehearsal(const std::map<std::string, std::string>& flags) {
-  RehearsalOptions options;
-  options.tarball = flags.at("try");
-  const auto probation = parse_seconds(flags, "probation", options.probation);
-  if (!probation) return probation.error();
-  const auto timeout = parse_seconds(flags, "timeout", options.control_timeout);
-  if (!timeout) return timeout.error();
-  options.probation = *probation;
-  options.control_timeout = *timeout;
-  return options;
-}
 
 int rehearse(const RehearsalOptions& options) {
   const auto release = parse_tarball_name(fs::path(options.tarball).filename());
@@ -268,16 +273,15 @@ int rehearse(const RehearsalOptions& options) {
   }
   ::chmod(scratch.c_str(), 0755);  // as an agent's folder is: it may run as another user
   std::cout << "Trying " << release->name << " " << release->version << ", in " << scratch << std::endl;
-  const int code = run_contained([&] { return Rehearsal(options, *release, scratch).run() ? 0 : 1; });
-  if (auto removed = remove_tree(scratch); !removed) std::cerr << removed.error().message << "\n";
-  if (code == 0) {
-    std::cout << "It does all that an updater asks of it.\n";
-  } else if (code == 1) {
-    std::cout << "An updater would have trouble with it. What comes after that was not tried.\n";
-  } else {
-    std::cout << "It was not tried to the end.\n";
+  const auto verdict = static_cast<Verdict>(run_contained([&] { return Rehearsal(options, *release, scratch).run(); }));
+  std::cout << sentence_of(verdict) << "\n";
+  if (verdict == kHarmful) {
+    std::cout << "Its folder is kept, with the logs in it: " << Layout(scratch).version(release->name, release->version)
+              << "\n";
+  } else if (auto removed = remove_tree(scratch); !removed) {
+    std::cerr << removed.error().message << "\n";
   }
-  return code == 0 ? 0 : 1;
+  return verdict == kGood || verdict == kOdd ? 0 : 1;
 }
 
 }  // namespace ops::updater

@@ -1,7 +1,9 @@
 #pragma once
 
 // ops-updater --try TARBALL, for those who write agents: puts a release through all that an updater will ask of it, by the
-// updater's own code, in a folder of its own that is gone afterwards. A line for each check; the first that fails ends it.
+// updater's own code, in a folder of its own. A line for each check: pass; FAIL when a host would come to harm; warn when an
+// updater copes, because it goes by the status and not by an exit code. After a failure the checks go on, unless they take an
+// agent that was started. The folder is removed, but not after a FAIL of an agent that was unpacked: its log may say why.
 //
 //   unpacks                    by the rules of unpack.h
 //   control's contract         status, start and stop as control.h and README.md say, and each of the two done twice
@@ -36,7 +38,7 @@ const std::vector<LongOption>& rehearsal_flags();
 /// Of flags that were given, --try among them. The error is about a number.
 Result<RehearsalOptions> parse_rehearsal(const std::map<std::string, std::string>& flags);
 
-/// Prints on stdout, and returns the exit code: 0 when all is well, 1 otherwise. To be called before any thread is made.
+/// Prints on stdout, and returns the exit code: 0 when nothing failed, 1 otherwise. To be called before any thread is made.
 int rehearse(const RehearsalOptions& options);
 
 }  // namespace ops::updater

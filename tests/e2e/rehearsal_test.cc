@@ -1,12 +1,13 @@
-// ops-updater --try: good agents pass, and each broken one fails at what is broken in it. Nothing of any is left.
+// ops-updater --try: good agents pass, and each broken one fails at its fault. No process is left, and only a failed agent's
+// folder.
 
 #include <gtest/gtest.h>
 #include <signal.h>
 
-#include <algorithm>
 #include <sstream>
 
 #include "tests/support/boxes.h"
+#include "tests/support/manual.h"
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"
 
@@ -26,6 +27,27 @@ $1
 )";
 constexpr char kAgent[] = "#!/bin/bash\necho $$ >>\"$PIDS\"\nexec sleep 1000\n";
 
+/// Shaped like the original falcon-agent's control: start fails when the agent runs, stop fails when it does not.
+constexpr char kOriginalControl[] = R"bash(#!/bin/bash
+echo $$ >>"$PIDS"
+mkdir -p var
+running() { pid=$(cat var/app.pid 2>/dev/null) && kill -0 "$pid" 2>/dev/null; }
+start() {
+    running && echo "agent now is running already, pid=$pid" && return 1
+    nohup ./agent &>var/app.log &
+    echo $! >var/app.pid
+    echo "agent started..., pid=$!"
+}
+stop() {
+    running || { echo "stop fail ..."; exit 1; }
+    kill $pid
+    rm -f var/app.pid
+    echo "agent stoped success..."
+}
+status() { if running; then echo started; else echo stoped; fi; }
+$1
+)bash";
+
 /// The good control with one function in another way.
 std::string control_with(const std::string& function) {
   std::string control = kControl;
@@ -34,7 +56,9 @@ std::string control_with(const std::string& function) {
 
 struct Try : testing::Test {
   ~Try() override {
-    EXPECT_EQ(list(scratch.path()), std::vector<std::string>{}) << "its folder is left";
+    if (!may_keep) {
+      EXPECT_EQ(list(scratch.path()), std::vector<std::string>{}) << "its folder is left";
+    }
     for (const pid_t pid : pids()) {
       EXPECT_FALSE(is_alive(pid)) << "a process is left";
       if (is_alive(pid)) send_signal(pid, SIGKILL);
@@ -62,8 +86,9 @@ struct Try : testing::Test {
   }
 
   /// The first check that fails, and why, holds both texts.
-  void expect_failure(const std::string& tarball, const std::string& check, const std::string& why) const {
+  void expect_failure(const std::string& tarball, const std::string& check, const std::string& why) {
     const Finished finished = try_bytes(tarball);
+    may_keep = finished.output.find("pass  it unpacks") != std::string::npos;
     EXPECT_EQ(finished.exit_code, 1);
     const size_t failure = finished.output.find("FAIL  ");
     ASSERT_NE(failure, std::string::npos) << finished.output;
@@ -72,7 +97,7 @@ struct Try : testing::Test {
     EXPECT_NE(line.find(why), std::string::npos) << finished.output;
   }
 
-  void expect_failure_of(const std::string& control, const std::string& check, const std::string& why) const {
+  void expect_failure_of(const std::string& control, const std::string& check, const std::string& why) {
     expect_failure(make_agent_tarball(control, {{"agent", kAgent}}), check, why);
   }
 
@@ -83,8 +108,22 @@ struct Try : testing::Test {
     return pids;
   }
 
+  /// An updater copes with it: the exit code is 0, and these checks are marked.
+  void expect_warnings(const std::string& control, const std::vector<std::string>& warnings) const {
+    const Finished finished = try_bytes(make_agent_tarball(control, {{"agent", kAgent}}));
+    EXPECT_EQ(finished.exit_code, 0) << finished.output;
+    EXPECT_EQ(finished.output.find("FAIL"), std::string::npos) << finished.output;
+    std::vector<std::string> found;
+    std::istringstream lines(finished.output);
+    for (std::string line; std::getline(lines, line);) {
+      if (line.starts_with("warn  ")) found.push_back(line.substr(6));
+    }
+    EXPECT_EQ(found, warnings) << finished.output;
+  }
+
   TempDir box;
   TempDir scratch;
+  bool may_keep = false;
 };
 
 TEST_F(Try, PassesAGoodAgent) {
@@ -109,16 +148,7 @@ TEST_F(Try, PassesTheDemoAgent) {
 
 // Its program is one that stays in the foreground, like ops-meta.
 TEST_F(Try, PassesTheExampleInTheManual) {
-  const std::string manual = read_file(std::string(OPS_SOURCE_DIR) + "/README.md");
-  const size_t begin = manual.find("    #!/bin/bash\n    # control of falcon-agent.");
-  const size_t end = manual.find("    esac\n", begin);
-  ASSERT_NE(end, std::string::npos);
-  std::istringstream lines(manual.substr(begin, end - begin) + "    esac\n");
-  std::string control;
-  for (std::string line; std::getline(lines, line);) control += line.substr(std::min<size_t>(line.size(), 4)) + "\n";
-  const std::string config = R"({"http": {"listen": "127.0.0.1:0"}, "agents": []})";
-  const std::string program = read_file(std::string(OPS_BUILD_DIR) + "/ops-meta");
-  const Finished finished = try_bytes(make_agent_tarball(control, {{"falcon-agent", program}, {"cfg.json", config}}));
+  const Finished finished = try_bytes(manual_agent_tarball());
   EXPECT_EQ(finished.exit_code, 0) << finished.output;
 }
 
@@ -188,7 +218,7 @@ TEST_F(Try, FailsOneThatDiesWithTheUpdater) {
 
 TEST_F(Try, FailsOneThatKeepsTheUpdatersPipe) {
   expect_failure_of(control_with("start() { alive || { setsid ./agent </dev/null & echo $! >pid; }; }"),
-                    "it holds nothing of the updater's open", "(sleep) keeps, as its fd 1, the pipe");
+                    "it holds nothing of the updater's open", ") keeps, as its fd 1, the pipe");
 }
 
 TEST_F(Try, FailsOneThatBelievesItsPidFile) {
@@ -206,8 +236,62 @@ TEST_F(Try, FailsOneThatLeavesAProcessBehind) {
   expect_failure(make_agent_tarball(kControl, {{"agent", agent}}), "stop leaves no process behind", "(sleep) still there");
 }
 
-TEST_F(Try, FailsOneWhoseStopWantsItToRun) {
-  expect_failure_of(control_with("stop() { alive || exit 1; kill $pid; }"), "a second stop changes nothing", "exit status 1");
+TEST_F(Try, WarnsOfOneWhoseStopWantsItToRun) {
+  expect_warnings(control_with("stop() { alive || exit 1; kill $pid; }"),
+                  {"a second stop changes nothing: exec `./control stop` fail: exit status 1; an updater goes by the status"});
+}
+
+TEST_F(Try, WarnsOfOneThatFailsAtWhatItHasDone) {
+  expect_warnings(
+      control_with(
+          "start() { alive || { setsid ./agent </dev/null >log 2>&1 & echo $! >pid; }; sleep 0.1; echo odd; exit 4; }"),
+      {"start ends well: exec `./control start` fail: exit status 4: odd; an updater goes by the status",
+       "a second start changes nothing: exec `./control start` fail: exit status 4: odd; an updater goes by the status",
+       "once killed, status says stoped, and it starts again: exec `./control start` fail: exit status 4: odd; an updater goes "
+       "by "
+       "the status"});
+}
+
+TEST_F(Try, WarnsOfTheOriginalFalconAgent) {
+  const Finished finished = try_bytes(make_agent_tarball(kOriginalControl, {{"agent", kAgent}}));
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  EXPECT_EQ(finished.output.find("FAIL"), std::string::npos) << finished.output;
+  EXPECT_NE(
+      finished.output.find("warn  a second start changes nothing: exec `./control start` fail: exit status 1: agent now is "
+                           "running already, pid="),
+      std::string::npos)
+      << finished.output;
+  EXPECT_NE(
+      finished.output.find("warn  a second stop changes nothing: exec `./control stop` fail: exit status 1: stop fail ..."),
+      std::string::npos)
+      << finished.output;
+  EXPECT_NE(finished.output.find("An updater copes with it"), std::string::npos) << finished.output;
+}
+
+TEST_F(Try, GoesOnAfterAFailureAndKeepsTheFolder) {
+  may_keep = true;
+  const Finished finished = try_bytes(
+      make_agent_tarball(control_with("start() { setsid ./agent </dev/null >log 2>&1 & echo $! >pid; }\nstop() { :; }"),
+                         {{"agent", "#!/bin/bash\necho $$ >>\"$PIDS\"\necho no license\nexec sleep 1000\n"}}));
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_NE(finished.output.find("FAIL  a second start changes nothing: "), std::string::npos) << finished.output;
+  EXPECT_NE(finished.output.find("pass  it outlives the updater"), std::string::npos) << finished.output;
+  EXPECT_NE(finished.output.find("FAIL  stop ends well, and status says stoped: "), std::string::npos) << finished.output;
+  ASSERT_EQ(list(scratch.path()).size(), 1u);
+  const std::string kept = scratch / list(scratch.path())[0] + "/an-agent/1.0";
+  EXPECT_NE(finished.output.find("Its folder is kept, with the logs in it: " + kept), std::string::npos) << finished.output;
+  EXPECT_EQ(read_file(kept + "/log"), "no license\n");
+}
+
+TEST_F(Try, SaysAllThatIsWrongWithTheWordsOfAStatus) {
+  may_keep = true;
+  const Finished finished = try_bytes(
+      make_agent_tarball(control_with("status() { if alive; then echo up; else echo down; fi; }"), {{"agent", kAgent}}));
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_NE(finished.output.find("FAIL  before the first start, status says stoped: it says \"down\""), std::string::npos);
+  EXPECT_NE(finished.output.find("FAIL  after it, status says started: after 5 s it says \"up\""), std::string::npos);
+  EXPECT_NE(finished.output.find("FAIL  stop ends well, and status says stoped: after 5 s it says \"down\""), std::string::npos)
+      << finished.output;
 }
 
 TEST_F(Try, LeavesNothingWhenItIsInterrupted) {
