@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "tests/support/boxes.h"
+#include "tests/support/go_updater.h"
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"
 
@@ -16,19 +17,12 @@ namespace {
 namespace fs = std::filesystem;
 using Versions = std::vector<std::string>;
 
-/// What the Go updater leaves in a version's folder: the tarball, its checksum, and what was in it.
-void untar_like_go(const UpdaterBox& host, const std::string& version, const std::string& tarball) {
-  const std::string folder = host.agent("demo-agent") + "/" + version;
-  const std::string file = "demo-agent-" + version + ".tar.gz";
-  write_file(folder + "/" + file, tarball);
-  write_file(folder + "/" + file + ".md5", md5_hex(tarball) + "  " + file + "\n");
-  EXPECT_EQ(run({"tar", "zxf", file}, folder).exit_code, 0);
-}
+GoUpdater go_updater_of(const UpdaterBox& host) { return {host.folder(), "h1"}; }
 
 /// Version 1.0.0 as the Go updater installed and started it.
 void install_like_go(const UpdaterBox& host) {
-  untar_like_go(host, "1.0.0", demo_agent_tarball("one"));
-  write_file(host.agent("demo-agent") + "/.version", "1.0.0");
+  go_updater_of(host).untar("demo-agent", "1.0.0", demo_agent_tarball("one"));
+  go_updater_of(host).write_version("demo-agent", "1.0.0");
   EXPECT_EQ(host.control("demo-agent", "1.0.0", "start"), "");
 }
 
@@ -64,10 +58,10 @@ TEST(Takeover, GoesOnFromEveryStepOfAnUpgradeByTheGoUpdater) {
         const std::string demo = std::string(OPS_SOURCE_DIR) + "/tests/support/demo-agent/control";
         write_file(host.agent("demo-agent") + "/2.0.0/control", read_file(demo), 0755);
       },
-      [&](const UpdaterBox& host) { untar_like_go(host, "2.0.0", tarball); },
+      [&](const UpdaterBox& host) { go_updater_of(host).untar("demo-agent", "2.0.0", tarball); },
       [](const UpdaterBox& host) { host.control("demo-agent", "1.0.0", "stop"); },
       [](const UpdaterBox& host) { host.control("demo-agent", "2.0.0", "start"); },
-      [](const UpdaterBox& host) { write_file(host.agent("demo-agent") + "/.version", "2.0.0"); },
+      [](const UpdaterBox& host) { go_updater_of(host).write_version("demo-agent", "2.0.0"); },
   };
   std::vector<std::unique_ptr<UpdaterBox>> hosts;
   for (size_t done = 0; done <= steps.size(); ++done) {

@@ -2,23 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <sstream>
-
 #include "tests/support/boxes.h"
+#include "tests/support/manual.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
 namespace {
-
-/// The README's lines that begin with this command, as a script.
-std::string manual_lines(const std::string& command) {
-  std::istringstream lines(read_file(std::string(OPS_SOURCE_DIR) + "/README.md"));
-  std::string script;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("    " + command)) script += line + "\n";
-  }
-  return script;
-}
 
 TEST(TrustManual, ItsCommandsMakeCertificatesThatWork) {
   const TempDir keys;

@@ -10,12 +10,28 @@
 
 namespace ops::tests {
 
+namespace {
+
+std::string manual() { return read_file(std::string(OPS_SOURCE_DIR) + "/README.md"); }
+
+}  // namespace
+
+std::string manual_lines(const std::string& command) {
+  std::istringstream lines(manual());
+  std::string script;
+  for (std::string line; std::getline(lines, line);) {
+    const size_t begin = std::min(line.find_first_not_of(' '), line.size());
+    if (begin >= 4 && line.substr(begin).starts_with(command)) script += line + "\n";
+  }
+  return script;
+}
+
 std::string manual_agent_tarball(const std::string& mark) {
-  const std::string manual = read_file(std::string(OPS_SOURCE_DIR) + "/README.md");
-  const size_t begin = manual.find("    #!/bin/bash\n    # control of falcon-agent.");
-  const size_t end = manual.find("    esac\n", begin);
+  const std::string text = manual();
+  const size_t begin = text.find("    #!/bin/bash\n    # control of falcon-agent.");
+  const size_t end = text.find("    esac\n", begin);
   EXPECT_NE(end, std::string::npos);
-  std::istringstream lines(manual.substr(begin, end - begin) + "    esac\n");
+  std::istringstream lines(text.substr(begin, end - begin) + "    esac\n");
   std::string control;
   for (std::string line; std::getline(lines, line);) control += line.substr(std::min<size_t>(line.size(), 4)) + "\n";
   const std::string config = R"({"http": {"listen": "127.0.0.1:0"}, "agents": []})";
