@@ -10,7 +10,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-bool is_name_character(unsigned char c) { return std::isalnum(c) || c == '.' || c == '_' || c == '+' || c == '-'; }
+bool is_version_character(unsigned char c) {
+  return std::isalnum(c) || std::string_view("._+-~").find(static_cast<char>(c)) != std::string_view::npos;
+}
 
 /// A string field; missing and null are "". Throws Json::type_error when it is no string, or `object` no object.
 std::string string_field(const Json& object, const char* key) {
@@ -109,19 +111,25 @@ HeartbeatResponse read_response(std::string_view body) {
 
 }  // namespace
 
-bool is_valid_name(std::string_view name) {
-  return !name.empty() && name.size() <= 128 && std::isalnum(static_cast<unsigned char>(name[0])) &&
-         std::all_of(name.begin(), name.end(), is_name_character);
+bool is_valid_name(std::string_view name) { return is_valid_version(name) && name.find('~') == std::string_view::npos; }
+
+bool is_valid_version(std::string_view version) {
+  return !version.empty() && version.size() <= 128 && std::isalnum(static_cast<unsigned char>(version[0])) &&
+         std::all_of(version.begin(), version.end(), is_version_character);
 }
 
 std::string refusal_of(std::string_view name, std::string_view version) {
-  if (!is_valid_name(name)) return invalid_name_message("agent name", name);
-  if (!is_valid_name(version)) return cat(name, ": ", invalid_name_message("version", version));
+  if (!is_valid_name(name)) return invalid_name_message(name);
+  if (!is_valid_version(version)) return cat(name, ": ", invalid_version_message(version));
   return {};
 }
 
-std::string invalid_name_message(std::string_view what, std::string_view name) {
-  return cat(what, " \"", one_line(name, 64), "\" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127}");
+std::string invalid_name_message(std::string_view name) {
+  return cat("agent name \"", one_line(name, 64), "\" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127}");
+}
+
+std::string invalid_version_message(std::string_view version) {
+  return cat("version \"", one_line(version, 64), "\" is not of the form [A-Za-z0-9][A-Za-z0-9._+~-]{0,127}");
 }
 
 bool is_valid_hostname(std::string_view hostname) {

@@ -99,11 +99,14 @@ struct HeartbeatResponse {
   bool operator==(const HeartbeatResponse&) const = default;
 };
 
-/// Agent names and versions match [A-Za-z0-9][A-Za-z0-9._+-]{0,127}: they become folder names, URLs and columns of text.
+/// Agent names match [A-Za-z0-9][A-Za-z0-9._+-]{0,127}. Versions may hold a "~" as well, as Debian's 1.0~rc1 does. Both become
+/// folder names, parts of URLs and columns of text.
 bool is_valid_name(std::string_view name);
+bool is_valid_version(std::string_view version);
 
-/// Says what is wrong with a name: `agent name "../x" is not of the form …`. `what` is "agent name" or "version".
-std::string invalid_name_message(std::string_view what, std::string_view name);
+/// Says why a name or a version is refused: `agent name "../x" is not of the form …`.
+std::string invalid_name_message(std::string_view name);
+std::string invalid_version_message(std::string_view version);
 
 /// Why an agent of that name and version is refused; "" when it is not.
 std::string refusal_of(std::string_view name, std::string_view version);

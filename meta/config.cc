@@ -17,9 +17,13 @@ using Json = nlohmann::ordered_json;
 
 constexpr int64_t kMostHosts = 100'000'000;
 
-void check_name(const ConfigObject& object, const char* key, const std::string& name) {
-  if (key == std::string("name") && name == "var") object.error("is \"var\", which is the updater's own folder on hosts", key);
-  if (!is_valid_name(name)) object.error(invalid_name_message(key == std::string("name") ? "agent name" : key, name), key);
+void check_name(const ConfigObject& object, const std::string& name) {
+  if (name == "var") object.error("is \"var\", which is the updater's own folder on hosts", "name");
+  if (!is_valid_name(name)) object.error(invalid_name_message(name), "name");
+}
+
+void check_version(const ConfigObject& object, const std::string& version) {
+  if (!is_valid_version(version)) object.error(invalid_version_message(version), "version");
 }
 
 void check_cmd(const ConfigObject& object, const std::string& cmd) {
@@ -95,8 +99,8 @@ DesiredAgent read_default(const ConfigObject& object) {
   for (const char* key : {"name", "version"}) {
     if (!object.has(key)) object.error("is missing", key);
   }
-  if (object.has("name")) check_name(object, "name", agent.name);
-  if (object.has("version")) check_name(object, "version", agent.version);
+  if (object.has("name")) check_name(object, agent.name);
+  if (object.has("version")) check_version(object, agent.version);
   check_cmd(object, agent.cmd);
   check_md5(object, agent.md5);
   if (!agent.tarball.empty()) {
@@ -110,7 +114,7 @@ DesiredAgent read_default(const ConfigObject& object) {
 Override read_override(const ConfigObject& object) {
   Override entry{object.string("prefix", ""), object.string("version", ""), object.string("tarball", ""),
                  object.string("md5", ""),    object.string("cmd", ""),     object.number("percent", 100, 0, 100)};
-  if (!entry.version.empty()) check_name(object, "version", entry.version);
+  if (!entry.version.empty()) check_version(object, entry.version);
   if (!entry.tarball.empty()) check_url(object, "tarball", entry.tarball);
   check_cmd(object, entry.cmd);
   check_md5(object, entry.md5);

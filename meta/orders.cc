@@ -66,7 +66,7 @@ std::optional<Order> Orders::find(std::string_view agent, std::string_view versi
 Result<void> Orders::give(const Config& config, const std::string& agent, const std::string& version, Order order) {
   const AgentConfig* entry = find_agent(config, agent);
   if (entry == nullptr) return Error{cat("there is no agent \"", one_line(agent, 100), "\" in the config")};
-  if (!is_valid_name(version)) return Error{invalid_name_message("version", version)};
+  if (!is_valid_version(version)) return Error{invalid_version_message(version)};
   if (const auto known = versions_of(*entry); std::find(known.begin(), known.end(), version) == known.end()) {
     std::string list;
     for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;

@@ -14,7 +14,14 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-bool is_older(const std::string& version, const std::string& than) { return ::strverscmp(version.c_str(), than.c_str()) < 0; }
+/// As Debian orders versions: a "~" comes before everything, the end included, so that 1.0~rc1 is older than 1.0.
+bool is_older(const std::string& version, const std::string& than) {
+  const size_t tilde = version.find('~');
+  const size_t other_tilde = than.find('~');
+  const int order = ::strverscmp(version.substr(0, tilde).c_str(), than.substr(0, other_tilde).c_str());
+  if (order != 0 || tilde == std::string::npos) return order < 0;
+  return other_tilde == std::string::npos || is_older(version.substr(tilde + 1), than.substr(other_tilde + 1));
+}
 
 std::string or_none(const std::string& version) { return version.empty() ? "(none)" : version; }
 

@@ -15,7 +15,7 @@ std::optional<ReleaseName> parse_tarball_name(const std::string& file_name) {
   if (dash == std::string::npos) dash = text.rfind('-');
   if (dash == std::string::npos) return std::nullopt;
   ReleaseName release{text.substr(0, dash), text.substr(dash + 1)};
-  if (!may_be_agent(release.name) || !is_valid_name(release.version)) return std::nullopt;
+  if (!may_be_agent(release.name) || !is_valid_version(release.version)) return std::nullopt;
   return release;
 }
 

@@ -54,7 +54,7 @@ class Look {
 
 std::string read_version(const Layout& layout, const std::string& name, Look& look) {
   const std::string version = look.content_of(layout.version_file(name));
-  return is_valid_name(version) ? version : std::string();
+  return is_valid_version(version) ? version : std::string();
 }
 
 std::optional<std::string> read_hold(const std::string& path, Look& look) {
@@ -83,7 +83,7 @@ void look_into_folder(const std::string& folder, Observed& seen, Look& look) {
     const bool staged = name.starts_with(Layout::kStagedPrefix);
     if (staged || name.starts_with(Layout::kDownloadPrefix)) seen.staging.push_back(name);
     if (staged) name.erase(0, sizeof Layout::kStagedPrefix - 1);
-    if (!is_valid_name(name)) continue;
+    if (!is_valid_version(name)) continue;
     const std::string mark = entry->path().string() + Layout::kInstalledFile;
     const std::string checksum = look.content_of(mark);
     const bool is_whole = !checksum.empty() && look.exists(entry->path().string() + Layout::kControlFile);

@@ -19,8 +19,8 @@ constexpr size_t kMaxStateSize = 64 << 10;
 /// Versions become parts of paths.
 std::string version_field(const Json& object, const char* key) {
   std::string version = object.at(key);
-  if (!version.empty() && !is_valid_name(version))
-    throw Json::other_error::create(599, invalid_name_message(key, version), nullptr);
+  if (!version.empty() && !is_valid_version(version))
+    throw Json::other_error::create(599, cat(key, ": ", invalid_version_message(version)), nullptr);
   return version;
 }
 

@@ -235,7 +235,7 @@ class Switch {
     std::error_code error;
     for (fs::directory_iterator entry(layout_.agent(name_), error), end; !error && entry != end; entry.increment(error)) {
       const std::string folder = entry->path().filename();
-      if (is_valid_name(folder) && folder != version) others.push_back(folder);
+      if (is_valid_version(folder) && folder != version) others.push_back(folder);
     }
     if (error) return system_error("list", layout_.agent(name_), error.value());
     return others;

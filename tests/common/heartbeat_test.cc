@@ -43,9 +43,19 @@ TEST(Names, MatchTheirForm) {
   EXPECT_FALSE(is_valid_name(std::string("a\0b", 3)));
 }
 
+TEST(Names, OfVersionsMayHoldATilde) {
+  for (const std::string good : {"1.0~rc1", "1.0.0", "1~", "3.1.2-rc.1+build_7~~x"})
+    EXPECT_TRUE(is_valid_version(good)) << good;
+  for (const std::string bad : {"", "~", "~1.0", "../x", "1/2", "1 2", ".1", "1\n"}) EXPECT_FALSE(is_valid_version(bad)) << bad;
+  EXPECT_FALSE(is_valid_version(std::string(129, '1')));
+  EXPECT_FALSE(is_valid_name("a~b"));
+  EXPECT_EQ(refusal_of("a", "1.0~rc1"), "");
+}
+
 TEST(Names, AreRefusedWithTheReasonOnOneShortLine) {
-  EXPECT_EQ(invalid_name_message("version", "../x"), R"(version "../x" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127})");
-  const std::string message = invalid_name_message("agent name", "a\nb" + std::string(10'000, 'x'));
+  EXPECT_EQ(invalid_name_message("../x"), R"(agent name "../x" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127})");
+  EXPECT_EQ(invalid_version_message("../x"), R"(version "../x" is not of the form [A-Za-z0-9][A-Za-z0-9._+~-]{0,127})");
+  const std::string message = invalid_name_message("a\nb" + std::string(10'000, 'x'));
   EXPECT_LT(message.size(), 200u);
   EXPECT_EQ(message.find('\n'), std::string::npos);
 }
@@ -235,7 +245,7 @@ TEST(HeartbeatResponse, KeepsTheGoodEntriesAndSaysWhyOthersAreLeftOut) {
   EXPECT_EQ(response->desired_agents, (std::vector<DesiredAgent>{{"a", "1", "http://m/a", "", "start"}}));
   EXPECT_EQ(response->refused,
             (Lines{R"(agent name "../x" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127})",
-                   R"(b: version "1/2" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127})",
+                   R"(b: version "1/2" is not of the form [A-Za-z0-9][A-Za-z0-9._+~-]{0,127})",
                    "a is desired twice; the first one counts", "an entry of desiredAgents has fields of a wrong type",
                    "an entry of desiredAgents has fields of a wrong type"}));
 }

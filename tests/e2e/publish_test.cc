@@ -65,6 +65,17 @@ TEST_F(Publish, PutsATarballAndItsChecksumWhereTheyAreServed) {
   EXPECT_EQ(get(box.port(), "/a/a-1.0.tar.gz").body, good);
 }
 
+TEST_F(Publish, TakesAVersionWithATilde) {
+  const Finished finished = publish({"a", "1.0~rc1", release});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  EXPECT_EQ(list(folder), (Names{"a-1.0~rc1.tar.gz", "a-1.0~rc1.tar.gz.md5"}));
+  EXPECT_EQ(publish({"a~b", "1.0", release}).exit_code, 2) << "an agent's name holds none";
+  ASSERT_TRUE(box.start());
+  for (const std::string target : {"/a/a-1.0~rc1.tar.gz", "/a/a-1.0%7Erc1.tar.gz"}) {
+    EXPECT_EQ(get(box.port(), target).body, good) << target;
+  }
+}
+
 TEST_F(Publish, NamesTheUrlThatTheConfigHasAlready) {
   write_file(box / "cfg.json", R"({"tarballDir": "./files", "http": {"listen": ":0"}, "agents": [{"default":
     {"name": "a", "version": "0.9", "tarball": "http://cdn.example/a", "cmd": "start"}}]})");

@@ -156,6 +156,15 @@ TEST_F(Update, SameVersionInNewContentIsInstalledAndABadOneTakenBack) {
   EXPECT_TRUE(eventually([&] { return list(host.agent("demo-agent")) == Versions({".state", ".version", "1.0.0"}); }));
 }
 
+TEST_F(Update, ToAVersionWithATildeIsOneLikeAnyOther) {
+  const std::string candidate = demo_agent_tarball("candidate");
+  meta.publish("demo-agent", "2.0.0~rc1", candidate);
+  ASSERT_TRUE(meta.desire({{"demo-agent", "2.0.0~rc1"}, {"second", "1.0.0"}})) << meta.log();
+  EXPECT_TRUE(eventually([&] { return meta.status("demo-agent").starts_with("h1 2.0.0~rc1 started "); })) << host.log();
+  EXPECT_EQ(host.version("demo-agent"), "2.0.0~rc1");
+  EXPECT_EQ(host.running("demo-agent"), Versions{"2.0.0~rc1"});
+}
+
 TEST_F(Update, StoppingMetaChangesNothingButTheLog) {
   const pid_t demo = host.agent_pid("demo-agent", "1.0.0");
   const size_t lines_before = host.log().size();

@@ -61,7 +61,7 @@ void heartbeat_reply(std::string_view bytes) {
   auto response = parse_heartbeat_response(bytes);
   if (!response) return;
   for (const DesiredAgent& agent : response->desired_agents) {
-    promise(is_valid_name(agent.name) && is_valid_name(agent.version), "an agent that is taken has good names");
+    promise(is_valid_name(agent.name) && is_valid_version(agent.version), "an agent that is taken has good names");
   }
   promise(response->interval >= 0 && response->interval <= kLongestInterval, "the interval is within its limits");
   const auto again = parse_heartbeat_response(to_json(*response));

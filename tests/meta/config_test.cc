@@ -40,7 +40,8 @@ struct MetaConfig : testing::Test {
 };
 
 std::string form_of(const std::string& what, const std::string& name) {
-  return what + " \"" + name + "\" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127}";
+  const std::string form = what == "version" ? "[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}" : "[A-Za-z0-9][A-Za-z0-9._+-]{0,127}";
+  return what + " \"" + name + "\" is not of the form " + form;
 }
 
 TEST_F(MetaConfig, OfTheOriginalLoadsUnchanged) {
@@ -146,6 +147,13 @@ TEST_F(MetaConfig, RefusesBadNamesAndVersions) {
     EXPECT_EQ(errors_of_override(R"("version": ")" + bad + '"'),
               Lines{"agents[0].others[0].version: " + form_of("version", bad)});
   }
+}
+
+TEST_F(MetaConfig, TakesVersionsWithATildeButNoNames) {
+  EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1.0~rc1")"), Lines{});
+  EXPECT_EQ(errors_of_override(R"("prefix": "lg-", "version": "1.0~rc1")"), Lines{});
+  EXPECT_EQ(errors_of_default(R"("name": "a~b", "version": "1")"),
+            Lines{"agents[0].default.name: " + form_of("agent name", "a~b")});
 }
 
 TEST_F(MetaConfig, RefusesTwoAgentsOfOneName) {

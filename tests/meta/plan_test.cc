@@ -89,6 +89,18 @@ TEST_F(PlanTest, WarnsOfAWayBack) {
   EXPECT_EQ(text(want("1.9.0"), want("1.10.0")).find("goes back"), std::string::npos) << "10 is more than 9";
 }
 
+TEST_F(PlanTest, TakesATildeAsOlderThanTheEnd) {
+  const auto goes_back = [&](const std::string& from, const std::string& to) {
+    runs("h1", from);
+    return text(want(from), want(to)).find("goes back") != std::string::npos;
+  };
+  const std::string in_order[] = {"1.0~~", "1.0~rc1", "1.0~rc1.1", "1.0~rc2", "1.0", "1.0.1~rc1", "1.0.1"};
+  for (size_t i = 1; i < std::size(in_order); ++i) {
+    EXPECT_FALSE(goes_back(in_order[i - 1], in_order[i])) << in_order[i];
+    EXPECT_TRUE(goes_back(in_order[i], in_order[i - 1])) << in_order[i];
+  }
+}
+
 TEST_F(PlanTest, WarnsOfAnAgentThatVanishes) {
   runs("h1", "1");
   runs("h2", "2");

@@ -28,8 +28,10 @@ TEST(Layout, ATarballsNameIsTakenApart) {
   EXPECT_EQ(parse_tarball_name("node-exporter-1.5.0-rc1.tar.gz"), (ReleaseName{"node-exporter", "1.5.0-rc1"}));
   EXPECT_EQ(parse_tarball_name("falcon-agent-latest.tar.gz"), (ReleaseName{"falcon-agent", "latest"}));
   EXPECT_EQ(parse_tarball_name("falcon-agent-v3.1-rc.1.tar.gz"), (ReleaseName{"falcon-agent", "v3.1-rc.1"}));
+  EXPECT_EQ(parse_tarball_name("node-exporter-1.5.0~rc1.tar.gz"), (ReleaseName{"node-exporter", "1.5.0~rc1"}));
   EXPECT_EQ(parse_tarball_name("node-vitals-v.tar.gz"), (ReleaseName{"node-vitals", "v"}));
-  for (const char* name : {"", "a", "a.tar.gz", "a-1.tgz", "-1.tar.gz", "a-.tar.gz", "var-1.tar.gz", "a b-1.tar.gz"}) {
+  for (const char* name :
+       {"", "a", "a.tar.gz", "a-1.tgz", "-1.tar.gz", "a-.tar.gz", "var-1.tar.gz", "a b-1.tar.gz", "a~b-1.tar.gz"}) {
     EXPECT_EQ(parse_tarball_name(name), std::nullopt) << name;
   }
 }
