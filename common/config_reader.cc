@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <optional>
 #include <set>
 
 #include "common/file.h"
+#include "common/parse_watch.h"
 
 namespace ops {
 
@@ -36,54 +36,16 @@ std::string syntax_error(std::string_view text, const Json::parse_error& failure
   return cat("line ", line, ", column ", column, ": ", why);
 }
 
-/// Follows a parse for the first key that an object holds twice, of which the library keeps the last value, and says nothing;
-/// and has nothing kept that is nested deeper than a config ever is.
-class ParseWatch {
- public:
-  /// To be given to Json::parse: whether to keep what is read.
-  bool follow(size_t depth, Json::parse_event_t event, const Json& parsed) {
-    using Event = Json::parse_event_t;
-    const bool is_list = event == Event::array_start;
-    const bool enters = is_list || event == Event::object_start;
-    if (depth + (enters ? 1 : 0) > kMostNested) {
-      is_too_deep_ = true;
-      return false;
-    }
-    levels_.resize(std::min(levels_.size(), depth));
-    if (event == Event::key) take(parsed.get<std::string>());
-    if ((enters || event == Event::value) && !levels_.empty()) ++levels_.back().entry;
-    if (enters) levels_.push_back({is_list});
-    return true;
+ParseWatch::Event to_event(Json::parse_event_t event) {
+  using From = Json::parse_event_t;
+  switch (event) {
+    case From::object_start: return ParseWatch::Event::object;
+    case From::array_start: return ParseWatch::Event::list;
+    case From::key: return ParseWatch::Event::key;
+    case From::value: return ParseWatch::Event::value;
+    default: return ParseWatch::Event::end;
   }
-
-  /// The place of the key; nullopt when there is none.
-  const std::optional<std::string>& doubled() const { return doubled_; }
-  bool is_too_deep() const { return is_too_deep_; }
-  static constexpr size_t kMostNested = 64;
-
- private:
-  struct Level {
-    bool is_list;
-    size_t entry = 0;
-    std::string key = {};
-    std::set<std::string> keys = {};
-  };
-
-  void take(std::string key) {
-    Level& level = levels_.back();
-    const bool is_new = level.keys.insert(key).second;
-    level.key = std::move(key);
-    if (is_new || doubled_) return;
-    doubled_.emplace();
-    for (const Level& each : levels_) {
-      *doubled_ += each.is_list ? cat("[", each.entry - 1, "]") : cat(doubled_->empty() ? "" : ".", each.key);
-    }
-  }
-
-  std::vector<Level> levels_;
-  std::optional<std::string> doubled_;
-  bool is_too_deep_ = false;
-};
+}
 
 std::string type_name(const Json& value) {
   if (value.is_null()) return "null";
@@ -107,6 +69,21 @@ struct ConfigObject::Node {
   std::set<std::string> known;
   std::set<std::string> faulty;  // the keys that had an error; "" is the object itself
   std::vector<std::shared_ptr<Node>> children;
+
+  /// The keys that no getter asked for.
+  std::vector<std::string> unknown() const {
+    std::vector<std::string> keys;
+    for (const auto& [key, value] : json->items()) {
+      if (!known.contains(key)) keys.push_back(key);
+    }
+    return keys;
+  }
+
+  /// `; did you mean "prefix"?`, or "" when no known key is similar.
+  std::string suggestion_for(const std::string& key) const {
+    const std::string nearest = nearest_word(key, known);
+    return nearest.empty() ? "" : cat("; did you mean \"", nearest, "\"?");
+  }
 
   /// The key's value; null counts as missing. Marks the key as known.
   const Json* find(const char* key) {
@@ -150,7 +127,8 @@ void ConfigDocument::take(std::string_view text) {
   ParseWatch watch;
   try {
     Json parsed = Json::parse(text, [&](int depth, Json::parse_event_t event, const Json& value) {
-      return watch.follow(static_cast<size_t>(depth), event, value);
+      const bool is_key = event == Json::parse_event_t::key;
+      return watch.follow(static_cast<size_t>(depth), to_event(event), is_key ? value.get<std::string>() : "");
     });
     if (watch.is_too_deep()) {
       errors.push_back(cat("it is nested deeper than ", ParseWatch::kMostNested, " levels"));
@@ -180,8 +158,8 @@ void ConfigDocument::warn_of_unknown_keys() const {
     const auto node = nodes.back();
     nodes.pop_back();
     nodes.insert(nodes.end(), node->children.rbegin(), node->children.rend());
-    for (const auto& [key, value] : node->json->items()) {
-      if (!node->known.contains(key)) ConfigObject(node).warning("unknown key, ignored", key.c_str());
+    for (const std::string& key : node->unknown()) {
+      ConfigObject(node).warning("unknown key, ignored" + node->suggestion_for(key), key.c_str());
     }
   }
 }
@@ -201,6 +179,13 @@ void ConfigObject::error(const std::string& message, const char* key) const {
 void ConfigObject::warning(const std::string& message, const char* key) const {
   const std::string where = place(key);
   node_->report->warnings.push_back(where.empty() ? message : cat(where, ": ", message));
+}
+
+bool ConfigObject::refuse_unknown_keys() const {
+  const std::vector<std::string> unknown = node_->unknown();
+  for (const std::string& key : unknown) error("unknown key" + node_->suggestion_for(key), key.c_str());
+  node_->known.insert(unknown.begin(), unknown.end());  // no warning of it as well
+  return unknown.empty();
 }
 
 bool ConfigObject::has(const char* key) const { return node_->find(key) != nullptr; }

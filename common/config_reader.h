@@ -1,8 +1,9 @@
 #pragma once
 
 // Reads a config file in JSON so that the person who edits it learns of all its faults at once. A syntax error has its
-// line and column; any other fault names its place, like agents[0].default.version. Keys that nobody reads are warnings, and so
-// is the first key that an object holds twice.
+// line and column; any other fault names its place, like agents[0].default.version. A key that the daemon does not know is a
+// warning, or an error in an object where a misspelt key would change the meaning; both name the known key that is spelt most
+// like it. The first key that an object holds twice is a warning.
 
 #include <memory>
 #include <string>
@@ -44,6 +45,10 @@ class ConfigObject {
   /// Reports `message` as an error at this object's place, or at its key's when one is given; but only the first at a place.
   void error(const std::string& message, const char* key = nullptr) const;
   void warning(const std::string& message, const char* key = nullptr) const;
+
+  /// To be called when all of this object is read: reports every key that no getter asked for as an error. False when there was
+  /// one.
+  bool refuse_unknown_keys() const;
 
  private:
   friend class ConfigDocument;

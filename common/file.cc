@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 
@@ -157,6 +158,25 @@ bool may_be_read_by_all(const std::string& path) {
 bool is_directory(const std::string& path) {
   struct stat info{};
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+namespace {
+
+/// Absolute, with every link and ".." resolved as far as the path exists.
+fs::path resolved(const std::string& path) {
+  std::error_code error;
+  const fs::path absolute = fs::absolute(path, error);
+  fs::path whole = fs::weakly_canonical(absolute, error);
+  if (error) whole = absolute.lexically_normal();
+  return whole.has_filename() ? whole : whole.parent_path();  // without a slash at its end
+}
+
+}  // namespace
+
+bool is_within(const std::string& path, const std::string& folder) {
+  const fs::path inner = resolved(path);
+  const fs::path outer = resolved(folder);
+  return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
 std::string danger_of(const std::string& path) {

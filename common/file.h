@@ -64,6 +64,9 @@ Result<void> remove_tree(const std::string& path);
 
 bool is_directory(const std::string& path);
 
+/// Whether `path` is the folder or lies below it, links followed; neither need exist.
+bool is_within(const std::string& path, const std::string& folder);
+
 /// Whether users other than the file's owner and group may read it.
 bool may_be_read_by_all(const std::string& path);
 

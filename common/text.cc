@@ -2,8 +2,34 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cstdint>
+#include <utility>
+#include <vector>
 
 namespace ops {
+
+namespace {
+
+constexpr size_t kLongestWord = 64;
+
+/// How many letters must be inserted, dropped, replaced or exchanged with their neighbour to make one of the other.
+size_t distance(std::string_view from, std::string_view to) {
+  std::vector<size_t> before, above, row(to.size() + 1);
+  for (size_t j = 0; j <= to.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= from.size(); ++i) {
+    before = std::exchange(above, row);
+    row[0] = i;
+    for (size_t j = 1; j <= to.size(); ++j) {
+      const size_t replaced = above[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, replaced});
+      const bool is_exchanged = i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1];
+      if (is_exchanged) row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
 
 std::string_view trim(std::string_view text) {
   constexpr std::string_view kSpace = " \t\r\n\v\f";
@@ -37,6 +63,19 @@ std::string to_lower(std::string_view ascii) {
   std::string lower(ascii);
   std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return lower;
+}
+
+std::string nearest_word(std::string_view word, const std::set<std::string>& words) {
+  std::string nearest;
+  if (word.size() > kLongestWord) return nearest;
+  size_t least = SIZE_MAX;
+  for (const std::string& other : words) {
+    const size_t changes = distance(to_lower(word), to_lower(other));
+    if (changes >= least || changes > std::max(word.size(), other.size()) / 3) continue;
+    least = changes;
+    nearest = other;
+  }
+  return nearest;
 }
 
 }  // namespace ops

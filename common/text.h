@@ -2,6 +2,7 @@
 
 // Small pieces of text work that every message and parser here needs.
 
+#include <set>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -27,5 +28,8 @@ std::string one_line(std::string_view text, size_t limit = 1024);
 bool is_hex(std::string_view text, size_t digits);
 
 std::string to_lower(std::string_view ascii);
+
+/// The one of `words` that `word` is most likely a misspelling of, whatever the case; "" when none is similar.
+std::string nearest_word(std::string_view word, const std::set<std::string>& words);
 
 }  // namespace ops

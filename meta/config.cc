@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -93,6 +94,24 @@ void check_secrecy(const Config& config, const std::string& path, ConfigReport& 
         cat("holds tokens, and any user here may read it: let it be the daemon's own user's, and chmod o-r ", path));
 }
 
+/// All that lies below tarballDir is served.
+void check_tarball_dir(const Config& config, const std::string& path, ConfigReport& report) {
+  const std::pair<const char*, std::string> kept[] = {{"cfg.json", path},
+                                                      {"the folder of cfg.json", std::filesystem::path(path).parent_path()},
+                                                      {"ops-meta's own folder", "."},
+                                                      {"ops-meta's var/", "var"},
+                                                      {"the file of http.tls.key", config.tls.key},
+                                                      {"the file of http.tls.cert", config.tls.cert},
+                                                      {"the file of http.tls.clientCa", config.tls.ca}};
+  for (const auto& [what, file] : kept) {
+    if (config.tarball_dir.empty() || file.empty() || !is_within(file, config.tarball_dir)) continue;
+    report.errors.push_back(
+        cat("tarballDir: is \"", one_line(config.tarball_dir, 300), "\", which is or holds ", what,
+            ", so that ops-meta would serve that, too; give tarballs a folder of their own, like ./tarball"));
+    return;
+  }
+}
+
 DesiredAgent read_default(const ConfigObject& object) {
   DesiredAgent agent{object.string("name", ""), object.string("version", ""), object.string("tarball", ""),
                      object.string("md5", ""), object.string("cmd", "")};
@@ -111,9 +130,23 @@ DesiredAgent read_default(const ConfigObject& object) {
   return agent;
 }
 
+/// A prefix is no pattern: taken as one, it would be wrong on nearly every host.
+void check_prefix(const ConfigObject& object, const std::string& prefix) {
+  const size_t at = prefix.find_first_of("*?[]{}()^$|\\");
+  if (at == std::string::npos) return;
+  object.error(
+      cat("is \"", one_line(prefix, 300), "\", and a prefix is no pattern: give the beginning of the hostnames, like \"",
+          one_line(prefix.substr(0, at), 300), "\""),
+      "prefix");
+}
+
 Override read_override(const ConfigObject& object) {
   Override entry{object.string("prefix", ""), object.string("version", ""), object.string("tarball", ""),
                  object.string("md5", ""),    object.string("cmd", ""),     object.number("percent", 100, 0, 100)};
+  check_prefix(object, entry.prefix);
+  if (object.refuse_unknown_keys() && !object.has("prefix") && !object.has("percent")) {
+    object.error("has neither \"prefix\" nor \"percent\", and would hold for all hosts; \"prefix\": \"\" if that is meant");
+  }
   if (!entry.version.empty()) check_version(object, entry.version);
   if (!entry.tarball.empty()) check_url(object, "tarball", entry.tarball);
   check_cmd(object, entry.cmd);
@@ -127,6 +160,7 @@ RolloutLimits read_rollout(const ConfigObject& object) {
   limits.max_failures = static_cast<uint32_t>(object.integer("maxFailures", limits.max_failures, 1, UINT32_MAX));
   limits.max_failure_rate = object.number("maxFailureRate", limits.max_failure_rate, 0, 100);
   limits.timeout = std::chrono::seconds(object.integer("timeout", limits.timeout.count(), 1, 7 * 86400));
+  object.refuse_unknown_keys();
   return limits;
 }
 
@@ -210,6 +244,7 @@ Json json_of(const AgentConfig& agent) {
 
 Config load_config(const std::string& path, ConfigReport& report) {
   Config config = read_config(ConfigDocument::load(path, report), report);
+  check_tarball_dir(config, path, report);
   if (report.ok()) check_tls(config.tls, report);
   check_secrecy(config, path, report);
   return config;

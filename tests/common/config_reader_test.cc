@@ -164,6 +164,27 @@ TEST_F(ConfigReader, WarnsOfKeysThatNobodyReads) {
   EXPECT_EQ(report.warnings, (Lines{"z: unknown key, ignored", "o.y: unknown key, ignored", "l[1].x: unknown key, ignored"}));
 }
 
+TEST_F(ConfigReader, NamesTheKeyThatIsSpeltMostLikeAnUnknownOne) {
+  const ConfigDocument document = read(R"({"prefx":"a","other":1})");
+  (void)document.root().string("prefix", "");
+  document.warn_of_unknown_keys();
+  EXPECT_EQ(report.warnings, (Lines{"other: unknown key, ignored", "prefx: unknown key, ignored; did you mean \"prefix\"?"}));
+}
+
+TEST_F(ConfigReader, RefusesKeysThatNobodyReadsWhereTheyWouldMatter) {
+  const ConfigDocument document = read(R"({"o":{"a":1,"b":1,"cc":2},"p":{"a":1}})");
+  const ConfigObject object = document.root().object("o");
+  (void)object.integer("a", 0, 0, 9);
+  (void)object.integer("ccc", 0, 0, 9);
+  EXPECT_FALSE(object.refuse_unknown_keys());
+  const ConfigObject other = document.root().object("p");
+  (void)other.integer("a", 0, 0, 9);
+  EXPECT_TRUE(other.refuse_unknown_keys());
+  document.warn_of_unknown_keys();
+  EXPECT_EQ(report.errors, (Lines{"o.b: unknown key", "o.cc: unknown key; did you mean \"ccc\"?"}));
+  EXPECT_EQ(report.warnings, Lines{});
+}
+
 TEST_F(ConfigReader, WarnsOfTheFirstKeyThatIsThereTwice) {
   const ConfigDocument document = read(R"({"a":[1,{"o":{"x":1,"y":2}},[],{"o":{"x":3,"y":4,"x":5},"o":0}],"a":6})");
   EXPECT_TRUE(report.ok());

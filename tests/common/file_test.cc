@@ -202,5 +202,23 @@ TEST_F(File, FolderThatOthersMayWriteIsADanger) {
   EXPECT_EQ(danger_of(it), it + " belongs to user 54321, who can change what runs from it: chown it");
 }
 
+TEST(IsWithin, FollowsLinksAndDots) {
+  const TempDir folder;
+  write_file(folder / "a/b/file", "");
+  fs::create_directory_symlink("a", folder / "link");
+  fs::create_symlink("a/b/file", folder / "file");
+  for (const std::string inner : {"a", "a/", "a/b", "a/b/file", "link/b", "file", "a/b/../b/file", "a/not/there"}) {
+    for (const std::string outer : {"a", "link", "./a/", "a/b/..", "link/b/.."}) {
+      EXPECT_TRUE(is_within(folder / inner, folder / outer)) << inner << " in " << outer;
+    }
+  }
+  for (const std::string other : {"", "ab", "a/..", "link/..", "nothing"}) {
+    EXPECT_FALSE(is_within(folder / other, folder / "a")) << other;
+  }
+  EXPECT_TRUE(is_within("x", ".")) << "from where the process stands";
+  EXPECT_TRUE(is_within(folder.path(), "/"));
+  EXPECT_FALSE(is_within("/", folder.path()));
+}
+
 }  // namespace
 }  // namespace ops::tests

@@ -46,6 +46,24 @@ TEST(Text, IsHexWantsJustSoManyDigits) {
   EXPECT_FALSE(is_hex(" 123", 4));
 }
 
+TEST(Text, NearestWordFindsWhatWasMeant) {
+  const std::set<std::string> words = {"prefix", "percent", "version", "tarball", "md5", "cmd"};
+  for (const auto& [slip, meant] : {std::pair("prefx", "prefix"),
+                                    {"Prefix", "prefix"},
+                                    {"perfix", "prefix"},
+                                    {"prefixes", "prefix"},
+                                    {"percentage", "percent"},
+                                    {"verison", "version"},
+                                    {"tarbal", "tarball"}}) {
+    EXPECT_EQ(nearest_word(slip, words), meant);
+  }
+  for (const std::string& other :
+       {std::string(), std::string("x"), std::string("hosts"), std::string("comment"), std::string(100'000, 'p')}) {
+    EXPECT_EQ(nearest_word(other, words), "") << other.substr(0, 10);
+  }
+  EXPECT_EQ(nearest_word("prefix", {}), "");
+}
+
 TEST(Text, ToLowerChangesAsciiOnly) { EXPECT_EQ(to_lower("Content-LENGTH Ä"), "content-length Ä"); }
 
 }  // namespace

@@ -44,6 +44,13 @@ const std::vector<BadConfig> kBadConfigs = {
      {"agents[0].default.name: agent name \"../x\"", "agents[0].default.version: version \"a/b\""}},
     {with_agents(R"({"default": {"name": "a", "version": "1"}}, {"default": {"name": "a", "version": "2"}})"),
      {"agents[1].default.name: a second agent is named a"}},
+    {with_agents(R"({"default": {"name": "a", "version": "1"}, "others": [{"prefx": "lg-", "version": "2"}]})"),
+     {"agents[0].others[0].prefx: unknown key; did you mean \"prefix\"?"}},
+    {with_agents(
+         R"({"default": {"name": "a", "version": "1"}, "others": [{"version": "2"}, {"prefix": "*", "version": "2"}]})"),
+     {"agents[0].others[0]: has neither \"prefix\" nor \"percent\"",
+      "agents[0].others[1].prefix: is \"*\", and a prefix is no"}},
+    {R"({"http": {"tokens": ["t0"]}, "agents": [], "tarballDir": "."})", {"tarballDir: is \".\", which is or holds cfg.json"}},
 };
 
 void expect_words(const std::string& message, const BadConfig& bad) {
@@ -94,7 +101,7 @@ TEST_F(MetaConfigFile, WithUnknownKeysIsGoodAndWarnedOf) {
   write_file(path, R"({"http": {"listen": "127.0.0.1:0", "tsl": {}}, "agents": []})");
   const Finished finished = meta({"-t"});
   EXPECT_EQ(finished.exit_code, 0);
-  EXPECT_EQ(finished.output, path + ": warning: http.tsl: unknown key, ignored\n" + path + ": good\n");
+  EXPECT_EQ(finished.output, path + ": warning: http.tsl: unknown key, ignored; did you mean \"tls\"?\n" + path + ": good\n");
 }
 
 TEST_F(MetaConfigFile, WithAnAddressThatCannotBeBoundEndsIt) {

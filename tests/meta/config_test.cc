@@ -2,11 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "tests/support/original_config.h"
 #include "tests/support/temp_dir.h"
 
 namespace ops::tests {
 namespace {
+
+namespace fs = std::filesystem;
 
 using meta::AgentConfig;
 using meta::Config;
@@ -32,9 +36,10 @@ struct MetaConfig : testing::Test {
   }
 
   Lines errors_of_default(const std::string& fields) { return errors_of_agents(R"({"default": {)" + fields + "}}"); }
-  Lines errors_of_override(const std::string& fields) {
+  Lines errors_of_entry(const std::string& fields) {
     return errors_of_agents(R"({"default": {"name": "a", "version": "1"}, "others": [{)" + fields + "}]}");
   }
+  Lines errors_of_override(const std::string& fields) { return errors_of_entry(R"("prefix": "lg-", )" + fields); }
 
   ConfigReport report;
 };
@@ -151,9 +156,91 @@ TEST_F(MetaConfig, RefusesBadNamesAndVersions) {
 
 TEST_F(MetaConfig, TakesVersionsWithATildeButNoNames) {
   EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1.0~rc1")"), Lines{});
-  EXPECT_EQ(errors_of_override(R"("prefix": "lg-", "version": "1.0~rc1")"), Lines{});
+  EXPECT_EQ(errors_of_override(R"("version": "1.0~rc1")"), Lines{});
   EXPECT_EQ(errors_of_default(R"("name": "a~b", "version": "1")"),
             Lines{"agents[0].default.name: " + form_of("agent name", "a~b")});
+}
+
+TEST_F(MetaConfig, RefusesUnknownKeysInOthersAndInRollout) {
+  EXPECT_EQ(errors_of_entry(R"("prefx": "lg-", "version": "2")"),
+            Lines{"agents[0].others[0].prefx: unknown key; did you mean \"prefix\"?"});
+  EXPECT_EQ(errors_of_entry(R"("prefix": "lg-", "percentage": 5, "comment": "x")"),
+            (Lines{"agents[0].others[0].comment: unknown key",
+                   "agents[0].others[0].percentage: unknown key; did you mean \"percent\"?"}));
+  EXPECT_EQ(
+      errors_of_agents(R"({"default": {"name": "a", "version": "1"}, "rollout": {"paralel": 1, "soak": 60}})"),
+      (Lines{"agents[0].rollout.paralel: unknown key; did you mean \"parallel\"?", "agents[0].rollout.soak: unknown key"}));
+  EXPECT_EQ(report.warnings, Lines{}) << "not once more as a warning";
+}
+
+TEST_F(MetaConfig, RefusesAnOverrideForAllHostsUnlessItSaysSo) {
+  const Lines refused{
+      "agents[0].others[0]: has neither \"prefix\" nor \"percent\", and would hold for all hosts; "
+      "\"prefix\": \"\" if that is meant"};
+  EXPECT_EQ(errors_of_entry(R"("version": "2")"), refused);
+  EXPECT_EQ(errors_of_entry(R"("prefix": null, "version": "2")"), refused);
+  EXPECT_EQ(errors_of_entry(R"("prefix": "", "version": "2")"), Lines{});
+  EXPECT_EQ(errors_of_entry(R"("percent": 5, "version": "2")"), Lines{});
+}
+
+TEST_F(MetaConfig, RefusesAPatternAsAPrefix) {
+  for (const auto& [pattern, beginning] :
+       {std::pair("lg-*", "lg-"), {"*", ""}, {"web-[0-9]", "web-"}, {"^lg", ""}, {"db?", "db"}}) {
+    EXPECT_EQ(errors_of_entry(std::string(R"("version": "2", "prefix": ")") + pattern + "\""),
+              Lines{std::string("agents[0].others[0].prefix: is \"") + pattern +
+                    "\", and a prefix is no pattern: give the beginning of the hostnames, like \"" + beginning + "\""});
+  }
+  EXPECT_EQ(errors_of_entry(R"("version": "2", "prefix": "lg-db_01.example~+")"), Lines{});
+}
+
+/// A config, a certificate and its key in a folder, and a tarballDir.
+struct MetaTarballDir : MetaConfig {
+  MetaTarballDir() {
+    fs::create_directories(folder / "site/ops/tarball");
+    fs::create_directories(folder / "site/keys");
+    fs::create_directory_symlink("..", folder / "site/ops/up");
+    fs::create_directory_symlink("site", folder / "link");
+    write_file(folder / "site/keys/meta.key", "x", 0600);
+    fs::create_symlink("../keys/meta.key", folder / "site/ops/meta.key");
+  }
+  Lines errors_with(const std::string& tarball_dir, const std::string& http = "") {
+    write_file(folder / "site/ops/cfg.json",
+               R"({"http": {)" + http + R"(}, "agents": [], "tarballDir": ")" + tarball_dir + "\"}");
+    report = {};
+    meta::load_config(folder / "site/ops/cfg.json", report);
+    return report.errors;
+  }
+  Lines refused(const std::string& tarball_dir, const std::string& what) {
+    return {"tarballDir: is \"" + tarball_dir + "\", which is or holds " + what +
+            ", so that ops-meta would serve that, too; give tarballs a folder of their own, like ./tarball"};
+  }
+  TempDir folder;
+};
+
+TEST_F(MetaTarballDir, MustNotHoldTheConfig) {
+  for (const std::string dir :
+       {"site/ops", "site/ops/", "site", "", "link", "link/ops", "site/ops/up", "site/ops/tarball/.."}) {
+    EXPECT_EQ(errors_with(folder / dir), refused(folder / dir, "cfg.json")) << dir;
+  }
+  EXPECT_EQ(errors_with("/"), refused("/", "cfg.json"));
+  for (const std::string dir : {"site/ops/tarball", "site/ops/none", "site/keys", "site/op"}) {
+    EXPECT_EQ(errors_with(folder / dir), Lines{}) << dir;
+  }
+  write_file(folder / "real.json", R"({"http": {}, "agents": [], "tarballDir": ")" + (folder / "site/ops") + "\"}");
+  fs::remove(folder / "site/ops/cfg.json");
+  fs::create_symlink(folder / "real.json", folder / "site/ops/cfg.json");
+  report = {};
+  meta::load_config(folder / "site/ops/cfg.json", report);
+  EXPECT_EQ(report.errors, refused(folder / "site/ops", "the folder of cfg.json")) << "though the file itself lies elsewhere";
+}
+
+TEST_F(MetaTarballDir, MustNotHoldADaemonsOwnFolderOrKeys) {
+  EXPECT_EQ(errors_with("."), refused(".", "ops-meta's own folder"));
+  EXPECT_EQ(errors_with("./var"), refused("./var", "ops-meta's var/"));
+  EXPECT_EQ(errors_with("./var/tarball"), Lines{});
+  const std::string tls = R"("tls": {"cert": "/none/meta.pem", "key": ")" + (folder / "site/ops/meta.key") + "\"}";
+  EXPECT_EQ(errors_with(folder / "site/keys", tls)[0], refused(folder / "site/keys", "the file of http.tls.key")[0])
+      << "the key is a link there";
 }
 
 TEST_F(MetaConfig, RefusesTwoAgentsOfOneName) {
@@ -198,9 +285,10 @@ TEST_F(MetaConfig, WarnsOfUnknownKeysAndOfAnAgentWithoutTarball) {
   load(
       R"({"http": {"tsl": {}}, "agents": [{"default": {"name": "a", "version": "1", "cmd": "start"}, "other": []}], "Debug": true})");
   EXPECT_EQ(report.errors, Lines{});
-  EXPECT_EQ(report.warnings,
-            (Lines{"agents[0].default.tarball: is empty: a host that lacks this version cannot fetch it",
-                   "Debug: unknown key, ignored", "http.tsl: unknown key, ignored", "agents[0].other: unknown key, ignored"}));
+  EXPECT_EQ(report.warnings, (Lines{"agents[0].default.tarball: is empty: a host that lacks this version cannot fetch it",
+                                    "Debug: unknown key, ignored; did you mean \"debug\"?",
+                                    "http.tsl: unknown key, ignored; did you mean \"tls\"?",
+                                    "agents[0].other: unknown key, ignored; did you mean \"others\"?"}));
 }
 
 TEST_F(MetaConfig, HasNoMoreAgentsThanAHostCanHave) {
