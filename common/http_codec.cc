@@ -79,15 +79,17 @@ class HttpCodec::Parser : public httplib::Server {
       return HandlerResponse::Handled;
     });
     set_header_writer([this](auto& stream, auto& headers) {
-      // httplib tells how it would keep connections, and calls a body that it doesn't know empty.
+      // httplib tells how it would keep connections, promises ranges to every HEAD, and calls a body that it doesn't know, or
+      // that there is none of, empty.
       headers.erase("Keep-Alive");
-      if (is_streamed_) headers.erase("Content-Length");
+      if (!has_ranges_) headers.erase("Accept-Ranges");
+      if (is_streamed_ || has_no_body_) headers.erase("Content-Length");
       return httplib::detail::write_headers(stream, headers);
     });
     set_error_handler([](const auto&, auto& response) {
       if (!response.body.empty()) return;
-      response.body = cat(response.status, " ", httplib::status_message(response.status), "\n");
-      response.set_header("Content-Type", "text/plain; charset=UTF-8");
+      response.set_content(cat(response.status, " ", httplib::status_message(response.status), "\n"),
+                           "text/plain; charset=UTF-8");
     });
     set_exception_handler([](const auto& request, auto& response, std::exception_ptr failure) {
       try {
@@ -105,6 +107,8 @@ class HttpCodec::Parser : public httplib::Server {
     peer_ = &peer;
     is_understood_ = false;
     is_streamed_ = false;
+    has_no_body_ = false;
+    has_ranges_ = false;
     reply_ = {};
     bool client_closes = false;
     process_request(stream, peer.address, 0, {}, 0, !may_keep, client_closes, prepare);
@@ -134,6 +138,9 @@ class HttpCodec::Parser : public httplib::Server {
   void fill(HttpResponse from, const httplib::Request& request, httplib::Response& to) {
     to.status = from.status;
     for (const auto& [name, value] : from.headers) to.set_header(name, value);
+    has_ranges_ = to.has_header("Accept-Ranges");
+    has_no_body_ = from.status == 304;
+    if (has_no_body_) return;
     to.set_header("Content-Type", from.content_type);
     const bool wants_body = request.method != "HEAD";
     if (from.file_body.file) {
@@ -155,6 +162,8 @@ class HttpCodec::Parser : public httplib::Server {
   const HttpPeer* peer_ = nullptr;
   bool is_understood_ = false;
   bool is_streamed_ = false;
+  bool has_no_body_ = false;
+  bool has_ranges_ = false;
   HttpReply reply_;
 };
 

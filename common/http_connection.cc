@@ -109,7 +109,8 @@ HttpConnection::Next HttpConnection::take_bytes(HttpThread& thread, std::string_
   const auto verdict = framer_.look(bytes);
   if (verdict == HttpFramer::Verdict::complete) return answer(thread, bytes);
   if (verdict == HttpFramer::Verdict::incomplete) return wait_for_rest(thread, bytes);
-  return refuse(thread, status_of(verdict));
+  const bool is_hostless = verdict == HttpFramer::Verdict::no_host;
+  return refuse(thread, status_of(verdict), is_hostless ? "the request has no Host header, or not one that is valid" : "");
 }
 
 HttpConnection::Next HttpConnection::wait_for_rest(HttpThread& thread, std::string_view bytes) {

@@ -1,6 +1,7 @@
 #include "common/http_framer.h"
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cstdint>
 #include <optional>
@@ -23,6 +24,13 @@ std::optional<size_t> parse_size(std::string_view digits, int base) {
   if (parsed.ec == std::errc::result_out_of_range && parsed.ptr == end) return SIZE_MAX;
   if (digits.empty() || parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
   return size;
+}
+
+/// Whether the value of a Host field may be one: a name or an address, perhaps with a port. It may be empty.
+bool is_host(std::string_view value) {
+  return std::all_of(value.begin(), value.end(), [](unsigned char c) {
+    return std::isalnum(c) || std::string_view("-._~%!$&'()*+,;=:[]").find(static_cast<char>(c)) != std::string_view::npos;
+  });
 }
 
 /// Whether a line of chunks is longer than it may be. While its end is not found, the last bytes may be the first of the end.
@@ -56,9 +64,11 @@ HttpFramer::Verdict HttpFramer::look(std::string_view bytes) {
 }
 
 /// Takes the fields that say how long the body is. Two answers to that, or an encoding that we don't know, are refused: another
-/// program before us might see another end.
+/// program before us might see another end. For the same reason there must be one Host; only HTTP/1.0 may do without.
 HttpFramer::Verdict HttpFramer::read_head(std::string_view head) {
   std::optional<size_t> length;
+  const bool is_old = head.substr(0, head.find(kLineEnd)).ends_with(" HTTP/1.0");
+  bool has_host = false;
   for (size_t line = head.find(kLineEnd) + 2; line < head.size() - 2;) {
     const size_t line_end = head.find(kLineEnd, line);
     const std::string_view field = head.substr(line, line_end - line);
@@ -78,8 +88,12 @@ HttpFramer::Verdict HttpFramer::read_head(std::string_view head) {
       is_chunked_ = true;
     } else if (is("expect")) {
       wants_continue_ = to_lower(value) == "100-continue";
+    } else if (is("host")) {
+      if (has_host || !is_host(value)) return Verdict::no_host;
+      has_host = true;
     }
   }
+  if (!has_host && !is_old) return Verdict::no_host;
   if (is_chunked_ && length) return Verdict::malformed;
   body_size_ = length.value_or(0);
   return body_size_ > max_body_ ? Verdict::body_large : Verdict::complete;

@@ -1,7 +1,8 @@
 #pragma once
 
-// Where a request ends in the bytes of a connection: HTTP/1.1's framing (RFC 9112, section 6) and nothing else of it. So a
-// request can be gathered without a thread that waits for it, and is looked into only when it is whole.
+// Where a request ends in the bytes of a connection: HTTP/1.1's framing (RFC 9112, section 6), and whether it names one host
+// (section 3.2), but nothing else of it. So a request can be gathered without a thread that waits for it, and is looked into
+// only when it is whole.
 
 #include <cstddef>
 #include <string>
@@ -15,6 +16,7 @@ class HttpFramer {
     incomplete,
     complete,
     malformed,   // 400: where it ends can't be told
+    no_host,     // 400: it has no Host, or more than one, or none that can be a host's name
     head_large,  // 431: more than kMaxHead
     body_large,  // 413: known as soon as it is announced
   };

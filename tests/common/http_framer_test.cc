@@ -24,7 +24,8 @@ struct Case {
 };
 
 std::vector<Case> whole_requests() {
-  return {{"GET / HTTP/1.1\r\n\r\n", ""},
+  return {{"GET / HTTP/1.1\r\nHost: h\r\n\r\n", ""},
+          {"GET / HTTP/1.0\r\n\r\n", ""},
           {post("Content-Length: 4\r\n", "body"), "body"},
           {post("content-LENGTH:4\r\nContent-Length:  4 \r\n", "body"), "body"},
           {post("Content-Length: 0\r\n"), ""},
@@ -69,6 +70,21 @@ TEST(HttpFramer, RefusesWhatHasTwoEnds) {
   for (const char* chunk : {"x\r\n", "\r\n", "-1\r\n", "4\r\nbodyXX0\r\n\r\n"}) {
     EXPECT_EQ(verdict_of(post("Transfer-Encoding: chunked\r\n", chunk)), Verdict::malformed) << chunk;
   }
+}
+
+TEST(HttpFramer, WantsOneHost) {
+  const auto verdict = [](const std::string& fields) { return verdict_of("GET / HTTP/1.1\r\n" + fields + "\r\n"); };
+  for (const char* host : {"h", "meta.example:2000", "10.0.0.1", "[::1]:2000", "web_1", ""}) {
+    EXPECT_EQ(verdict(std::string("hOST: ") + host + "\r\n"), Verdict::complete) << host;
+  }
+  EXPECT_EQ(verdict(""), Verdict::no_host);
+  EXPECT_EQ(verdict("Host: a\r\nHost: a\r\n"), Verdict::no_host);
+  EXPECT_EQ(verdict("Host : a\r\n"), Verdict::no_host);
+  for (const char* host : {"a b", "a/b", "u@h", "h?", "h#", "a\tb", "gr\xc3\xb6sse"}) {
+    EXPECT_EQ(verdict(std::string("Host: ") + host + "\r\n"), Verdict::no_host) << host;
+  }
+  EXPECT_EQ(verdict_of("GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n"), Verdict::no_host);
+  EXPECT_EQ(verdict_of("GET / HTTP/1.00\r\n\r\n"), Verdict::no_host);
 }
 
 TEST(HttpFramer, RefusesALargeBodyAsSoonAsItIsAnnounced) {

@@ -162,15 +162,21 @@ TEST_F(HttpServerTest, TakesABodyOfTheLimitAndNoByteMore) {
 TEST_F(HttpServerTest, RefusesWhatIsNoRequest) {
   for (const std::string& bytes :
        {std::string("\r\n\r\n"), std::string("hello\r\n\r\n"), std::string("GET /\r\n\r\n"),
-        std::string("GET / HTTP/9.9\r\n\r\n"), std::string("BREW / HTTP/1.1\r\n\r\n"),
-        std::string("GET / HTTP/1.1\r\nno colon\r\n\r\n"), "GET / HTTP/1.1\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n",
-        post("Content-Length: -1\r\n"), post("Content-Length: x\r\n"), post("Transfer-Encoding: chunked\r\n", "x\r\n")}) {
+        std::string("GET / HTTP/9.9\r\n\r\n"), std::string("BREW / HTTP/1.1\r\nHost: h\r\n\r\n"),
+        std::string("GET / HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n"),
+        "GET / HTTP/1.1\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n", post("Content-Length: -1\r\n"),
+        post("Content-Length: x\r\n"), post("Transfer-Encoding: chunked\r\n", "x\r\n")}) {
     HttpReply reply;
     EXPECT_LT(seconds_of([&] { reply = reply_to(bytes); }), kAtOnce) << bytes.substr(0, 100);
     EXPECT_GE(reply.status, 400) << bytes.substr(0, 100);
     EXPECT_LE(reply.status, 431) << bytes.substr(0, 100);
   }
-  EXPECT_EQ(reply_to("GET /" + std::string(10'000, 'x') + " HTTP/1.1\r\n\r\n").status, 414);
+  EXPECT_EQ(reply_to("GET /" + std::string(10'000, 'x') + " HTTP/1.1\r\nHost: h\r\n\r\n").status, 414);
+  for (const std::string hosts : {"", "Host: a\r\nHost: b\r\n"}) {
+    const HttpReply reply = reply_to("GET / HTTP/1.1\r\n" + hosts + "\r\n");
+    EXPECT_EQ(reply.status, 400) << hosts;
+    EXPECT_EQ(reply.body, "the request has no Host header, or not one that is valid\n") << hosts;
+  }
   EXPECT_EQ(handled, 0);
 }
 
