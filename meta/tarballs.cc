@@ -9,10 +9,10 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
-#include <ctime>
 #include <optional>
 #include <vector>
+
+#include "meta/conditions.h"
 
 namespace ops::meta {
 
@@ -109,93 +109,92 @@ HttpResponse list_folder(Fd folder, const std::string& path) {
   return response;
 }
 
-std::string http_date(time_t time) {
-  char text[64];
-  tm parts{};
-  ::gmtime_r(&time, &parts);
-  const size_t length = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  return std::string(text, length);
-}
-
-/// A file as HTTP's validators see it.
-struct Validators {
-  std::string etag;
-  std::string last_modified;
-};
-
-bool not_modified(const HttpRequest& request, const Validators& file) {
-  const std::string known_etag = request.header("If-None-Match");
-  if (!known_etag.empty()) return known_etag == file.etag || known_etag == "*";
-  // Clients send back the date that they were given, so equality will do.
-  return request.header("If-Modified-Since") == file.last_modified;
-}
-
-bool range_still_holds(const HttpRequest& request, const Validators& file) {
-  const std::string condition = request.header("If-Range");
-  return condition.empty() || condition == file.etag || condition == file.last_modified;
-}
-
-struct ByteRange {
-  uint64_t offset = 0;
-  uint64_t length = 0;  // 0: not satisfiable
-};
-
-std::optional<uint64_t> parse_number(std::string_view digits) {
-  uint64_t number = 0;
-  const char* end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, number);
-  return parsed.ec == std::errc() && parsed.ptr == end ? std::optional(number) : std::nullopt;
-}
-
-/// "bytes=5-9", "bytes=5-" or "bytes=-5" against a file of `size` bytes; nullopt for anything else, which HTTP lets us ignore.
-std::optional<ByteRange> parse_range(std::string_view header, uint64_t size) {
-  constexpr std::string_view kUnit = "bytes=";
-  if (!header.starts_with(kUnit)) return std::nullopt;
-  header.remove_prefix(kUnit.size());
-  const size_t dash = header.find('-');
-  if (dash == std::string_view::npos) return std::nullopt;
-  const auto first = parse_number(header.substr(0, dash));
-  const auto last = parse_number(header.substr(dash + 1));
-  if (dash == 0) {
-    if (!last) return std::nullopt;
-    const uint64_t length = std::min(*last, size);
-    return ByteRange{size - length, length};
+/// By the end of the name.
+std::string content_type(std::string_view name) {
+  constexpr std::pair<std::string_view, std::string_view> kTypes[] = {{".css", "text/css; charset=UTF-8"},
+                                                                      {".gif", "image/gif"},
+                                                                      {".gz", "application/gzip"},
+                                                                      {".htm", "text/html; charset=UTF-8"},
+                                                                      {".html", "text/html; charset=UTF-8"},
+                                                                      {".jpeg", "image/jpeg"},
+                                                                      {".jpg", "image/jpeg"},
+                                                                      {".js", "text/javascript; charset=UTF-8"},
+                                                                      {".json", "application/json"},
+                                                                      {".md5", "text/plain; charset=UTF-8"},
+                                                                      {".minisig", "text/plain; charset=UTF-8"},
+                                                                      {".png", "image/png"},
+                                                                      {".sha256", "text/plain; charset=UTF-8"},
+                                                                      {".svg", "image/svg+xml"},
+                                                                      {".tgz", "application/gzip"},
+                                                                      {".txt", "text/plain; charset=UTF-8"},
+                                                                      {".xml", "text/xml; charset=UTF-8"}};
+  for (const auto& [end, type] : kTypes) {
+    if (name.ends_with(end)) return std::string(type);
   }
-  if (!first || (!last && dash + 1 != header.size()) || (last && *last < *first)) return std::nullopt;
-  if (*first >= size) return ByteRange{};
-  return ByteRange{*first, last ? std::min(*last, size - 1) - *first + 1 : size - *first};
-}
-
-std::string content_type(const std::string& name) {
-  if (name.ends_with(".gz")) return "application/gzip";
-  if (name.ends_with(".md5") || name.ends_with(".minisig") || name.ends_with(".txt")) return "text/plain; charset=UTF-8";
   return "application/octet-stream";
 }
 
-HttpResponse serve_file(const HttpRequest& request, Fd file, const struct stat& info) {
-  const auto size = static_cast<uint64_t>(info.st_size);
+Validators validators_of(const struct stat& info) {
   char etag[64];
   std::snprintf(etag, sizeof etag, "\"%llx.%lx-%llx\"", static_cast<unsigned long long>(info.st_mtim.tv_sec),
-                static_cast<unsigned long>(info.st_mtim.tv_nsec), static_cast<unsigned long long>(size));
-  const Validators validators{etag, http_date(info.st_mtim.tv_sec)};
+                static_cast<unsigned long>(info.st_mtim.tv_nsec), static_cast<unsigned long long>(info.st_size));
+  return {etag, info.st_mtim.tv_sec};
+}
 
+/// Without a body. A page below tarballDir would be of ops-meta's own origin, and its scripts could ask with the operator's
+/// password: "sandbox" makes it one of no origin, without scripts and forms, and "nosniff" keeps a browser from taking another
+/// file for a page.
+HttpResponse head_of(const std::string& name, const Validators& validators) {
   HttpResponse response;
-  response.content_type = content_type(request.path);
-  response.headers = {{"Accept-Ranges", "bytes"}, {"Last-Modified", validators.last_modified}, {"ETag", validators.etag}};
-  if (not_modified(request, validators)) {
+  response.content_type = content_type(name);
+  response.headers = {{"Content-Security-Policy", "sandbox allow-downloads"},
+                      {"X-Content-Type-Options", "nosniff"},
+                      {"Accept-Ranges", "bytes"},
+                      {"Last-Modified", http_date(validators.modified_at)},
+                      {"ETag", validators.etag}};
+  return response;
+}
+
+/// The same headers, and the status' own words.
+HttpResponse refusal(HttpResponse response, int status, const std::string& words) {
+  response.status = status;
+  response.content_type = "text/plain; charset=UTF-8";
+  response.body = cat(status, " ", words, "\n");
+  return response;
+}
+
+HttpResponse serve_file(const HttpRequest& request, const std::string& name, Fd file, const struct stat& info) {
+  const auto size = static_cast<uint64_t>(info.st_size);
+  const Validators validators = validators_of(info);
+  HttpResponse response = head_of(name, validators);
+  const Condition condition = judge(request, validators);
+  if (condition == Condition::failed) return refusal(std::move(response), 412, "Precondition Failed");
+  if (condition == Condition::not_modified) {
     response.status = 304;
     return response;
   }
-  ByteRange range{0, size};
-  const std::string asked = request.header("Range");
-  if (const auto part = parse_range(asked, size); part && range_still_holds(request, validators)) {
-    range = *part;
-    response.status = range.length == 0 ? 416 : 206;
+  const auto asked = asked_range(request, validators, size);
+  const ByteRange range = asked.value_or(ByteRange{0, size});
+  if (asked) {
     const std::string which = range.length == 0 ? "*" : cat(range.offset, "-", range.offset + range.length - 1);
     response.headers.emplace_back("Content-Range", cat("bytes ", which, "/", size));
+    response.status = 206;
   }
-  if (response.status != 416) response.file_body = {std::make_shared<const Fd>(std::move(file)), range.offset, range.length};
+  if (asked && range.length == 0) return refusal(std::move(response), 416, "Range Not Satisfiable");
+  response.file_body = {std::make_shared<const Fd>(std::move(file)), range.offset, range.length};
   return response;
+}
+
+/// Its index.html, as the original's file server has it, or else a listing.
+HttpResponse serve_folder(const HttpRequest& request, Fd folder, int root, std::vector<std::string> parts) {
+  constexpr char kIndex[] = "index.html";
+  parts.push_back(kIndex);
+  Fd index = open_beneath(root, parts);
+  struct stat info {};
+  if (index && ::fstat(index.get(), &info) == 0 && S_ISREG(info.st_mode)) {
+    return serve_file(request, kIndex, std::move(index), info);
+  }
+  return list_folder(std::move(folder), request.path);
 }
 
 }  // namespace
@@ -215,10 +214,11 @@ HttpResponse serve_tarball(const std::string& root, const HttpRequest& request) 
   struct stat info{};
   if (::fstat(file.get(), &info) != 0) return not_found();
   if (S_ISDIR(info.st_mode)) {
-    return request.path.ends_with('/') ? list_folder(std::move(file), request.path) : moved_to(request.path + "/");
+    if (!request.path.ends_with('/')) return moved_to(request.path + "/");
+    return serve_folder(request, std::move(file), folder.get(), *parts);
   }
   if (!S_ISREG(info.st_mode) || request.path.ends_with('/')) return not_found();
-  return serve_file(request, std::move(file), info);
+  return serve_file(request, request.path, std::move(file), info);
 }
 
 }  // namespace ops::meta

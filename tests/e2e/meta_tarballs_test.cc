@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 
 #include "common/file.h"
+#include "common/text.h"
 #include "tests/support/boxes.h"
 #include "tests/support/measure.h"
 
@@ -107,6 +109,7 @@ TEST_F(MetaTarballs, AreServedWithRangesAndHeads) {
     EXPECT_EQ(reply.body, expected.body) << expected.range;
   }
   EXPECT_EQ(get(meta.port(), target, {{"Range", "bytes=0-3"}, {"If-Range", whole.header("ETag")}}).status, 206);
+  EXPECT_EQ(get(meta.port(), target, {{"Range", "bytes=0-1,2-3"}}).body, "0123") << "two ranges without a gap";
   EXPECT_EQ(get(meta.port(), target, {{"Range", "bytes=0-3"}, {"If-Range", "\"old\""}}).status, 200);
   const HttpReply same = get(meta.port(), target, {{"If-Modified-Since", whole.header("Last-Modified")}});
   EXPECT_EQ(same.status, 304);
@@ -115,6 +118,50 @@ TEST_F(MetaTarballs, AreServedWithRangesAndHeads) {
   EXPECT_EQ(meta.get("/agent").header("Location"), "/agent/");
   EXPECT_EQ(meta.get("//agent//a-1.tar.gz").header("Location"), target);
   EXPECT_EQ(http(meta.port(), "POST", target).status, 405);
+}
+
+/// The header's names in the reply, sorted, in lower case: one that comes twice is there twice.
+std::vector<std::string> names_in(const HttpReply& reply) {
+  std::vector<std::string> names;
+  for (const auto& [name, value] : reply.headers) names.push_back(to_lower(name));
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+TEST_F(MetaTarballs, HaveEachHeaderOnceAndTheSameForAHead) {
+  const std::string target = "/agent/a-1.tar.gz";
+  const std::string etag = meta.get(target).header("ETag");
+  const std::pair<HeaderFields, int> conditions[] = {{{}, 200},
+                                                     {{{"Range", "bytes=99-"}}, 416},
+                                                     {{{"If-None-Match", "\"x\", " + etag}}, 304},
+                                                     {{{"If-Match", "\"x\""}}, 412},
+                                                     {{{"If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"}}, 412}};
+  for (const auto& [headers, status] : conditions) {
+    const HttpReply reply = get(meta.port(), target, headers);
+    EXPECT_EQ(reply.status, status);
+    const std::vector<std::string> names = names_in(reply);
+    EXPECT_EQ(std::adjacent_find(names.begin(), names.end()), names.end()) << status << testing::PrintToString(names);
+    const bool has_body = std::binary_search(names.begin(), names.end(), "content-length");
+    EXPECT_EQ(has_body, status != 304) << testing::PrintToString(names);
+    EXPECT_EQ(std::binary_search(names.begin(), names.end(), "content-type"), has_body);
+  }
+  for (const std::string& path : {target, std::string("/"), std::string("/agent"), std::string("/no"), std::string("/health"),
+                                  std::string("/status/text/x"), std::string("/status/summary")}) {
+    EXPECT_EQ(names_in(http(meta.port(), "HEAD", path)), names_in(meta.get(path))) << path;
+    EXPECT_EQ(http(meta.port(), "HEAD", path).header("Content-Length"), meta.get(path).header("Content-Length")) << path;
+  }
+}
+
+TEST_F(MetaTarballs, WantARequestThatNamesItsHost) {
+  const auto status = [&](const std::string& request) {
+    const RawConnection connection(meta.port());
+    connection.send(request);
+    return parse_reply(connection.read_all()).status;
+  };
+  EXPECT_EQ(status("GET /health HTTP/1.1\r\nConnection: close\r\n\r\n"), 400);
+  EXPECT_EQ(status("GET /health HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n"), 400);
+  EXPECT_EQ(status("GET /health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"), 200);
+  EXPECT_EQ(status("GET /health HTTP/1.0\r\n\r\n"), 200);
 }
 
 /// A sparse file of 300 MB that says here and there where one is.

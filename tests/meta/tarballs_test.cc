@@ -105,14 +105,15 @@ TEST_F(Tarballs, HaveNothingBeyondTheirEnd) {
   for (const std::string range : {"bytes=10-", "bytes=10-11", "bytes=18446744073709551615-", "bytes=-0"}) {
     const HttpResponse response = get_file({{"Range", range}});
     EXPECT_EQ(response.status, 416) << range;
+    EXPECT_EQ(response.content_type, "text/plain; charset=UTF-8") << range;
     EXPECT_EQ(header(response, "Content-Range"), "bytes */10") << range;
     EXPECT_FALSE(response.file_body.file) << range;
   }
 }
 
 TEST_F(Tarballs, AreServedWholeForAnyOtherRange) {
-  for (const std::string range : {"bytes=0-1,4-5", "bytes=5-2", "bytes=x-", "bytes=-", "bytes=", "bytes", "lines=1-2",
-                                  "bytes=1-2x", "bytes=99999999999999999999-", "bytes=--1"}) {
+  for (const std::string range :
+       {"bytes=0-1,4-5", "bytes=5-2", "bytes=x-", "bytes=-", "bytes=", "bytes", "lines=1-2", "bytes=1-2x", "bytes=--1"}) {
     const HttpResponse response = get_file({{"Range", range}});
     EXPECT_EQ(response.status, 200) << range;
     EXPECT_EQ(body_of(response), kContent) << range;
@@ -146,6 +147,55 @@ TEST_F(Tarballs, AreNotSentToWhoHasThem) {
                                  {{"If-None-Match", "\"another\""}, {"If-Modified-Since", date}}}) {
     EXPECT_EQ(get_file(unknown).status, 200) << unknown[0].second;
   }
+}
+
+TEST_F(Tarballs, AreNotSentAgainstACondition) {
+  for (const Headers& other :
+       {Headers{{"If-Match", "\"another\""}}, {{"If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"}}}) {
+    const HttpResponse response = get_file(other);
+    EXPECT_EQ(response.status, 412) << other[0].first;
+    EXPECT_EQ(response.content_type, "text/plain; charset=UTF-8");
+    EXPECT_EQ(body_of(response), "412 Precondition Failed\n");
+  }
+  EXPECT_EQ(get_file({{"If-Match", header(get_file({}), "ETag")}}).status, 200);
+}
+
+TEST_F(Tarballs, AndAllElseHaveATypeByTheirNamesAndNoPower) {
+  const std::pair<std::string, std::string> types[] = {
+      {"a.html", "text/html; charset=UTF-8"},      {"a.json", "application/json"},
+      {"a.css", "text/css; charset=UTF-8"},        {"a.js", "text/javascript; charset=UTF-8"},
+      {"a.xml", "text/xml; charset=UTF-8"},        {"a.png", "image/png"},
+      {"a.txt", "text/plain; charset=UTF-8"},      {"a.tgz", "application/gzip"},
+      {"a.html.md5", "text/plain; charset=UTF-8"}, {"html", "application/octet-stream"}};
+  for (const auto& [name, type] : types) {
+    write_file(root + "/" + name, "x");
+    const HttpResponse response = get("/" + name);
+    EXPECT_EQ(response.content_type, type) << name;
+    EXPECT_EQ(header(response, "Content-Security-Policy"), "sandbox allow-downloads") << name;
+    EXPECT_EQ(header(response, "X-Content-Type-Options"), "nosniff") << name;
+  }
+}
+
+TEST_F(Tarballs, FoldersHaveAnIndex) {
+  write_file(root + "/agent/index.html", "<p>index");
+  for (const std::string path : {"/agent/", "/agent/index.html"}) {
+    const HttpResponse response = get(path);
+    EXPECT_EQ(body_of(response), "<p>index") << path;
+    EXPECT_EQ(response.content_type, "text/html; charset=UTF-8") << path;
+    EXPECT_EQ(header(response, "Content-Security-Policy"), "sandbox allow-downloads") << path;
+  }
+  EXPECT_EQ(get("/agent").status, 301);
+  write_file(root + "/index.html", "<p>root");
+  EXPECT_EQ(body_of(get("/")), "<p>root");
+  const std::string etag = header(get("/"), "ETag");
+  EXPECT_EQ(get("/", {{"If-None-Match", etag}}).status, 304);
+}
+
+TEST_F(Tarballs, FoldersWhoseIndexIsNoFileInsideAreListed) {
+  fs::create_directories(root + "/folder/index.html");
+  fs::create_directories(root + "/link");
+  fs::create_symlink("../../secret", root + "/link/index.html");
+  for (const std::string path : {"/folder/", "/link/"}) EXPECT_TRUE(contains(get(path).body, "index.html")) << path;
 }
 
 TEST_F(Tarballs, HaveAnotherTagOnceTheyChange) {
