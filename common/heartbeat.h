@@ -73,6 +73,8 @@ struct HeartbeatRequest {
   std::vector<AgentUpdate> updates;  // none from the Go updater
   std::string updater_version;       // "" from the Go updater
   std::string platform;              // "linux_amd64"; "" from the Go updater
+  /// Only from parse_heartbeat_request: why entries of the two lists were left out, a line each. The rest is good.
+  std::vector<std::string> refused = {};
 
   bool operator==(const HeartbeatRequest&) const = default;
 };
@@ -114,10 +116,14 @@ std::string refusal_of(std::string_view name, std::string_view version);
 /// 1 to 253 bytes of UTF-8 without white space or control characters.
 bool is_valid_hostname(std::string_view hostname);
 
-/// The error's message is the line that the sender gets with a 400. "body is blank", "body format error" and "hostname is
-/// blank" are the original's words; scripts look for them.
+/// An agent with a bad name or version is left out; all else that is wrong refuses the request. The error's message is the line
+/// that the sender gets with a 400. "body is blank", "body format error" and "hostname is blank" are the original's words;
+/// scripts look for them.
 Result<HeartbeatRequest> parse_heartbeat_request(std::string_view body);
 Result<HeartbeatResponse> parse_heartbeat_response(std::string_view body);
+
+/// The hostname in a request's text, which may be cut or wrong otherwise; "" when there is no valid one.
+std::string hostname_in(std::string_view body);
 
 std::string to_json(const AgentUpdate& update);
 std::string to_json(const HeartbeatRequest& request);

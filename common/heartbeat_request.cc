@@ -182,6 +182,17 @@ void clean(HeartbeatRequest& request) {
   }
 }
 
+/// Drops the records whose name or version is refused, and adds why.
+template <typename Record>
+void leave_out_bad_names(std::vector<Record>& records, std::vector<std::string>& refused) {
+  std::erase_if(records, [&](const Record& record) {
+    std::string reason = refusal_of(record.name, record.version);
+    if (reason.empty()) return false;
+    refused.push_back(std::move(reason));
+    return true;
+  });
+}
+
 /// Why the request is refused; "" when it is not.
 std::string problem_with(const HeartbeatRequest& request) {
   if (trim(request.hostname).empty()) return "hostname is blank";
@@ -191,12 +202,6 @@ std::string problem_with(const HeartbeatRequest& request) {
   }
   const size_t count = std::max(request.real_agents.size(), request.updates.size());
   if (count > kMaxAgentsPerHost) return cat(count, " agents are reported, at most ", kMaxAgentsPerHost, " are taken");
-  for (const RealAgent& agent : request.real_agents) {
-    if (const std::string reason = refusal_of(agent.name, agent.version); !reason.empty()) return reason;
-  }
-  for (const AgentUpdate& update : request.updates) {
-    if (const std::string reason = refusal_of(update.name, update.version); !reason.empty()) return reason;
-  }
   return {};
 }
 
@@ -214,7 +219,15 @@ Result<HeartbeatRequest> parse_heartbeat_request(std::string_view body) {
   if (!parsed) return Error{"body format error"};
   clean(reader.request);
   if (const std::string reason = problem_with(reader.request); !reason.empty()) return Error{reason};
+  leave_out_bad_names(reader.request.real_agents, reader.request.refused);
+  leave_out_bad_names(reader.request.updates, reader.request.refused);
   return std::move(reader.request);
+}
+
+std::string hostname_in(std::string_view body) {
+  RequestReader reader;
+  (void)Json::sax_parse(body, &reader);
+  return is_valid_hostname(reader.request.hostname) ? reader.request.hostname : std::string();
 }
 
 }  // namespace ops

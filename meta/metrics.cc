@@ -118,6 +118,9 @@ void add_requests(MetricsText& text, const MetaCounters& counters) {
            static_cast<double>(counters.heartbeats.counts().total));
   text.add("ops_meta_heartbeat_duration_seconds", "Time that a heartbeat took to be answered, the network not counted.",
            counters.heartbeats);
+  text.add("ops_meta_heartbeat_agents_left_out_total", MetricType::counter,
+           "Agents that were left out of heartbeats for a name or version of another form.",
+           static_cast<double>(counters.left_out));
   text.begin("ops_meta_requests_refused_total", MetricType::counter, "Requests that were refused.");
   const auto refused = [&](std::string_view request, std::string_view reason, const Counter& count) {
     text.add({{"request", request}, {"reason", reason}}, static_cast<double>(count));

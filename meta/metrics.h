@@ -25,6 +25,7 @@ struct MetaCounters {
   Counter unauthorized = 0;      // heartbeats that got a 401 or 403,
   Counter malformed = 0;         // a 400,
   Counter no_room = 0;           // and a 503
+  Counter left_out = 0;          // agents of heartbeats, for a bad name or version
   Counter downloads = 0;         // of files that take a slot
   Counter downloads_refused = 0;
   Counter listings_refused = 0;

@@ -92,7 +92,7 @@ bool Monitor::is_any_under_way(const Desired& desired, TimePoint now) const {
 }
 
 Overview Monitor::overview(std::shared_ptr<const Census> census, TimePoint now) const {
-  Overview overview{now, hosts_.size(), heartbeats_.counts().total, 0, std::move(census), {}};
+  Overview overview{now, hosts_.size(), heartbeats_.counts().total, 0, refused_.recent(now), std::move(census), {}};
   const std::lock_guard lock(mutex_);
   overview.heartbeats_per_second = pace_.per_second(overview.heartbeats, now);
   visit_releases(*overview.census->desired->config(), [&](const AgentConfig& agent, const std::string& version) {

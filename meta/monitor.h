@@ -20,15 +20,16 @@
 
 namespace ops::meta {
 
-/// Synchronises itself. Borrows the table, the admissions and the heartbeats' histogram.
+/// Synchronises itself. Borrows the table, the admissions, and what is known of heartbeats.
 class Monitor {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
 
   /// `desired` gives the config that is in force.
   using Current = std::function<std::shared_ptr<const Desired>()>;
-  Monitor(const HostTable& hosts, Admissions& admissions, const DurationHistogram& heartbeats, Current desired)
-      : hosts_(hosts), admissions_(admissions), heartbeats_(heartbeats), desired_(std::move(desired)) {}
+  Monitor(const HostTable& hosts, Admissions& admissions, const DurationHistogram& heartbeats, const HourlyNotes& refused,
+          Current desired)
+      : hosts_(hosts), admissions_(admissions), heartbeats_(heartbeats), refused_(refused), desired_(std::move(desired)) {}
 
   /// To be called every kTick. While a rollout is under way it takes a census once a minute, for the log.
   void tick(TimePoint now);
@@ -61,6 +62,7 @@ class Monitor {
   const HostTable& hosts_;
   Admissions& admissions_;
   const DurationHistogram& heartbeats_;
+  const HourlyNotes& refused_;
   const Current desired_;
 
   mutable std::mutex mutex_;

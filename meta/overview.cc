@@ -96,6 +96,12 @@ std::string to_json(const Overview& overview, const HostTable& hosts) {
     facts["oldest"] = {{"host", census.oldest_host}, {"heardAt", to_seconds(census.oldest_heard_at)}};
   }
   facts["silent"] = {{"hosts", census.silent.count}, {"examples", census.silent.examples}};
+  Json refused = Json::array();
+  for (const HourlyNotes::Note& note : overview.refused.latest) {
+    refused.push_back({{"peer", note.subject}, {"at", to_seconds(note.at)}, {"why", note.text}});
+  }
+  facts["refused"] = {
+      {"total", overview.refused.total}, {"peers", overview.refused.subjects}, {"examples", std::move(refused)}};
   facts["lookedAt"] = to_seconds(census.taken_at);
   Json& rollouts = facts["rollouts"] = Json::object();
   for (const ReleaseOverview& release : overview.releases) rollouts[release.agent][release.version] = json_of(release);
@@ -125,6 +131,11 @@ std::string to_text(const Overview& overview, Bars bars) {
   std::string text = cat(grouped(overview.hosts), " hosts, ",
                          grouped(static_cast<uint64_t>(std::llround(overview.heartbeats_per_second))), " heartbeats/s");
   if (census.silent.count > 0) text += cat(", ", grouped(census.silent.count), " silent: ", named(census.silent));
+  if (overview.refused.subjects > 0) {
+    const auto& [peer, why, at] = overview.refused.latest[0];
+    text += cat("; heartbeats refused from ", peer, " (", why, ")");
+    if (overview.refused.subjects > 1) text += cat(" and ", grouped(overview.refused.subjects - 1), " more");
+  }
   text += '\n';
   for (const ReleaseOverview& release : overview.releases) {
     const uint32_t percent = percent_of(release.state.reports.running, release.census.desired);

@@ -12,6 +12,7 @@
 #include "meta/admissions.h"
 #include "meta/census.h"
 #include "meta/host_table.h"
+#include "meta/hourly_notes.h"
 
 namespace ops::meta {
 
@@ -36,6 +37,7 @@ struct Overview {
   size_t hosts = 0;
   uint64_t heartbeats = 0;  // since the start
   double heartbeats_per_second = 0;
+  HourlyNotes::Recent refused;            // heartbeats, by the client's address
   std::shared_ptr<const Census> census;   // never null
   std::vector<ReleaseOverview> releases;  // in the order of the config, an agent's versions sorted
 };

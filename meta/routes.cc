@@ -1,10 +1,9 @@
 #include "meta/routes.h"
 
-#include <random>
-
 #include "common/admin_routes.h"
 #include "common/log.h"
 #include "meta/access.h"
+#include "meta/busy.h"
 #include "meta/explain.h"
 #include "meta/overview.h"
 #include "meta/page.h"
@@ -17,7 +16,6 @@ namespace ops::meta {
 
 namespace {
 
-constexpr auto kWarningPause = std::chrono::minutes(1);
 constexpr uint64_t kSmallFile = 64 << 10;  // checksums and signatures need no slot
 constexpr size_t kMaxListings = 32;        // at a time
 constexpr char kStatusText[] = "/status/text/";
@@ -29,14 +27,6 @@ constexpr char kResume[] = "/rollout/resume";
 
 std::shared_ptr<const Desired> prepare(Config config) {
   return std::make_shared<const Desired>(std::make_shared<const Config>(std::move(config)));
-}
-
-/// 503, with a Retry-After between so many seconds: clients should not come back all at once.
-HttpResponse come_back_later(const std::string& why, int least, int most) {
-  thread_local std::minstd_rand random(std::random_device{}());
-  HttpResponse response = HttpResponse::text(503, why + "\n");
-  response.headers.emplace_back("Retry-After", std::to_string(std::uniform_int_distribution(least, most)(random)));
-  return response;
 }
 
 bool is_posted_to(const std::string& path) {
@@ -61,7 +51,8 @@ Routes::Routes(std::string config_path, Config config, HostTable& hosts, std::st
       hosts_(hosts),
       tls_(tls),
       admissions_(hosts, std::move(orders_path)),
-      monitor_(hosts, admissions_, counters_.heartbeats, [this] { return desired(); }),
+      heartbeats_(hosts, admissions_, counters_),
+      monitor_(hosts, admissions_, counters_.heartbeats, heartbeats_.refused(), [this] { return desired(); }),
       desired_(prepare(std::move(config))) {
   named_.note(*desired_->config());
   counters_.tls = tls_;
@@ -81,8 +72,8 @@ HttpResponse Routes::handle(const HttpRequest& request) {
   const bool is_post = request.method == "POST";
   if (is_posted_to(path) != is_post) return wrong_method(path);
   if (path == "/heartbeat") {
-    if (rights.heartbeat) return heartbeat(request, *desired);
-    return ++counters_.unauthorized, refusal(request, *desired->config(), "http.tokens");
+    if (rights.heartbeat) return heartbeats_.answer(request, *desired);
+    return heartbeats_.refuse(request, refusal(request, *desired->config(), "http.tokens"));
   }
   if (path == "/health" || path == "/version") return *answer_admin_request(request, {});
   if (rights.operate) {
@@ -127,46 +118,6 @@ HttpResponse Routes::tarball(const HttpRequest& request) {
   const auto download = std::make_shared<std::pair<FileBody, std::shared_ptr<void>>>(response.file_body, std::move(slot));
   response.file_body.file = {download, download->first.file.get()};
   return response;
-}
-
-HttpResponse Routes::heartbeat(const HttpRequest& request, const Desired& desired) {
-  const auto begin = std::chrono::steady_clock::now();
-  HttpResponse response = answer_heartbeat(request, desired);
-  counters_.heartbeats.add(std::chrono::steady_clock::now() - begin);
-  return response;
-}
-
-HttpResponse Routes::answer_heartbeat(const HttpRequest& request, const Desired& desired) {
-  const auto heartbeat = parse_heartbeat_request(request.body);
-  if (!heartbeat) {
-    ++counters_.malformed;
-    log::debug("heartbeat of ", request.peer, " refused: ", heartbeat.error().message);
-    return HttpResponse::text(400, heartbeat.error().message + "\n");
-  }
-  if (auto refused = refusal_of_name(request, *desired.config(), heartbeat->hostname)) {
-    ++counters_.unauthorized;
-    return *refused;
-  }
-  if (auto recorded = hosts_.record(*heartbeat, std::chrono::system_clock::now()); !recorded) {
-    return no_room(*heartbeat, recorded.error());
-  }
-  const auto tell = [&, now = std::chrono::system_clock::now()](const DesiredAgent& agent, const RolloutLimits& limits) {
-    return admissions_.tell(agent, limits, *heartbeat, now);
-  };
-  return HttpResponse::json(desired.reply(heartbeat->hostname, heartbeat->real_agents, tell));
-}
-
-HttpResponse Routes::no_room(const HeartbeatRequest& heartbeat, const Error& why) {
-  ++counters_.no_room;
-  const auto now = std::chrono::steady_clock::now();
-  {
-    const std::lock_guard lock(mutex_);
-    if (now >= next_warning_of_no_room_) {
-      log::warning("the heartbeat of ", heartbeat.hostname, " is refused: ", why.message, "; maxHosts bounds it");
-      next_warning_of_no_room_ = now + kWarningPause;
-    }
-  }
-  return come_back_later(why.message, 240, 360);
 }
 
 HttpResponse Routes::status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json) {

@@ -14,6 +14,7 @@
 #include "meta/admissions.h"
 #include "meta/config.h"
 #include "meta/desired.h"
+#include "meta/heartbeats.h"
 #include "meta/host_table.h"
 #include "meta/metrics.h"
 #include "meta/monitor.h"
@@ -48,14 +49,11 @@ class Routes {
 
  private:
   std::shared_ptr<const Desired> desired() const;
-  HttpResponse heartbeat(const HttpRequest& request, const Desired& desired);
-  HttpResponse answer_heartbeat(const HttpRequest& request, const Desired& desired);
   std::optional<HttpResponse> operate(const HttpRequest& request);
   HttpResponse post(const HttpRequest& request);
   HttpResponse plan(const HttpRequest& request);
   HttpResponse order(const HttpRequest& request, Order order);
   HttpResponse explain(const HttpRequest& request, const std::string& hostname);
-  HttpResponse no_room(const HeartbeatRequest& heartbeat, const Error& why);
   HttpResponse status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json);
   HttpResponse status_hosts(const HttpRequest& request);
   HttpResponse listing(HttpResponse response, BodyStream stream);
@@ -71,6 +69,7 @@ class Routes {
   TlsServer* const tls_;
   Admissions admissions_;
   MetaCounters counters_;
+  Heartbeats heartbeats_;
   Monitor monitor_;
   Slots downloads_;
   Slots listings_;
@@ -78,7 +77,6 @@ class Routes {
   mutable std::mutex mutex_;
   std::shared_ptr<const Desired> desired_;  // guarded by mutex_; the config and what is made of it, swapped whole
   NamedReleases named_;                     // guarded by mutex_
-  std::chrono::steady_clock::time_point next_warning_of_no_room_{};  // guarded by mutex_
 };
 
 }  // namespace ops::meta

@@ -192,9 +192,36 @@ TEST_F(RunningMeta, RefusesBadHeartbeatsInTheWordsOfTheOriginal) {
         std::string(R"({"hostname":"h2","realAgents":[7]})"), std::string(R"({"hostname":"h 2"})"),
         std::string(R"({"hostname":"h2\n"})"), std::string(R"({"hostname":"\u001b[31m"})"),
         std::string(R"({"hostname":"h\u0000"})"), R"({"hostname":")" + std::string(10'000, 'h') + "\"}",
-        std::string("{\"hostname\":\"\xff\"}"), std::string("\0\0", 2),
-        std::string(R"({"hostname":"h1","realAgents":[{"name":"../x","version":"1"}]})")}) {
+        std::string("{\"hostname\":\"\xff\"}"), std::string("\0\0", 2)}) {
     refuses(bad);
+  }
+  const std::string log = meta.log();
+  const size_t named = log.find("refused a heartbeat from 127.0.0.1: 400, body is blank\n");
+  ASSERT_NE(named, std::string::npos) << log;
+  EXPECT_EQ(log.find("refused a heartbeat", named + 1), std::string::npos) << "once an hour\n" << log;
+}
+
+TEST_F(RunningMeta, TakesAHeartbeatWithoutTheAgentThatIsOdd) {
+  for (const std::string odd : {"my agent", "@", "~", "\u4ee3\u7406", "_x", "../x", ""}) {
+    const HttpReply reply =
+        heartbeat(R"({"hostname":"h1","realAgents":[{"name":")" + odd + R"(","version":"1"},)" +
+                  R"({"name":"falcon-agent","version":"1.0.0","status":"started","timestamp":1447000000}]})");
+    EXPECT_EQ(reply.status, 200) << odd;
+    EXPECT_TRUE(contains(reply.body, "falcon-agent")) << odd;
+    EXPECT_EQ(table(), before) << odd;
+  }
+  EXPECT_TRUE(contains(meta.log(), "left out an agent of host h1: agent name \"my agent\" is not of the form ")) << meta.log();
+  EXPECT_FALSE(contains(meta.log(), "agent name \"@\"")) << "once an hour";
+  EXPECT_TRUE(contains(meta.get("/metrics").body, "\nops_meta_heartbeat_agents_left_out_total 7\n"));
+}
+
+TEST_F(RunningMeta, RefusesToServeItsOwnFolder) {
+  for (const std::string folder : {".", "./tarball/..", "var"}) {
+    write_file(meta / "cfg.json",
+               R"({"http": {"listen": "127.0.0.1:0", "tokens": ["t0"]}, "agents": [], "tarballDir": ")" + folder + "\"}");
+    EXPECT_TRUE(contains(meta.get("/config/reload").body, "tarballDir: is \\\"" + folder + "\\\", which is or holds "))
+        << folder;
+    EXPECT_EQ(meta.get("/cfg.json").status, 404) << folder;
   }
 }
 

@@ -43,16 +43,21 @@ void check_config(std::string_view bytes, const Load& load) {
 }  // namespace
 
 void heartbeat_request(std::string_view bytes) {
-  const auto request = parse_heartbeat_request(bytes);
+  auto request = parse_heartbeat_request(bytes);
+  const std::string hostname = hostname_in(bytes);
+  promise(hostname.empty() || is_valid_hostname(hostname), "a hostname that is told is a good one");
   if (!request) {
     promise(!request.error().message.empty(), "a refusal says why");
     return;
   }
   promise(is_valid_hostname(request->hostname), "a host has a good name");
   promise(request->real_agents.size() <= kMaxAgentsPerHost, "a host has not too many agents");
+  promise(hostname == request->hostname, "the hostname that is told is the request's");
   for (const RealAgent& agent : request->real_agents) {
+    promise(refusal_of(agent.name, agent.version).empty(), "an agent that is taken has good names");
     promise(agent.status.size() <= kMaxStatusSize + sizeof "…", "a long status is cut");
   }
+  request->refused.clear();
   const auto again = parse_heartbeat_request(to_json(*request));
   promise(again && *again == *request, "a request's own JSON is the same request");
 }

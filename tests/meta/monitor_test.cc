@@ -36,7 +36,8 @@ struct MonitorTest : FleetTest {
 
   std::shared_ptr<const meta::Desired> two = want("2");
   DurationHistogram heartbeats;
-  Monitor monitor{hosts, admissions, heartbeats, [this] { return two; }};
+  meta::HourlyNotes refused{"refused"};
+  Monitor monitor{hosts, admissions, heartbeats, refused, [this] { return two; }};
   std::map<std::string, std::string> version;  // by host
 };
 

@@ -26,8 +26,50 @@ TEST_F(Routes, BadHeartbeatChangesNothing) {
               "hostname \"a b\" is longer than 253 bytes, or has white space or control characters\n");
   EXPECT_EQ(hosts.size(), 0u);
   report("h1", {{"falcon-agent", "1", "started", 7}});
-  EXPECT_EQ(heartbeat(R"({"hostname":"h1","realAgents":[{"name":"../x","version":"1"}]})").status, 400);
+  EXPECT_EQ(heartbeat(R"({"hostname":"h1","realAgents":[{"name":7}]})").status, 400);
   EXPECT_NE(hosts.find("h1")->agent("falcon-agent"), nullptr);
+}
+
+TEST_F(Routes, HeartbeatWithAnOddAgentIsTakenWithoutIt) {
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i) {
+    const HttpResponse reply = heartbeat(R"({"hostname":"h1","realAgents":[{"name":"my agent","version":"1"},)"
+                                         R"({"name":"falcon-agent","version":"1.0.1","status":"started"},{"name":"@"}]})");
+    EXPECT_EQ(reply.status, 200);
+    EXPECT_NE(reply.body.find(R"("version":"1.0.1")"), std::string::npos) << reply.body;
+  }
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(log.substr(log.find("left out")),
+            "left out an agent of host h1: agent name \"my agent\" is not of the form "
+            "[A-Za-z0-9][A-Za-z0-9._+-]{0,127}; and 1 more\n");
+  EXPECT_EQ(hosts.find("h1")->agents.size(), 1u);
+  EXPECT_NE(get("/metrics").body.find("\nops_meta_heartbeat_agents_left_out_total 6\n"), std::string::npos);
+}
+
+TEST_F(Routes, RefusedHeartbeatsAreNamedOnceAndCounted) {
+  testing::internal::CaptureStderr();
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(heartbeat(R"({"hostname":"h1","realAgents":7})").status, 400);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_EQ(log.substr(log.find("refused")), "refused a heartbeat from 192.0.2.7: host h1: 400, body format error\n");
+  const std::string summary = whole_body(get("/status/summary"));
+  EXPECT_NE(summary.find(R"("refused":{"total":3,"peers":1,"examples":[{"peer":"192.0.2.7","at":)"), std::string::npos)
+      << summary;
+  EXPECT_NE(summary.find(R"("why":"host h1: 400, body format error"}])"), std::string::npos) << summary;
+  HttpRequest text{"GET", "/status/summary", {}, "", "127.0.0.1"};
+  text.query = {{"format", "text"}};
+  EXPECT_NE(whole_body(routes.handle(text)).find("; heartbeats refused from 192.0.2.7 (host h1: 400, body format error)\n"),
+            std::string::npos);
+}
+
+TEST_F(Routes, HeartbeatsWithoutTheTokenAreNamedToo) {
+  write_config(R"({"http": {"listen": "127.0.0.1:2000", "tokens": ["t0"]}, "agents": []})");
+  ASSERT_TRUE(routes.reload());
+  testing::internal::CaptureStderr();
+  EXPECT_EQ(heartbeat(R"({"hostname":"h1"})").status, 401);
+  EXPECT_EQ(routes.handle({"POST", "/heartbeat", {{"Authorization", "Bearer wrong"}}, "x", "192.0.2.8"}).status, 401);
+  const std::string log = testing::internal::GetCapturedStderr();
+  EXPECT_NE(log.find("refused a heartbeat from 192.0.2.7: host h1: 401, a token is missing: "), std::string::npos) << log;
+  EXPECT_NE(log.find("refused a heartbeat from 192.0.2.8: 401, the token that was sent is none of "), std::string::npos) << log;
 }
 
 TEST_F(Routes, HeartbeatThatFindsNoRoomShouldComeBack) {

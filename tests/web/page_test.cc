@@ -201,6 +201,29 @@ TEST_F(Page, ShowsWhatHostsSayAsText) {
   expect_well_behaved();
 }
 
+TEST_F(Page, NamesWhomItRefuses) {
+  ASSERT_TRUE(browser.is_open());
+  browser.open(url());
+  expect_shown("#fleet", "Refused\nnone\nheartbeats in the last hour");
+  EXPECT_EQ(http(meta.port(), "POST", "/heartbeat", R"({"hostname":"<b>h1</b>","realAgents":7})").status, 400);
+  expect_shown("#fleet", "Refused\n1\n127.0.0.1");
+  browser.click("#fleet summary");
+  expect_shown("#fleet details", "s ago: host <b>h1</b>: 400, body format error");
+  save_screenshot("refused");
+  expect_well_behaved();
+}
+
+TEST_F(Page, BelowTarballDirRunsNoScript) {
+  ASSERT_TRUE(browser.is_open());
+  write_file(meta / "tarball/site/index.html",
+             "<!doctype html><title>harmless</title><p id=text>read me</p>"
+             "<script>document.title = 'hacked'; fetch('/status/summary')</script>");
+  browser.open(url() + "site/");
+  expect_shown("#text", "read me");
+  EXPECT_EQ(browser.run("return document.title"), "harmless");
+  for (const std::string& request : browser.requests()) EXPECT_EQ(request.find("/status/"), std::string::npos) << request;
+}
+
 TEST_F(Page, SaysWhenItHasLostMeta) {
   ASSERT_TRUE(browser.is_open());
   report("h1");
