@@ -126,6 +126,12 @@ class HostTable {
   /// How many hosts have which release, in which state.
   Summary summary() const;
 
+  /// Whether any host reports the agent, as installed or on its way. It looks at no host.
+  bool has_agent(std::string_view name) const {
+    const std::lock_guard lock(mutex_);
+    return releases_.has_agent(name);
+  }
+
   /// What they report of one release, for its admission (rollout.h).
   RolloutReports reports(std::string_view agent, std::string_view version) const;
 

@@ -66,6 +66,11 @@ class Releases {
   /// Without a reference; kNone when nobody has the release.
   Id find(std::string_view agent, std::string_view version) const { return texts_.find(join(agent, version)); }
 
+  /// Whether anybody has a release of that agent.
+  bool has_agent(std::string_view name) const {
+    return names_.find(name) != TextPool::kOverflow || find(name, kTooManyVersions) != kNone;
+  }
+
   /// The most hosts that ever ran it at once, as far as it was noted.
   uint32_t proven(std::string_view agent, std::string_view version) const;
   uint32_t proven(Id id) const { return facts_[id].proven; }

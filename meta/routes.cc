@@ -3,6 +3,7 @@
 #include "common/admin_routes.h"
 #include "common/log.h"
 #include "meta/access.h"
+#include "meta/agent_names.h"
 #include "meta/busy.h"
 #include "meta/explain.h"
 #include "meta/overview.h"
@@ -122,6 +123,9 @@ HttpResponse Routes::tarball(const HttpRequest& request) {
 
 HttpResponse Routes::status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json) {
   if (agent.empty()) return HttpResponse::text(400, "agent name is blank\n");
+  if (const std::string trouble = unknown_agent(agent, *config(), hosts_); !trouble.empty()) {
+    return HttpResponse::text(404, trouble + "\n");
+  }
   auto filter = StatusFilter::from_query(agent, request);
   if (!filter) return HttpResponse::text(400, filter.error().message + "\n");
   if (as_json) return listing(HttpResponse::json(""), status_json(hosts_, std::move(*filter)));

@@ -201,11 +201,6 @@ void append_agent(std::string& to, const std::map<std::string, ReleaseCounts>& v
 Result<StatusFilter> StatusFilter::from_query(const std::string& agent, const HttpRequest& request) {
   StatusFilter filter;
   filter.agent = agent;
-  for (const auto& [key, value] : request.query) {
-    if (key != "version" && key != "status" && key != "phase" && key != "prefix" && key != "from" && key != "limit") {
-      return Error{cat("\"", one_line(key, 100), "\" is no filter; there are version, status, phase, prefix, from and limit")};
-    }
-  }
   filter.version = request.parameter("version");
   filter.status = request.parameter("status");
   filter.phase = request.parameter("phase");

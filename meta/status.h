@@ -23,7 +23,8 @@ struct StatusFilter {
   std::string from;     // the first hostname that may be listed, whether there is such a host or not: to go on with a listing
   std::optional<size_t> limit;
 
-  /// From ?version=…&status=…&phase=…&prefix=…&from=HOST&limit=N. An error is a line for the person who asked.
+  /// From ?version=…&status=…&phase=…&prefix=…&from=HOST&limit=N; other keys are ignored, as the original does. An error is a
+  /// line for the person who asked.
   static Result<StatusFilter> from_query(const std::string& agent, const HttpRequest& request);
 };
 

@@ -80,8 +80,28 @@ TEST_F(OperatorRoutes, StatusTakesFilters) {
   };
   expect_text(ask_for("/status/text/a", "version"), 200, "h2 2 started 7 1970-01-01 08:00:07\n");
   expect_json(ask_for("/status/json/a", "version"), R"({"h2":{"name":"a","version":"2","status":"started","timestamp":7}})");
-  expect_text(ask_for("/status/json/a", "x"), 400,
-              "\"x\" is no filter; there are version, status, phase, prefix, from and limit\n");
+  expect_text(ask_for("/status/text/a", "_"), 200, whole_body(get("/status/text/a")));
+}
+
+TEST_F(OperatorRoutes, StatusOfAnAgentThatNobodyKnowsSaysWhichAreKnown) {
+  expect_text(get("/status/text/TYPO"), 404,
+              "cfg.json names no agent \"TYPO\" and no host reports one; known agents: falcon-agent\n");
+  report("h1", {{"other", "1", "started", 7}}, {{"new", "1", "downloading", 0, 0, 1, 0, ""}});
+  for (const std::string listing : {"/status/text/", "/status/json/"}) {
+    expect_text(get(listing + "TYPO"), 404,
+                "cfg.json names no agent \"TYPO\" and no host reports one; known agents: falcon-agent, new, other\n");
+    for (const std::string known : {"falcon-agent", "other", "new"}) EXPECT_EQ(get(listing + known).status, 200) << known;
+  }
+  expect_text(get("/status/text/falcon-agent"), 200, "h1 not found\n");
+  report("h1", {});
+  EXPECT_EQ(get("/status/text/other").status, 404) << "no host has it any more";
+}
+
+TEST_F(OperatorRoutes, StatusOfAnUnknownAgentListsAHundredNamesAtMost) {
+  for (int i = 0; i < 300; ++i) report("h" + std::to_string(i), {{"agent-" + std::to_string(1000 + i), "1", "started", 7}});
+  const std::string body = get("/status/text/TYPO").body;
+  EXPECT_NE(body.find("agent-1099 and 201 more\n"), std::string::npos) << body;
+  EXPECT_EQ(body.find("agent-1100"), std::string::npos) << body;
 }
 
 TEST_F(OperatorRoutes, StatusHostsIsAPageOfHosts) {

@@ -193,13 +193,13 @@ TEST_F(Routes, LimitsDownloadsButNotChecksums) {
 
 TEST_F(Routes, LimitsListings) {
   std::vector<HttpResponse> listings;
-  for (int i = 0; i < 32; ++i) listings.push_back(get("/status/text/a"));
+  for (int i = 0; i < 32; ++i) listings.push_back(get("/status/text/falcon-agent"));
   EXPECT_EQ(listings.back().status, 200);
-  EXPECT_EQ(get("/status/json/a").status, 503);
+  EXPECT_EQ(get("/status/json/falcon-agent").status, 503);
   EXPECT_EQ(get("/status/hosts").status, 503);
   EXPECT_EQ(get("/status/summary").status, 200);
   listings.clear();
-  EXPECT_EQ(get("/status/json/a").status, 200);
+  EXPECT_EQ(get("/status/json/falcon-agent").status, 200);
 }
 
 }  // namespace

@@ -79,8 +79,8 @@ TEST_F(MetaStatus, ListsOnlyHostsThatMatchTheFilter) {
   EXPECT_EQ(json({{"version", "7"}}), "{}");
 }
 
-TEST_F(MetaStatus, SaysWhichFiltersThereAre) {
-  EXPECT_EQ(text({{"versions", "1"}}), "\"versions\" is no filter; there are version, status, phase, prefix, from and limit");
+TEST_F(MetaStatus, IgnoresUnknownKeysAndRefusesABadLimit) {
+  EXPECT_EQ(text({{"_", "1"}, {"versions", "1"}}), text({})) << "others are ignored";
   for (const std::string bad : {"0", "-1", "x", "1x", "1.5", " 1", "99999999999999999999"}) {
     EXPECT_EQ(text({{"limit", bad}}), "limit is \"" + bad + "\", should be a number of hosts like 100");
   }

@@ -201,6 +201,16 @@ TEST_F(Page, ShowsWhatHostsSayAsText) {
   expect_well_behaved();
 }
 
+TEST_F(Page, SaysWhatComesNextBeforeAHostReports) {
+  ASSERT_TRUE(browser.is_open());
+  browser.open(url());
+  expect_shown("#shown", "No host has reported yet. Start ops-updater on a host with \"server\": \"" + meta.address() +
+                             "\"; it reports within 5 s.");
+  save_screenshot("empty");
+  report("h1");
+  expect_shown("#shown", "Page 1: 1 host");
+}
+
 TEST_F(Page, NamesWhomItRefuses) {
   ASSERT_TRUE(browser.is_open());
   browser.open(url());
