@@ -31,6 +31,10 @@
 //
 // So neither `stop` nor a host that has its version is ever held up. A host that changes without having been told (it was
 // told by another ops-meta, or before a crash of this one) needs no lease: what it reports counts.
+//
+// A Go updater reports no phases: its first heartbeat with the version, started, ends the lease. So five of them, told one,
+// one, two and one at a time, take four intervals. (Four at a time after the first would be faster; a release that works on the
+// first host only would then stop the agent on all others of such a site at once, and a Go updater rolls nothing back.)
 
 #include <chrono>
 #include <cstdint>

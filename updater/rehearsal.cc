@@ -36,7 +36,7 @@ constexpr auto kOrphaned = seconds(2);  // what dies with the updater, dies with
 constexpr size_t kMaxReason = 1024;
 
 /// The exit code of a rehearsal's process. Any other one means that it was interrupted.
-enum Verdict { kGood, kHarmful, kOdd, kNotUnpacked };
+enum Verdict : int { kGood, kHarmful, kOdd, kNotUnpacked };
 
 std::string sentence_of(Verdict verdict) {
   switch (verdict) {
