@@ -190,7 +190,7 @@ HttpResponse serve_folder(const HttpRequest& request, Fd folder, int root, std::
   constexpr char kIndex[] = "index.html";
   parts.push_back(kIndex);
   Fd index = open_beneath(root, parts);
-  struct stat info {};
+  struct stat info{};
   if (index && ::fstat(index.get(), &info) == 0 && S_ISREG(info.st_mode)) {
     return serve_file(request, kIndex, std::move(index), info);
   }

@@ -8,8 +8,8 @@
 #include <mutex>
 #include <utility>
 
-#include "common/version.h"
 #include "common/tls.h"
+#include "common/version.h"
 
 namespace ops::updater {
 

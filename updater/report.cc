@@ -1,7 +1,7 @@
 #include "updater/report.h"
 
-#include "common/version.h"
 #include "common/release.h"
+#include "common/version.h"
 
 namespace ops::updater {
 
