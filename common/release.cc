@@ -1,5 +1,7 @@
 #include "common/release.h"
 
+#include "common/url.h"
+
 namespace ops {
 
 namespace {
@@ -21,6 +23,7 @@ void fill_in(std::string& text, const std::string& placeholder, const std::strin
 }
 
 std::string url_below(std::string base, const std::string& file) {
+  base = read_base_url(base).value_or(base);
   fill_in(base, "{os}", kOs);
   fill_in(base, "{arch}", kArch);
   while (base.ends_with('/')) base.pop_back();

@@ -11,7 +11,8 @@ namespace ops {
 /// falcon-agent-3.1.3.tar.gz
 std::string tarball_name(const DesiredAgent& agent);
 
-/// {tarball}/{name}-{version}.tar.gz, with {os} and {arch} filled in.
+/// {tarball}/{name}-{version}.tar.gz, with {os} and {arch} filled in. A base without a scheme is http:// (see url.h). It may
+/// hold a password: without_password() is for printing.
 std::string tarball_url(const DesiredAgent& agent);
 
 /// {md5 or tarball}/{name}-{version}.tar.gz.md5; not to be asked for when `md5` is a digest.

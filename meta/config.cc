@@ -9,6 +9,7 @@
 #include "common/file.h"
 #include "common/http_server.h"
 #include "common/secret.h"
+#include "common/url.h"
 
 namespace ops::meta {
 
@@ -28,22 +29,29 @@ void check_version(const ConfigObject& object, const std::string& version) {
 }
 
 void check_cmd(const ConfigObject& object, const std::string& cmd) {
-  if (cmd != "" && cmd != "start" && cmd != "stop") {
-    object.error(cat("is \"", cmd, "\", should be \"start\", \"stop\", or \"\" to leave the agent alone"), "cmd");
+  if (cmd == "" || cmd == "start" || cmd == "stop") return;
+  const std::string meant = to_lower(trim(cmd));
+  if (meant == "start" || meant == "stop") {
+    return object.error(cat("is \"", one_line(cmd, 40), "\", should be \"", meant, "\": in small letters, without blanks"),
+                        "cmd");
   }
+  object.error(cat("is \"", cmd, "\", should be \"start\", \"stop\", or \"\" to leave the agent alone"), "cmd");
 }
 
 void check_url(const ConfigObject& object, const char* key, const std::string& url) {
-  const std::string is = cat("is \"", one_line(url, 300), "\"");
-  if (!url.starts_with("http://") && !url.starts_with("https://")) {
+  const std::string is = cat("is \"", one_line(without_password(url), 300), "\"");
+  if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; })) {
+    return object.error(is + ", which holds white space or control characters", key);
+  }
+  const auto meant = read_base_url(url);
+  if (!meant) {
     const char* or_checksum = key == std::string("md5") ? ", or be a checksum of 32 hex digits" : "";
     return object.error(cat(is, ", should start with http:// or https://", or_checksum), key);
   }
-  const std::string_view rest = std::string_view(url).substr(url.find("://") + 3);
-  if (rest.empty() || rest.front() == '/' || rest.front() == ':') object.error(is + ", which names no host", key);
-  if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; })) {
-    object.error(is + ", which holds white space or control characters", key);
-  }
+  const std::string address = split_user(*meant).url;
+  const char first = address.c_str()[address.find("://") + 3];
+  if (first == '\0' || first == '/' || first == ':') return object.error(is + ", which names no host", key);
+  if (*meant != url) object.warning(cat(is, ", is read as ", one_line(without_password(*meant), 300)), key);
 }
 
 /// `md5` is where the checksums are, or a checksum itself.
@@ -221,16 +229,16 @@ Json json_of(const AgentConfig& agent) {
     others.push_back({{"prefix", entry.prefix},
                       {"percent", entry.percent},
                       {"version", entry.version},
-                      {"tarball", entry.tarball},
-                      {"md5", entry.md5},
+                      {"tarball", without_password(entry.tarball)},
+                      {"md5", without_password(entry.md5)},
                       {"cmd", entry.cmd}});
   }
   const DesiredAgent& defaults = agent.defaults;
   return {{"default",
            {{"name", defaults.name},
             {"version", defaults.version},
-            {"tarball", defaults.tarball},
-            {"md5", defaults.md5},
+            {"tarball", without_password(defaults.tarball)},
+            {"md5", without_password(defaults.md5)},
             {"cmd", defaults.cmd}}},
           {"others", std::move(others)},
           {"rollout",

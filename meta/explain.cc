@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/url.h"
 #include "meta/overview.h"
 
 namespace ops::meta {
@@ -19,8 +20,8 @@ std::string fields(const std::string& version, const std::string& tarball, const
   };
   add("version", version);
   add("cmd", cmd);
-  add("tarball", tarball);
-  add("md5", md5);
+  add("tarball", without_password(tarball));
+  add("md5", without_password(md5));
   return text;
 }
 

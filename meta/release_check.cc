@@ -9,6 +9,7 @@
 #include <iostream>
 
 #include "common/release.h"
+#include "common/url.h"
 #include "meta/desired.h"
 
 namespace ops::meta {
@@ -44,7 +45,7 @@ bool is_there(const std::string& url, bool is_quiet) {
 
 bool check(const std::string& what, const std::string& url) {
   const bool there = is_there(url, false);
-  std::cout << (there ? "there     " : "MISSING   ") << what << " " << url << std::endl;
+  std::cout << (there ? "there     " : "MISSING   ") << what << " " << without_password(url) << std::endl;
   return there;
 }
 
@@ -71,7 +72,8 @@ bool check_releases(const Config& config) {
     if (given_checksum(release).empty()) is_good = check("checksum ", checksum_url(release)) && is_good;
     if (!has_tarball) continue;  // or a server that only refuses us would be taken for one without signatures
     const std::string signature = signature_url(release);
-    std::cout << (is_there(signature, true) ? "there     signature " : "unsigned  signature ") << signature << std::endl;
+    std::cout << (is_there(signature, true) ? "there     signature " : "unsigned  signature ") << without_password(signature)
+              << std::endl;
   }
   return is_good;
 }

@@ -16,6 +16,12 @@ TEST(Release, UrlsHaveOneSlashBeforeTheFile) {
   EXPECT_EQ(tarball_url(agent("http://m:2000/falcon//")), "http://m:2000/falcon/falcon-agent-3.1.3.tar.gz");
 }
 
+TEST(Release, ABaseWithoutASchemeIsHttp) {
+  EXPECT_EQ(tarball_url(agent("10.0.0.1:2000/falcon")), "http://10.0.0.1:2000/falcon/falcon-agent-3.1.3.tar.gz");
+  EXPECT_EQ(tarball_url(agent("HTTP://m/Falcon")), "http://m/Falcon/falcon-agent-3.1.3.tar.gz");
+  EXPECT_EQ(checksum_url(agent("t", "m:2000/md5")), "http://m:2000/md5/falcon-agent-3.1.3.tar.gz.md5");
+}
+
 TEST(Release, TheChecksumIsBesideTheTarballUnlessMd5SaysElse) {
   EXPECT_EQ(checksum_url(agent("http://m/t")), "http://m/t/falcon-agent-3.1.3.tar.gz.md5");
   EXPECT_EQ(checksum_url(agent("http://m/t", "http://n/s/")), "http://n/s/falcon-agent-3.1.3.tar.gz.md5");

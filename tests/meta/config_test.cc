@@ -252,18 +252,51 @@ TEST_F(MetaConfig, RefusesTwoAgentsOfOneName) {
 TEST_F(MetaConfig, RefusesAnUnknownCmd) {
   EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "cmd": "restart")"),
             Lines{R"(agents[0].default.cmd: is "restart", should be "start", "stop", or "" to leave the agent alone)"});
-  EXPECT_EQ(errors_of_override(R"("cmd": "Start")").size(), 1u);
+  for (const std::string meant : {"START", "start ", "\\tStart\\n"}) {
+    const Lines errors = errors_of_override(R"("cmd": ")" + meant + '"');
+    ASSERT_EQ(errors.size(), 1u) << meant;
+    EXPECT_TRUE(errors[0].ends_with("\", should be \"start\": in small letters, without blanks")) << errors[0];
+  }
+  EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "cmd": "STOP")"),
+            Lines{R"(agents[0].default.cmd: is "STOP", should be "stop": in small letters, without blanks)"});
   for (const std::string good : {"start", "stop", ""}) EXPECT_EQ(errors_of_override(R"("cmd": ")" + good + '"'), Lines{});
 }
 
 TEST_F(MetaConfig, RefusesUrlsOfAnotherScheme) {
   EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "tarball": "file:///x")"),
             Lines{R"(agents[0].default.tarball: is "file:///x", should start with http:// or https://)"});
-  EXPECT_EQ(errors_of_override(R"("tarball": "m:2000/x")").size(), 1u);
+  EXPECT_EQ(errors_of_override(R"("tarball": "falcon")").size(), 1u);
   EXPECT_EQ(
       errors_of_override(R"("md5": "0cc1")"),
       Lines{R"(agents[0].others[0].md5: is "0cc1", should start with http:// or https://, or be a checksum of 32 hex digits)"});
   EXPECT_EQ(errors_of_override(R"("md5": "0cc175b9c0f1b6a831c399e269772661", "tarball": "https://m/x")"), Lines{});
+}
+
+TEST_F(MetaConfig, TakesUrlsAsGoSitesWriteThemWithAWarning) {
+  EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "tarball": "10.0.0.1:2000/falcon", "md5": "HTTP://m/falcon")"),
+            Lines{});
+  EXPECT_EQ(report.warnings,
+            (Lines{R"(agents[0].default.md5: is "HTTP://m/falcon", is read as http://m/falcon)",
+                   R"(agents[0].default.tarball: is "10.0.0.1:2000/falcon", is read as http://10.0.0.1:2000/falcon)"}));
+  EXPECT_EQ(errors_of_override(R"("tarball": "m.example/falcon")"), Lines{});
+  EXPECT_EQ(report.warnings.size(), 1u);
+}
+
+TEST_F(MetaConfig, PrintsNoPasswordOfAUrl) {
+  const std::string others =
+      R"(, "others": [{"prefix": "lg-", "tarball": "http://ann:secret@m/x", "md5": "http://ann:secret@m/y"}])";
+  const Config config = load(R"({"http": {}, "agents": [{"default": {"name": "a", "version": "1", "cmd": "start",
+      "tarball": "ann:secret@m:2000/falcon", "md5": "HTTP://ann:secret@m/z"})" +
+                             others + "}]}");
+  const std::string printed = meta::to_json(config) + report.text("");
+  EXPECT_EQ(report.warnings.size(), 2u) << printed;
+  EXPECT_NE(printed.find("http://ann:***@m/x"), std::string::npos) << printed;
+  EXPECT_EQ(printed.find("secret"), std::string::npos) << printed;
+  EXPECT_EQ(config.agents[0].defaults.tarball, "ann:secret@m:2000/falcon") << "hosts need it";
+  for (const std::string bad : {"ftp://ann:secret@m", "ann:secret@m", "http://ann:secret@", "http://ann:secret@m/ x"}) {
+    EXPECT_EQ(errors_of_override(R"("tarball": ")" + bad + '"').size(), 1u) << bad;
+    EXPECT_EQ(report.text("").find("secret"), std::string::npos) << report.text("");
+  }
 }
 
 TEST_F(MetaConfig, NamesTheFaultOfAWrongTypeOnce) {
