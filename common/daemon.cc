@@ -121,6 +121,28 @@ bool is_process(const std::string& pid) {
   return number > 0 && (::kill(number, 0) == 0 || errno == EPERM);
 }
 
+/// The program that a process runs, whatever lies at its path now; "" when there is none, or it can't be seen.
+std::string program_of(int pid) {
+  std::error_code error;
+  std::string path = fs::read_symlink(cat("/proc/", pid, "/exe"), error);
+  constexpr std::string_view kGone = " (deleted)";
+  if (path.ends_with(kGone)) path.resize(path.size() - kGone.size());
+  return path;
+}
+
+/// Why the daemon must not start, when the process that the unlocked pid file names is one that works here; "" when it is none.
+std::string unlocked_daemon(const std::string& path, const std::string& home) {
+  const int pid = std::atoi(pid_in(path).c_str());
+  if (pid <= 0 || pid == ::getpid()) return {};  // in a container, daemons have the same pid again and again
+  const std::string program = program_of(pid);
+  const std::string name = fs::path(program).filename();
+  std::error_code error;
+  const bool is_ours = name.starts_with("ops-meta") || name.starts_with("ops-updater");
+  if (!is_ours || !fs::equivalent(cat("/proc/", pid, "/cwd"), home, error)) return {};
+  return cat(program, ", pid ", pid, ", runs in this folder: ", path, " names it, and it does not lock that file, as the Go ",
+             "original does not. To replace it: kill ", pid, "; ./control start");
+}
+
 }  // namespace
 
 Result<PidFile> PidFile::lock(const std::string& path) {
@@ -147,6 +169,7 @@ Result<PidFile> PidFile::lock(const std::string& path) {
     }
     std::this_thread::sleep_for(milliseconds(5));
   }
+  if (const std::string other = unlocked_daemon(path, home); !other.empty()) return Error{other};
   if (::ftruncate(file.get(), 0) != 0) return system_error("truncate", path);
   return PidFile(std::move(file), std::move(folder), path);
 }

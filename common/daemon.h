@@ -11,6 +11,10 @@
 // flock(2) on var/app.pid for as long as it lives, and writes its pid into that file when it serves. So a locked file with a
 // pid in it means started, a locked empty one starting, and whatever an unlocked one says is past. ./control reads it so. The
 // folder itself is locked as well, for somebody may remove var/ to make room, and two daemons in one folder would be worse.
+//
+// The Go original locks neither: its ./control writes var/app.pid. So an unlocked pid is past, unless its process is an
+// ops-meta or ops-updater (whatever lies at its path now) that works in this folder. Then a start is refused, and ./control
+// stop, too, does not touch it.
 
 #include <chrono>
 #include <csignal>
@@ -56,7 +60,7 @@ int print_config_check(const std::string& path, const ConfigReport& report);
 /// The lock on var/app.pid, and on the folder that var is in.
 class PidFile {
  public:
-  /// Fails when another process has the lock: "runs already, pid N".
+  /// Fails when another process has the lock: "runs already, pid N"; and when a daemon without a lock runs in the folder.
   static Result<PidFile> lock(const std::string& path);
 
   /// Says that the daemon serves: writes its pid, and tells systemd (sd_notify's READY=1) when that started it.

@@ -70,7 +70,7 @@ struct Control : testing::Test {
 };
 
 TEST_F(Control, StartsAndStopsTheDaemonBesideIt) {
-  expect("status", 0, "stoped\n");
+  expect("status", 3, "stoped\n");
   expect("pid", 1, "ops-meta is not running\n");
   expect("stop", 0, "ops-meta is not running\n");
 
@@ -84,7 +84,7 @@ TEST_F(Control, StartsAndStopsTheDaemonBesideIt) {
 
   expect("stop", 0, "ops-meta stopped\n");
   EXPECT_FALSE(is_alive(pid)) << "stop returned before it is gone";
-  expect("status", 0, "stoped\n");
+  expect("status", 3, "stoped\n");
   expect("stop", 0, "ops-meta is not running\n");
 }
 
@@ -186,7 +186,7 @@ TEST_F(Control, SaysInTheDaemonsOwnWordsWhyItDoesNotStart) {
   for (const std::string verb : {"start", "check"}) {
     expect(verb, 1, "cfg.json is missing: cp cfg.example.json cfg.json and edit it\n");
   }
-  expect("status", 0, "stoped\n");
+  expect("status", 3, "stoped\n");
 }
 
 TEST_F(Control, StartsNothingWhereOthersMayPutLinks) {
@@ -211,7 +211,7 @@ TEST_F(Control, NeverTakesAnotherProcessForTheDaemon) {
   // One like those that a pid is given to after a reboot; in the same folder, which is as near as it can come.
   const Process stranger({"sleep", "1000"}, box.folder(), box / "out");
   write_file(box / "var/app.pid", std::to_string(stranger.pid()) + "\n");
-  expect("status", 0, "stoped\n");
+  expect("status", 3, "stoped\n");
   expect("pid", 1, "ops-meta is not running\n");
   expect("stop", 0, "ops-meta is not running\n");
   expect("reload", 1, "ops-meta is not running\n");
@@ -219,6 +219,56 @@ TEST_F(Control, NeverTakesAnotherProcessForTheDaemon) {
   EXPECT_NE(pid, stranger.pid());
   expect("stop", 0, "ops-meta stopped\n");
   EXPECT_TRUE(is_alive(stranger.pid()));
+}
+
+/// The original's daemon: its control wrote the pid, nothing is locked, and a pack of ours was unpacked over its binary.
+struct Original {
+  Original(const std::string& folder, const std::string& name) {
+    const std::string binary = folder + "/" + name;
+    if (exists(binary)) fs::rename(binary, binary + ".ours");
+    fs::copy_file("/bin/sleep", binary);
+    process = Process({binary, "1000"}, folder, folder + "/out");
+    EXPECT_TRUE(eventually([&] { return fs::read_symlink(proc() + "/exe") == binary; }));
+    fs::remove(binary);
+    if (exists(binary + ".ours")) fs::rename(binary + ".ours", binary);
+    write_file(folder + "/var/app.pid", std::to_string(process.pid()) + "\n");
+  }
+  std::string proc() const { return "/proc/" + std::to_string(process.pid()); }
+
+  Process process;
+};
+
+TEST_F(Control, RefusesToStartBesideADaemonOfTheOriginal) {
+  for (const std::string name : {"ops-meta", "ops-meta-https"}) {
+    Original original(fs::canonical(box.folder()), name);
+    const std::string pid = std::to_string(original.process.pid());
+    const std::string way_out = "To replace it: kill " + pid + "; ./control start\n";
+    for (const std::string verb : {"start", "stop", "restart"}) {
+      const Finished finished = control(verb);
+      EXPECT_EQ(finished.exit_code, 1) << verb;
+      EXPECT_TRUE(contains(finished.output, "pid " + pid + ", runs in this folder") ||
+                  contains(finished.output, "not stopped: pid " + pid + " runs in this folder"))
+          << finished.output;
+      EXPECT_TRUE(contains(finished.output, way_out)) << finished.output;
+    }
+    expect("status", 3, "stoped\n");
+    EXPECT_TRUE(is_alive(original.process.pid()));
+    const Finished bare = run({box / "ops-meta", "-c", box / "cfg.json"}, "/");
+    EXPECT_EQ(bare.exit_code, 1) << "systemd starts it without control";
+    EXPECT_TRUE(contains(bare.output, way_out)) << bare.output;
+
+    original.process.kill();
+    start();
+    expect("stop", 0, "ops-meta stopped\n");
+  }
+}
+
+TEST_F(Control, TakesADaemonOfAnotherFolderForNone) {
+  const TempDir elsewhere;
+  const Original original(elsewhere.path(), "ops-meta");
+  write_file(box / "var/app.pid", std::to_string(original.process.pid()) + "\n");
+  expect("stop", 0, "ops-meta is not running\n");
+  start();
 }
 
 TEST_F(Control, WaitsForNoFifoInPlaceOfThePidFile) {
@@ -232,7 +282,7 @@ TEST_F(Control, WaitsForNoFifoInPlaceOfThePidFile) {
 TEST_F(Control, MakesNothingOfRubbishInThePidFile) {
   for (const std::string rubbish : {"", "x\n", "-1\n", "0\n", "1; touch evil\n", "99999999999\n"}) {
     write_file(box / "var/app.pid", rubbish);
-    expect("status", 0, "stoped\n");
+    expect("status", 3, "stoped\n");
     expect("stop", 0, "ops-meta is not running\n");
   }
   start();
@@ -256,7 +306,8 @@ TEST_F(Control, StatusNeverBreaksAStart) {
   // While the file names a process, however wrongly, status has to look at the lock that the daemon wants.
   const Process stranger({"sleep", "1000"}, "", box / "out");
   write_file(box / "var/app.pid", std::to_string(stranger.pid()) + "\n");
-  const std::string loop = "while [[ ! -e enough ]]; do ./control status || echo broken; done | sort | uniq -c";
+  const std::string loop =
+      "while [[ ! -e enough ]]; do ./control status || [[ $? == 3 ]] || echo broken; done | sort | uniq -c";
   std::vector<Process> asking;
   for (int i = 0; i < 12; ++i) asking.emplace_back(std::vector<std::string>{"bash", "-c", loop}, box.folder(), box / "asked");
   for (int i = 0; i < 2; ++i) {
@@ -285,6 +336,7 @@ TEST_F(Control, WantsOneDaemonBesideIt) {
 TEST(ControlOfTheUpdater, DoesTheSame) {
   const ControlBox updater("ops-updater");
   EXPECT_EQ(updater.control("status").output, "stoped\n");
+  EXPECT_EQ(updater.control("status").exit_code, 3);
   EXPECT_TRUE(updater.control("check").output.ends_with("/cfg.json: good\n"));
   EXPECT_EQ(updater.control("version").output, build_details("ops-updater"));
   const Finished started = updater.control("start");
