@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -63,6 +64,12 @@ struct HttpResponse {
   static HttpResponse json(std::string body);
   static HttpResponse redirect(const std::string& location);
 };
+
+/// "Sun, 08 Nov 2015 16:26:40 GMT"; `time` is in seconds since 1970.
+std::string http_date(int64_t time);
+
+/// Of one of HTTP's three forms (RFC 9110, section 5.6.7); nullopt for anything else.
+std::optional<int64_t> parse_http_date(const std::string& text);
 
 /// Called from several threads at once. It may not wait for anything: other clients wait meanwhile.
 using HttpHandler = std::function<HttpResponse(const HttpRequest&)>;

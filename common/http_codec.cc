@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <ctime>
 
 #include "common/log.h"
 #include "common/text.h"
@@ -11,6 +12,8 @@
 namespace ops {
 
 namespace {
+
+constexpr char kHttpDate[] = "%a, %d %b %Y %H:%M:%S GMT";
 
 /// A request in memory, and the reply that grows behind it, as httplib's idea of a connection.
 class MemoryStream : public httplib::Stream {
@@ -142,6 +145,7 @@ class HttpCodec::Parser : public httplib::Server {
     has_no_body_ = from.status == 304;
     if (has_no_body_) return;
     to.set_header("Content-Type", from.content_type);
+    to.set_header("Date", http_date(std::time(nullptr)));
     const bool wants_body = request.method != "HEAD";
     if (from.file_body.file) {
       to.set_header("Content-Length", std::to_string(from.file_body.length));
@@ -204,6 +208,23 @@ std::string HttpRequest::parameter(std::string_view key) const {
     if (name == key) return value;
   }
   return {};
+}
+
+std::string http_date(int64_t time) {
+  const time_t seconds = time;
+  tm parts{};
+  ::gmtime_r(&seconds, &parts);
+  char text[64];
+  return std::string(text, std::strftime(text, sizeof text, kHttpDate, &parts));
+}
+
+std::optional<int64_t> parse_http_date(const std::string& text) {
+  for (const char* form : {kHttpDate, "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
+    tm parts{};
+    const char* end = ::strptime(text.c_str(), form, &parts);
+    if (end != nullptr && *end == '\0') return ::timegm(&parts);
+  }
+  return std::nullopt;
 }
 
 HttpResponse HttpResponse::text(int status, std::string body) {

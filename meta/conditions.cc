@@ -120,21 +120,4 @@ std::optional<ByteRange> asked_range(const HttpRequest& request, const Validator
   return parse_range(request.header("Range"), size);
 }
 
-std::string http_date(time_t time) {
-  char text[64];
-  tm parts{};
-  ::gmtime_r(&time, &parts);
-  const size_t length = std::strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT", &parts);
-  return std::string(text, length);
-}
-
-std::optional<time_t> parse_http_date(const std::string& text) {
-  for (const char* form : {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"}) {
-    tm parts{};
-    const char* end = ::strptime(text.c_str(), form, &parts);
-    if (end != nullptr && *end == '\0') return ::timegm(&parts);
-  }
-  return std::nullopt;
-}
-
 }  // namespace ops::meta

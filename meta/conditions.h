@@ -37,10 +37,4 @@ struct ByteRange {
 /// both, and it spares us multipart/byteranges, which no program that fetches tarballs asks for.
 std::optional<ByteRange> asked_range(const HttpRequest& request, const Validators& file, uint64_t size);
 
-/// "Sun, 08 Nov 2015 16:26:40 GMT"
-std::string http_date(time_t time);
-
-/// Of one of HTTP's three forms; nullopt for anything else.
-std::optional<time_t> parse_http_date(const std::string& text);
-
 }  // namespace ops::meta

@@ -39,6 +39,9 @@ TEST_F(HttpServerTest, HandsTheRequestToTheHandler) {
   EXPECT_EQ(reply.body, "hello");
   EXPECT_EQ(reply.header("Content-Type"), "text/plain; charset=UTF-8");
   EXPECT_EQ(reply.header("Content-Length"), "5");
+  const auto date = parse_http_date(reply.header("Date"));
+  ASSERT_TRUE(date) << reply.header("Date");
+  EXPECT_NEAR(static_cast<double>(*date), static_cast<double>(std::time(nullptr)), 10);
   EXPECT_EQ(last().method, "POST");
   EXPECT_EQ(last().path, std::string("/a b/c\0%zz", 10));
   EXPECT_EQ(last().body, "body");

@@ -28,13 +28,13 @@ HttpRequest request_with(const Headers& headers, const std::string& method = "GE
 Condition judged(const Headers& headers) { return meta::judge(request_with(headers), {"\"tag\"", kModified}); }
 
 TEST(Conditions, DatesHaveThreeForms) {
-  EXPECT_EQ(meta::http_date(kModified), kDate);
+  EXPECT_EQ(http_date(kModified), kDate);
   for (const std::string date : {kDate, "Sunday, 08-Nov-15 16:26:40 GMT", "Sun Nov  8 16:26:40 2015"}) {
-    EXPECT_EQ(meta::parse_http_date(date), kModified) << date;
+    EXPECT_EQ(parse_http_date(date), kModified) << date;
   }
   for (const std::string bad :
        {"", "yesterday", "1447000000", "Sun, 08 Nov 2015 16:26:40", "Sun, 08 Nov 2015 16:26:40 GMT+1"}) {
-    EXPECT_EQ(meta::parse_http_date(bad), std::nullopt) << bad;
+    EXPECT_EQ(parse_http_date(bad), std::nullopt) << bad;
   }
 }
 
