@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
@@ -217,6 +218,20 @@ std::string explain_refusal(X509_STORE_CTX* verification, const std::string& ca_
       return cat(whose, "is not signed by the ", issuer_of(certificate), " of ", ca_file, ", though that has the same name");
     default: return cat(whose, "is refused: ", X509_verify_cert_error_string(error));
   }
+}
+
+std::string system_ca_file() {
+  for (const char* path : {
+           "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Alpine, Arch
+           "/etc/pki/tls/certs/ca-bundle.crt",                   // RHEL
+           "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // RHEL 10
+           "/etc/ssl/ca-bundle.pem",                             // SUSE
+           "/var/lib/ca-certificates/ca-bundle.pem",             // SUSE without its links
+           "/etc/ssl/cert.pem"                                   // Alpine without ca-certificates
+       }) {
+    if (::access(path, R_OK) == 0) return path;
+  }
+  return {};
 }
 
 }  // namespace ops

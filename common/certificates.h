@@ -50,4 +50,7 @@ std::string name_list_of(const x509_st* certificate);
 /// Why OpenSSL refuses the certificate that it is just looking at. `ca_file` is where the CAs came from.
 std::string explain_refusal(x509_store_ctx_st* verification, const std::string& ca_file);
 
+/// Where this distribution keeps the CAs that it trusts; "" when there is no such file.
+std::string system_ca_file();
+
 }  // namespace ops

@@ -27,16 +27,19 @@ std::string decode_base64(std::string_view text) {
   return bytes;
 }
 
-/// The token that came with the request; "" for none.
-std::string token_of(const HttpRequest& request) {
+/// What came with the request and may be a token: that of Bearer; of Basic the password, and user:password, which is what an
+/// updater sends for a token with a ":" in it. Empty for none.
+std::vector<std::string> tokens_of(const HttpRequest& request) {
   const std::string header = request.header("Authorization");
   const size_t space = std::min(header.find(' '), header.size());
   const std::string scheme = to_lower(header.substr(0, space));
   const std::string_view value = trim(std::string_view(header).substr(space));
-  if (scheme == "bearer") return std::string(value);
+  if (scheme == "bearer") return {std::string(value)};
   if (scheme != "basic") return {};
   const std::string pair = decode_base64(value);
-  return pair.substr(std::min(pair.find(':'), pair.size() - 1) + 1);
+  const size_t colon = pair.find(':');
+  if (colon == std::string::npos) return {};
+  return {pair.substr(colon + 1), pair};
 }
 
 /// Looks at every character of every token, whatever the first difference: the time tells how long `given` is, and no more.
@@ -52,17 +55,21 @@ bool is_one_of(const std::string& given, const std::vector<std::string>& tokens)
   return found;
 }
 
+bool has_one_of(const std::vector<std::string>& given, const std::vector<std::string>& tokens) {
+  return std::count_if(given.begin(), given.end(), [&](const std::string& one) { return is_one_of(one, tokens); }) > 0;
+}
+
 bool wants_certificate(const Config& config) { return !config.tls.ca.empty(); }
 
 }  // namespace
 
 Rights rights_of(const HttpRequest& request, const Config& config) {
   if (request.from_owner || (config.tokens.empty() && config.admin_tokens.empty() && !wants_certificate(config))) return {};
-  const std::string token = token_of(request);
+  const std::vector<std::string> given = tokens_of(request);
   const bool is_known = !wants_certificate(config) || !request.certificate_names.empty();
-  const bool is_operator = is_one_of(token, config.admin_tokens);
+  const bool is_operator = has_one_of(given, config.admin_tokens);
   Rights rights;
-  rights.heartbeat = is_known && (config.tokens.empty() || is_one_of(token, config.tokens));
+  rights.heartbeat = is_known && (config.tokens.empty() || has_one_of(given, config.tokens));
   rights.download = rights.heartbeat || is_operator;
   rights.operate = is_operator || (is_known && config.admin_tokens.empty());
   return rights;

@@ -9,7 +9,8 @@
 //
 // With http.tls.clientCa, hosts must show a certificate as well; what an operator's token is for can be had without one.
 // A list without tokens asks for none. A token comes as "Authorization: Bearer TOKEN", or as the password of Basic, whatever
-// the user, so that browsers and curl -u can send it. How long a comparison takes tells nothing of the tokens.
+// the user, so that browsers and curl -u can send it; one with a ":" in it also as user:password. How long a comparison takes
+// tells nothing of the tokens.
 
 #include <optional>
 #include <string>

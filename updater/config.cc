@@ -10,29 +10,44 @@
 #include "common/heartbeat.h"
 #include "common/http_server.h"
 #include "common/secret.h"
+#include "common/url.h"
 
 namespace ops::updater {
 
 namespace {
 
-/// "m1:2000, https://m2" is {"http://m1:2000", "https://m2"}.
-std::vector<std::string> read_servers(const ConfigObject& root) {
-  const std::string text = root.string("server", "");
-  std::vector<std::string> servers;
-  std::istringstream parts(text);
+/// "m1:2000, https://ann:secret@m2" is {"http://m1:2000", "https://m2"}, and that password.
+void read_servers(const ConfigObject& root, Config& config) {
+  std::istringstream parts(root.string("server", ""));
   for (std::string part; std::getline(parts, part, ',');) {
     std::string server(trim(part));
     if (server.empty()) continue;
     if (server.find("://") == std::string::npos) server = "http://" + server;
-    while (server.ends_with('/')) server.pop_back();
-    const bool known = server.starts_with("http://") || server.starts_with("https://");
-    const auto is_strange = [](unsigned char c) { return c <= ' ' || c == 0x7f || std::strchr("\"'<>", c) != nullptr; };
-    if (!known || std::any_of(server.begin(), server.end(), is_strange)) {
-      root.error(cat("\"", part, "\" is not like 10.0.0.1:2000 or https://meta.example.com"), "server");
+    auto [url, user] = split_user(read_base_url(server).value_or(server));
+    while (url.ends_with('/')) url.pop_back();
+    const bool known = url.starts_with("http://") || url.starts_with("https://");
+    const auto is_strange = [](unsigned char c) { return c <= ' ' || c == 0x7f || std::strchr("\"'<>@", c) != nullptr; };
+    if (!known || std::any_of(url.begin(), url.end(), is_strange)) {
+      const size_t at = part.rfind('@');
+      const std::string shown = at == std::string::npos ? part : kMasked + part.substr(at);
+      root.error(cat("\"", shown, "\" is not like 10.0.0.1:2000 or https://meta.example.com",
+                     at == std::string::npos ? "" : "; a password in it has %2F for / and %40 for @"),
+                 "server");
     }
-    servers.push_back(std::move(server));
+    if (!user.empty()) config.passwords[url] = user.find(':') == std::string::npos ? user + ":" : user;
+    config.servers.push_back(std::move(url));
   }
-  if (servers.empty()) root.error("is missing or empty, should be ops-meta's address, like 10.0.0.1:2000", "server");
+  if (config.servers.empty()) root.error("is missing or empty, should be ops-meta's address, like 10.0.0.1:2000", "server");
+}
+
+/// As `server` had it, but for the passwords.
+std::string shown_servers(const Config& config) {
+  std::string servers;
+  for (const std::string& url : config.servers) {
+    std::string server = url;
+    if (config.passwords.contains(url)) server.insert(url.find("://") + 3, cat(kMasked, "@"));
+    servers += (servers.empty() ? "" : ",") + server;
+  }
   return servers;
 }
 
@@ -80,7 +95,7 @@ Config load_config(const std::string& path, ConfigReport& report) {
   if (!config.hostname.empty() && !is_valid_hostname(config.hostname)) {
     root.error("has white space or control characters, or is longer than 253 bytes", "hostname");
   }
-  config.servers = read_servers(root);
+  read_servers(root, config);
   config.interval = read_seconds(root, "interval", config.interval, 1, 86400);
   config.probation = read_seconds(root, "probation", config.probation, 0, 3600);
   config.control_timeout = read_seconds(root, "controlTimeout", config.control_timeout, 1, 3600);
@@ -89,9 +104,9 @@ Config load_config(const std::string& path, ConfigReport& report) {
   config.tls = read_tls(root.object("tls"));
   config.token = root.string("token", "");
   if (!config.token.empty() && !is_valid_token(config.token)) root.error(kInvalidToken, "token");
-  if (!config.token.empty() && may_be_read_by_all(path)) {
-    report.warnings.push_back(
-        cat("holds a token, and any user here may read it: let it be the daemon's own user's, and chmod o-r ", path));
+  if (const bool has_token = !config.token.empty(); (has_token || !config.passwords.empty()) && may_be_read_by_all(path)) {
+    report.warnings.push_back(cat("holds a ", has_token ? "token" : "password",
+                                  ", and any user here may read it: let it be the daemon's own user's, and chmod o-r ", path));
   }
   const ConfigObject http = root.object("http");
   config.http_enabled = http.boolean("enabled", config.http_enabled);
@@ -106,13 +121,11 @@ Config load_config(const std::string& path, ConfigReport& report) {
 }
 
 std::string to_json(const Config& config) {
-  std::string servers;
-  for (const std::string& server : config.servers) servers += (servers.empty() ? "" : ",") + server;
   std::vector<std::string> keys;
   for (const PublicKey& key : config.public_keys) keys.push_back(key.text);
   return nlohmann::ordered_json{{"debug", config.debug},
                                 {"hostname", config.hostname},
-                                {"server", servers},
+                                {"server", shown_servers(config)},
                                 {"interval", config.interval.count()},
                                 {"http", {{"enabled", config.http_enabled}, {"listen", config.http_listen}}},
                                 {"probation", config.probation.count()},

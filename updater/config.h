@@ -10,6 +10,7 @@
 // It is never written by us.
 
 #include <chrono>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -22,16 +23,17 @@ namespace ops::updater {
 struct Config {
   bool debug = false;
   std::string hostname;              // "" for the system's; see hostname_of
-  std::vector<std::string> servers;  // base URLs without a slash at the end, in order of preference
+  std::vector<std::string> servers;  // base URLs without a slash at the end and without a password, in order of preference
   std::chrono::seconds interval{300};
   bool http_enabled = true;
   std::string http_listen = "127.0.0.1:2001";
   std::chrono::seconds probation{30};
-  int keep_versions = 2;                     // of an agent, the current one included
-  std::chrono::seconds control_timeout{60};  // for ./control start and stop
-  std::vector<PublicKey> public_keys;        // with any, a release must be signed by one of them
-  TlsFiles tls;                              // `ca` "" is the system's; cert and key "" for none
-  std::string token;                         // a secret, for `servers` only; "" for none
+  int keep_versions = 2;                         // of an agent, the current one included
+  std::chrono::seconds control_timeout{60};      // for ./control start and stop
+  std::vector<PublicKey> public_keys;            // with any, a release must be signed by one of them
+  TlsFiles tls;                                  // `ca` "" is the system's; cert and key "" for none
+  std::string token;                             // a secret, for `servers` only; "" for none
+  std::map<std::string, std::string> passwords;  // secrets: user:password by server, where `server` has one in the URL
 
   bool operator==(const Config&) const = default;
 };

@@ -51,7 +51,7 @@ std::shared_ptr<const Config> Cycle::config() const {
 
 Access Cycle::access() const {
   const std::lock_guard lock(mutex_);
-  return {config_->token, config_->servers, config_->tls, sessions_};
+  return {config_->token, config_->servers, config_->tls, sessions_, config_->passwords};
 }
 
 Result<void> Cycle::reload() {

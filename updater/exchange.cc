@@ -1,7 +1,6 @@
 #include "updater/exchange.h"
 
 #include <curl/curl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -9,6 +8,7 @@
 #include <utility>
 
 #include "common/tls.h"
+#include "common/url.h"
 #include "common/version.h"
 
 namespace ops::updater {
@@ -63,37 +63,34 @@ std::string origin_of(const std::string& url) {
   return cat(part(CURLUPART_SCHEME), "://", part(CURLUPART_HOST), ":", part(CURLUPART_PORT));
 }
 
-bool may_know_token(const std::string& url, const Access& access) {
+/// The server that is at this URL; nullptr for one that may not know our token.
+const std::string* server_at(const std::string& url, const Access& access) {
   const std::string origin = origin_of(url);
-  return !origin.empty() && std::any_of(access.servers.begin(), access.servers.end(),
-                                        [&](const std::string& server) { return origin_of(server) == origin; });
+  const auto& servers = access.servers;
+  const auto found = std::find_if(servers.begin(), servers.end(),
+                                  [&](const std::string& server) { return !origin.empty() && origin_of(server) == origin; });
+  return found == servers.end() ? nullptr : &*found;
 }
 
-/// Where distributions keep the CAs that they trust; "" when there is none.
-std::string system_ca_file() {
-  for (const char* path : {
-           "/etc/ssl/certs/ca-certificates.crt",                 // Debian, Alpine, Arch
-           "/etc/pki/tls/certs/ca-bundle.crt",                   // RHEL
-           "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // RHEL 10
-           "/etc/ssl/ca-bundle.pem",                             // SUSE
-           "/var/lib/ca-certificates/ca-bundle.pem",             // SUSE without its links
-           "/etc/ssl/cert.pem"                                   // Alpine without ca-certificates
-       }) {
-    if (::access(path, R_OK) == 0) return path;
-  }
-  return {};
+/// What the server at this URL is told: a token, or user:password; "" for nothing.
+std::string secret_for(const std::string& url, const Access& access) {
+  const std::string* server = server_at(url, access);
+  if (server == nullptr || !split_user(url).user.empty()) return {};
+  const auto password = access.passwords.find(*server);
+  return password == access.passwords.end() ? access.token : password->second;
 }
 
 }  // namespace
 
 /// The exchange as libcurl sees it.
 struct Exchange::Transfer {
-  Transfer(Exchange& exchange, const Access& access);
+  Transfer(Exchange& exchange, const std::string& url, const Access& access);
   ~Transfer() { curl_slist_free_all(headers); }
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
   void trust_servers();
+  void authenticate(const std::string& secret);
   std::string explain(CURLcode code, const std::string& detail) const;
 
   static size_t on_header(char* data, size_t size, size_t count, void* context);
@@ -116,8 +113,9 @@ struct Exchange::Transfer {
   bool has_whole_header = false;
 };
 
-Exchange::Transfer::Transfer(Exchange& to, const Access& access) : exchange(to), sessions(access.sessions), tls(access.tls) {
-  set(CURLOPT_URL, exchange.url_.c_str());
+Exchange::Transfer::Transfer(Exchange& to, const std::string& url, const Access& access)
+    : exchange(to), sessions(access.sessions), tls(access.tls) {
+  set(CURLOPT_URL, url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_NOSIGNAL, 1L);
   set(CURLOPT_QUICK_EXIT, 1L);  // a name server's silence is not waited for
@@ -133,10 +131,15 @@ Exchange::Transfer::Transfer(Exchange& to, const Access& access) : exchange(to),
   set(CURLOPT_XFERINFOFUNCTION, on_progress);
   set(CURLOPT_XFERINFODATA, this);
   trust_servers();
-  if (!access.token.empty() && may_know_token(exchange.url_, access)) {  // curl keeps it from whom a redirect leads to
-    set(CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-    set(CURLOPT_XOAUTH2_BEARER, access.token.c_str());
-  }
+  authenticate(secret_for(url, access));
+}
+
+/// curl does not send it to another host or port that a redirect leads to.
+void Exchange::Transfer::authenticate(const std::string& secret) {
+  if (secret.empty()) return;
+  const bool is_password = secret.find(':') != std::string::npos;
+  set(CURLOPT_HTTPAUTH, is_password ? CURLAUTH_BASIC : CURLAUTH_BEARER);
+  set(is_password ? CURLOPT_USERPWD : CURLOPT_XOAUTH2_BEARER, secret.c_str());
 }
 
 /// What only matters for https://.
@@ -212,11 +215,11 @@ std::string Exchange::Transfer::explain(CURLcode code, const std::string& detail
 
 // ---- the exchange ----
 
-Exchange::Exchange(std::string url, uint64_t max_size, std::stop_token cancel, const Access& access)
-    : url_(std::move(url)),
+Exchange::Exchange(const std::string& url, uint64_t max_size, std::stop_token cancel, const Access& access)
+    : url_(without_password(url)),
       max_size_(max_size),
       cancel_(std::move(cancel)),
-      transfer_(std::make_unique<Transfer>(*this, access)) {}
+      transfer_(std::make_unique<Transfer>(*this, url, access)) {}
 
 Exchange::~Exchange() = default;
 
@@ -282,9 +285,12 @@ std::optional<uint64_t> Exchange::body_size() const {
 std::string status_text(long status, const std::string& url, const Access& access) {
   const std::string text = cat("the server says ", status);
   if (status != 401 && status != 403) return text;
-  if (!may_know_token(url, access)) {
+  if (!split_user(url).user.empty()) return text + "; look at the user and the password in its URL";
+  const std::string* server = server_at(url, access);
+  if (server == nullptr) {
     return access.token.empty() ? text : text + "; it was sent no token, for \"server\" in cfg.json names another";
   }
+  if (access.passwords.contains(*server)) return text + "; look at the user and the password in \"server\" in cfg.json";
   if (status == 403 && url.starts_with("https:")) return text + "; look at \"token\" and \"tls\" in cfg.json";
   return cat(text, "; look at \"token\" in cfg.json", access.token.empty() ? ", there is none" : "");
 }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -24,11 +25,11 @@ std::shared_ptr<Sessions> make_sessions();
 /// Who we are to servers, and which ones are trusted: over https:// their certificates must be from `tls.ca` (the system's CAs
 /// if ""), and for the host in the URL. There is no way to do without.
 struct Access {
-  std::string token;  // a secret; "" for none
-  std::vector<std::string>
-      servers;   // base URLs. Who has the scheme, host and port of one of them is told the token, nobody else
-  TlsFiles tls;  // read for each connection
-  std::shared_ptr<Sessions> sessions;  // none: none are kept
+  std::string token;                 // a secret, sent as Bearer, or as Basic when it is user:password; "" for none
+  std::vector<std::string> servers;  // base URLs. The token goes to the scheme, host and port of each of them, nowhere else
+  TlsFiles tls;                      // read for each connection
+  std::shared_ptr<Sessions> sessions = {};            // none: none are kept
+  std::map<std::string, std::string> passwords = {};  // secrets, user:password by server: sent there instead of the token
 };
 
 /// "the server says 401", and what to do about that.
@@ -44,8 +45,9 @@ struct ReplyHeader {
 
 class Exchange {
  public:
-  /// `max_size`: bytes that the reply's body may have, and that of a redirect. `access` is borrowed while this is made.
-  Exchange(std::string url, uint64_t max_size, std::stop_token cancel, const Access& access);
+  /// `max_size`: bytes that the reply's body may have, and that of a redirect. `access` is borrowed while this is made. A user
+  /// and password in `url` are sent instead of what `access` has.
+  Exchange(const std::string& url, uint64_t max_size, std::stop_token cancel, const Access& access);
   ~Exchange();
   Exchange(const Exchange&) = delete;
   Exchange& operator=(const Exchange&) = delete;
@@ -67,7 +69,7 @@ class Exchange {
   bool refuse(std::string why);  // false
   bool refuse_size();            // false; that it is longer than `max_size`
 
-  const std::string& url() const { return url_; }
+  const std::string& url() const { return url_; }          // without its password
   const std::string& refusal() const { return refusal_; }  // "" when there was none
   // From the first call of `take` on:
   long status() const;

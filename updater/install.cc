@@ -6,6 +6,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "common/url.h"
 #include "updater/checksum.h"
 
 namespace ops::updater {
@@ -23,7 +24,8 @@ std::optional<PrepareError> get_text(const std::string& url, size_t max_size, st
   auto reply = get_small(url, max_size, kSmallFileTimeout, cancel, access);
   if (!reply) return passing(reply.error());
   if (reply->status != 200) {
-    return PrepareError{{cat(url, ": ", status_text(reply->status, url, access))}, false, "", reply->retry_after};
+    return PrepareError{
+        {cat(without_password(url), ": ", status_text(reply->status, url, access))}, false, "", reply->retry_after};
   }
   text = std::move(reply->body);
   return std::nullopt;
@@ -38,7 +40,7 @@ std::optional<PrepareError> find_expected(const DesiredAgent& agent, std::string
   std::string text;
   if (auto failed = get_text(url, kMaxChecksumFile, text, access, cancel)) return failed;
   const auto parsed = parse_md5sum(text, tarball_name(agent));
-  if (!parsed) return passing(parsed.error().within(url));
+  if (!parsed) return passing(parsed.error().within(without_password(url)));
   digest = *parsed;
   return std::nullopt;
 }
@@ -59,7 +61,7 @@ std::optional<PrepareError> find_signature(const DesiredAgent& agent, const Trus
     return failed;
   }
   auto parsed = parse_signature(text, tarball_name(agent), trust.keys);
-  if (!parsed) return passing({cat(url, " ", parsed.error().message)});
+  if (!parsed) return passing({cat(without_password(url), " ", parsed.error().message)});
   signature = std::move(*parsed);
   return std::nullopt;
 }
@@ -93,7 +95,8 @@ std::optional<PrepareError> prepare(const Layout& layout, const DesiredAgent& ag
   if (!found) return passing(found.error(), expected);
   if (*found != expected) {
     remove_download(tarball);
-    return passing({cat("checksum of ", tarball_url(agent), " is ", *found, ", expected ", expected)}, expected);
+    return passing({cat("checksum of ", without_password(tarball_url(agent)), " is ", *found, ", expected ", expected)},
+                   expected);
   }
 
   if (signature) {
@@ -101,7 +104,9 @@ std::optional<PrepareError> prepare(const Layout& layout, const DesiredAgent& ag
     if (!digest) return passing(digest.error(), expected);
     if (!signature->covers(*digest)) {
       remove_download(tarball);
-      return passing({cat(tarball_url(agent), " is not what key ", key_id_text(signature->key.id), " signed")}, expected);
+      return passing(
+          {cat(without_password(tarball_url(agent)), " is not what key ", key_id_text(signature->key.id), " signed")},
+          expected);
     }
   }
 

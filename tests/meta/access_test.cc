@@ -56,6 +56,13 @@ TEST_F(Access, ComesAsBearerOrAsThePasswordOfBasic) {
   EXPECT_EQ(rights("BASIC YW5uOm9sZC1ob3N0"), kHost) << "ann:old-host";
 }
 
+TEST_F(Access, WithAColonComesAsUserAndPassword) {
+  config.tokens = {"ann:secret"};
+  EXPECT_EQ(rights("Basic YW5uOnNlY3JldA=="), kHost) << "ann:secret";
+  EXPECT_EQ(rights("Bearer ann:secret"), kHost);
+  EXPECT_EQ(rights("Basic eDpzZWNyZXQ="), kNone) << "x:secret";
+}
+
 TEST_F(Access, TakesNothingElse) {
   for (const char* sent :
        {"boss", "Bearer", "Bearer ", "Bearer bos", "Bearer bosss", "Bearer Boss", "Bearer boss boss", "Bearer boss,old-host",

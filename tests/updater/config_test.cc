@@ -142,6 +142,27 @@ TEST(UpdaterConfig, AnAddressThatIsNotUsedMayBeEmpty) {
   EXPECT_TRUE(load(R"({"server": "m", "http": {"enabled": false, "listen": "x"}})").report.ok());
 }
 
+TEST(UpdaterConfig, TakesServersAsGoSitesWriteThem) {
+  const Loaded loaded = load(R"({"server": "HTTP://m1:2000,ann:a%2Fb%40c@m2:2000,https://owl@m3"})");
+  EXPECT_EQ(loaded.report.errors, std::vector<std::string>{});
+  EXPECT_EQ(loaded.config.servers, (std::vector<std::string>{"http://m1:2000", "http://m2:2000", "https://m3"}));
+  EXPECT_EQ(loaded.config.passwords,
+            (std::map<std::string, std::string>{{"http://m2:2000", "ann:a/b@c"}, {"https://m3", "owl:"}}));
+}
+
+TEST(UpdaterConfig, PrintsNoPassword) {
+  const Loaded loaded = load(R"({"server": "http://ann:secret@m1:2000,m2", "token": "ann:secret"})");
+  const std::string printed = to_json(loaded.config) + loaded.report.text("");
+  EXPECT_NE(printed.find(R"("server":"http://***@m1:2000,http://m2")"), std::string::npos) << printed;
+  EXPECT_EQ(printed.find("secret"), std::string::npos) << printed;
+  EXPECT_EQ(load(R"({"server": "ann:secret@m1"})").report.warnings.size(), 1U) << "others may read the file";
+  for (const std::string bad : {"ftp://ann:secret@m1", "ann:secr/et@m1", "http://ann:secret@m 1", "ann:secret m1@m2/@m3"}) {
+    const std::string error = only_error(R"({"server": ")" + bad + "\"}");
+    EXPECT_EQ(error.find("secr"), std::string::npos) << error;
+    EXPECT_NE(error.find("%2F"), std::string::npos) << error;
+  }
+}
+
 TEST(UpdaterConfig, TheHostnameIsTheConfiguredOneOrTheSystems) {
   char name[256] = {};
   ASSERT_EQ(::gethostname(name, sizeof name - 1), 0);

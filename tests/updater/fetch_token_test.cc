@@ -60,6 +60,35 @@ TEST_F(Token, GoesNowhereByARedirect) {
   EXPECT_EQ(content(), "theirs");
 }
 
+TEST_F(Token, WithAColonGoesAsUserAndPassword) {
+  server.set_handler(always_sends(http_reply(200, "body")));
+  access.token = "ann:sec:ret";
+  EXPECT_TRUE(get(server.url("/t.md5")));
+  EXPECT_EQ(sent_to(server), "Basic YW5uOnNlYzpyZXQ=");
+}
+
+TEST_F(Token, IsReplacedByThePasswordOfAServer) {
+  server.set_handler(redirects_to(other.url("/t.md5")));
+  access.passwords = {{server.url(""), "ann:secret"}};
+  EXPECT_TRUE(get(server.url("/t.md5")));
+  EXPECT_EQ(sent_to(server), "Basic YW5uOnNlY3JldA==");
+  EXPECT_EQ(sent_to(other), "") << "it goes nowhere by a redirect";
+  access.servers.push_back(other.url(""));
+  EXPECT_TRUE(get(other.url("/t.md5")));
+  EXPECT_EQ(sent_to(other), "Bearer s3cret");
+}
+
+TEST_F(Token, IsReplacedByThePasswordOfAUrlWhichIsNotShown) {
+  server.set_handler(always_sends(http_reply(401, "no")));
+  std::string url = server.url("/t");
+  url.insert(url.find("://") + 3, "ann:secret@");
+  const auto failed = updater::download(url, path, limits, progress, {}, access);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(sent_to(server), "Basic YW5uOnNlY3JldA==");
+  EXPECT_TRUE(failed->error.message.starts_with("http://ann:***@127.0.0.1:")) << failed->error.message;
+  EXPECT_TRUE(failed->error.message.ends_with("/t: the server says 401; look at the user and the password in its URL"));
+}
+
 TEST_F(Token, IsLookedAtWhenAServerRefuses) {
   server.set_handler(always_sends(http_reply(401, "no")));
   const auto refused = [&](const std::string& url) {
@@ -70,6 +99,10 @@ TEST_F(Token, IsLookedAtWhenAServerRefuses) {
   other.set_handler(always_sends(http_reply(403, "no")));
   EXPECT_EQ(refused(other.url("/t")),
             other.url("/t") + ": the server says 403; it was sent no token, for \"server\" in cfg.json names another");
+  access.passwords = {{server.url(""), "ann:secret"}};
+  EXPECT_EQ(refused(server.url("/t")),
+            server.url("/t") + ": the server says 401; look at the user and the password in \"server\" in cfg.json");
+  access.passwords.clear();
   access.token.clear();
   EXPECT_EQ(refused(server.url("/t")),
             server.url("/t") + ": the server says 401; look at \"token\" in cfg.json, there is none");
