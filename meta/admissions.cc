@@ -17,10 +17,10 @@ const Entry* find_by_name(const std::vector<Entry>& entries, const std::string& 
   return found == entries.end() ? nullptr : &*found;
 }
 
-/// The one that is on its way to what is desired.
+/// The one that is on its way to what is desired, or says that the host leaves the agent as it is.
 const AgentUpdate* find_update(const std::vector<AgentUpdate>& updates, const DesiredAgent& desired) {
   const AgentUpdate* update = find_by_name(updates, desired.name);
-  return update != nullptr && update->version == desired.version ? update : nullptr;
+  return update != nullptr && (update->version == desired.version || update->phase == "held") ? update : nullptr;
 }
 
 bool is_over_probation(const RealAgent& agent, const AgentUpdate* update) {
@@ -47,6 +47,7 @@ Admissions::Ground Admissions::ground(const DesiredAgent& desired, const Rollout
   if (desired.cmd != "start") return Ground::no_admission;
   if (real != nullptr && real->version == desired.version) return Ground::has_it;
   if (update != nullptr && (update->phase == "failed" || update->phase == "rolled-back")) return Ground::failed;
+  if (update != nullptr && update->phase == "held") return Ground::held_there;
   if (orders_.find(desired.name, desired.version) == Order::halt) return Ground::halted_by_hand;
   if (limits.parallel == 0) return Ground::no_admission;
   if (real != nullptr && learns_until(limits, now)) return Ground::learning;
@@ -64,6 +65,8 @@ Told Admissions::tell(const DesiredAgent& desired, const RolloutLimits& limits, 
       if (is_over_probation(*real, update)) leases_.end(desired.name, heartbeat.hostname);
       return Told::desired;
     case Ground::failed: leases_.end(desired.name, heartbeat.hostname); return Told::desired;
+    // One that has none is told of the agent all the same: that is what its report depends on.
+    case Ground::held_there: leases_.end(desired.name, heartbeat.hostname); return real == nullptr ? Told::desired : Told::own;
     case Ground::learning: return held;
     case Ground::halted_by_hand: leases_.end(desired.name, heartbeat.hostname); return held;
     case Ground::the_rule: break;
@@ -85,6 +88,8 @@ Explanation Admissions::explain(const DesiredAgent& desired, const RolloutLimits
     case Ground::no_admission: return {Told::desired, "nothing holds that up"};
     case Ground::has_it: return {Told::desired, "it has that version"};
     case Ground::failed: return {Told::desired, "it failed there, and is told it again so that it leaves it alone"};
+    case Ground::held_there:
+      return {real == nullptr ? Told::desired : Told::own, cat("the host leaves it as it is: ", update->error)};
     case Ground::learning: {
       const auto left = std::chrono::ceil<std::chrono::seconds>(*learns_until(limits, now) - now);
       return {held, cat("ops-meta lost what it knew, and learns for another ", left.count(), " s what runs where")};

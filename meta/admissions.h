@@ -77,7 +77,7 @@ class Admissions {
 
  private:
   /// What decides.
-  enum class Ground { no_admission, has_it, failed, learning, halted_by_hand, the_rule };
+  enum class Ground { no_admission, has_it, failed, held_there, learning, halted_by_hand, the_rule };
   Ground ground(const DesiredAgent& desired, const RolloutLimits& limits, const RealAgent* real, const AgentUpdate* update,
                 TimePoint now) const;
   void tell_the_log(const DesiredAgent& desired, const std::string& host, Admission admission, const RolloutLimits& limits,

@@ -51,6 +51,12 @@ std::string shown_servers(const Config& config) {
   return servers;
 }
 
+std::string read_desired_agent(const ConfigObject& root) {
+  std::string name = root.string("desiredAgent", "");
+  if (!name.empty() && !is_valid_name(name)) root.error(invalid_name_message("agent name", name), "desiredAgent");
+  return name;
+}
+
 std::chrono::seconds read_seconds(const ConfigObject& object, const char* key, std::chrono::seconds fallback, int64_t least,
                                   int64_t most) {
   return std::chrono::seconds(object.integer(key, fallback.count(), least, most));
@@ -95,6 +101,7 @@ Config load_config(const std::string& path, ConfigReport& report) {
   if (!config.hostname.empty() && !is_valid_hostname(config.hostname)) {
     root.error("has white space or control characters, or is longer than 253 bytes", "hostname");
   }
+  config.desired_agent = read_desired_agent(root);
   read_servers(root, config);
   config.interval = read_seconds(root, "interval", config.interval, 1, 86400);
   config.probation = read_seconds(root, "probation", config.probation, 0, 3600);
@@ -125,6 +132,7 @@ std::string to_json(const Config& config) {
   for (const PublicKey& key : config.public_keys) keys.push_back(key.text);
   return nlohmann::ordered_json{{"debug", config.debug},
                                 {"hostname", config.hostname},
+                                {"desiredAgent", config.desired_agent},
                                 {"server", shown_servers(config)},
                                 {"interval", config.interval.count()},
                                 {"http", {{"enabled", config.http_enabled}, {"listen", config.http_listen}}},

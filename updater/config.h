@@ -2,7 +2,7 @@
 
 // ops-updater's cfg.json: the original's keys, and ours behind them. README.md has it key by key.
 //
-//   {"debug": true, "hostname": "", "server": "127.0.0.1:2000", "interval": 300,
+//   {"debug": true, "hostname": "", "desiredAgent": "", "server": "127.0.0.1:2000", "interval": 300,
 //    "http": {"enabled": true, "listen": "127.0.0.1:2001"},
 //    "probation": 30, "keepVersions": 2, "controlTimeout": 60, "publicKeys": [], "token": "",
 //    "tls": {"ca": "", "cert": "", "key": ""}}
@@ -34,6 +34,7 @@ struct Config {
   TlsFiles tls;                                  // `ca` "" is the system's; cert and key "" for none
   std::string token;                             // a secret, for `servers` only; "" for none
   std::map<std::string, std::string> passwords;  // secrets: user:password by server, where `server` has one in the URL
+  std::string desired_agent;                     // the one agent that is looked after; "" for all
 
   bool operator==(const Config&) const = default;
 };

@@ -126,6 +126,7 @@ void Cycle::collect() {
       agent.look_at = Clock::now() + kLookAgain;  // what the loop knew before is still the best there is
     } else if (entry.seen) {
       agent.seen = std::move(**entry.seen);
+      if (!agent.seen.hold) agent.seen.hold = reason_to_leave(entry.agent, config()->desired_agent);
       agent.was_seen = true;
       // Who looked before a preparation ended may not have seen what it brought: to decide by that would be to fetch it again.
       agent.is_fresh = entry.preparations == agent.preparations;

@@ -72,6 +72,7 @@ int main(int argc, char** argv) {
   }
   log::info("ops-updater ", version(), " looks after ", updater::hostname_of(config), " in ", layout.root(), ", asks ",
             config.servers.front(), " every ", config.interval.count(), " s");
+  if (!config.desired_agent.empty()) log::info("it looks after ", config.desired_agent, " only: desiredAgent in cfg.json");
   if (auto announced = pid_file->announce_ready(); !announced) return fail(options, announced.error().message);
   cycle.run(signals);
   notify_systemd("STOPPING=1");

@@ -89,6 +89,11 @@ Decision plan_change(const Observed& seen, const DesiredAgent& desired, const Ci
 
 }  // namespace
 
+std::optional<std::string> reason_to_leave(const std::string& name, const std::string& desired_agent) {
+  if (desired_agent.empty() || desired_agent == name) return std::nullopt;
+  return cat("this host's cfg.json has desiredAgent ", desired_agent);
+}
+
 std::string to_string(Phase phase) {
   switch (phase) {
     case Phase::idle: return "";

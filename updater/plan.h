@@ -70,11 +70,15 @@ struct Observed {
   std::vector<Release> releases;
   std::vector<std::string> staging;  // names of all .staged- and .download- entries, whole or not
   State state;
-  std::optional<std::string> hold;  // the operator's reason, or that others can write to the folder
+  std::optional<std::string> hold;  // the operator's reason, that others can write to the folder, or a reason_to_leave()
   bool retry_asked = false;         // by the operator; the caller of plan() sees to it first
 
   bool operator==(const Observed&) const = default;
 };
+
+/// Why an agent is left alone, when cfg.json's desiredAgent (Config::desired_agent) names another one; nullopt when it does
+/// not.
+std::optional<std::string> reason_to_leave(const std::string& name, const std::string& desired_agent);
 
 /// What else bears on the decision.
 struct Circumstances {

@@ -1,6 +1,7 @@
-// Configs as sites of the Go original and of its forks have them: URLs without a scheme, Basic auth.
+// Configs as sites of the Go original and of its forks have them: desiredAgent, URLs without a scheme, Basic auth.
 
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include "tests/support/boxes.h"
 #include "tests/support/tarball.h"
@@ -10,6 +11,37 @@ namespace ops::tests {
 namespace {
 
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+TEST(DesiredAgent, IsTheOnlyOneThatIsLookedAfter) {
+  MetaBox meta;
+  meta.publish("one", "1.0.0", demo_agent_tarball("one"));
+  meta.publish("two", "1.0.0", demo_agent_tarball("two"));
+  ASSERT_TRUE(meta.start({{"one", "1.0.0"}, {"two", "1.0.0"}})) << meta.log();
+  UpdaterBox host(meta.address(), {.more = R"(, "desiredAgent": "one")"});
+  ASSERT_TRUE(host.start()) << host.log();
+  const std::string held = R"("phase":"held")";
+  const auto json = [&](const std::string& agent) {
+    return meta.get("/status/host/h1").body + meta.get("/status/json/" + agent).body;
+  };
+  EXPECT_TRUE(eventually([&] { return contains(meta.status("one"), " started ") && contains(json("two"), held); }))
+      << host.log() << json("two");
+  EXPECT_TRUE(contains(json("two"), "this host's cfg.json has desiredAgent one")) << json("two");
+  EXPECT_TRUE(list(host.agent("two")).empty());
+
+  // Without it both are; with it again, the other one stays as it is, whatever ops-meta says of it.
+  const std::string config = read_file(host / "cfg.json");
+  std::string all = config;
+  all.replace(all.find("\"one\""), 5, "\"\"");
+  write_file(host / "cfg.json", all);
+  host.process().signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return contains(meta.status("two"), " started "); })) << host.log();
+  write_file(host / "cfg.json", config);
+  host.process().signal(SIGHUP);
+  EXPECT_TRUE(eventually([&] { return contains(json("two"), held); })) << host.log();
+  ASSERT_TRUE(meta.desire({{"one", "1.0.0", "stop"}, {"two", "1.0.0", "stop"}}));
+  EXPECT_TRUE(eventually([&] { return host.running("one").empty(); })) << host.log();
+  EXPECT_EQ(host.running("two"), std::vector<std::string>{"1.0.0"});
+}
 
 TEST(BasicAuth, OfTheServersUrlIsForHeartbeatsAndTarballsAndIsShownNowhere) {
   MetaBox meta;

@@ -73,6 +73,20 @@ TEST_F(AdmissionsTest, AGoUpdaterIsJudgedByWhatItRuns) {
   EXPECT_EQ(state().leases.inflight, 0u);
 }
 
+// Its lease would run out in silence, and three such hosts would halt a good release.
+TEST_F(AdmissionsTest, AHostThatHoldsTheAgentTakesNoPart) {
+  EXPECT_EQ(tell(updating("h1", "1", "1", "held")), Told::own);
+  EXPECT_EQ(tell(updating("h1", "1", "2", "held")), Told::own);
+  HeartbeatRequest without = empty("h2");
+  without.updates = {{"a", "2", "held", 0, 0, 0, 0, "desiredAgent is b"}};
+  EXPECT_EQ(tell(without), Told::desired) << "so that it goes on to say that it holds it";
+  EXPECT_EQ(state().leases.inflight, 0u);
+  EXPECT_EQ(tell(running("h3", "1")), Told::desired);
+  EXPECT_EQ(tell(updating("h3", "1", "1", "held")), Told::own) << "held after it was told";
+  EXPECT_EQ(state().leases.inflight, 0u);
+  EXPECT_EQ(tell(running("h1", "1")), Told::desired) << "held no more";
+}
+
 TEST_F(AdmissionsTest, AHostThatFailedIsToldTheSameAgain) {
   EXPECT_EQ(tell(running("h1", "1")), Told::desired);
   EXPECT_EQ(tell(updating("h1", "1", "2", "rolled-back")), Told::desired) << "else it would drop its latch";

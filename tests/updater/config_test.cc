@@ -60,11 +60,12 @@ TEST(UpdaterConfig, ReadsEveryKey) {
   const Loaded loaded =
       load(R"({"debug": true, "hostname": "h1", "server": " m1:2000, https://m2/ ,, http://m3:1//", "interval": 60,
     "http": {"enabled": false, "listen": ":9"}, "probation": 0, "keepVersions": 5, "controlTimeout": 7,
-    "publicKeys": ["RWT/VjBPAcWiTW1jBXX2q8MfoJCENpQtPogV6Vn9pWsHu6YMgzh3J1tv"]})");
+    "publicKeys": ["RWT/VjBPAcWiTW1jBXX2q8MfoJCENpQtPogV6Vn9pWsHu6YMgzh3J1tv"], "desiredAgent": "falcon-agent"})");
   EXPECT_TRUE(loaded.report.ok()) << loaded.report.text("");
   Config expected;
   expected.public_keys = {*parse_public_key("RWT/VjBPAcWiTW1jBXX2q8MfoJCENpQtPogV6Vn9pWsHu6YMgzh3J1tv")};
   expected.debug = true;
+  expected.desired_agent = "falcon-agent";
   expected.hostname = "h1";
   expected.servers = {"http://m1:2000", "https://m2", "http://m3:1"};
   expected.interval = seconds(60);
@@ -78,7 +79,8 @@ TEST(UpdaterConfig, ReadsEveryKey) {
 
 TEST(UpdaterConfig, PrintsWhatItWouldReadAgain) {
   const Loaded loaded =
-      load(R"({"debug": true, "hostname": "h1", "server": "m1:2000,https://m2", "interval": 9, "controlTimeout": 3})");
+      load(R"({"debug": true, "hostname": "h1", "server": "m1:2000,https://m2", "interval": 9, "controlTimeout": 3,
+              "desiredAgent": "a"})");
   const Loaded again = load(to_json(loaded.config));
   EXPECT_EQ(again.report.text(""), "");
   EXPECT_EQ(again.config, loaded.config);
@@ -121,6 +123,7 @@ TEST(UpdaterConfig, NamesThePlaceOfEachFault) {
       {"{" + server + R"("controlTimeout": 0})", "controlTimeout: "},
       {"{" + server + R"("hostname": "a b"})", "hostname: "},
       {"{" + server + R"("debug": "yes"})", "debug: "},
+      {"{" + server + R"("desiredAgent": "my agent"})", "desiredAgent: agent name \"my agent\""},
       {"{" + server + R"("http": []})", "http: "},
       {"{" + server + R"("http": {"listen": "nonsense"}})", "http.listen: "},
       {"{" + server + R"("http": {"listen": "127.0.0.1:70000"}})", "http.listen: "},
