@@ -114,6 +114,17 @@ Result<void> replace_file(const std::string& path, std::string_view content, mod
   return sync_directory(fs::path(path).parent_path());
 }
 
+Result<void> write_note(const std::string& path, std::string_view content) {
+  const std::string beside = path + ".new";
+  const Fd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file) return system_error("create", beside);
+  if (auto written = write_all(file.get(), content, beside); !written) {
+    ::unlink(beside.c_str());
+    return written;
+  }
+  return ::rename(beside.c_str(), path.c_str()) == 0 ? Result<void>() : system_error("replace", path);
+}
+
 Result<void> put_file(const std::string& path, std::string_view content, mode_t mode) {
   auto replaced = replace_file(path, content, mode);
   if (replaced || !is_directory(path)) return replaced;

@@ -50,6 +50,10 @@ Result<void> replace_file(const std::string& path, std::string_view content, mod
 /// The same for a name that is ours alone: a folder in its place is removed.
 Result<void> put_file(const std::string& path, std::string_view content, mode_t mode);
 
+/// Makes `path` hold `content` atomically, but without a sync, for what is worth nothing after a crash. Its owner alone reads
+/// it.
+Result<void> write_note(const std::string& path, std::string_view content);
+
 /// Makes what was created, renamed or removed in this folder durable. It may be reached through a link, to another disk say.
 Result<void> sync_directory(const std::string& path);
 

@@ -16,15 +16,20 @@ namespace {
 
 constexpr auto kLookPatience = std::chrono::seconds(1);  // for an agent's status, before the loop goes on without it
 constexpr auto kLookAgain = std::chrono::seconds(1);     // when the host failed to read the disk
-constexpr char kMetaLane[] = "ops-meta's";               // no agent can be named so
 constexpr auto kNever = Clock::time_point::max();
+
+std::chrono::seconds uptime() {
+  timespec since_boot{};
+  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  return std::chrono::seconds(since_boot.tv_sec);
+}
 
 }  // namespace
 
 Cycle::Cycle(std::string config_path, Config config, const Layout& layout)
     : config_path_(std::move(config_path)),
       layout_(layout),
-      polling_(config.interval, Clock::now(), random_),
+      polling_(config.interval, uptime(), Clock::now(), random_),
       config_(std::make_shared<const Config>(std::move(config))),
       sessions_(make_sessions()),
       preparer_(layout, {}, Signals::wake),
@@ -49,11 +54,6 @@ std::shared_ptr<const Config> Cycle::config() const {
   return config_;
 }
 
-Access Cycle::access() const {
-  const std::lock_guard lock(mutex_);
-  return {config_->token, config_->servers, config_->tls, sessions_, config_->passwords};
-}
-
 Result<void> Cycle::reload() {
   ConfigReport report;
   Config fresh = load_config(config_path_, report);
@@ -76,21 +76,6 @@ Result<void> Cycle::reload() {
   log::info("config reloaded");
   Signals::wake();
   return {};
-}
-
-std::vector<AgentReport> Cycle::report() const {
-  const std::lock_guard lock(mutex_);
-  return report_;
-}
-
-PollCounts Cycle::polls() const {
-  const std::lock_guard lock(mutex_);
-  return reported_polls_;
-}
-
-const DesiredAgent* Cycle::desired(const std::string& name) const {
-  const auto found = desired_.find(name);
-  return found == desired_.end() ? nullptr : &found->second;
 }
 
 void Cycle::tick() {
@@ -211,71 +196,6 @@ void Cycle::look(bool at_all) {
   collect();
 }
 
-void Cycle::note_phases() {
-  for (auto& [name, agent] : agents_) agent.note_phase(preparer_.progress(name), std::time(nullptr));
-}
-
-std::vector<AgentReport> Cycle::report_agents() const {
-  std::vector<AgentReport> reports;
-  for (const auto& [name, agent] : agents_) reports.push_back(agent.report(name, desired(name), preparer_.progress(name)));
-  return reports;
-}
-
-void Cycle::send_heartbeat() {
-  polling_.sent();
-  auto heartbeat = make_heartbeat(hostname_of(*config()), report_agents(), std::time(nullptr));
-  lanes_.run(kMetaLane,
-             [this, settings = config(), access = access(), heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
-               auto response = meta_.send(settings->servers, heartbeat, cancel, access);
-               const std::lock_guard lock(mutex_);
-               answer_ = Answer{std::move(response), meta_.retry_after()};
-             });
-}
-
-void Cycle::take_answer() {
-  std::optional<Answer> answer;
-  {
-    const std::lock_guard lock(mutex_);
-    answer.swap(answer_);
-  }
-  if (!answer) return;
-  const auto now = Clock::now();
-  if (!answer->response) {
-    ++polls_.failed;
-    polling_.failed(config()->interval, answer->retry_after, now, random_);
-    complaints_.complain("ops-meta", answer->response.error().message);
-    return;
-  }
-  if (polling_.failures() > 0) log::info("ops-meta answers again, after ", polling_.failures(), " failed heartbeats");
-  polling_.answered(config()->interval, std::chrono::seconds(answer->response->interval), now, random_);
-  complaints_.settle("ops-meta");
-  ++polls_.answered;
-  polls_.last_answer = std::time(nullptr);
-  obey(*answer->response);
-}
-
-/// Takes over what is desired, and looks again at the agents for which that is new.
-void Cycle::obey(const HeartbeatResponse& response) {
-  std::string refused;
-  for (const std::string& reason : response.refused) refused += (refused.empty() ? "" : "; ") + reason;
-  std::map<std::string, DesiredAgent> before;
-  before.swap(desired_);
-  for (const DesiredAgent& agent : response.desired_agents) {
-    if (!may_be_agent(agent.name)) {
-      refused += cat(refused.empty() ? "" : "; ", agent.name, " is no name for an agent");
-      continue;
-    }
-    desired_[agent.name] = agent;
-    const auto old = before.find(agent.name);
-    if (old == before.end() || old->second != agent) agents_[agent.name].look_at = Clock::now();
-  }
-  if (refused.empty()) {
-    complaints_.settle("reply");
-  } else {
-    complaints_.complain("reply", "parts of ops-meta's reply are refused: " + refused);
-  }
-}
-
 void Cycle::decide() {
   for (auto& [name, agent] : agents_) {
     if (agent.is_fresh && !lanes_.is_busy(name)) decide_for(name, agent);
@@ -365,13 +285,6 @@ milliseconds Cycle::time_until_next() const {
   }
   const Clock::duration left = std::clamp<Clock::duration>(next - now, milliseconds(0), std::chrono::hours(1));
   return std::chrono::ceil<milliseconds>(left);
-}
-
-void Cycle::publish() {
-  auto report = report_agents();
-  const std::lock_guard lock(mutex_);
-  report_ = std::move(report);
-  reported_polls_ = polls_;
 }
 
 }  // namespace ops::updater

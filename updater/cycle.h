@@ -29,6 +29,9 @@ class Cycle {
  public:
   Cycle(std::string config_path, Config config, const Layout& layout);
 
+  /// Notes in var/app.poll that the first heartbeat is still to come, and says when: "asks http://10.0.0.1:2000 in 3 s".
+  std::string announce();
+
   /// Until SIGTERM or SIGINT. What the agents do goes on.
   void run(const Signals& signals);
 
@@ -53,12 +56,14 @@ class Cycle {
   struct Answer {
     Result<HeartbeatResponse> response;
     std::optional<std::chrono::seconds> retry_after;
+    std::string server;  // that gave the response
   };
 
   Access access() const;
   void tick();
   void collect();
   void take_answer();
+  void note_poll(const std::string& outcome);
   void obey(const HeartbeatResponse& response);
   void take_preparation();
   void look(bool at_all);
@@ -74,6 +79,8 @@ class Cycle {
   std::chrono::milliseconds time_until_next() const;
   const DesiredAgent* desired(const std::string& name) const;
   void publish();
+
+  static constexpr char kMetaLane[] = "ops-meta's";  // no agent can be named so
 
   const std::string config_path_;
   const Layout& layout_;

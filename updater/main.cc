@@ -16,8 +16,8 @@ namespace {
 using namespace ops;
 
 /// Says why the daemon ends where the person will look: in the log, and on stderr for whoever started it.
-int fail(const DaemonOptions& options, const std::string& why) {
-  if (!options.log_file.empty()) log::error(why);
+int fail(const std::string& why) {
+  if (log::is_in_file()) log::error(why);
   std::cerr << "ops-updater: " << why << "\n";
   return EXIT_FAILURE;
 }
@@ -33,10 +33,11 @@ int try_release(const DaemonOptions& options) {
 
 int main(int argc, char** argv) {
   const DaemonOptions options =
-      parse_daemon_options(argc, argv, "ops-updater", "makes run here what ops-meta desires", updater::rehearsal_flags());
+      parse_daemon_options(argc, argv, "ops-updater", "installs and runs the agents that ops-meta assigns to this host",
+                           updater::rehearsal_flags());
   keep_others_out();
   if (options.own.contains("try")) return try_release(options);
-  if (auto entered = enter_home(argv[0]); !entered) return fail(options, entered.error().message);
+  if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
   ConfigReport report;
   updater::Config config = updater::load_config(options.config, report);
   if (options.check_config && report.ok()) updater::check_tls(config, report);
@@ -45,12 +46,12 @@ int main(int argc, char** argv) {
   const Signals signals;
   const auto home = std::filesystem::current_path();
   for (const auto& path : {home, home / "var", home / options.config}) {
-    if (const std::string danger = danger_of(path); !danger.empty()) return fail(options, danger);
+    if (const std::string danger = danger_of(path); !danger.empty()) return fail(danger);
   }
   const auto pid_file = PidFile::lock("var/app.pid");
-  if (!pid_file) return fail(options, pid_file.error().message);
+  if (!pid_file) return fail(pid_file.error().message);
   if (!options.log_file.empty()) {
-    if (auto opened = log::open(options.log_file); !opened) return fail(options, opened.error().message);
+    if (auto opened = log::open(options.log_file); !opened) return fail(opened.error().message);
   }
   log::set_debug(config.debug);
   updater::check_tls(config, report);
@@ -66,14 +67,16 @@ int main(int argc, char** argv) {
     http.max_connections = 64;
     auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), http,
                                         [&](const HttpRequest& request) { return updater::answer(request, cycle); });
-    if (!listening) return fail(options, listening.error().message);
+    if (!listening) return fail(listening.error().message);
     server = std::move(*listening);
     log::info("the debug port is ", config.http_listen, ", port ", server->port());
   }
-  log::info("ops-updater ", version(), " looks after ", updater::hostname_of(config), " in ", layout.root(), ", asks ",
-            config.servers.front(), " every ", config.interval.count(), " s");
+  const std::string first = cycle.announce();
+  log::info("ops-updater ", version(), " looks after ", updater::hostname_of(config), " in ", layout.root(), ", ", first,
+            ", then every ", config.interval.count(), " s");
   if (!config.desired_agent.empty()) log::info("it looks after ", config.desired_agent, " only: desiredAgent in cfg.json");
-  if (auto announced = pid_file->announce_ready(); !announced) return fail(options, announced.error().message);
+  if (!options.log_file.empty()) std::cout << first << std::endl;  // ./control start prints it
+  if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
   cycle.run(signals);
   notify_systemd("STOPPING=1");
   log::info("ops-updater stops, its agents go on");

@@ -20,6 +20,7 @@ Result<HeartbeatResponse> MetaClient::send(const std::vector<std::string>& serve
     auto response = ask(servers[index], body, cancel, access);
     if (response) {
       preferred_ = index;
+      answered_by_ = servers[index];
       return response;
     }
     failures += (failures.empty() ? "" : "; ") + response.error().message;

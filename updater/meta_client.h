@@ -21,6 +21,9 @@ class MetaClient {
   Result<HeartbeatResponse> send(const std::vector<std::string>& servers, const HeartbeatRequest& heartbeat,
                                  const std::stop_token& cancel, const Access& access = {});
 
+  /// The server that answered last; "" before the first answer.
+  const std::string& answered_by() const { return answered_by_; }
+
   /// The longest Retry-After among the last send's replies.
   std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
 
@@ -29,6 +32,7 @@ class MetaClient {
                                 const Access& access);
 
   size_t preferred_ = 0;
+  std::string answered_by_;
   std::optional<std::chrono::seconds> retry_after_;
 };
 

@@ -26,7 +26,9 @@ Clock::duration at_least(std::optional<std::chrono::seconds> retry_after, Clock:
 
 }  // namespace
 
-Clock::duration first_sleep(std::chrono::seconds interval, Random& random) { return scaled(interval, 0.0, 1.0, random); }
+Clock::duration first_sleep(std::chrono::seconds interval, std::chrono::seconds uptime, Random& random) {
+  return scaled(uptime < kBootTime ? interval : std::min(kPromptStart, interval), 0.0, 1.0, random);
+}
 
 Clock::duration poll_delay(std::chrono::seconds interval, int failures, std::optional<std::chrono::seconds> retry_after,
                            Random& random) {

@@ -53,7 +53,7 @@ TEST(BasicAuth, OfTheServersUrlIsForHeartbeatsAndTarballsAndIsShownNowhere) {
   ASSERT_TRUE(host.start()) << host.log();
   EXPECT_TRUE(eventually([&] { return host.running("demo-agent") == std::vector<std::string>{"1.0.0"}; })) << host.log();
   const std::string printed = host.log() + get(host.port(), "/config/reload").body + get(host.port(), "/agents").body +
-                              meta.log();
+                              read_file(host / "var/app.poll") + meta.log();
   EXPECT_TRUE(contains(printed, "http://***@" + meta.address())) << printed;
   EXPECT_FALSE(contains(printed, "secret-1")) << printed;
 }

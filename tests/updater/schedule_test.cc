@@ -39,7 +39,20 @@ Range delay(seconds interval, int failures, std::optional<seconds> retry_after =
 }
 
 TEST(Schedule, HostsThatBootAtOnceDoNotAskAtOnce) {
-  expect_spread(range_of([](Random& random) { return first_sleep(seconds(300), random); }), 0, 300);
+  const auto first = [](seconds interval, seconds uptime) {
+    return range_of([=](Random& random) { return first_sleep(interval, uptime, random); });
+  };
+  expect_spread(first(seconds(300), seconds(0)), 0, 300);
+  expect_spread(first(seconds(300), kBootTime - seconds(1)), 0, 300);
+}
+
+TEST(Schedule, AStartLongAfterTheBootAsksSoon) {
+  const auto first = [](seconds interval, seconds uptime) {
+    return range_of([=](Random& random) { return first_sleep(interval, uptime, random); });
+  };
+  expect_spread(first(seconds(300), kBootTime), 0, 5);
+  expect_spread(first(seconds(86400), std::chrono::hours(10000)), 0, 5);
+  expect_spread(first(seconds(2), kBootTime), 0, 2);
 }
 
 TEST(Schedule, AfterASuccessTheIntervalIsJittered) {
@@ -96,7 +109,7 @@ struct Poll : testing::Test {
   const seconds own{300};
   const Clock::time_point start = Clock::now();
   Random random{4711};
-  Polling polling{own, start, random};
+  Polling polling{own, kBootTime, start, random};
 };
 
 void expect_between(double least, double value, double most) {
@@ -151,7 +164,7 @@ TEST_F(Poll, AfterAnOutageHostsComeBackSpreadOut) {
   const auto outage = start + std::chrono::hours(1);
   for (unsigned seed = 1; seed <= 1000; ++seed) {
     random.seed(seed * 7919);
-    polling = Polling(own, start - own, random);
+    polling = Polling(own, kBootTime, start - own, random);
     for (auto now = start; now < outage; now = polling.next()) polling.failed(own, seconds(60), now, random);
     back.push_back(polling.next());
   }
