@@ -172,7 +172,8 @@ size_t Exchange::Transfer::on_header(char* data, size_t size, size_t count, void
   const std::pair<std::string_view, std::string*> fields[] = {{"etag", &reply.etag},
                                                               {"last-modified", &reply.last_modified},
                                                               {"content-range", &reply.content_range},
-                                                              {"retry-after", &reply.retry_after}};
+                                                              {"retry-after", &reply.retry_after},
+                                                              {"date", &reply.date}};
   for (const auto& [name, value] : fields) {
     if (std::string found = field_value(line, name); !found.empty()) *value = std::move(found);
   }

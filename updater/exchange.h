@@ -41,6 +41,7 @@ struct ReplyHeader {
   std::string last_modified;
   std::string content_range;
   std::string retry_after;
+  std::string date;
 };
 
 class Exchange {

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "common/file.h"
+#include "common/http.h"
 
 namespace ops::updater {
 
@@ -35,6 +36,7 @@ Result<HttpReply> collect(Exchange& exchange, size_t max_size) {
   if (auto ran = exchange.run(take); !ran) return ran.error();
   reply.status = exchange.status();
   reply.retry_after = to_seconds(exchange.reply().retry_after);
+  reply.date = parse_http_date(exchange.reply().date);
   return reply;
 }
 

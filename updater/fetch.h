@@ -18,6 +18,7 @@ struct HttpReply {
   long status = 0;
   std::string body;
   std::optional<std::chrono::seconds> retry_after;  // of the Retry-After header, when that is a number
+  std::optional<int64_t> date;                      // of the Date header: when it was sent, seconds since 1970
 };
 
 /// Sends JSON and returns the reply, whatever its status. An error when there is none within `timeout`, or when it is longer

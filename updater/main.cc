@@ -10,6 +10,7 @@
 #include "updater/cycle.h"
 #include "updater/rehearsal.h"
 #include "updater/routes.h"
+#include "updater/server_check.h"
 
 namespace {
 
@@ -22,6 +23,14 @@ int fail(const std::string& why) {
   return EXIT_FAILURE;
 }
 
+constexpr int kBadConfig = 2;  // as print_config_check says it
+
+std::vector<LongOption> own_flags() {
+  std::vector<LongOption> flags = updater::rehearsal_flags();
+  flags.push_back({"fetch", "", "with -t: ask each ops-meta whether it answers and takes this host's token, too"});
+  return flags;
+}
+
 int try_release(const DaemonOptions& options) {
   const auto rehearsal = updater::parse_rehearsal(options.own);
   if (rehearsal) return updater::rehearse(*rehearsal);
@@ -32,15 +41,16 @@ int try_release(const DaemonOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const DaemonOptions options =
-      parse_daemon_options(argc, argv, "ops-updater", "installs and runs the agents that ops-meta assigns to this host",
-                           updater::rehearsal_flags());
+  const DaemonOptions options = parse_daemon_options(
+      argc, argv, "ops-updater", "installs and runs the agents that ops-meta assigns to this host", own_flags());
   keep_others_out();
   if (options.own.contains("try")) return try_release(options);
   if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
   ConfigReport report;
   updater::Config config = updater::load_config(options.config, report);
   if (options.check_config && report.ok()) updater::check_tls(config, report);
+  if (options.check_config && report.ok() && options.own.contains("fetch") && !updater::check_servers(config))
+    return kBadConfig;
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);
 
   const Signals signals;

@@ -1,0 +1,70 @@
+#include "updater/server_check.h"
+
+#include <array>
+#include <cstdlib>
+#include <ctime>
+#include <iostream>
+
+#include "updater/fetch.h"
+
+namespace ops::updater {
+
+namespace {
+
+constexpr std::chrono::seconds kPatience{20};
+constexpr size_t kMaxReply = 1 << 20;
+constexpr int64_t kSmallDifference = 5;  // seconds
+
+/// Paths that take a host's token and change nothing: ops-meta refuses a GET of the first, and has no such file as the second.
+constexpr std::array kPathsForHosts = {"/heartbeat", "/ops-updater-check"};
+
+void say(const char* verdict, const std::string& what) { std::cout << "  " << verdict << "  " << what << std::endl; }
+
+/// Whether the server takes what this host sends; prints nothing but why not.
+bool takes_token(const std::string& server, const Access& access) {
+  for (const char* path : kPathsForHosts) {
+    const std::string url = server + path;
+    const auto reply = get_small(url, kMaxReply, kPatience, {}, access);
+    if (!reply) return say("FAIL", reply.error().message), false;
+    if (reply->status != 401 && reply->status != 403 && reply->status / 100 != 5) continue;
+    say("FAIL", cat(url, ": ", status_text(reply->status, url, access), ": ", one_line(trim(reply->body), 200)));
+    return false;
+  }
+  return true;
+}
+
+void compare_clocks(std::optional<int64_t> theirs) {
+  if (!theirs) return say("warn", "its replies have no Date, so its clock can not be compared");
+  const int64_t ahead = *theirs - std::time(nullptr);
+  const std::string apart = cat("its clock is ", std::abs(ahead), " s ", ahead < 0 ? "behind" : "ahead of", " this host's");
+  say(std::abs(ahead) > kSmallDifference ? "warn" : "good", apart);
+}
+
+bool check_server(const std::string& server, const Access& access) {
+  std::cout << server << std::endl;
+  const auto reply = get_small(server + "/health", kMaxReply, kPatience, {}, access);
+  if (!reply) return say("FAIL", reply.error().message), false;
+  if (reply->status == 200 && trim(reply->body) == "ok") {
+    say("good", cat("it answers", server.starts_with("https:") ? ", and its certificate is trusted" : ""));
+  } else {
+    say("warn", cat("it answers /health with status ", reply->status, ", where an ops-meta says 200 and ok"));
+  }
+  const bool is_taken = takes_token(server, access);
+  if (is_taken) {
+    const bool has_secret = !access.token.empty() || access.passwords.contains(server);
+    say("good", has_secret ? "it takes this host's token or password" : "it asks for no token");
+  }
+  compare_clocks(reply->date);
+  return is_taken;
+}
+
+}  // namespace
+
+bool check_servers(const Config& config) {
+  const Access access{config.token, config.servers, config.tls, make_sessions(), config.passwords};
+  bool is_good = true;
+  for (const std::string& server : config.servers) is_good = check_server(server, access) && is_good;
+  return is_good;
+}
+
+}  // namespace ops::updater
