@@ -24,8 +24,7 @@ void fill_in(std::string& text, const std::string& placeholder, const std::strin
 
 std::string url_below(std::string base, const std::string& file) {
   base = read_base_url(base).value_or(base);
-  fill_in(base, "{os}", kOs);
-  fill_in(base, "{arch}", kArch);
+  base = with_platform(std::move(base), kArch);
   while (base.ends_with('/')) base.pop_back();
   return base + "/" + file;
 }
@@ -43,6 +42,12 @@ std::string checksum_url(const DesiredAgent& agent) {
 std::string signature_url(const DesiredAgent& agent) { return tarball_url(agent) + ".minisig"; }
 
 std::string given_checksum(const DesiredAgent& agent) { return is_hex(agent.md5, 32) ? to_lower(agent.md5) : std::string(); }
+
+std::string with_platform(std::string url, const std::string& arch) {
+  fill_in(url, "{os}", kOs);
+  fill_in(url, "{arch}", arch);
+  return url;
+}
 
 std::string platform() { return cat(kOs, "_", kArch); }
 

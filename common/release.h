@@ -24,6 +24,9 @@ std::string signature_url(const DesiredAgent& agent);
 /// `md5` itself when that is 32 hex digits, in lower case; "" otherwise.
 std::string given_checksum(const DesiredAgent& agent);
 
+/// The URL with {os} and {arch} filled in, for hosts of this architecture, "amd64" or "arm64".
+std::string with_platform(std::string url, const std::string& arch);
+
 /// "linux_amd64"
 std::string platform();
 

@@ -1,7 +1,5 @@
 #include "meta/config.h"
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -260,21 +258,6 @@ Config load_config(const std::string& path, ConfigReport& report) {
 
 Config parse_config(std::string_view text, ConfigReport& report) {
   return read_config(ConfigDocument::parse(text, report), report);
-}
-
-std::string release_url(const Config& config, const std::string& agent) {
-  for (const AgentConfig& entry : config.agents) {
-    if (entry.defaults.name == agent && !entry.defaults.tarball.empty()) return entry.defaults.tarball;
-  }
-  const auto address = parse_listen_address(config.http_listen);
-  std::string host = address ? address->host : "";
-  if (host.empty() || host == "0.0.0.0" || host == "::") {
-    char name[256] = {};
-    ::gethostname(name, sizeof name - 1);
-    host = name;
-  }
-  if (host.find(':') != std::string::npos) host = "[" + host + "]";
-  return cat(config.tls.cert.empty() ? "http://" : "https://", host, ":", address ? address->port : 2000, "/", agent);
 }
 
 std::string to_json(const AgentConfig& agent) { return json_of(agent).dump(); }

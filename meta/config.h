@@ -68,10 +68,6 @@ Config load_config(const std::string& path, ConfigReport& report);
 /// The same of a config's text, from whomever; no other file is looked at.
 Config parse_config(std::string_view text, ConfigReport& report);
 
-/// Where hosts find an agent's releases: as the config has it for the agent by default, or, of one that it doesn't name, on
-/// this ops-meta, under a name that hosts may know.
-std::string release_url(const Config& config, const std::string& agent);
-
 /// The config as it was understood, as /config/reload prints it, secrets left out; and one agent of it.
 std::string to_json(const Config& config);
 std::string to_json(const AgentConfig& agent);

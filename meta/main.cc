@@ -11,6 +11,7 @@
 #include "common/tls.h"
 #include "common/version.h"
 #include "meta/release_check.h"
+#include "meta/release_place.h"
 #include "meta/routes.h"
 #include "meta/saved_hosts.h"
 #include "meta/saved_rollouts.h"
@@ -75,10 +76,26 @@ void save(const meta::HostTable& hosts) {
   log::info(*saved, " hosts are written to ", meta::kSavedHostsFile);
 }
 
-/// For ./control publish, which reads no JSON: the folder that this agent's releases belong into, and the URL of that folder.
-int print_place(const meta::Config& config, const std::string& agent) {
-  std::cout << std::filesystem::absolute(cat(config.tarball_dir, "/", agent)).lexically_normal().string() << "\n"
-            << meta::release_url(config, agent) << "\n";
+std::string own_option(const DaemonOptions& options, const char* name) {
+  const auto given = options.own.find(name);
+  return given == options.own.end() ? "" : given->second;
+}
+
+/// For ./control publish, which reads no JSON: tarballDir, the folders of the tarball and of the .md5 file, and whether hosts
+/// fetch from there ("published"). With --release, what to do next instead.
+int print_place(const meta::Config& config, const DaemonOptions& options) {
+  const meta::PublishedRelease release{own_option(options, "place-of"), own_option(options, "release"),
+                                       own_option(options, "arch"), own_option(options, "md5"), options.own.contains("signed")};
+  const auto place = meta::place_of(config, release.agent, release.arch);
+  if (!place) return fail(place.error().message);
+  if (!release.version.empty()) {
+    std::cout << meta::next_steps(config, *place, release);
+    return EXIT_SUCCESS;
+  }
+  std::cout << std::filesystem::absolute(config.tarball_dir).string() << "\n"
+            << place->folder << "\n"
+            << place->checksum_folder << "\n"
+            << (place->is_here ? "published" : "written") << "\n";
   return EXIT_SUCCESS;
 }
 
@@ -88,13 +105,17 @@ int main(int argc, char** argv) {
   const DaemonOptions options = parse_daemon_options(
       argc, argv, "ops-meta", "says which agents run on which hosts",
       {{"fetch", "", "with -t: ask, by curl, whether the tarballs, checksums and signatures are there, too"},
-       {"place-of", "AGENT", "print the folder for its releases, and the URL of that folder"}});
+       {"place-of", "AGENT", "for ./control publish: print the folders for its releases, or, with --release, what to do next"},
+       {"release", "VERSION", "with --place-of: the version that is published"},
+       {"arch", "ARCH", "with --place-of: amd64 or arm64, which {arch} in the URL stands for"},
+       {"md5", "MD5", "with --release: of the tarball"},
+       {"signed", "", "with --release: there is a .minisig"}});
   if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
   ConfigReport report;
   meta::Config config = meta::load_config(options.config, report);
   if (options.check_config && report.ok() && options.own.contains("fetch") && !meta::check_releases(config)) return kBadConfig;
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);
-  if (options.own.contains("place-of")) return print_place(config, options.own.at("place-of"));
+  if (options.own.contains("place-of")) return print_place(config, options);
 
   keep_memory_flat();
   keep_others_out();

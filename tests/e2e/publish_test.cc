@@ -24,7 +24,8 @@ using Names = std::vector<std::string>;
 struct Publish : testing::Test {
   Publish() {
     fs::copy_file(std::string(OPS_SOURCE_DIR) + "/control", box / "control");
-    write_file(box / "cfg.json", R"({"tarballDir": "./files", "http": {"listen": "127.0.0.1:0"}, "agents": []})");
+    write_file(box / "cfg.json", R"({"tarballDir": "./files", "http": {"listen": "127.0.0.1:0"},
+      "agents": [{"default": {"name": "a", "version": "0.9", "tarball": "http://127.0.0.1:0/a", "cmd": "start"}}]})");
     write_file(release, good);
   }
 
@@ -76,10 +77,18 @@ TEST_F(Publish, TakesAVersionWithATilde) {
   }
 }
 
-TEST_F(Publish, NamesTheUrlThatTheConfigHasAlready) {
+TEST_F(Publish, WritesFilesToCopyForAUrlElsewhere) {
   write_file(box / "cfg.json", R"({"tarballDir": "./files", "http": {"listen": ":0"}, "agents": [{"default":
-    {"name": "a", "version": "0.9", "tarball": "http://cdn.example/a", "cmd": "start"}}]})");
-  EXPECT_NE(publish({"a", "1.0", release}).output.find("\"tarball\": \"http://cdn.example/a\"\n"), std::string::npos);
+    {"name": "a", "version": "0.9", "tarball": "http://192.0.2.1/agents/x", "md5": "http://192.0.2.1/sums", "cmd": "start"}}]})");
+  const Finished finished = publish({"a", "1.0", release});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  const std::string file = box / "files/agents/x/a-1.0.tar.gz";
+  const std::string sum = box / "files/sums/a-1.0.tar.gz.md5";
+  EXPECT_TRUE(finished.output.starts_with("a 1.0 is written: " + file + "\nCopy this file to http://192.0.2.1/agents/x, from "))
+      << finished.output;
+  EXPECT_NE(finished.output.find("\n    " + sum + "\n"), std::string::npos) << finished.output;
+  EXPECT_EQ(read_file(file), good);
+  EXPECT_EQ(read_file(sum), md5_hex(good) + "  a-1.0.tar.gz\n");
 }
 
 TEST_F(Publish, SignsSoThatMinisignAndUpdatersTakeIt) {

@@ -64,6 +64,20 @@ TEST_F(MetaConfig, ThatWeShipIsGood) {
   EXPECT_EQ(report.warnings, Lines{});
 }
 
+// The manual's block, the file and the original's example name the same URL path, or publish would seem to need another one.
+TEST_F(MetaConfig, ThatWeShipStandsInTheManual) {
+  std::istringstream lines(read_file(std::string(OPS_SOURCE_DIR) + "/cfg.example.json"));
+  std::string block;
+  for (std::string line; std::getline(lines, line);) block += "    " + line + "\n";
+  EXPECT_NE(read_file(std::string(OPS_SOURCE_DIR) + "/README.md").find("\n\n" + block + "\n"), std::string::npos) << block;
+
+  const auto path_of = [](const Config& config) {
+    const std::string& url = config.agents.at(0).defaults.tarball;
+    return url.substr(url.find('/', url.find("://") + 3));
+  };
+  EXPECT_EQ(path_of(load(read_file(std::string(OPS_SOURCE_DIR) + "/cfg.example.json"))), path_of(load(kOriginalConfig)));
+}
+
 TEST_F(MetaConfig, PrintsAsTheOriginalDid) {
   EXPECT_EQ(meta::to_json(load(kOriginalConfig)),
             R"({"debug":true,"tarballDir":"./tarball","interval":0,"http":{"enabled":true,"listen":"0.0.0.0:2000",)"
