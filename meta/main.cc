@@ -4,10 +4,12 @@
 #include <filesystem>
 #include <iostream>
 
+#include "common/control_text.h"
 #include "common/daemon.h"
 #include "common/file.h"
 #include "common/http_server.h"
 #include "common/log.h"
+#include "common/release_inspection.h"
 #include "common/tls.h"
 #include "common/version.h"
 #include "meta/release_check.h"
@@ -76,6 +78,21 @@ void save(const meta::HostTable& hosts) {
   log::info(*saved, " hosts are written to ", meta::kSavedHostsFile);
 }
 
+/// For ./control publish: says on stderr why no host would take the release, or what the packer may not have meant.
+int check_release(const std::string& tarball) {
+  ReleaseFindings findings;
+  if (const auto refused = inspect_release(tarball, {}, {}, findings)) {
+    std::cerr << refused->error.message << "\n";
+    return EXIT_FAILURE;
+  }
+  if (const std::string program = missing_interpreter(findings.control); !program.empty()) {
+    findings.warnings.push_back(
+        cat("the first line of control names ", program, ", which this machine does not have; hosts need it"));
+  }
+  for (const std::string& warning : findings.warnings) std::cerr << "warning: " << warning << "\n";
+  return EXIT_SUCCESS;
+}
+
 std::string own_option(const DaemonOptions& options, const char* name) {
   const auto given = options.own.find(name);
   return given == options.own.end() ? "" : given->second;
@@ -105,11 +122,13 @@ int main(int argc, char** argv) {
   const DaemonOptions options = parse_daemon_options(
       argc, argv, "ops-meta", "says which agents run on which hosts",
       {{"fetch", "", "with -t: ask, by curl, whether the tarballs, checksums and signatures are there, too"},
+       {"check-release", "TARBALL", "say why hosts would not take this release, and exit: 0 good, 1 bad"},
        {"place-of", "AGENT", "for ./control publish: print the folders for its releases, or, with --release, what to do next"},
        {"release", "VERSION", "with --place-of: the version that is published"},
        {"arch", "ARCH", "with --place-of: amd64 or arm64, which {arch} in the URL stands for"},
        {"md5", "MD5", "with --release: of the tarball"},
        {"signed", "", "with --release: there is a .minisig"}});
+  if (options.own.contains("check-release")) return check_release(options.own.at("check-release"));
   if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
   ConfigReport report;
   meta::Config config = meta::load_config(options.config, report);

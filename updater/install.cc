@@ -115,7 +115,7 @@ std::optional<PrepareError> prepare(const Layout& layout, const DesiredAgent& ag
   if (auto removed = remove_release(staged); !removed) return passing(removed.error(), expected);
   if (const auto failed = unpack(tarball, staged, limits.unpack, cancel)) {
     if (auto removed = remove_release(staged); !removed) log::warning(removed.error().message);
-    const bool lasting = failed->fault == UnpackFault::release;
+    const bool lasting = failed->fault == ReleaseFault::release;
     if (lasting) remove_download(tarball);
     return PrepareError{failed->error.within(tarball_name(agent)), lasting, expected};
   }

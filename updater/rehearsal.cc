@@ -13,6 +13,7 @@
 #include <iostream>
 #include <thread>
 
+#include "common/control_text.h"
 #include "common/file.h"
 #include "updater/containment.h"
 #include "updater/control.h"
@@ -111,6 +112,12 @@ class Rehearsal {
   void warn(const std::string& failure) { warning_ = cat(failure, "; an updater goes by the status"); }
 
   Result<void> unpacks() {
+    ReleaseFindings findings;
+    if (const auto refused = inspect_release(options_.tarball, {}, {}, findings)) return refused->error;
+    for (const std::string& warning : findings.warnings) std::cout << "warn  " << warning << std::endl;
+    if (const std::string program = missing_interpreter(findings.control); !program.empty()) {
+      return Error{cat("the first line of control names ", program, ", which this machine does not have")};
+    }
     const auto failure = unpack(options_.tarball, folder_, {}, {});
     if (failure) return failure->error;
     return {};

@@ -5,7 +5,7 @@
 // updater copes, because it goes by the status and not by an exit code. After a failure the checks go on, unless they take an
 // agent that was started. The folder is removed, but not after a FAIL of an agent that was unpacked: its log may say why.
 //
-//   unpacks                    by the rules of unpack.h
+//   unpacks                    by the rules of release_inspection.h, and control's interpreter is on this machine
 //   control's contract         status, start and stop as control.h and README.md say, and each of the two done twice
 //   probation                  started stays started
 //   the updater dies           the agent doesn't: it was started by a process of its own, which is killed

@@ -63,6 +63,8 @@ TEST_F(Layering, RefusesASecondUserOfALibrary) {
   refuses("updater/switch.cc", " <spdlog/spdlog.h>");
   refuses("common/http_connection.cc", "<openssl/ssl.h>");
   refuses("updater/fetch.cc", "<openssl/ssl.h>");
+  refuses("updater/unpack.cc", "<archive.h>");
+  refuses("updater/fetch.cc", "<zlib.h>");
 }
 
 TEST_F(Layering, RefusesAFolderWithoutSources) {

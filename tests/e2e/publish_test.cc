@@ -136,20 +136,38 @@ TEST_F(Publish, MendsWhatACrashOrAHandLeft) {
   EXPECT_EQ(read_file(published + ".md5"), md5_hex(good) + "  a-1.0.tar.gz\n");
 }
 
-TEST_F(Publish, RefusesWhatNoHostWouldTake) {
+TEST_F(Publish, RefusesWhatNoHostWouldTakeAndNamesTheMistake) {
   using Kind = Entry::Kind;
   const Entry control{"./control", "#!/bin/sh\n", 0755, Kind::file};
   const auto with = [&](const Entry& entry) { return make_tarball({control, entry}); };
-  expect_refusal("no tarball", "it is no .tar.gz: ");
-  expect_refusal(good.substr(0, good.size() / 2), "it is no .tar.gz: ");
-  expect_refusal(make_tarball({{"a/control", "", 0755, Kind::file}}), "no executable file named control at its top");
-  expect_refusal(make_tarball({{"control", "", 0644, Kind::file}}), "no executable file named control at its top");
-  expect_refusal(make_tarball({{"control", "agent", 0777, Kind::symlink}}), "no executable file named control at its top");
-  expect_refusal(with({"/etc/x", "", 0644, Kind::file}), "its entry /etc/x has a name that leads out of the folder");
-  expect_refusal(with({"b/../../x", "", 0644, Kind::file}), "its entry b/../../x has a name that leads out of the folder");
-  expect_refusal(with({"conf", "/etc/conf", 0777, Kind::symlink}), "its entry conf is a link that leads out of the folder");
-  expect_refusal(with({"null", "", 0644, Kind::device}), "its entry null is neither a file, a folder nor a link");
-  expect_refusal(with({"queue", "", 0644, Kind::fifo}), "its entry queue is neither a file, a folder nor a link");
+  expect_refusal("", "it is empty, 0 bytes");
+  expect_refusal("no tarball", "it is no .tar.gz: pack it with tar -czf");
+  expect_refusal("PK\x03\x04", "it is a .zip file and no .tar.gz");
+  expect_refusal(good.substr(0, good.size() / 2), "it is cut off: its gzip data has no end; copy it again");
+  expect_refusal(make_tarball({{"a/control", "", 0755, Kind::file}}), "control lies too deep, at a/control");
+  expect_refusal(make_tarball({{"control", "", 0644, Kind::file}}), "control at its top has no run bit: chmod +x control");
+  expect_refusal(make_tarball({{"control", "#!/bin/sh\r\n", 0755, Kind::file}}), "control has Windows line ends (CRLF)");
+  expect_refusal(with({"b/../../x", "", 0644, Kind::file}), "its entry \"b/../../x\" has a name that leads out of the folder");
+}
+
+TEST_F(Publish, WarnsOfWhatThePackerMayNotHaveMeant) {
+  write_file(release, make_agent_tarball("#!/bin/nosuch\n", {{".DS_Store", ""}, {"__MACOSX/x", ""}}));
+  const Finished finished = publish({"a", "1.0", release});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  EXPECT_TRUE(finished.output.starts_with(
+      "warning: files that macOS adds, of no use on hosts: .DS_Store, __MACOSX/x\n"
+      "warning: the first line of control names /bin/nosuch, which this machine does not have; hosts need it\n"
+      "a 1.0 is published: "))
+      << finished.output;
+}
+
+TEST_F(Publish, SaysThatTheConfigDoesNotNameTheAgentAndPrintsItsEntry) {
+  const Finished finished = publish({"b", "1.0", release});
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  EXPECT_NE(finished.output.find("cfg.json names no agent b, so no host gets it."), std::string::npos) << finished.output;
+  EXPECT_NE(finished.output.find(R"({"default": {"name": "b", "version": "1.0", "tarball": "http://127.0.0.1:0/b")"),
+            std::string::npos)
+      << finished.output;
 }
 
 TEST_F(Publish, RefusesNamesThatAreNone) {

@@ -175,11 +175,22 @@ TEST_F(Try, SaysWhatIsWrongWithItsFlags) {
 
 TEST_F(Try, FailsOneWithoutControl) {
   expect_failure(make_tarball({{"a/control", kControl, 0755, Entry::Kind::file}}),
-                 "it unpacks, with an executable control at its top", "it has no executable file named control at its top");
+                 "it unpacks, with an executable control at its top",
+                 "control lies too deep, at a/control: pack what is in a and not the folder itself");
 }
 
 TEST_F(Try, FailsOneWhoseControlCannotBeRun) {
-  expect_failure_of("#!/no/such/shell\n", "before the first start, status says stoped", "No such file or directory");
+  const std::string check = "it unpacks, with an executable control at its top";
+  expect_failure_of("#!/no/such/shell\n", check, "control names /no/such/shell, which this machine does not have");
+  expect_failure_of("#!/usr/bin/env no-such-shell\n", check, "control names no-such-shell, which this machine does not have");
+  expect_failure_of("#!/bin/bash\r\necho\r\n", check, "control has Windows line ends (CRLF)");
+}
+
+TEST_F(Try, WarnsOfWhatThePackerMayNotHaveMeant) {
+  const Finished finished = try_bytes(make_agent_tarball(kControl, {{"agent", kAgent}, {"._agent", "x"}}));
+  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  EXPECT_NE(finished.output.find("\nwarn  files that macOS adds, of no use on hosts: ._agent\n"), std::string::npos)
+      << finished.output;
 }
 
 TEST_F(Try, FailsOneWhoseStatusIsNoStatus) {

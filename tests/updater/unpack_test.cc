@@ -26,7 +26,7 @@ constexpr uint64_t kNoReserve = 0;
 struct Unpack : testing::Test {
   Unpack() { limits.reserve = kNoReserve; }
 
-  std::optional<UnpackError> unpack_bytes(const std::string& bytes) {
+  ReleaseOutcome unpack_bytes(const std::string& bytes) {
     std::filesystem::remove_all(folder);
     tests::write_file(tarball, bytes);
     return unpack(tarball, folder, limits, {});
@@ -36,7 +36,7 @@ struct Unpack : testing::Test {
   std::string refusal(const std::string& bytes) {
     const auto error = unpack_bytes(bytes);
     if (!error) return "it was unpacked";
-    EXPECT_EQ(error->fault, UnpackFault::release) << error->error.message;
+    EXPECT_EQ(error->fault, ReleaseFault::release) << error->error.message;
     EXPECT_EQ(tests::list(box / "place"), Entries_of_place);
     EXPECT_EQ(tests::list(folder), std::vector<std::string>{}) << error->error.message;
     return error->error.message;
@@ -188,12 +188,14 @@ TEST_F(Unpack, RefusesNamesThatNoDiskTakes) {
 }
 
 TEST_F(Unpack, RefusesAReleaseWithoutAControlThatCanBeRun) {
-  const std::string no_control = "has no executable file named control at its top";
+  const std::string no_control = "it has no file named control at its top";
+  const std::string no_run_bit = "control at its top has no run bit: chmod +x control";
   EXPECT_HAS(refusal(make_tarball({{"agent", "x", 0755, Kind::file}})), no_control);
   EXPECT_HAS(refusal(make_tarball({})), no_control);
-  EXPECT_HAS(refusal(make_tarball({{"control", "#!/bin/sh\n", 0644, Kind::file}})), no_control);
-  EXPECT_HAS(refusal(make_tarball({kControl, {"control", "#!/bin/sh\n", 0644, Kind::file}})), no_control);
-  EXPECT_HAS(refusal(make_tarball({{"sub/control", "#!/bin/sh\n", 0755, Kind::file}})), no_control);
+  EXPECT_HAS(refusal(make_tarball({{"control", "#!/bin/sh\n", 0644, Kind::file}})), no_run_bit);
+  EXPECT_HAS(refusal(make_tarball({kControl, {"control", "#!/bin/sh\n", 0644, Kind::file}})), no_run_bit);
+  EXPECT_HAS(refusal(make_tarball({{"sub/control", "#!/bin/sh\n", 0755, Kind::file}})),
+             "control lies too deep, at sub/control");
   const Entry real{"real", "#!/bin/sh\n", 0755, Kind::file};
   EXPECT_HAS(refusal(make_tarball({real, {"control", "real", 0777, Kind::symlink}})), "must be a plain file");
   EXPECT_HAS(refusal(make_tarball({real, {"control", "real", 0755, Kind::hardlink}})), "must be a plain file");
@@ -234,7 +236,7 @@ TEST_F(Unpack, CutAtAnyPlaceIsRefusedOrWhole) {
   for (size_t size = 0; size < whole.size(); size += size < 64 || size + 64 > whole.size() ? 1 : 499) {
     const auto error = unpack_bytes(whole.substr(0, size));
     if (error) {
-      EXPECT_EQ(error->fault, UnpackFault::release) << size << ": " << error->error.message;
+      EXPECT_EQ(error->fault, ReleaseFault::release) << size << ": " << error->error.message;
       EXPECT_EQ(tests::list(folder), std::vector<std::string>{});
     } else {
       EXPECT_EQ(tests::read_file(folder + "/noise"), noise) << size;
@@ -252,7 +254,7 @@ TEST_F(Unpack, AFullDiskIsTheHostsFaultAndSaysWhatIsShort) {
   tests::write_file(tarball, make_tarball({kControl, {"noise", noise, 0644, Kind::file}}));
   const auto error = unpack(tarball, folder, limits, {});
   ASSERT_TRUE(error);
-  EXPECT_EQ(error->fault, UnpackFault::host);
+  EXPECT_EQ(error->fault, ReleaseFault::host);
   EXPECT_HAS(error->error.message, "not enough disk space: unpacked it takes 30");
   EXPECT_HAS(error->error.message, "bytes are free on the disk of " + folder);
   EXPECT_EQ(tests::list(folder), std::vector<std::string>{});
@@ -267,22 +269,22 @@ TEST_F(Unpack, ManyTinyFilesDoNotFitWhereTheirBytesWould) {
   tests::write_file(tarball, make_tarball(many));
   const auto error = unpack(tarball, folder, limits, {});
   ASSERT_TRUE(error);
-  EXPECT_EQ(error->fault, UnpackFault::host);
+  EXPECT_EQ(error->fault, ReleaseFault::host);
   EXPECT_HAS(error->error.message, "not enough disk space");
 }
 
 TEST_F(Unpack, WhatCannotBeReadOrWrittenIsTheHostsFault) {
   const auto missing = unpack(box / "gone", folder, limits, {});
   ASSERT_TRUE(missing);
-  EXPECT_EQ(missing->fault, UnpackFault::host);
+  EXPECT_EQ(missing->fault, ReleaseFault::host);
   EXPECT_HAS(missing->error.message, "gone: No such file");
   const auto no_file = unpack(box.path(), folder, limits, {});
   ASSERT_TRUE(no_file);
-  EXPECT_EQ(no_file->fault, UnpackFault::host) << no_file->error.message;
+  EXPECT_EQ(no_file->fault, ReleaseFault::host) << no_file->error.message;
   tests::write_file(tarball, make_tarball({kControl}));
   const auto below_a_file = unpack(tarball, tarball + "/x", limits, {});
   ASSERT_TRUE(below_a_file);
-  EXPECT_EQ(below_a_file->fault, UnpackFault::host) << below_a_file->error.message;
+  EXPECT_EQ(below_a_file->fault, ReleaseFault::host) << below_a_file->error.message;
 }
 
 TEST_F(Unpack, StopsWhenCancelledAndThatIsNobodysFault) {
@@ -291,7 +293,7 @@ TEST_F(Unpack, StopsWhenCancelledAndThatIsNobodysFault) {
   tests::write_file(tarball, make_tarball({kControl}));
   const auto error = unpack(tarball, folder, limits, stop.get_token());
   ASSERT_TRUE(error);
-  EXPECT_EQ(error->fault, UnpackFault::host);
+  EXPECT_EQ(error->fault, ReleaseFault::host);
   EXPECT_HAS(error->error.message, "cancelled");
 }
 

@@ -1,0 +1,178 @@
+#include "common/release_inspection.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+
+#include "common/control_text.h"
+#include "common/file.h"
+#include "common/file_format.h"
+#include "common/release_names.h"
+
+namespace ops {
+
+namespace {
+
+using Kind = ArchiveEntry::Kind;
+
+constexpr size_t kBlockSize = 64 << 10;
+constexpr uint64_t kDiskBlock = 4096;
+constexpr size_t kMaxControl = 64 << 10;  // bytes of control that are looked at
+constexpr char kControl[] = "control";
+
+/// Reads every entry, and writes nothing.
+class Inspection {
+ public:
+  Inspection(uint64_t packed_size, const ReleaseLimits& limits, ReleaseFindings& findings)
+      : packed_size_(packed_size), limits_(limits), findings_(findings) {}
+
+  ReleaseOutcome inspect(ArchiveReader& reader, const std::stop_token& cancel) {
+    ReleaseOutcome fault;
+    while (const auto entry = reader.next(fault)) {
+      if (ReleaseOutcome refused = judge(*entry)) return refused;
+      if (ReleaseOutcome broken = skim(reader, *entry, cancel)) return broken;
+    }
+    if (fault) return fault;
+    if (ReleaseOutcome refused = judge_control()) return refused;
+    findings_.warnings = notes_.warnings();
+    for (std::string& warning : warnings_about_control(findings_.control)) findings_.warnings.push_back(std::move(warning));
+    return std::nullopt;
+  }
+
+ private:
+  ReleaseOutcome judge(const ArchiveEntry& entry) {
+    const auto name = clean_name(entry.name);
+    const auto refuse = [&](const std::string& why) {
+      return release_fault(cat("its entry \"", one_line(entry.name, 200), "\" ", why));
+    };
+    if (!name) return refuse("has a name that leads out of the folder");
+    if (is_too_long(*name)) return refuse("has too long a name");
+    if (is_updaters_own(*name)) return refuse("has a name that the updater keeps for itself");
+    if (ReleaseOutcome too_much = count(entry)) return too_much;
+    notes_.add(entry, *name);
+    switch (entry.kind) {
+      case Kind::hard_link:
+        if (ReleaseOutcome refused = judge_hard_link(entry.target, *name, refuse)) return refused;
+        return place(*name, Kind::file, refuse);
+      case Kind::file:
+        if (*name == kControl) can_run_control_ = (entry.mode & S_IXUSR) != 0;
+        return place(*name, Kind::file, refuse);
+      case Kind::symbolic_link:
+        if (leads_out(*name, entry.target)) return refuse("is a link that leads out of the folder");
+        return place(*name, Kind::symbolic_link, refuse);
+      case Kind::folder: return place(*name, Kind::folder, refuse);
+      default: return refuse("is neither a file, a folder nor a link");
+    }
+  }
+
+  ReleaseOutcome count(const ArchiveEntry& entry) {
+    if (++entries_ > limits_.max_entries) return release_fault(cat("it has more than ", limits_.max_entries, " entries"));
+    unpacked_size_ += entry.size;
+    if (unpacked_size_ > limits_.max_size) return release_fault(cat("unpacked it has more than ", limits_.max_size, " bytes"));
+    if (unpacked_size_ > (packed_size_ + kBlockSize) * limits_.max_ratio) {
+      return release_fault(cat("it unpacks to more than ", limits_.max_ratio, " times its size"));
+    }
+    findings_.room_needed += (entry.size / kDiskBlock + 1) * kDiskBlock;
+    return std::nullopt;
+  }
+
+  /// Notes that the entry is there. Every name must lead through real folders to a place that is free, or holds the same kind
+  /// of thing: writing to a/b when a is a link would write to wherever a leads.
+  template <typename Refuse>
+  ReleaseOutcome place(const std::string& name, Kind kind, const Refuse& refuse) {
+    for (size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
+      const Kind above = kinds_.emplace(name.substr(0, slash), Kind::folder).first->second;
+      if (above == Kind::symbolic_link) return refuse("lies below a symbolic link");
+      if (above == Kind::file) return refuse("lies below a file");
+    }
+    const auto [known, is_new] = kinds_.emplace(name, kind);
+    if (!is_new && (known->second != kind || kind == Kind::symbolic_link)) return refuse("is there twice");
+    if (name == kControl && kind != Kind::file) return refuse("must be a plain file");
+    return std::nullopt;
+  }
+
+  template <typename Refuse>
+  ReleaseOutcome judge_hard_link(const std::string& target, const std::string& name, const Refuse& refuse) {
+    const auto clean = clean_name(target);
+    if (!clean) return refuse("is a link that leads out of the folder");
+    if (name == kControl) return refuse("must be a plain file");
+    const auto known = kinds_.find(*clean);
+    if (known == kinds_.end() || known->second != Kind::file || *clean == name) {
+      return refuse("is a link to what is no file before it");
+    }
+    return std::nullopt;
+  }
+
+  /// Reads the entry's content, which may be long, and keeps that of control.
+  ReleaseOutcome skim(ArchiveReader& reader, const ArchiveEntry& entry, const std::stop_token& cancel) {
+    const bool is_control = entry.kind == Kind::file && clean_name(entry.name) == kControl;
+    if (is_control) findings_.control.clear();  // the later one counts
+    ReleaseOutcome fault;
+    while (const auto piece = reader.read(fault)) {
+      if (cancel.stop_requested()) return host_fault("unpacking was cancelled");
+      if (is_control) findings_.control.append(piece->substr(0, kMaxControl - findings_.control.size()));
+    }
+    if (!fault && cancel.stop_requested()) return host_fault("unpacking was cancelled");
+    return fault;
+  }
+
+  ReleaseOutcome judge_control() const {
+    const auto known = kinds_.find(kControl);
+    if (known == kinds_.end()) {
+      const std::string& deep = notes_.deep_control();
+      if (deep.empty()) return release_fault("it has no file named control at its top");
+      const std::string folder = deep.substr(0, deep.rfind('/'));
+      return release_fault(cat("control lies too deep, at ", deep, ": pack what is in ", folder,
+                               " and not the folder itself (tar -C ", folder, " -czf NAME-VERSION.tar.gz .)"));
+    }
+    if (!can_run_control_) return release_fault("control at its top has no run bit: chmod +x control");
+    const std::string fault = fault_of_control(findings_.control);
+    return fault.empty() ? std::nullopt : release_fault(fault);
+  }
+
+  const uint64_t packed_size_;
+  const ReleaseLimits limits_;
+  ReleaseFindings& findings_;
+  ReleaseNotes notes_;
+  std::map<std::string, Kind> kinds_;
+  uint64_t entries_ = 0;
+  uint64_t unpacked_size_ = 0;
+  bool can_run_control_ = false;
+};
+
+/// The file's first bytes.
+Result<std::string> read_head(const std::string& path) {
+  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file) return system_error("read", path);
+  std::string head(kFormatHead, '\0');
+  const ssize_t size = ::read(file.get(), head.data(), head.size());
+  if (size < 0) return system_error("read", path);
+  head.resize(static_cast<size_t>(size));
+  return head;
+}
+
+/// Why a file with this beginning is no .tar.gz.
+std::string fault_of_head(const std::string& head) {
+  if (head.empty()) return "it is empty, 0 bytes";
+  if (is_gzip(head)) return "";
+  const std::string format = format_of(head);
+  return cat("it is ", format.empty() ? "no .tar.gz" : format + " and no .tar.gz", ": pack it with tar -czf");
+}
+
+}  // namespace
+
+ReleaseOutcome inspect_release(const std::string& tarball, const ReleaseLimits& limits, const std::stop_token& cancel,
+                               ReleaseFindings& findings) {
+  struct stat info{};
+  if (::stat(tarball.c_str(), &info) != 0) return ReleaseError{ReleaseFault::host, system_error("read", tarball)};
+  const auto head = read_head(tarball);
+  if (!head) return ReleaseError{ReleaseFault::host, head.error()};
+  if (std::string fault = fault_of_head(*head); !fault.empty()) return release_fault(std::move(fault));
+  ArchiveReader reader(tarball);
+  return Inspection(static_cast<uint64_t>(info.st_size), limits, findings).inspect(reader, cancel);
+}
+
+}  // namespace ops
