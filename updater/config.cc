@@ -53,7 +53,7 @@ std::string shown_servers(const Config& config) {
 
 std::string read_desired_agent(const ConfigObject& root) {
   std::string name = root.string("desiredAgent", "");
-  if (!name.empty() && !is_valid_name(name)) root.error(invalid_name_message("agent name", name), "desiredAgent");
+  if (!name.empty() && !is_valid_name(name)) root.error(invalid_name_message(name), "desiredAgent");
   return name;
 }
 
