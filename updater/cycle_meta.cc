@@ -65,9 +65,8 @@ void Cycle::take_answer() {
   const std::string named = agents_text(answer->response->desired_agents);
   if (polls_.answered == 0 || failures > 0) {
     const auto left = polling_.next() - now;
-    log::info("ops-meta answers", polls_.answered == 0 ? "" : " again",
-              failures == 0 ? "" : cat(", after ", failures, " failed heartbeats"), ", at ", answer->server, ": ", named, "; ",
-              next_text("asks again", left), hint(left));
+    log::info("ops-meta answers", failures == 0 ? "" : cat(" again, after ", failures, " failed heartbeats"), ", at ",
+              answer->server, ": ", named, "; ", next_text("asks again", left), hint(left));
   }
   complaints_.settle("ops-meta");
   ++polls_.answered;
