@@ -1,0 +1,53 @@
+// README's chapter "On real boxes", run as it stands there (tests/walkthrough), on ports that are free.
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "common/text.h"
+#include "common/version.h"
+#include "tests/support/http.h"
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
+#include "updater/processes.h"
+
+namespace ops::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Walkthrough : testing::Test {
+  ~Walkthrough() override {
+    updater::end_processes_in(root.path(), {});
+    EXPECT_EQ(updater::processes_in(root.path()), std::vector<pid_t>());
+  }
+
+  /// ~/NAME-VERSION.tar.gz, with what `./control pack` puts there.
+  void pack(const std::string& name, const std::string& example) const {
+    const std::string at = root / "pack/" + name;
+    const std::string source = OPS_SOURCE_DIR;
+    fs::create_directories(at);
+    fs::copy_file(std::string(OPS_BUILD_DIR) + "/" + name, at + "/" + name);
+    for (const std::string& file : {std::string("/control"), "/cmake/" + name + ".service"}) fs::copy(source + file, at);
+    fs::copy_file(source + example, at + "/cfg.example.json");
+    fs::create_directories(root / "home");
+    const std::string file = root / "home/" + name + "-" + version() + ".tar.gz";
+    ASSERT_EQ(run({"tar", "-C", at, "-czf", file, "."}).exit_code, 0);
+  }
+
+  TempDir root;
+};
+
+TEST_F(Walkthrough, OfRealBoxesInstallsAnAgentAndUpgradesIt) {
+  pack("ops-meta", "/cfg.example.json");
+  pack("ops-updater", "/updater/cfg.example.json");
+  const Finished done = run({std::string(OPS_SOURCE_DIR) + "/tests/walkthrough", root.path(), std::to_string(free_port()),
+                             std::to_string(free_port())},
+                            "", std::chrono::seconds(110));
+  EXPECT_EQ(done.exit_code, 0) << done.output;
+  EXPECT_NE(done.output.find(" 1.0.0 started "), std::string::npos) << done.output;
+  EXPECT_NE(done.output.find(" 1.0.1 started "), std::string::npos) << done.output;
+}
+
+}  // namespace
+}  // namespace ops::tests
