@@ -71,17 +71,17 @@ std::vector<BadTarball> bad_tarballs() {
        false},
       {"longer", http_head(200, {{"Content-Length", "100"}}) + good, md5_hex(good), "checksum of ", false},
       {"wrong-md5", http_reply(200, good), md5_hex("another"), ", expected " + md5_hex("another"), false},
-      bad_in_itself("not-gzip", "<html>not found</html>", "not a good .tar.gz"),
-      bad_in_itself("empty", "", "it "),
-      bad_in_itself("half", good.substr(0, good.size() / 2), "not a good .tar.gz"),
+      bad_in_itself("not-gzip", "<html>not found</html>", "it is a web page and no .tar.gz"),
+      bad_in_itself("empty", "", "it is empty"),
+      bad_in_itself("half", good.substr(0, good.size() / 2), "it is cut off"),
       bad_entry("dotdot", {"../../evil", "evil", 0644, Kind::file}, "\"../../evil\" has a name that leads out"),
       bad_entry("absolute", {"/tmp/ops-test-evil", "evil", 0644, Kind::file}, "leads out of the folder"),
       bad_entry("symlink", {"link", "../../../etc", 0777, Kind::symlink}, "is a link that leads out"),
       bad_entry("hardlink", {"link", "/etc/passwd", 0644, Kind::hardlink}, "is a link that leads out"),
       bad_entry("device", {"null", "", 0666, Kind::device}, "neither a file, a folder nor a link"),
       bad_entry("bomb", {"zeros", std::string(64 << 20, '\0'), 0644, Kind::file}, "more than 200 times its size"),
-      bad_in_itself("no-control", make_tarball({{"agent", "x", 0755, Kind::file}}), "no executable file named control"),
-      bad_in_itself("no-x", make_tarball({{"control", kControl, 0644, Kind::file}}), "no executable file named control"),
+      bad_in_itself("no-control", make_tarball({{"agent", "x", 0755, Kind::file}}), "no file named control at its top"),
+      bad_in_itself("no-x", make_tarball({{"control", kControl, 0644, Kind::file}}), "control at its top has no run bit"),
   };
 }
 
