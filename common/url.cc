@@ -27,6 +27,16 @@ size_t end_of_user(std::string_view url) {
   return at == std::string_view::npos || at < begin ? std::string_view::npos : at;
 }
 
+/// "m.example", "m:2000", "[::1]:2000".
+bool has_dot_or_port(std::string_view host) {
+  const size_t colon = host.rfind(':');
+  if (colon == std::string_view::npos) return !host.starts_with('.') && host.find('.') != std::string_view::npos;
+  const std::string_view port = host.substr(colon + 1);
+  return colon > 0 && !port.empty() && std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
 std::string percent_decode(std::string_view text) {
   std::string decoded;
   for (size_t i = 0; i < text.size(); ++i) {
@@ -39,16 +49,6 @@ std::string percent_decode(std::string_view text) {
   }
   return decoded;
 }
-
-/// "m.example", "m:2000", "[::1]:2000".
-bool has_dot_or_port(std::string_view host) {
-  const size_t colon = host.rfind(':');
-  if (colon == std::string_view::npos) return !host.starts_with('.') && host.find('.') != std::string_view::npos;
-  const std::string_view port = host.substr(colon + 1);
-  return colon > 0 && !port.empty() && std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
-}
-
-}  // namespace
 
 std::optional<std::string> read_base_url(const std::string& text) {
   const size_t scheme_end = text.find(kSchemeEnd);

@@ -22,6 +22,9 @@ struct UrlParts {
 /// "http://ann:secret@m:2000" in its two parts. A "/" or "@" in a password is written as %2F or %40.
 UrlParts split_user(const std::string& url);
 
+/// "a%20b" is "a b". A "%" without two hexadecimal digits behind it stays.
+std::string percent_decode(std::string_view text);
+
 /// As it may be printed: "http://ann:***@m:2000". The same for a text without a scheme.
 std::string without_password(std::string_view url);
 

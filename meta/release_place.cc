@@ -8,6 +8,7 @@
 
 #include "common/http_server.h"
 #include "common/release.h"
+#include "common/url.h"
 #include "meta/json_text.h"
 #include "meta/own_address.h"
 
@@ -45,20 +46,6 @@ Url parse_url(const std::string& text) {
   }
   if (url.host.starts_with('[') && url.host.ends_with(']')) url.host = url.host.substr(1, url.host.size() - 2);
   return url;
-}
-
-/// As ops-meta decodes a request's path.
-std::string percent_decode(const std::string& text) {
-  std::string decoded;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && is_hex(text.substr(i + 1, 2), 2)) {
-      decoded += static_cast<char>(std::stoi(text.substr(i + 1, 2), nullptr, 16));
-      i += 2;
-    } else {
-      decoded += text[i];
-    }
-  }
-  return decoded;
 }
 
 /// The host may be asked of a DNS server, so the port is compared first.

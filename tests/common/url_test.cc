@@ -38,6 +38,13 @@ TEST(Url, PartsFromItsUser) {
   EXPECT_EQ(parts("http://token@m?a@b"), "http://m?a@b token");
 }
 
+TEST(Url, DecodesWhatIsPercentEncoded) {
+  EXPECT_EQ(percent_decode("a%20b%2F%e4"), "a b/\xe4");
+  EXPECT_EQ(percent_decode("%"), "%");
+  EXPECT_EQ(percent_decode("%4"), "%4");
+  EXPECT_EQ(percent_decode("%zz%41"), "%zzA");
+}
+
 TEST(Url, IsPrintedWithoutItsPassword) {
   EXPECT_EQ(without_password("http://m:2000/x@y"), "http://m:2000/x@y");
   EXPECT_EQ(without_password("http://ann:secret@m:2000/x"), "http://ann:***@m:2000/x");
