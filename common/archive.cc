@@ -13,6 +13,7 @@ namespace ops {
 
 namespace {
 
+constexpr uint64_t kMaxHeader = 1 << 20;
 constexpr uint64_t kMaxTail = 1 << 20;  // bytes after the end of the tar, which pads its last block
 
 std::string archive_message(archive* from) {
@@ -67,6 +68,7 @@ ArchiveReader::ArchiveReader(const std::string& path) : gunzip_(path), tar_(arch
 /// libarchive's read callback.
 ssize_t ArchiveReader::read_gunzip(archive*, void* self, const void** block) {
   auto& reader = *static_cast<ArchiveReader*>(self);
+  if (reader.has_too_long_header()) return -1;
   const bool is_first = reader.bytes_read() == 0;
   const std::string_view bytes = reader.gunzip_.read();
   if (is_first) reader.head_ = bytes.substr(0, kFormatHead);
@@ -75,7 +77,10 @@ ssize_t ArchiveReader::read_gunzip(archive*, void* self, const void** block) {
 }
 
 std::optional<ArchiveEntry> ArchiveReader::next(ReleaseOutcome& fault) {
+  header_begin_ = bytes_read();
+  reads_header_ = true;
   const int result = is_open_ ? archive_read_next_header(tar_.get(), &entry_) : ARCHIVE_FATAL;
+  reads_header_ = has_too_long_header();
   // A warning is that a name can't be had in the locale's character set; its bytes are there.
   if (result == ARCHIVE_OK || result == ARCHIVE_WARN) return to_values(entry_);
   if (result != ARCHIVE_EOF || !reaches_end()) fault = this->fault();
@@ -99,7 +104,11 @@ bool ArchiveReader::reaches_end() {
   return !gunzip_.fault();
 }
 
+bool ArchiveReader::has_too_long_header() const { return reads_header_ && bytes_read() - header_begin_ > kMaxHeader; }
+
 ReleaseOutcome ArchiveReader::fault() const {
+  if (has_too_long_header())
+    return release_fault(cat("the tar in it has an entry whose headers take more than ", kMaxHeader, " bytes"));
   if (gunzip_.fault()) return gunzip_.fault();
   if (archive_errno(tar_.get()) == ENOMEM) return host_fault("cannot read it: no memory");
   const std::string message = archive_message(tar_.get());

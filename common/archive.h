@@ -52,6 +52,7 @@ class ArchiveReader {
   friend class ArchiveWriter;
   static ssize_t read_gunzip(archive* tar, void* self, const void** block);
 
+  bool has_too_long_header() const;
   bool reaches_end();
   ReleaseOutcome fault() const;
 
@@ -59,6 +60,8 @@ class ArchiveReader {
   std::string head_;  // of what gzip holds
   std::unique_ptr<archive, int (*)(archive*)> tar_;
   bool is_open_ = false;
+  bool reads_header_ = false;
+  uint64_t header_begin_ = 0;       // as bytes_read() was
   archive_entry* entry_ = nullptr;  // of tar_
   int64_t offset_ = 0;              // of the piece that was read last
 };

@@ -5,12 +5,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <map>
 
 #include "common/control_text.h"
 #include "common/file.h"
 #include "common/file_format.h"
 #include "common/release_names.h"
+#include "common/release_tree.h"
 
 namespace ops {
 
@@ -33,10 +33,12 @@ class Inspection {
     ReleaseOutcome fault;
     while (const auto entry = reader.next(fault)) {
       if (ReleaseOutcome refused = judge(*entry)) return refused;
+      if (ReleaseOutcome refused = judge_sizes(*entry)) return refused;
       if (ReleaseOutcome broken = skim(reader, *entry, cancel)) return broken;
     }
     if (fault) return fault;
     if (ReleaseOutcome refused = judge_control()) return refused;
+    findings_.room_needed = (blocks_ + tree_.implied_folders()) * kDiskBlock;
     findings_.warnings = notes_.warnings();
     for (std::string& warning : warnings_about_control(findings_.control)) findings_.warnings.push_back(std::move(warning));
     return std::nullopt;
@@ -51,7 +53,7 @@ class Inspection {
     if (!name) return refuse("has a name that leads out of the folder");
     if (is_too_long(*name)) return refuse("has too long a name");
     if (is_updaters_own(*name)) return refuse("has a name that the updater keeps for itself");
-    if (ReleaseOutcome too_much = count(entry)) return too_much;
+    if (is_too_deep(*name)) return refuse(cat("lies more than ", kMaxDepth, " folders deep"));
     notes_.add(entry, *name);
     switch (entry.kind) {
       case Kind::hard_link:
@@ -68,30 +70,17 @@ class Inspection {
     }
   }
 
-  ReleaseOutcome count(const ArchiveEntry& entry) {
-    if (++entries_ > limits_.max_entries) return release_fault(cat("it has more than ", limits_.max_entries, " entries"));
+  ReleaseOutcome judge_sizes(const ArchiveEntry& entry) {
     unpacked_size_ += entry.size;
     if (unpacked_size_ > limits_.max_size) return release_fault(cat("unpacked it has more than ", limits_.max_size, " bytes"));
-    if (unpacked_size_ > (packed_size_ + kBlockSize) * limits_.max_ratio) {
-      return release_fault(cat("it unpacks to more than ", limits_.max_ratio, " times its size"));
-    }
-    findings_.room_needed += (entry.size / kDiskBlock + 1) * kDiskBlock;
-    return std::nullopt;
+    if (++entries_ + tree_.implied_folders() <= limits_.max_entries) return std::nullopt;
+    return release_fault(cat("it has more than ", limits_.max_entries, " entries"));
   }
 
-  /// Notes that the entry is there. Every name must lead through real folders to a place that is free, or holds the same kind
-  /// of thing: writing to a/b when a is a link would write to wherever a leads.
   template <typename Refuse>
   ReleaseOutcome place(const std::string& name, Kind kind, const Refuse& refuse) {
-    for (size_t slash = name.find('/'); slash != std::string::npos; slash = name.find('/', slash + 1)) {
-      const Kind above = kinds_.emplace(name.substr(0, slash), Kind::folder).first->second;
-      if (above == Kind::symbolic_link) return refuse("lies below a symbolic link");
-      if (above == Kind::file) return refuse("lies below a file");
-    }
-    const auto [known, is_new] = kinds_.emplace(name, kind);
-    if (!is_new && (known->second != kind || kind == Kind::symbolic_link)) return refuse("is there twice");
-    if (name == kControl && kind != Kind::file) return refuse("must be a plain file");
-    return std::nullopt;
+    if (const std::string trouble = tree_.add(name, kind); !trouble.empty()) return refuse(trouble);
+    return name == kControl && kind != Kind::file ? refuse("must be a plain file") : std::nullopt;
   }
 
   template <typename Refuse>
@@ -99,10 +88,7 @@ class Inspection {
     const auto clean = clean_name(target);
     if (!clean) return refuse("is a link that leads out of the folder");
     if (name == kControl) return refuse("must be a plain file");
-    const auto known = kinds_.find(*clean);
-    if (known == kinds_.end() || known->second != Kind::file || *clean == name) {
-      return refuse("is a link to what is no file before it");
-    }
+    if (tree_.find(*clean) != Kind::file || *clean == name) return refuse("is a link to what is no file before it");
     return std::nullopt;
   }
 
@@ -111,17 +97,23 @@ class Inspection {
     const bool is_control = entry.kind == Kind::file && clean_name(entry.name) == kControl;
     if (is_control) findings_.control.clear();  // the later one counts
     ReleaseOutcome fault;
-    while (const auto piece = reader.read(fault)) {
+    uint64_t size = 0;  // without holes
+    for (;;) {
       if (cancel.stop_requested()) return host_fault("unpacking was cancelled");
+      if (reader.bytes_read() > (packed_size_ + kBlockSize) * limits_.max_ratio) {
+        return release_fault(cat("it unpacks to more than ", limits_.max_ratio, " times its size"));
+      }
+      const auto piece = reader.read(fault);
+      if (!piece) break;
+      size += piece->size();
       if (is_control) findings_.control.append(piece->substr(0, kMaxControl - findings_.control.size()));
     }
-    if (!fault && cancel.stop_requested()) return host_fault("unpacking was cancelled");
+    blocks_ += size / kDiskBlock + 1;
     return fault;
   }
 
   ReleaseOutcome judge_control() const {
-    const auto known = kinds_.find(kControl);
-    if (known == kinds_.end()) {
+    if (!tree_.find(kControl)) {
       const std::string& deep = notes_.deep_control();
       if (deep.empty()) return release_fault("it has no file named control at its top");
       const std::string folder = deep.substr(0, deep.rfind('/'));
@@ -137,9 +129,10 @@ class Inspection {
   const ReleaseLimits limits_;
   ReleaseFindings& findings_;
   ReleaseNotes notes_;
-  std::map<std::string, Kind> kinds_;
+  ReleaseTree tree_;
   uint64_t entries_ = 0;
   uint64_t unpacked_size_ = 0;
+  uint64_t blocks_ = 0;  // on a disk, of all entries
   bool can_run_control_ = false;
 };
 

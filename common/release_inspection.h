@@ -8,6 +8,8 @@
 // of the folder, hard links to anything but a file that came before, devices, FIFOs, two different things of one name, what is
 // over a limit, and a release without a plain file `control` at its top that its owner may execute and a kernel can run.
 //
+// It takes no more than 64 MB of memory, whatever the tarball holds.
+//
 // A warning is for what hosts take and the packer may not have meant: files of macOS, and set-uid bits, capabilities and
 // owners, which are not restored. An owner counts as meant when it is not the owner of `control`.
 
@@ -21,9 +23,9 @@
 namespace ops {
 
 struct ReleaseLimits {
-  uint64_t max_size = uint64_t{8} << 30;  // bytes of all files, unpacked
-  uint64_t max_entries = 100'000;
-  uint64_t max_ratio = 200;  // unpacked to packed size
+  uint64_t max_size = uint64_t{8} << 30;  // bytes of all files, unpacked, holes included
+  uint64_t max_entries = 100'000;         // folders that are only implied by names included
+  uint64_t max_ratio = 200;               // of the tar's size, in which holes take no room, to the packed size
 };
 
 struct ReleaseFindings {

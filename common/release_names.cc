@@ -58,6 +58,8 @@ bool is_too_long(const std::string& name) {
   return name.size() > 2048 || longest > 255;
 }
 
+bool is_too_deep(const std::string& name) { return std::count(name.begin(), name.end(), '/') > kMaxDepth; }
+
 bool is_updaters_own(const std::string& name) {
   const std::string top = name.substr(0, name.find('/'));
   return top == ".installed" || top == ".installed.new";

@@ -11,6 +11,8 @@
 
 namespace ops {
 
+inline constexpr long kMaxDepth = 64;
+
 /// "./a//b" as "a/b", and "." as ""; nullopt for an absolute name or one with "..".
 std::optional<std::string> clean_name(const std::string& name);
 
@@ -19,6 +21,9 @@ bool leads_out(const std::string& name, const std::string& target);
 
 /// No name on a disk may be longer than 255 bytes, and together they must stay far below PATH_MAX.
 bool is_too_long(const std::string& name);
+
+/// Whether more than kMaxDepth folders are above it.
+bool is_too_deep(const std::string& name);
 
 /// What the updater writes into a release's folder itself.
 bool is_updaters_own(const std::string& name);

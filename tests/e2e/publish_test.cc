@@ -21,6 +21,45 @@ namespace fs = std::filesystem;
 
 using Names = std::vector<std::string>;
 
+std::string repeated(const std::string& text, size_t times) {
+  std::string all;
+  for (size_t i = 0; i < times; ++i) all += text;
+  return all;
+}
+
+/// A header of the pax format, and the content behind it.
+std::string tar_entry(const std::string& name, char type, const std::string& mode, const std::string& content) {
+  std::string header(512, '\0');
+  char size[12];
+  std::snprintf(size, sizeof size, "%011zo", content.size());
+  header.replace(0, name.size(), name);
+  header.replace(100, mode.size(), mode);
+  header.replace(124, 11, size);
+  header[156] = type;
+  header.replace(257, 8,
+                 std::string("ustar\0"
+                             "00",
+                             8));
+  header.replace(148, 8, 8, ' ');
+  unsigned sum = 0;
+  for (const char c : header) sum += static_cast<unsigned char>(c);
+  std::snprintf(size, sizeof size, "%06o", sum);
+  header.replace(148, 7, std::string(size, 7));
+  return header + content + std::string((512 - content.size() % 512) % 512, '\0');
+}
+
+/// A release with a sparse file that has this map of its holes.
+std::string sparse_tarball(const std::string& holes) {
+  const TempDir scratch;
+  write_file(scratch / "tar", tar_entry("control", '0', "0000755", "#!/bin/sh\n") +
+                                  tar_entry("pax", 'x', "0000644",
+                                            "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
+                                            "26 GNU.sparse.name=sparse\n25 GNU.sparse.realsize=1\n") +
+                                  tar_entry("sparse", '0', "0000644", holes) + std::string(1024, '\0'));
+  EXPECT_EQ(run({"gzip", "-n", "tar"}, scratch.path()).exit_code, 0);
+  return read_file(scratch / "tar.gz");
+}
+
 struct Publish : testing::Test {
   Publish() {
     fs::copy_file(std::string(OPS_SOURCE_DIR) + "/control", box / "control");
@@ -149,6 +188,26 @@ TEST_F(Publish, RefusesWhatNoHostWouldTakeAndNamesTheMistake) {
   expect_refusal(make_tarball({{"control", "#!/bin/sh\r\n", 0755, Kind::file}}), "control has Windows line ends (CRLF)");
   expect_refusal(with({"b/../../x", "", 0644, Kind::file}), "its entry \"b/../../x\" has a name that leads out of the folder");
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which want terabytes of addresses
+TEST_F(Publish, ChecksAnyTarballWithin64MegabytesOfMemory) {
+  std::vector<Entry> deep = {{"control", "#!/bin/sh\n", 0755, Entry::Kind::file}};
+  std::vector<Entry> many = deep;
+  std::string below;
+  for (int i = 0; i < 64; ++i) below += "/d";
+  for (int i = 0; i < 1400; ++i) deep.push_back({std::to_string(i) + below, "", 0644, Entry::Kind::file});
+  for (int i = 0; i < 99'000; ++i) many.push_back({std::to_string(i) + std::string(240, 'n'), "", 0644, Entry::Kind::file});
+  const std::string holes = "1000000\n" + repeated("0\n0\n", 1'000'000);  // GNU tar's format 1.0 for a file's holes
+  for (const auto& [bytes, verdict] :
+       {std::pair(make_tarball(deep), ""), {make_tarball(many), ""}, {sparse_tarball(holes), "headers take more than"}}) {
+    write_file(release, bytes);
+    const Finished finished =
+        run({"prlimit", "--data=" + std::to_string(64 << 20), box / "ops-meta", "--check-release", release});
+    EXPECT_EQ(finished.exit_code, *verdict == '\0' ? 0 : 1) << finished.output;
+    EXPECT_NE(finished.output.find(verdict), std::string::npos) << finished.output;
+  }
+}
+#endif
 
 TEST_F(Publish, WarnsOfWhatThePackerMayNotHaveMeant) {
   write_file(release, make_agent_tarball("#!/bin/nosuch\n", {{".DS_Store", ""}, {"__MACOSX/x", ""}}));

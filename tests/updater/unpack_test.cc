@@ -218,6 +218,36 @@ TEST_F(Unpack, RefusesWhatIsOverALimit) {
   EXPECT_HAS(refusal({{"bomb", std::string(4 << 20, '\0'), 0644, Kind::file}}), "more than 20 times its size");
 }
 
+TEST_F(Unpack, CountsFoldersThatOnlyNamesImply) {
+  limits.max_entries = 10;
+  EXPECT_HAS(refusal({{"a/b/c/d/e/f/g/h/i/j", "", 0644, Kind::file}}), "more than 10 entries");
+  limits.max_entries = 11;
+  EXPECT_FALSE(unpack_bytes(make_tarball({kControl, {"a/b/c/d/e/f/g/h/i/j", "", 0644, Kind::file}})));
+}
+
+TEST_F(Unpack, RefusesNamesThatLieTooDeep) {
+  std::string deep;
+  for (int i = 0; i < 64; ++i) deep += "d/";
+  EXPECT_FALSE(unpack_bytes(make_tarball({kControl, {deep + "f", "", 0644, Kind::file}})));
+  EXPECT_HAS(refusal({{deep + "d/f", "", 0644, Kind::file}}), "lies more than 64 folders deep");
+}
+
+TEST_F(Unpack, TakesASparseFileAsSmallAsItIs) {
+  const std::string source = box / "source";
+  tests::write_file(source + "/control", "#!/bin/sh\n", 0755);
+  for (const char* format : {"gnu", "pax"}) {
+    const auto packed = tests::run(
+        {"sh", "-ec", "truncate -s 1G data; echo end >>data; tar --format $0 -S -czf $1 .", format, box / "t.tar.gz"}, source);
+    ASSERT_EQ(packed.exit_code, 0) << packed.output;
+    const auto error = unpack_bytes(tests::read_file(box / "t.tar.gz"));
+    ASSERT_FALSE(error) << format << ": " << error->error.message;
+    struct stat info {};
+    ASSERT_EQ(::stat((folder + "/data").c_str(), &info), 0);
+    EXPECT_EQ(info.st_size, (1 << 30) + 4) << format;
+    EXPECT_LT(info.st_blocks * 512, 1 << 20) << format;
+  }
+}
+
 TEST_F(Unpack, RefusesABombBeforeItHasWrittenAnything) {
   EXPECT_HAS(refusal({{"bomb", std::string(64 << 20, '\0'), 0644, Kind::file}}), "more than 200 times its size");
 }
