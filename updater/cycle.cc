@@ -5,6 +5,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "updater/memory.h"
 #include "updater/observe.h"
 #include "updater/switch.h"
 
@@ -184,8 +185,10 @@ void Cycle::look(bool at_all) {
     agent.look_at = kNever;
     lanes_.run(name, [this, name, patience = config()->control_timeout, first = !agent.was_seen,
                       preparations = agent.preparations](const std::stop_token& cancel) {
-      if (first) await_earlier_script(layout_, name, patience, cancel);
-      auto seen = observe_agent(layout_, name, cancel);
+      auto seen = or_out_of_memory([&] {
+        if (first) await_earlier_script(layout_, name, patience, cancel);
+        return observe_agent(layout_, name, cancel);
+      });
       if (cancel.stop_requested()) return;
       const std::lock_guard lock(mutex_);
       inbox_.push_back({name, std::move(seen), std::nullopt, preparations});
@@ -269,7 +272,8 @@ void Cycle::act(const std::string& name, Agent& agent, const Decision& decision)
   std::optional<DesiredAgent> wanted;
   if (desired(name) != nullptr) wanted = *desired(name);
   lanes_.run(name, [this, name, decision, how, wanted, seen = agent.seen](const std::stop_token& cancel) {
-    auto outcome = carry_out(decision, seen, wanted ? &*wanted : nullptr, layout_, how, cancel);
+    auto outcome =
+        or_out_of_memory([&] { return carry_out(decision, seen, wanted ? &*wanted : nullptr, layout_, how, cancel); });
     const std::lock_guard lock(mutex_);
     inbox_.push_back({name, std::nullopt, std::move(outcome)});
   });

@@ -4,6 +4,7 @@
 
 #include "common/log.h"
 #include "updater/cycle.h"
+#include "updater/memory.h"
 #include "updater/poll_text.h"
 
 namespace ops::updater {
@@ -39,7 +40,7 @@ void Cycle::send_heartbeat() {
   auto heartbeat = make_heartbeat(hostname_of(*config()), report_agents(), std::time(nullptr));
   lanes_.run(kMetaLane,
              [this, settings = config(), access = access(), heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
-               auto response = meta_.send(settings->servers, heartbeat, cancel, access);
+               auto response = or_out_of_memory([&] { return meta_.send(settings->servers, heartbeat, cancel, access); });
                const std::lock_guard lock(mutex_);
                answer_ = Answer{std::move(response), meta_.retry_after(), meta_.answered_by()};
              });

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <system_error>
 
+#include "updater/memory.h"
+
 namespace ops::updater {
 
 void Preparer::want(const std::vector<DesiredAgent>& agents, const Trust& trust) {
@@ -31,7 +33,12 @@ void Preparer::work(const DesiredAgent& agent, const Trust& trust, const std::st
     const std::lock_guard lock(mutex_);
     job_->progress = {phase, done, total};
   };
-  auto error = prepare(layout_, agent, limits_, trust, report, cancel);
+  std::optional<PrepareError> error;
+  try {
+    error = prepare(layout_, agent, limits_, trust, report, cancel);
+  } catch (const std::bad_alloc&) {
+    error = PrepareError{{kOutOfMemory}};
+  }
   {
     const std::lock_guard lock(mutex_);
     job_->error = std::move(error);

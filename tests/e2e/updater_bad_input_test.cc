@@ -122,6 +122,26 @@ TEST_F(UpdaterBadInput, TarballsAreSaidToBeBadAndHarmNobody) {
   EXPECT_FALSE(exists("/tmp/ops-test-evil"));
 }
 
+/// 99,000 names of 245 bytes, which hardly compress to 1.4 MB and take some 35 MB of memory.
+std::string tarball_of_many_names() {
+  std::vector<Entry> entries = {kGoodControl};
+  for (int i = 0; i < 99'000; ++i) entries.push_back({std::to_string(i) + std::string(240, 'n'), "", 0644, Kind::file});
+  return make_tarball(entries);
+}
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which want terabytes of addresses
+TEST_F(UpdaterBadInput, AReleaseForWhichThereIsNoMemoryIsAnErrorOfItsAgent) {
+  meta.publish("hungry", "1.0.0", tarball_of_many_names());
+  meta.desire({{"hungry", "1.0.0"}, {"good", "1.0.0"}});
+  UpdaterBox host(meta.address());
+  ASSERT_TRUE(host.start_under({"prlimit", "--data=" + std::to_string(64 << 20)})) << host.log();
+  const auto error = [&] { return meta.said("updates", "hungry", "error"); };
+  EXPECT_TRUE(eventually([&] { return error() == "the updater cannot get the memory that this takes"; })) << error();
+  EXPECT_TRUE(good_runs()) << host.log();
+  EXPECT_TRUE(host.process().is_running()) << host.log();
+}
+#endif
+
 TEST_F(UpdaterBadInput, AReplyThatIsBadIsNotObeyedAndChangesNothing) {
   const std::vector<TestAgent> good = {{"good", "1.0.0"}};
   const std::vector<TestAgent> stop = {{"good", "1.0.0", "stop"}};

@@ -241,7 +241,7 @@ TEST_F(Unpack, TakesASparseFileAsSmallAsItIs) {
     ASSERT_EQ(packed.exit_code, 0) << packed.output;
     const auto error = unpack_bytes(tests::read_file(box / "t.tar.gz"));
     ASSERT_FALSE(error) << format << ": " << error->error.message;
-    struct stat info {};
+    struct stat info{};
     ASSERT_EQ(::stat((folder + "/data").c_str(), &info), 0);
     EXPECT_EQ(info.st_size, (1 << 30) + 4) << format;
     EXPECT_LT(info.st_blocks * 512, 1 << 20) << format;
