@@ -91,7 +91,7 @@ void ReleaseNotes::add(const ArchiveEntry& entry, const std::string& name) {
 
 std::vector<std::string> ReleaseNotes::warnings() const {
   std::vector<std::string> lines;
-  if (!macs_.empty()) lines.push_back(cat("files that macOS adds, of no use on hosts: ", macs_.text()));
+  if (!macs_.empty()) lines.push_back(cat("macOS added files that hosts do not need: ", macs_.text()));
   if (!set_ids_.empty()) lines.push_back(cat("hosts do not keep the set-uid or set-gid bit of ", set_ids_.text()));
   if (!capable_.empty()) lines.push_back(cat("hosts do not keep the capabilities of ", capable_.text()));
   for (const auto& [owner, names] : owned_) {

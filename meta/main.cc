@@ -82,7 +82,7 @@ void save(const meta::HostTable& hosts) {
 int check_release(const std::string& tarball) {
   ReleaseFindings findings;
   if (const auto refused = inspect_release(tarball, {}, {}, findings)) {
-    std::cerr << refused->error.message << "\n";
+    std::cerr << refused->error.within(std::filesystem::path(tarball).filename().string()).message << "\n";
     return EXIT_FAILURE;
   }
   if (const std::string program = missing_interpreter(findings.control); !program.empty()) {

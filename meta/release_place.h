@@ -30,7 +30,7 @@ struct PublishedRelease {
 struct ReleasePlace {
   std::string folder;           // of the tarball and the signature; absolute
   std::string checksum_folder;  // of the .md5 file; absolute
-  bool is_here = true;          // hosts fetch all files from this ops-meta
+  bool is_here = true;          // hosts fetch the tarball from this ops-meta
 
   bool operator==(const ReleasePlace&) const = default;
 };

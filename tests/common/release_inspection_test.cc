@@ -101,7 +101,7 @@ TEST_F(ReleaseInspection, WarnsOfFilesOfMacOs) {
                                    {"__MACOSX/", "", 0755, Kind::folder},
                                    {"__MACOSX/a", "", 0644, Kind::file},
                                    {"a/DS_Store", "", 0644, Kind::file}})),
-            (Lines{"files that macOS adds, of no use on hosts: ._control, a/.DS_Store, __MACOSX and 1 more"}));
+            (Lines{"macOS added files that hosts do not need: ._control, a/.DS_Store, __MACOSX and 1 more"}));
 }
 
 TEST_F(ReleaseInspection, WarnsOfWhatHostsDoNotKeep) {

@@ -214,7 +214,7 @@ TEST_F(Publish, WarnsOfWhatThePackerMayNotHaveMeant) {
   const Finished finished = publish({"a", "1.0", release});
   EXPECT_EQ(finished.exit_code, 0) << finished.output;
   EXPECT_TRUE(finished.output.starts_with(
-      "warning: files that macOS adds, of no use on hosts: .DS_Store, __MACOSX/x\n"
+      "warning: macOS added files that hosts do not need: .DS_Store, __MACOSX/x\n"
       "warning: the first line of control names /bin/nosuch, which this machine does not have; hosts need it\n"
       "a 1.0 is published: "))
       << finished.output;

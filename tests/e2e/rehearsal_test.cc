@@ -189,7 +189,7 @@ TEST_F(Try, FailsOneWhoseControlCannotBeRun) {
 TEST_F(Try, WarnsOfWhatThePackerMayNotHaveMeant) {
   const Finished finished = try_bytes(make_agent_tarball(kControl, {{"agent", kAgent}, {"._agent", "x"}}));
   EXPECT_EQ(finished.exit_code, 0) << finished.output;
-  EXPECT_NE(finished.output.find("\nwarn  files that macOS adds, of no use on hosts: ._agent\n"), std::string::npos)
+  EXPECT_NE(finished.output.find("\nwarn  macOS added files that hosts do not need: ._agent\n"), std::string::npos)
       << finished.output;
 }
 
