@@ -14,7 +14,7 @@ namespace ops {
 namespace {
 
 constexpr char kEscape = '\x1b';
-constexpr char kLongAndUnclear[] = "(its output is long, and no clear status)";
+constexpr char kUnclear[] = "(its output has no clear status)";
 
 bool is_word_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-' || c == '/'; }
 
@@ -42,10 +42,19 @@ bool is_one_of(const std::string& word, const std::array<std::string_view, N>& w
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
+/// Directly before one of the words.
 bool casts_doubt(const std::string& before) {
   static constexpr std::array<std::string_view, 9> kDoubt = {"never", "no",    "cannot", "failed", "to",
                                                              "be",    "being", "get",    "yet"};
   return is_one_of(before, kDoubt) || before.ends_with("n't");
+}
+
+/// Anywhere on a line that has the word "started".
+bool tells_of_an_end(const std::string& word) {
+  static constexpr std::array<std::string_view, 17> kEnd = {"not",    "never",   "neither", "nor",    "cannot", "dead",
+                                                            "died",   "down",    "crashed", "exited", "killed", "failed",
+                                                            "unable", "without", "was",     "last",   "but"};
+  return is_one_of(word, kEnd) || word.ends_with("n't");
 }
 
 bool denies(const std::string& behind) {
@@ -62,6 +71,24 @@ std::optional<Status> meaning_of(const std::vector<std::string>& words, size_t a
   if (casts_doubt(before) || (at + 1 < words.size() && denies(words[at + 1]))) return Status::unclear;
   if (before == "not") return started ? Status::stopped : Status::unclear;
   return started ? Status::started : Status::stopped;
+}
+
+/// One opinion with another: both when they agree.
+void add(std::optional<Status>& said, std::optional<Status> more) {
+  if (more) said = said && *said != *more ? Status::unclear : more;
+}
+
+std::optional<Status> meaning_of_line(const std::vector<std::string>& words) {
+  std::optional<Status> said;
+  for (size_t at = 0; at < words.size(); ++at) add(said, meaning_of(words, at));
+  if (said == Status::started && std::any_of(words.begin(), words.end(), tells_of_an_end)) return Status::unclear;
+  return said;
+}
+
+std::optional<Status> to_plain_word(std::string_view line) {
+  if (line == "started") return Status::started;
+  if (line == "stoped" || line == "stopped") return Status::stopped;
+  return std::nullopt;
 }
 
 /// Behind the escape sequence of a terminal that begins at `at` (ECMA-48): CSI … final, OSC … BEL or ST, ESC … final.
@@ -92,26 +119,26 @@ std::string without_escapes(std::string_view text) {
 }  // namespace
 
 Status to_status(std::string_view text) {
-  if (text == "started") return Status::started;
-  if (text == "stoped" || text == "stopped") return Status::stopped;
+  if (const auto word = to_plain_word(text)) return *word;
   // An error text ends with the script's last words, which are no status.
   if (text.starts_with("exec `./control ") || text.starts_with("`./control ")) return Status::unclear;
-  const std::vector<std::string> words = words_of(text);
+  std::optional<Status> alone;
   std::optional<Status> said;
-  for (size_t at = 0; at < words.size(); ++at) {
-    const auto meaning = meaning_of(words, at);
-    if (!meaning) continue;
-    if (said && *said != *meaning) return Status::unclear;
-    said = meaning;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = text.substr(begin, end - begin);
+    add(alone, to_plain_word(trim(line)));
+    add(said, meaning_of_line(words_of(line)));
+    begin = end + 1;
   }
-  return said.value_or(Status::unclear);
+  return alone.value_or(said.value_or(Status::unclear));
 }
 
 std::string status_line(std::string_view output) {
   const std::string plain = output.find(kEscape) == std::string_view::npos ? std::string(output) : without_escapes(output);
   std::string line(trim(one_line(trim(plain), kMaxStatusSize)));
-  if (plain.size() <= kMaxStatusSize || to_status(line) == to_status(plain)) return line;
-  return to_status(plain) == Status::unclear ? kLongAndUnclear : std::string(plain_status(plain));
+  if (to_status(line) == to_status(plain)) return line;
+  return to_status(plain) == Status::unclear ? kUnclear : std::string(plain_status(plain));
 }
 
 std::string_view plain_status(std::string_view line) {

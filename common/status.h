@@ -11,13 +11,16 @@
 //   "not stopped"                                                       unclear
 //   a word of doubt before it: "cannot be started", "never started",    unclear
 //     "failed to be stopped", "no started", "to be started"
+//   a word of an end on the line of "started": "dead, was last        unclear
+//     started 10:00", "is not running, was started yesterday"
 //   a denial behind it: "started: false", "started: no"                 unclear
 //   both, in any order: "started, then stoped"                          unclear
 //   only longer words: "restarted", "unstarted", "/run/started",        unclear
 //     "started_at", "re-started", "started.pid"
 //   none of these: "running", "", "exec `./control status` fail: …"     unclear
 //
-// Each counts as a whole word, on any line, in capitals or not. Letters, digits, _, - and / make a word, and a dot or an
+// A line that is one of the words, and nothing else, decides alone: other lines are warnings, of bash for instance. Else each
+// counts as a whole word, on any line, in capitals or not. Letters, digits, _, - and / make a word, and a dot or an
 // apostrophe between two of these. Bytes beyond ASCII separate words: "状态：started" is started.
 //
 // When in doubt, `unclear` is the safe answer: ops-updater neither replaces such an agent nor takes its release for a good one.
