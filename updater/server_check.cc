@@ -20,16 +20,26 @@ constexpr std::array kPathsForHosts = {"/heartbeat", "/ops-updater-check"};
 
 void say(const char* verdict, const std::string& what) { std::cout << "  " << verdict << "  " << what << std::endl; }
 
-/// Whether the server takes what this host sends; prints nothing but why not.
-bool takes_token(const std::string& server, const Access& access) {
+/// Why the server refuses what this host sends; "" when it takes it.
+std::string refusal_of(const std::string& server, const Access& access) {
   for (const char* path : kPathsForHosts) {
     const std::string url = server + path;
     const auto reply = get_small(url, kMaxReply, kPatience, {}, access);
-    if (!reply) return say("FAIL", reply.error().message), false;
+    if (!reply) return reply.error().message;
     if (reply->status != 401 && reply->status != 403 && reply->status / 100 != 5) continue;
-    say("FAIL", cat(url, ": ", status_text(reply->status, url, access), ": ", one_line(trim(reply->body), 200)));
-    return false;
+    return cat(url, ": ", status_text(reply->status, url, access), ": ", one_line(trim(reply->body), 200));
   }
+  return "";
+}
+
+bool check_token(const std::string& server, const Access& access) {
+  const std::string refusal = refusal_of(server, access);
+  if (!refusal.empty()) return say("FAIL", refusal), false;
+  Access anonymous = access;
+  anonymous.token.clear();
+  anonymous.passwords.clear();
+  const bool asks = !refusal_of(server, anonymous).empty();
+  say("good", asks ? "it takes this host's token or password" : "it asks for no token");
   return true;
 }
 
@@ -44,16 +54,13 @@ bool check_server(const std::string& server, const Access& access) {
   std::cout << server << std::endl;
   const auto reply = get_small(server + "/health", kMaxReply, kPatience, {}, access);
   if (!reply) return say("FAIL", reply.error().message), false;
-  if (reply->status == 200 && trim(reply->body) == "ok") {
-    say("good", cat("it answers", server.starts_with("https:") ? ", and its certificate is trusted" : ""));
-  } else {
-    say("warn", cat("it answers /health with status ", reply->status, ", where an ops-meta says 200 and ok"));
+  if (reply->status != 200 || trim(reply->body) != "ok") {
+    say("FAIL", cat("it is no ops-meta: it answers /health with status ", reply->status, " and \"",
+                    one_line(trim(reply->body), 100), "\", not with 200 and \"ok\""));
+    return false;
   }
-  const bool is_taken = takes_token(server, access);
-  if (is_taken) {
-    const bool has_secret = !access.token.empty() || access.passwords.contains(server);
-    say("good", has_secret ? "it takes this host's token or password" : "it asks for no token");
-  }
+  say("good", cat("it answers", server.starts_with("https:") ? ", and its certificate is trusted" : ""));
+  const bool is_taken = check_token(server, access);
   compare_clocks(reply->date);
   return is_taken;
 }

@@ -63,6 +63,22 @@ TEST(CheckOfServers, TrustsNoCertificateOfAStranger) {
   EXPECT_TRUE(contains(bad.output, "  FAIL  " + meta.url("/health") + ": ")) << bad.output;
 }
 
+TEST(CheckOfServers, FailsAServerThatIsNoOpsMeta) {
+  HellServer other([](const HellRequest&, const HellPeer& peer) { peer.send(http_reply(200, "hello")); });
+  const Finished bad = AskingHost(other.address(), R"(, "token": "secret")").check();
+  EXPECT_EQ(bad.exit_code, 2) << bad.output;
+  EXPECT_TRUE(contains(bad.output, "  FAIL  it is no ops-meta: it answers /health with status 200 and \"hello\", not with 200"))
+      << bad.output;
+}
+
+TEST(CheckOfServers, SaysWhenATokenIsNotAskedFor) {
+  MetaBox meta;
+  ASSERT_TRUE(meta.start({{"a", "1"}})) << meta.log();
+  const Finished good = AskingHost(meta.address(), R"(, "token": "secret")").check();
+  EXPECT_EQ(good.exit_code, 0) << good.output;
+  EXPECT_TRUE(contains(good.output, "  good  it asks for no token\n")) << good.output;
+}
+
 TEST(CheckOfServers, TakesTheOriginalAsItIsAndComparesClocks) {
   std::atomic<int64_t> ahead = 3600;
   // As the original answers, whose /heartbeat takes any method.
