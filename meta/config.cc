@@ -49,6 +49,9 @@ void check_url(const ConfigObject& object, const char* key, const std::string& u
   const std::string address = split_user(*meant).url;
   const char first = address.c_str()[address.find("://") + 3];
   if (first == '\0' || first == '/' || first == ':') return object.error(is + ", which names no host", key);
+  if (url.find_first_of("?#") != std::string::npos) {
+    return object.error(is + ", which holds ? or #: hosts put the file's name behind the URL, where it would not count", key);
+  }
   if (*meant != url) object.warning(cat(is, ", is read as ", one_line(without_password(*meant), 300)), key);
 }
 
@@ -138,12 +141,14 @@ DesiredAgent read_default(const ConfigObject& object) {
 
 /// A prefix is no pattern: taken as one, it would be wrong on nearly every host.
 void check_prefix(const ConfigObject& object, const std::string& prefix) {
-  const size_t at = prefix.find_first_of("*?[]{}()^$|\\");
+  constexpr std::string_view kPattern = "*?[]{}()^$|\\";
+  const size_t at = prefix.find_first_of(kPattern);
   if (at == std::string::npos) return;
-  object.error(
-      cat("is \"", one_line(prefix, 300), "\", and a prefix is no pattern: give the beginning of the hostnames, like \"",
-          one_line(prefix.substr(0, at), 300), "\""),
-      "prefix");
+  std::string plain = at > 0 ? prefix.substr(0, at) : prefix;
+  std::erase_if(plain, [&](char c) { return kPattern.find(c) != std::string_view::npos; });
+  object.error(cat("is \"", one_line(prefix, 300), "\", and a prefix is no pattern: give the beginning of the hostnames",
+                   plain.empty() ? "" : cat(", like \"", one_line(plain, 300), "\"")),
+               "prefix");
 }
 
 Override read_override(const ConfigObject& object) {

@@ -199,12 +199,21 @@ TEST_F(MetaConfig, RefusesAnOverrideForAllHostsUnlessItSaysSo) {
 
 TEST_F(MetaConfig, RefusesAPatternAsAPrefix) {
   for (const auto& [pattern, beginning] :
-       {std::pair("lg-*", "lg-"), {"*", ""}, {"web-[0-9]", "web-"}, {"^lg", ""}, {"db?", "db"}}) {
+       {std::pair("lg-*", "lg-"), {"*", ""}, {"web-[0-9]", "web-"}, {"^lg", "lg"}, {"db?", "db"}}) {
     EXPECT_EQ(errors_of_entry(std::string(R"("version": "2", "prefix": ")") + pattern + "\""),
               Lines{std::string("agents[0].others[0].prefix: is \"") + pattern +
-                    "\", and a prefix is no pattern: give the beginning of the hostnames, like \"" + beginning + "\""});
+                    "\", and a prefix is no pattern: give the beginning of the hostnames" +
+                    (*beginning == '\0' ? "" : std::string(", like \"") + beginning + "\"")});
   }
   EXPECT_EQ(errors_of_entry(R"("version": "2", "prefix": "lg-db_01.example~+")"), Lines{});
+}
+
+TEST_F(MetaConfig, RefusesAUrlBehindWhichAFilesNameWouldNotCount) {
+  for (const std::string end : {"?x=1", "#part"}) {
+    EXPECT_EQ(errors_of_entry(R"("version": "2", "prefix": "", "tarball": "http://m/falcon)" + end + "\""),
+              Lines{"agents[0].others[0].tarball: is \"http://m/falcon" + end +
+                    "\", which holds ? or #: hosts put the file's name behind the URL, where it would not count"});
+  }
 }
 
 /// A config, a certificate and its key in a folder, and a tarballDir.
