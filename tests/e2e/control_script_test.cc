@@ -251,7 +251,8 @@ TEST_F(Control, RefusesToStartBesideADaemonOfTheOriginal) {
           << finished.output;
       EXPECT_TRUE(contains(finished.output, way_out)) << finished.output;
     }
-    expect("status", 3, "stoped\n");
+    expect("status", 3,
+           "stoped\npid " + pid + " runs in this folder, and holds no lock on var/app.pid, as the Go original does not\n");
     EXPECT_TRUE(is_alive(original.process.pid()));
     const Finished bare = run({box / "ops-meta", "-c", box / "cfg.json"}, "/");
     EXPECT_EQ(bare.exit_code, 1) << "systemd starts it without control";
