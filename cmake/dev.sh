@@ -208,7 +208,7 @@ run_tests() {
     fi
     parse_sanitize "$@"
     need "${test_packages[@]}"
-    # The agent of the end-to-end test that nobody here wrote.
+    # An agent of another project, which an end-to-end test deploys.
     fetch_program node-exporter usr/bin/prometheus-node-exporter prometheus-node-exporter
     # The judge of both daemons' metrics.
     fetch_program prometheus usr/bin/promtool promtool prometheus

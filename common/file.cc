@@ -162,12 +162,12 @@ Result<void> remove_tree(const std::string& path) {
 }
 
 bool may_be_read_by_all(const std::string& path) {
-  struct stat info{};
+  struct stat info = {};
   return ::stat(path.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0;
 }
 
 bool is_directory(const std::string& path) {
-  struct stat info{};
+  struct stat info = {};
   return ::stat(path.c_str(), &info) == 0 && S_ISDIR(info.st_mode);
 }
 
@@ -191,7 +191,7 @@ bool is_within(const std::string& path, const std::string& folder) {
 }
 
 std::string danger_of(const std::string& path) {
-  struct stat info{};
+  struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) return {};
   const bool strange_owner = info.st_uid != 0 && info.st_uid != ::geteuid();
   const bool strange_group = info.st_gid != 0 && info.st_gid != ::getegid();

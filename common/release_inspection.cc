@@ -159,7 +159,7 @@ std::string fault_of_head(const std::string& head) {
 
 ReleaseOutcome inspect_release(const std::string& tarball, const ReleaseLimits& limits, const std::stop_token& cancel,
                                ReleaseFindings& findings) {
-  struct stat info{};
+  struct stat info = {};
   if (::stat(tarball.c_str(), &info) != 0) return ReleaseError{ReleaseFault::host, system_error("read", tarball)};
   const auto head = read_head(tarball);
   if (!head) return ReleaseError{ReleaseFault::host, head.error()};

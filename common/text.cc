@@ -47,7 +47,8 @@ std::string one_line(std::string_view text, size_t limit) {
     line.resize(end);
     line += "…";
   }
-  std::replace_if(line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
+  std::replace_if(line.begin(), line.end(), is_control, ' ');
   // U+0080 … U+009F, which terminals obey as well, are 0xC2 and that byte.
   for (size_t at = 0; (at = line.find('\xC2', at)) != std::string::npos; ++at) {
     if (at + 1 < line.size() && static_cast<unsigned char>(line[at + 1]) < 0xA0) line.replace(at, 2, "  ");

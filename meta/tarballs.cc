@@ -190,7 +190,7 @@ HttpResponse serve_folder(const HttpRequest& request, Fd folder, int root, std::
   constexpr char kIndex[] = "index.html";
   parts.push_back(kIndex);
   Fd index = open_beneath(root, parts);
-  struct stat info{};
+  struct stat info = {};
   if (index && ::fstat(index.get(), &info) == 0 && S_ISREG(info.st_mode)) {
     return serve_file(request, kIndex, std::move(index), info);
   }
@@ -211,7 +211,7 @@ HttpResponse serve_tarball(const std::string& root, const HttpRequest& request) 
   if (!folder) return failed_to_open();
   Fd file = open_beneath(folder.get(), *parts);
   if (!file) return failed_to_open();
-  struct stat info{};
+  struct stat info = {};
   if (::fstat(file.get(), &info) != 0) return not_found();
   if (S_ISDIR(info.st_mode)) {
     if (!request.path.ends_with('/')) return moved_to(request.path + "/");

@@ -86,7 +86,7 @@ class Download {
  private:
   /// Opens the part that is there. Anything but a plain file is nothing of ours: a FIFO would be waited for, a link followed.
   Result<void> open_part() {
-    struct stat info{};
+    struct stat info = {};
     if (::lstat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
       if (auto removed = remove_tree(path_); !removed) return removed;
     }
@@ -95,7 +95,7 @@ class Download {
   }
 
   void ask_for_the_rest() {
-    struct stat info{};
+    struct stat info = {};
     const auto known = read_file(origin_path_, 16384);
     if (!known || ::fstat(file_.get(), &info) != 0 || info.st_size == 0) return;
     const std::string prefix = exchange_.url() + "\n";
@@ -157,7 +157,7 @@ class Download {
   }
 
   bool has_room(uint64_t needed) {
-    struct statvfs disk{};
+    struct statvfs disk = {};
     if (::fstatvfs(file_.get(), &disk) != 0) return true;
     const uint64_t available = uint64_t{disk.f_bavail} * disk.f_frsize;
     if (available >= needed + limits_.reserve) return true;

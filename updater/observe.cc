@@ -71,7 +71,7 @@ std::string danger_around(const Layout& layout, const std::string& name) {
 
 /// When a release was installed, in seconds since 1970.
 int64_t modified_at(const std::string& path) {
-  struct stat info{};
+  struct stat info = {};
   return ::stat(path.c_str(), &info) == 0 ? info.st_mtim.tv_sec : 0;
 }
 

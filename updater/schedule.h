@@ -17,11 +17,11 @@ inline constexpr std::chrono::minutes kBootTime{5};
 inline constexpr std::chrono::seconds kPromptStart{5};
 
 /// Before the first heartbeat, by how long the host has been up. In its first kBootTime uniform in [0, interval): hosts that
-/// boot at once do not ask at once. Later uniform in [0, min(kPromptStart, interval)): somebody starts it and waits for the
-/// result. The rule asks for the uptime only, and not for who starts it (systemd, cron, a person): each of them starts it at
-/// both times. The cost: a tool that restarts the updaters of 100,000 hosts within one second makes 20,000 heartbeats/s for 5
-/// s, which takes two thirds of one core of ops-meta (33 us each). Beyond that, hosts without an answer ask again by
-/// poll_delay.
+/// boot at once do not ask at once. Later uniform in [0, min(kPromptStart, interval)): an operator starts it and waits for the
+/// result. The rule depends on the uptime only. It does not depend on the starter (systemd, cron, an operator): each of them
+/// starts updaters at both times. The cost: a tool that restarts the updaters of 100,000 hosts within one second makes 20,000
+/// heartbeats/s for 5 s, which takes two thirds of one core of ops-meta (33 us each). Beyond that, hosts without an answer ask
+/// again by poll_delay.
 Clock::duration first_sleep(std::chrono::seconds interval, std::chrono::seconds uptime, Random& random);
 
 /// Until the next heartbeat. After a success the interval x (0.9 … 1.1). After the n-th failure in a row a sixteenth of the

@@ -33,7 +33,7 @@ ReleaseOutcome extract(const std::string& tarball, const std::string& folder, co
 }
 
 ReleaseOutcome check_room(const std::string& folder, uint64_t needed, uint64_t reserve) {
-  struct statvfs disk{};
+  struct statvfs disk = {};
   if (::statvfs(folder.c_str(), &disk) != 0) return std::nullopt;
   const uint64_t available = uint64_t{disk.f_bavail} * disk.f_frsize;
   if (available >= needed + reserve) return std::nullopt;

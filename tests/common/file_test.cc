@@ -21,7 +21,7 @@ using Names = std::vector<std::string>;
 constexpr size_t kLimit = 1000;
 
 mode_t mode_of(const std::string& path) {
-  struct stat info{};
+  struct stat info = {};
   EXPECT_EQ(::stat(path.c_str(), &info), 0) << path;
   return info.st_mode & 07777;
 }

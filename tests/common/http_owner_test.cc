@@ -51,7 +51,7 @@ TEST_F(HttpOwner, IsToldFromOthers) {
 TEST_F(HttpOwner, MayReload) { EXPECT_EQ(ask(path, "/config/reload").body, "{\"msg\":\"success\",\"data\":{}}"); }
 
 TEST_F(HttpOwner, IsTheOnlyOneWhoMayConnect) {
-  struct stat info{};
+  struct stat info = {};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode, static_cast<mode_t>(S_IFSOCK | 0600));
 }

@@ -77,7 +77,7 @@ class Jobs {
  public:
   Jobs() {
     // Every commit is synced several times: on a disk that would be most of the time.
-    struct statvfs memory{};
+    struct statvfs memory = {};
     const std::string parent =
         ::statvfs("/dev/shm", &memory) == 0 && (memory.f_flag & (ST_NOEXEC | ST_RDONLY)) == 0 ? "/dev/shm" : "/tmp";
     ::setenv("TMPDIR", parent.c_str(), 1);

@@ -24,9 +24,9 @@ namespace fs = std::filesystem;
 /// Root may change the root folder, and so may other users where the kernel lets them make user namespaces.
 bool may_change_root() { return ::geteuid() == 0 || run({"unshare", "--map-root-user", "chroot", "/", "true"}).exit_code == 0; }
 
-/// A binary with its config in an otherwise empty root. A user who may not change the root runs it in that folder as it is:
-/// then only mapped_files() shows that it needs nothing else. Not for sanitizer builds, which are linked to the machine's
-/// libraries.
+/// A binary with its config in an otherwise empty root. Where this user may not change the root, the binary runs in that
+/// folder in place: then only mapped_files() shows that it needs no other file. Not for sanitizer builds, which are linked to
+/// the machine's libraries.
 class EmptyRoot {
  public:
   EmptyRoot(const std::string& binary, const std::string& config) : binary_(binary) {

@@ -1,4 +1,4 @@
-// What a person sees of an updater that was just started: when it asks, whom, and what came of it.
+// An updater that was just started says when it sends its first heartbeat, to which ops-meta, and with which result.
 
 #include <gtest/gtest.h>
 

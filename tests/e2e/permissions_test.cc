@@ -19,7 +19,7 @@ constexpr char kAgent[] = "demo-agent";
 const std::vector<std::string> kWithoutUmask = {"sh", "-c", "umask 0; exec \"$@\"", "sh"};
 
 unsigned mode_of(const std::string& path) {
-  struct stat info{};
+  struct stat info = {};
   EXPECT_EQ(::lstat(path.c_str(), &info), 0) << path;
   return info.st_mode & 07777;
 }

@@ -1,4 +1,4 @@
-// An agent that nobody here wrote: Debian's prometheus-node-exporter, deployed, upgraded and stopped.
+// An agent of another project, Debian's prometheus-node-exporter, deployed, upgraded and stopped.
 
 #include <gtest/gtest.h>
 

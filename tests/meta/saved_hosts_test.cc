@@ -96,7 +96,7 @@ TEST_F(SavedHosts, AreForTheOwnerOnlyAndReplaced) {
   write_file(path, "old");
   write_file(path + ".new", "left by a crash", 0444);
   save();
-  struct stat info{};
+  struct stat info = {};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
   EXPECT_EQ(list(folder.path()), std::vector<std::string>{"hosts.table"});

@@ -165,8 +165,8 @@ TEST_F(Observe, SeesTheStateThatWasWritten) {
 
 TEST_F(Observe, LooksWithoutWriting) {
   const Names before = tests::list(layout.agent("a"));
-  struct stat first{};
-  struct stat then{};
+  struct stat first = {};
+  struct stat then = {};
   ASSERT_EQ(::stat(layout.agent("a").c_str(), &first), 0);
   look();
   ASSERT_EQ(::stat(layout.agent("a").c_str(), &then), 0);

@@ -38,7 +38,7 @@ TEST_F(StateFile, ComesBackAsItWasWritten) {
 
 TEST_F(StateFile, IsForTheOwnerAloneAndLeavesNothingBeside) {
   ASSERT_TRUE(write_state(path, full_state()));
-  struct stat info{};
+  struct stat info = {};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600U);
   EXPECT_EQ(tests::list(folder.path()), std::vector<std::string>{".state"});

@@ -48,7 +48,7 @@ struct Unpack : testing::Test {
   }
 
   unsigned mode(const std::string& name) const {
-    struct stat info{};
+    struct stat info = {};
     EXPECT_EQ(::lstat((folder + "/" + name).c_str(), &info), 0) << name;
     return info.st_mode & 07777;
   }
@@ -120,7 +120,7 @@ TEST_F(Unpack, NobodyButTheOwnerMayWriteAndNobodyBecomesAnother) {
   EXPECT_EQ(mode("shared"), 0755U);
   EXPECT_EQ(mode("shared/f"), 0644U);
   EXPECT_EQ(mode("closed"), 0700U) << "or it could not be removed again";
-  struct stat info{};
+  struct stat info = {};
   ASSERT_EQ(::stat((folder + "/suid").c_str(), &info), 0);
   EXPECT_EQ(info.st_uid, ::getuid());
 }
@@ -241,7 +241,7 @@ TEST_F(Unpack, TakesASparseFileAsSmallAsItIs) {
     ASSERT_EQ(packed.exit_code, 0) << packed.output;
     const auto error = unpack_bytes(tests::read_file(box / "t.tar.gz"));
     ASSERT_FALSE(error) << format << ": " << error->error.message;
-    struct stat info{};
+    struct stat info = {};
     ASSERT_EQ(::stat((folder + "/data").c_str(), &info), 0);
     EXPECT_EQ(info.st_size, (1 << 30) + 4) << format;
     EXPECT_LT(info.st_blocks * 512, 1 << 20) << format;
