@@ -85,6 +85,7 @@ class HttpCodec::Parser : public httplib::Server {
       // httplib tells how it would keep connections, promises ranges to every HEAD, and calls a body that it doesn't know, or
       // that there is none of, empty.
       headers.erase("Keep-Alive");
+      headers.emplace("Date", date());
       if (!has_ranges_) headers.erase("Accept-Ranges");
       if (is_streamed_ || has_no_body_) headers.erase("Content-Length");
       return httplib::detail::write_headers(stream, headers);
@@ -145,7 +146,6 @@ class HttpCodec::Parser : public httplib::Server {
     has_no_body_ = from.status == 304;
     if (has_no_body_) return;
     to.set_header("Content-Type", from.content_type);
-    to.set_header("Date", http_date(std::time(nullptr)));
     const bool wants_body = request.method != "HEAD";
     if (from.file_body.file) {
       to.set_header("Content-Length", std::to_string(from.file_body.length));
@@ -160,7 +160,18 @@ class HttpCodec::Parser : public httplib::Server {
     }
   }
 
+  /// The text changes once a second, and thousands of replies need it.
+  const std::string& date() {
+    if (const time_t now = std::time(nullptr); now != date_time_) {
+      date_time_ = now;
+      date_ = http_date(now);
+    }
+    return date_;
+  }
+
   const HttpHandler& handler_;
+  time_t date_time_ = -1;  // of date_
+  std::string date_;
   // Of the request that is being answered:
   std::string_view body_;
   const HttpPeer* peer_ = nullptr;
@@ -181,7 +192,7 @@ HttpReply HttpCodec::answer(std::string_view head, std::string_view body, const 
 
 std::string refusal_reply(int status, std::string_view why) {
   const std::string body = why.empty() ? cat(status, " ", httplib::status_message(status), "\n") : cat(why, "\n");
-  return cat("HTTP/1.1 ", status, " ", httplib::status_message(status),
+  return cat("HTTP/1.1 ", status, " ", httplib::status_message(status), "\r\nDate: ", http_date(std::time(nullptr)),
              "\r\nConnection: close\r\nContent-Length: ", body.size(), "\r\nContent-Type: text/plain; charset=UTF-8\r\n\r\n",
              body);
 }

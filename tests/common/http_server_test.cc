@@ -173,6 +173,7 @@ TEST_F(HttpServerTest, RefusesWhatIsNoRequest) {
     EXPECT_LT(seconds_of([&] { reply = reply_to(bytes); }), kAtOnce) << bytes.substr(0, 100);
     EXPECT_GE(reply.status, 400) << bytes.substr(0, 100);
     EXPECT_LE(reply.status, 431) << bytes.substr(0, 100);
+    EXPECT_TRUE(parse_http_date(reply.header("Date"))) << bytes.substr(0, 100);
   }
   EXPECT_EQ(reply_to("GET /" + std::string(10'000, 'x') + " HTTP/1.1\r\nHost: h\r\n\r\n").status, 414);
   for (const std::string hosts : {"", "Host: a\r\nHost: b\r\n"}) {

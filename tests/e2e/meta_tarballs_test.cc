@@ -10,6 +10,7 @@
 #include <memory>
 
 #include "common/file.h"
+#include "common/http.h"
 #include "common/text.h"
 #include "tests/support/boxes.h"
 #include "tests/support/measure.h"
@@ -144,6 +145,7 @@ TEST_F(MetaTarballs, HaveEachHeaderOnceAndTheSameForAHead) {
     const bool has_body = std::binary_search(names.begin(), names.end(), "content-length");
     EXPECT_EQ(has_body, status != 304) << testing::PrintToString(names);
     EXPECT_EQ(std::binary_search(names.begin(), names.end(), "content-type"), has_body);
+    EXPECT_TRUE(parse_http_date(reply.header("Date"))) << status;
   }
   for (const std::string& path : {target, std::string("/"), std::string("/agent"), std::string("/no"), std::string("/health"),
                                   std::string("/status/text/x"), std::string("/status/summary")}) {
