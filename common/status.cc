@@ -37,40 +37,11 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-template <size_t N>
-bool is_one_of(const std::string& word, const std::array<std::string_view, N>& words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
-/// Directly before one of the words.
-bool casts_doubt(const std::string& before) {
-  static constexpr std::array<std::string_view, 9> kDoubt = {"never", "no",    "cannot", "failed", "to",
-                                                             "be",    "being", "get",    "yet"};
-  return is_one_of(before, kDoubt) || before.ends_with("n't");
-}
-
-/// Anywhere on a line that has the word "started".
-bool tells_of_an_end(const std::string& word) {
-  static constexpr std::array<std::string_view, 17> kEnd = {"not",    "never",   "neither", "nor",    "cannot", "dead",
-                                                            "died",   "down",    "crashed", "exited", "killed", "failed",
-                                                            "unable", "without", "was",     "last",   "but"};
-  return is_one_of(word, kEnd) || word.ends_with("n't");
-}
-
-bool denies(const std::string& behind) {
-  static constexpr std::array<std::string_view, 3> kDenial = {"false", "no", "failed"};
-  return is_one_of(behind, kDenial);
-}
-
-/// What the word at `at` says of the agent; nullopt when it is another word.
-std::optional<Status> meaning_of(const std::vector<std::string>& words, size_t at) {
-  const bool started = words[at] == "started";
-  if (!started && words[at] != "stoped" && words[at] != "stopped") return std::nullopt;
-  const size_t first = at > 0 && words[at - 1] == "been" ? at - 1 : at;  // "has been started" is "started"
-  const std::string before = first > 0 ? words[first - 1] : "";
-  if (casts_doubt(before) || (at + 1 < words.size() && denies(words[at + 1]))) return Status::unclear;
-  if (before == "not") return started ? Status::stopped : Status::unclear;
-  return started ? Status::started : Status::stopped;
+bool casts_doubt(const std::string& word) {
+  static constexpr std::array<std::string_view, 24> kDoubt = {
+      "be",     "being", "but",     "cannot", "crashed", "dead", "died", "down", "exited", "failed", "false",   "get",
+      "killed", "last",  "neither", "never",  "no",      "none", "nor",  "not",  "unable", "was",    "without", "yet"};
+  return word.ends_with("n't") || std::find(kDoubt.begin(), kDoubt.end(), word) != kDoubt.end();
 }
 
 /// One opinion with another: both when they agree.
@@ -78,11 +49,20 @@ void add(std::optional<Status>& said, std::optional<Status> more) {
   if (more) said = said && *said != *more ? Status::unclear : more;
 }
 
-std::optional<Status> meaning_of_line(const std::vector<std::string>& words) {
+/// What the words of one line say of the agent; nullopt when they do not speak of it.
+std::optional<Status> meaning_of(std::vector<std::string> words) {
   std::optional<Status> said;
-  for (size_t at = 0; at < words.size(); ++at) add(said, meaning_of(words, at));
-  if (said == Status::started && std::any_of(words.begin(), words.end(), tells_of_an_end)) return Status::unclear;
-  return said;
+  std::erase(words, "been");  // "has been started" is "started"
+  static constexpr std::array<std::string_view, 2> kNotStarted = {"not", "started"};
+  for (auto at = words.begin(); (at = std::search(at, words.end(), kNotStarted.begin(), kNotStarted.end())) != words.end();) {
+    at = words.erase(at, at + kNotStarted.size());
+    said = Status::stopped;
+  }
+  for (const std::string& word : words) {
+    if (word == "started") add(said, Status::started);
+    if (word == "stoped" || word == "stopped") add(said, Status::stopped);
+  }
+  return said && std::any_of(words.begin(), words.end(), casts_doubt) ? Status::unclear : said;
 }
 
 std::optional<Status> to_plain_word(std::string_view line) {
@@ -128,7 +108,7 @@ Status to_status(std::string_view text) {
     const size_t end = std::min(text.find('\n', begin), text.size());
     const std::string_view line = text.substr(begin, end - begin);
     add(alone, to_plain_word(trim(line)));
-    add(said, meaning_of_line(words_of(line)));
+    add(said, meaning_of(words_of(line)));
     begin = end + 1;
   }
   return alone.value_or(said.value_or(Status::unclear));

@@ -7,13 +7,10 @@
 //   ---------------------------------------------------------------------------------
 //   started: "started", "falcon-agent started, pid=12", "[ started ]"   started
 //   stoped or stopped: "stoped", "falcon-agent is stopped"              stopped
-//   "not started"                                                       stopped
-//   "not stopped"                                                       unclear
-//   a word of doubt before it: "cannot be started", "never started",    unclear
-//     "failed to be stopped", "no started", "to be started"
-//   a word of an end on the line of "started": "dead, was last        unclear
-//     started 10:00", "is not running, was started yesterday"
-//   a denial behind it: "started: false", "started: no"                 unclear
+//   "not started", "has not been started"                               stopped
+//   a word of doubt on the same line, such as not, no, never, cannot,   unclear
+//     failed, dead, was, last, be: "cannot be started", "started: no",
+//     "dead, was last started 10:00", "is not running, started once"
 //   both, in any order: "started, then stoped"                          unclear
 //   only longer words: "restarted", "unstarted", "/run/started",        unclear
 //     "started_at", "re-started", "started.pid"
