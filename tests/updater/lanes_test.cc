@@ -6,6 +6,7 @@
 
 #include <atomic>
 
+#include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
 
 namespace ops::updater {
@@ -24,6 +25,12 @@ struct Gate {
   }
   std::atomic<bool> open = false;
 };
+
+/// Whether a thread of this process sleeps, as one that waits does.
+bool is_asleep(pid_t thread) {
+  const std::string stat = tests::read_file("/proc/self/task/" + std::to_string(thread) + "/stat");
+  return stat.substr(stat.rfind(')') + 1).starts_with(" S");
+}
 
 struct LanesTest : testing::Test {
   Lanes::Task waits_at(Gate& gate) {
@@ -58,7 +65,8 @@ TEST_F(LanesTest, OneThatHangsDelaysNoOther) {
 TEST_F(LanesTest, WaitingEndsWhenAllOfThemHaveEnded) {
   lanes.run("a", waits_at(first));
   lanes.run("b", waits_at(second));
-  std::jthread opens([&] {
+  std::jthread opens([&, waiter = ::gettid()] {
+    EXPECT_TRUE(eventually([&] { return is_asleep(waiter); }));
     first.open = true;
     second.open = true;
   });

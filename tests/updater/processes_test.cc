@@ -72,8 +72,11 @@ TEST(Processes, ControlScriptOfAnAgentIsFoundWhenItLeadsItsSession) {
 TEST(Processes, ThatCameOfOneAreFoundWhereverTheyWork) {
   const TempDir folder;
   Process shell({"sh", "-c", "setsid sh -c 'echo $$; sleep 1000' & wait"}, "/", folder / "out");
-  ASSERT_TRUE(eventually([&] { return updater::descendants_of(shell.pid()).size() == 2; }));
-  const auto found = updater::descendants_of(shell.pid());
+  std::vector<updater::Process> found;
+  ASSERT_TRUE(eventually([&] {
+    found = updater::descendants_of(shell.pid());
+    return found.size() == 2 && updater::describe(found[1].pid).ends_with(" (sleep)");  // it is a shell first
+  }));
   EXPECT_EQ(found[0].pid, std::stoi(read_file(folder / "out")));
   EXPECT_EQ(found[0].parent, shell.pid());
   EXPECT_EQ(found[1].parent, found[0].pid);
