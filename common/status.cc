@@ -65,12 +65,6 @@ std::optional<Status> meaning_of(std::vector<std::string> words) {
   return said && std::any_of(words.begin(), words.end(), casts_doubt) ? Status::unclear : said;
 }
 
-std::optional<Status> to_plain_word(std::string_view line) {
-  if (line == "started") return Status::started;
-  if (line == "stoped" || line == "stopped") return Status::stopped;
-  return std::nullopt;
-}
-
 /// Behind the escape sequence of a terminal that begins at `at` (ECMA-48): CSI … final, OSC … BEL or ST, ESC … final.
 size_t end_of_escape(std::string_view text, size_t at) {
   const auto skip = [&](size_t from, char first, char last) {
@@ -99,19 +93,16 @@ std::string without_escapes(std::string_view text) {
 }  // namespace
 
 Status to_status(std::string_view text) {
-  if (const auto word = to_plain_word(text)) return *word;
+  if (text == "started") return Status::started;  // nearly always
   // An error text ends with the script's last words, which are no status.
   if (text.starts_with("exec `./control ") || text.starts_with("`./control ")) return Status::unclear;
-  std::optional<Status> alone;
   std::optional<Status> said;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line = text.substr(begin, end - begin);
-    add(alone, to_plain_word(trim(line)));
-    add(said, meaning_of(words_of(line)));
+    add(said, meaning_of(words_of(text.substr(begin, end - begin))));
     begin = end + 1;
   }
-  return alone.value_or(said.value_or(Status::unclear));
+  return said.value_or(Status::unclear);
 }
 
 std::string status_line(std::string_view output) {

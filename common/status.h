@@ -11,13 +11,13 @@
 //   a word of doubt on the same line, such as not, no, never, cannot,   unclear
 //     failed, dead, was, last, be: "cannot be started", "started: no",
 //     "dead, was last started 10:00", "is not running, started once"
-//   both, in any order: "started, then stoped"                          unclear
+//   both, in any order, also on different lines: "started, then stoped" unclear
 //   only longer words: "restarted", "unstarted", "/run/started",        unclear
 //     "started_at", "re-started", "started.pid"
 //   none of these: "running", "", "exec `./control status` fail: …"     unclear
 //
-// A line that is one of the words, and nothing else, decides alone: other lines are warnings, of bash for instance. Else each
-// counts as a whole word, on any line, in capitals or not. Letters, digits, _, - and / make a word, and a dot or an
+// Lines without one of the words do not count: they are warnings, of bash for instance. Each counts as a whole word, on any
+// line, in capitals or not. Letters, digits, _, - and / make a word, and a dot or an
 // apostrophe between two of these. Bytes beyond ASCII separate words: "状态：started" is started.
 //
 // When in doubt, `unclear` is the safe answer: ops-updater neither replaces such an agent nor takes its release for a good one.
