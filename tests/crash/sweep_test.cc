@@ -37,7 +37,7 @@ const Scenario kUpgrade{"upgrade", "1.0.0", "2.0.0", "2.0.0"};
 const Scenario kRollback{"rollback", "1.0.0", "2.0.0", "1.0.0"};
 const Scenario kFirstInstall{"first install", "", "1.0.0", "1.0.0"};
 
-constexpr auto kPointDeadline = std::chrono::minutes(3);
+constexpr auto kPointDeadline = std::chrono::minutes(6);
 
 std::string setting(const char* name) {
   const char* value = std::getenv(name);

@@ -48,11 +48,11 @@ std::vector<HellScript> failing_scripts() {
   return {
       {"exits-1", cannot_start("echo 'port 80 is taken' >&2; exit 1"), "exit status 1: port 80 is taken"},
       {"exits-1-always", "#!/bin/bash\nexit 1", "fail: exit status 1"},
-      {"hangs-in-start", cannot_start("exec sleep 1000"), "`./control start` did not end within 2 s and was killed"},
+      {"hangs-in-start", cannot_start("exec sleep 1000"), "`./control start` did not end within 4 s and was killed"},
       {"hangs-in-stop", "#!/bin/bash\n[[ $1 == stop ]] && exec sleep 1000\n[[ $1 != status ]]", "exit status 1"},
       {"hangs-in-status", "#!/bin/bash\n[[ $1 == status ]] && exec sleep 1000\nexit 0", "`./control status` did not end"},
       {"hangs-always", "#!/bin/bash\nexec sleep 1000", "`./control start` did not end"},
-      {"ignores-term", cannot_start("trap '' TERM; while :; do sleep 0.1; done"), "did not end within 2 s and was killed"},
+      {"ignores-term", cannot_start("trap '' TERM; while :; do sleep 0.1; done"), "did not end within 4 s and was killed"},
       {"prints-1-gb", cannot_start("head -c 1000000000 /dev/zero; exit 1"), "did not start"},
       {"prints-for-ever", "#!/bin/bash\nexec yes", "did not end"},
       {"needs-a-terminal", cannot_start("read -r line </dev/tty || exit 7"), "exit status 7"},
@@ -99,7 +99,7 @@ struct ControlFromHell : testing::Test {
   static UpdaterSettings quick() {
     UpdaterSettings settings;
     settings.probation = 2;
-    settings.control_timeout = 2;
+    settings.control_timeout = 4;  // a good control has to end within it on a slow machine, too
     return settings;
   }
 
@@ -150,7 +150,7 @@ struct ControlFromHell : testing::Test {
       const pid_t now = host.agent_pid("good", "1.0.0");
       return now > 0 && now != before;
     }));
-    EXPECT_LT(SteadyClock::now() - killed, seconds(10)) << "a ./control status that hangs takes so long";
+    EXPECT_LT(SteadyClock::now() - killed, seconds(30)) << "a ./control status that hangs takes so long";
   }
 
   std::map<std::string, std::string> files;
@@ -202,21 +202,21 @@ TEST_F(ControlFromHell, AReleaseThatFailsIsRolledBackAndHarmsNoOther) {
   }
   ASSERT_TRUE(meta.desire(before)) << meta.log();
   ASSERT_TRUE(host.start()) << host.log();
-  for (const TestAgent& agent : before) expect_seen(agent.name, "1.0.0 started ", "", seconds(60));
+  for (const TestAgent& agent : before) expect_seen(agent.name, "1.0.0 started ", "", seconds(120));
 
   HeartbeatWatch watch(meta);
   ASSERT_TRUE(meta.desire(after));
   ASSERT_TRUE(eventually([&] { return summary("hangs-in-status") == "1.0.0 started switching"; }));
   for (int i = 0; i < 3; ++i) expect_good_agent_comes_back();
   for (const HellScript& script : failing_scripts()) {
-    expect_seen(script.name, "1.0.0 started rolled-back", script.words, seconds(60));
+    expect_seen(script.name, "1.0.0 started rolled-back", script.words, seconds(120));
     EXPECT_EQ(host.version(script.name), "1.0.0");
     EXPECT_GT(host.agent_pid(script.name, "1.0.0"), 0) << script.name << " is not what runs";
   }
-  for (const HellScript& script : odd_scripts()) expect_seen(script.name, "2.0.0 started ", "", seconds(60));
+  for (const HellScript& script : odd_scripts()) expect_seen(script.name, "2.0.0 started ", "", seconds(120));
   EXPECT_TRUE(always([&] { return summary("exits-1") == "1.0.0 started rolled-back"; }, seconds(3)));
   for (const HellScript& script : all) EXPECT_EQ(fetches(script.name), 1U) << script.name;
-  EXPECT_LT(watch.longest_silence(), 6);
+  EXPECT_LT(watch.longest_silence(), 15);
   EXPECT_EQ(summary("good"), "1.0.0 started ");
 }
 
@@ -231,10 +231,10 @@ TEST_F(ControlFromHell, AFirstInstallThatFailsIsStoppedAndLatched) {
   }
   ASSERT_TRUE(meta.desire(agents)) << meta.log();
   ASSERT_TRUE(host.start()) << host.log();
-  expect_seen("good", "1.0.0 started ", "", seconds(30));
+  expect_seen("good", "1.0.0 started ", "", seconds(120));
   expect_good_agent_comes_back();
   for (const HellScript& script : scripts) {
-    EXPECT_TRUE(eventually([&] { return summary(script.name).ends_with(" failed"); }, seconds(60)))
+    EXPECT_TRUE(eventually([&] { return summary(script.name).ends_with(" failed"); }, seconds(120)))
         << script.name << " is " << summary(script.name) << error(script.name);
     EXPECT_NE(error(script.name).find(script.words), std::string::npos) << error(script.name);
   }
@@ -249,13 +249,13 @@ TEST_F(ControlFromHell, AnOldVersionThatWillNotStopIsLeftRunning) {
   publish("stubborn", "2.0.0", demo_agent_tarball());
   ASSERT_TRUE(meta.desire({wants("stubborn", "1.0.0"), wants("good", "1.0.0")})) << meta.log();
   ASSERT_TRUE(host.start()) << host.log();
-  expect_seen("stubborn", "1.0.0 started ", "", seconds(30));
+  expect_seen("stubborn", "1.0.0 started ", "", seconds(120));
   const pid_t pid = host.agent_pid("stubborn", "1.0.0");
 
   ASSERT_TRUE(meta.desire({wants("stubborn", "2.0.0"), wants("good", "1.0.0")}));
   const std::string words =
       "the old version is left as it is: 1.0.0 did not stop: exec `./control stop` fail: exit status 1: not me";
-  expect_seen("stubborn", "1.0.0 started waiting", words, seconds(30));
+  expect_seen("stubborn", "1.0.0 started waiting", words, seconds(120));
   EXPECT_NE(host.log().find(words), std::string::npos) << host.log();
   EXPECT_TRUE(always([&] { return host.agent_pid("stubborn", "1.0.0") == pid; }, seconds(2)));
   EXPECT_EQ(host.running("stubborn"), std::vector<std::string>{"1.0.0"});
@@ -272,9 +272,9 @@ TEST_F(ControlFromHell, ASlowStatusDoesNotMakeATarballBeFetchedTwice) {
   publish("slow", "2.0.0", make_agent_tarball(slow, {{"agent", agent}, {"mark", "two"}}));
   ASSERT_TRUE(meta.desire({wants("slow", "1.0.0")})) << meta.log();
   ASSERT_TRUE(host.start()) << host.log();
-  expect_seen("slow", "1.0.0 started ", "", seconds(60));
+  expect_seen("slow", "1.0.0 started ", "", seconds(120));
   ASSERT_TRUE(meta.desire({wants("slow", "2.0.0")}));
-  expect_seen("slow", "2.0.0 started ", "", seconds(60));
+  expect_seen("slow", "2.0.0 started ", "", seconds(120));
   EXPECT_EQ(fetches("slow"), 1U);
 }
 
