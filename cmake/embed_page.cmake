@@ -1,5 +1,5 @@
 # cmake -DPAGE=index.html -DSOURCE=page_html.cc -P embed_page.cmake
-# Makes a C++ file of ops-meta's page, for meta/page.h: its text, and the policy that it is served with, which names the page's
+# Makes a C++ file of ops-meta's page, for meta/api/page.h: its text, and the policy that it is served with, which names the page's
 # one script and one style by their SHA-256.
 file(READ "${PAGE}" page)
 
@@ -44,7 +44,7 @@ if(NOT end EQUAL -1)
   message(FATAL_ERROR "${PAGE} holds )page\", which would end the C++ string that it becomes")
 endif()
 file(WRITE "${SOURCE}" "// Made of meta/web/index.html by cmake/embed_page.cmake.
-#include \"meta/page.h\"
+#include \"meta/api/page.h\"
 
 namespace ops::meta {
 

@@ -1,4 +1,4 @@
-# Makes build/version.cc, the source of common/version.h: the version, the commit, and the libraries that are linked in.
+# Makes build/version.cc, the source of common/base/version.h: the version, the commit, and the libraries that are linked in.
 #   cmake -DSOURCE_DIR=… -DVERSION=1.0.0 "-DLIBRARIES_META=OpenSSL 3.0.19-1|…" "-DLIBRARIES_UPDATER=…" -DOUTPUT=version.cc -P version.cmake
 # The build runs it each time; the file changes only when its content does.
 
@@ -25,7 +25,7 @@ endif()
 string(REPLACE "|" "\\n" meta "${LIBRARIES_META}")
 string(REPLACE "|" "\\n" updater "${LIBRARIES_UPDATER}")
 file(CONFIGURE OUTPUT ${OUTPUT} @ONLY CONTENT [[
-#include "common/version.h"
+#include "common/base/version.h"
 
 namespace ops {
 

@@ -4,19 +4,19 @@
 #include <filesystem>
 #include <iostream>
 
-#include "common/control_text.h"
-#include "common/daemon.h"
-#include "common/file.h"
-#include "common/http_server.h"
-#include "common/log.h"
-#include "common/release_inspection.h"
-#include "common/tls.h"
-#include "common/version.h"
-#include "meta/release_check.h"
-#include "meta/release_place.h"
-#include "meta/routes.h"
-#include "meta/saved_hosts.h"
-#include "meta/saved_rollouts.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/version.h"
+#include "common/daemon/daemon.h"
+#include "common/http/server.h"
+#include "common/release/control_text.h"
+#include "common/release/inspection.h"
+#include "common/tls/tls.h"
+#include "meta/api/routes.h"
+#include "meta/config/publish_location.h"
+#include "meta/config/release_check.h"
+#include "meta/hosts/host_snapshot.h"
+#include "meta/rollout/rollout_snapshot.h"
 
 namespace {
 

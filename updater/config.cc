@@ -6,11 +6,11 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "common/file.h"
-#include "common/heartbeat.h"
-#include "common/http_server.h"
-#include "common/secret.h"
-#include "common/url.h"
+#include "common/base/file.h"
+#include "common/base/secret.h"
+#include "common/http/server.h"
+#include "common/protocol/heartbeat.h"
+#include "common/protocol/url.h"
 
 namespace ops::updater {
 

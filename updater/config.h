@@ -14,9 +14,9 @@
 #include <string>
 #include <vector>
 
-#include "common/certificates.h"
-#include "common/config_reader.h"
-#include "updater/signature.h"
+#include "common/daemon/config_reader.h"
+#include "common/tls/certificates.h"
+#include "updater/release/signature.h"
 
 namespace ops::updater {
 

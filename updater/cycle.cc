@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <ctime>
 
-#include "common/file.h"
-#include "common/log.h"
-#include "updater/memory.h"
-#include "updater/observe.h"
-#include "updater/switch.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "updater/agent/observe.h"
+#include "updater/agent/switch.h"
+#include "updater/process/memory.h"
 
 namespace ops::updater {
 

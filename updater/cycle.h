@@ -13,15 +13,15 @@
 #include <string>
 #include <vector>
 
-#include "common/daemon.h"
-#include "updater/agent.h"
-#include "updater/complaints.h"
+#include "common/daemon/daemon.h"
+#include "updater/agent/agent.h"
+#include "updater/agent/task_queues.h"
+#include "updater/agent/throttled_log.h"
 #include "updater/config.h"
-#include "updater/lanes.h"
 #include "updater/meta_client.h"
-#include "updater/preparer.h"
-#include "updater/report.h"
-#include "updater/schedule.h"
+#include "updater/model/report.h"
+#include "updater/model/schedule.h"
+#include "updater/release/fetch_worker.h"
 
 namespace ops::updater {
 

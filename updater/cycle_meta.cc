@@ -2,10 +2,10 @@
 
 #include <ctime>
 
-#include "common/log.h"
+#include "common/base/log.h"
 #include "updater/cycle.h"
-#include "updater/memory.h"
-#include "updater/poll_text.h"
+#include "updater/model/poll_text.h"
+#include "updater/process/memory.h"
 
 namespace ops::updater {
 

@@ -2,14 +2,14 @@
 #include <filesystem>
 #include <iostream>
 
-#include "common/daemon.h"
-#include "common/file.h"
-#include "common/http_server.h"
-#include "common/log.h"
-#include "common/version.h"
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "common/base/version.h"
+#include "common/daemon/daemon.h"
+#include "common/http/server.h"
 #include "updater/cycle.h"
-#include "updater/rehearsal.h"
-#include "updater/routes.h"
+#include "updater/debug_port.h"
+#include "updater/selftest/smoke_test.h"
 #include "updater/server_check.h"
 
 namespace {

@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-#include "common/heartbeat.h"
-#include "common/result.h"
-#include "updater/fetch.h"
+#include "common/base/result.h"
+#include "common/protocol/heartbeat.h"
+#include "updater/release/download.h"
 
 namespace ops::updater {
 

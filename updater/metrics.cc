@@ -1,6 +1,6 @@
 #include "updater/metrics.h"
 
-#include "common/metrics.h"
+#include "common/daemon/metrics.h"
 
 namespace ops::updater {
 

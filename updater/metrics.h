@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "updater/report.h"
+#include "updater/model/report.h"
 
 namespace ops::updater {
 

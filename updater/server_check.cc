@@ -5,7 +5,7 @@
 #include <ctime>
 #include <iostream>
 
-#include "updater/fetch.h"
+#include "updater/release/download.h"
 
 namespace ops::updater {
 

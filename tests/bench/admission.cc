@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <ctime>
 
-#include "common/log.h"
-#include "common/text.h"
-#include "meta/admissions.h"
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "meta/rollout/controller.h"
 #include "tests/bench/bench.h"
 #include "tests/support/temp_dir.h"
 

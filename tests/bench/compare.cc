@@ -1,7 +1,7 @@
 #include <map>
 #include <optional>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/bench/bench.h"
 #include "tests/fleet/download.h"
 #include "tests/support/http.h"

@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/bench/bench.h"
 #include "tests/fleet/usage.h"
 #include "tests/support/tarball.h"

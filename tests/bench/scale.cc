@@ -2,7 +2,7 @@
 #include <atomic>
 #include <thread>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/bench/bench.h"
 #include "tests/fleet/download.h"
 #include "tests/fleet/progress.h"

@@ -2,7 +2,7 @@
 
 #include <unistd.h>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/support/http.h"
 #include "tests/support/wait.h"
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdio>
 
-#include "common/text.h"
+#include "common/base/text.h"
 
 namespace ops::bench {
 

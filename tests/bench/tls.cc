@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <thread>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/bench/bench.h"
 #include "tests/support/certificates.h"
 

@@ -43,28 +43,28 @@ TEST_F(Layering, AcceptsTheTree) {
 }
 
 TEST_F(Layering, RefusesAnArrowTurnedRound) {
-  refuses("common/text.cc", "\"meta/config.h\"");
-  refuses("common/text.h", "\"updater/config.h\"");
-  refuses("meta/main.cc", "\"updater/layout.h\"");
-  refuses("updater/main.cc", "\"meta/config.h\"");
-  refuses("updater/layout.cc", "\"../meta/config.h\"");
+  refuses("common/base/text.cc", "\"meta/config/config.h\"");
+  refuses("common/base/text.h", "\"updater/config.h\"");
+  refuses("meta/main.cc", "\"updater/model/layout.h\"");
+  refuses("updater/main.cc", "\"meta/config/config.h\"");
+  refuses("updater/model/layout.cc", "\"../meta/config/config.h\"");
 }
 
 TEST_F(Layering, RefusesAThirdPartyHeaderInAHeaderOfOurs) {
   for (const std::string library : {"<httplib.h>", "<nlohmann/json.hpp>", "<curl/curl.h>", "<archive.h>", "<archive_entry.h>",
                                     "<openssl/evp.h>", "<spdlog/spdlog.h>", "<fmt/format.h>"}) {
-    refuses("common/file.h", library);
+    refuses("common/base/file.h", library);
   }
 }
 
 TEST_F(Layering, RefusesASecondUserOfALibrary) {
-  refuses("meta/tarballs.cc", "<httplib.h>");
-  refuses("updater/install.cc", "<curl/curl.h>");
-  refuses("updater/switch.cc", " <spdlog/spdlog.h>");
-  refuses("common/http_connection.cc", "<openssl/ssl.h>");
-  refuses("updater/fetch.cc", "<openssl/ssl.h>");
-  refuses("updater/unpack.cc", "<archive.h>");
-  refuses("updater/fetch.cc", "<zlib.h>");
+  refuses("meta/api/tarballs.cc", "<httplib.h>");
+  refuses("updater/release/install.cc", "<curl/curl.h>");
+  refuses("updater/agent/switch.cc", " <spdlog/spdlog.h>");
+  refuses("common/http/connection.cc", "<openssl/ssl.h>");
+  refuses("updater/release/download.cc", "<openssl/ssl.h>");
+  refuses("updater/release/unpack.cc", "<archive.h>");
+  refuses("updater/release/download.cc", "<zlib.h>");
 }
 
 TEST_F(Layering, RefusesAFolderWithoutSources) {

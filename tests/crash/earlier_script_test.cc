@@ -8,7 +8,7 @@
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
-#include "updater/observe.h"
+#include "updater/agent/observe.h"
 
 namespace ops::updater {
 namespace {

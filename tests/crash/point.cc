@@ -12,7 +12,7 @@
 #include "tests/support/boxes.h"
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"
-#include "updater/state.h"
+#include "updater/model/state.h"
 
 namespace ops::tests {
 

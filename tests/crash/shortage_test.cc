@@ -13,11 +13,11 @@
 #include <string_view>
 #include <thread>
 
-#include "common/file.h"
+#include "common/base/file.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
-#include "updater/control.h"
-#include "updater/observe.h"
+#include "updater/agent/observe.h"
+#include "updater/process/control_script.h"
 
 namespace ops::updater {
 namespace {

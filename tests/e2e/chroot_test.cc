@@ -9,8 +9,8 @@
 #include <set>
 #include <sstream>
 
-#include "common/http_server.h"
-#include "common/text.h"
+#include "common/base/text.h"
+#include "common/http/server.h"
 #include "tests/support/http.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"

@@ -7,7 +7,7 @@
 
 #include <filesystem>
 
-#include "common/version.h"
+#include "common/base/version.h"
 #include "tests/support/boxes.h"
 #include "tests/support/original_config.h"
 #include "tests/support/wait.h"

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <map>
 
-#include "common/http_server.h"
-#include "common/text.h"
+#include "common/base/text.h"
+#include "common/http/server.h"
 #include "tests/support/boxes.h"
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"

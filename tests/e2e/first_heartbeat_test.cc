@@ -7,7 +7,7 @@
 
 #include "tests/support/boxes.h"
 #include "tests/support/wait.h"
-#include "updater/schedule.h"
+#include "updater/model/schedule.h"
 
 namespace ops::tests {
 namespace {

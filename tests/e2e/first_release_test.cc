@@ -4,7 +4,7 @@
 
 #include <filesystem>
 
-#include "common/release.h"
+#include "common/protocol/release.h"
 #include "tests/support/boxes.h"
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"

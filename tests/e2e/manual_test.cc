@@ -4,12 +4,12 @@
 
 #include <filesystem>
 
-#include "common/text.h"
-#include "common/version.h"
+#include "common/base/text.h"
+#include "common/base/version.h"
 #include "tests/support/http.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
-#include "updater/processes.h"
+#include "updater/process/processes.h"
 
 namespace ops::tests {
 namespace {

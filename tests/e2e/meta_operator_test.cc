@@ -5,7 +5,7 @@
 #include <filesystem>
 #include <set>
 
-#include "common/heartbeat.h"
+#include "common/protocol/heartbeat.h"
 #include "tests/support/boxes.h"
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"

@@ -9,9 +9,9 @@
 #include <filesystem>
 #include <memory>
 
-#include "common/file.h"
-#include "common/http.h"
-#include "common/text.h"
+#include "common/base/file.h"
+#include "common/base/text.h"
+#include "common/http/message.h"
 #include "tests/support/boxes.h"
 #include "tests/support/measure.h"
 

@@ -10,9 +10,9 @@
 #include "tests/support/minisign.h"
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"
-#include "updater/checksum.h"
-#include "updater/layout.h"
-#include "updater/signature.h"
+#include "updater/model/layout.h"
+#include "updater/release/checksum.h"
+#include "updater/release/signature.h"
 
 namespace ops::tests {
 namespace {
@@ -265,7 +265,7 @@ TEST_F(Publish, TakesFilesOfAGroupWithABlankInItsName) {
   EXPECT_EQ(finished.exit_code, 0) << finished.output;
 }
 
-// As hosts judge them (updater/layout.h).
+// As hosts judge them (updater/model/layout.h).
 TEST_F(Publish, SignsNothingWhoseNameReadsInTwoWays) {
   const Minisign signer;
   for (const auto& [agent, version] : {std::pair("a-2", "1.0"), {"a-v2", "1.0"}, {"a", "b-1.0"}, {"a", "rc-x"}}) {

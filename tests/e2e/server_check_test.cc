@@ -6,7 +6,7 @@
 #include <ctime>
 #include <filesystem>
 
-#include "common/http.h"
+#include "common/http/message.h"
 #include "tests/support/boxes.h"
 #include "tests/support/certificates.h"
 #include "tests/support/hell_server.h"

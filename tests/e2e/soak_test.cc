@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/support/boxes.h"
 #include "tests/support/measure.h"
 #include "tests/support/tarball.h"

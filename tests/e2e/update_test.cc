@@ -5,7 +5,7 @@
 
 #include <cstdlib>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/support/boxes.h"
 #include "tests/support/hell_server.h"
 #include "tests/support/tarball.h"

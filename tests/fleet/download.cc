@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <vector>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/fleet/reply.h"
 #include "tests/fleet/report.h"
 #include "tests/support/measure.h"

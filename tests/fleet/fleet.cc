@@ -6,9 +6,9 @@
 #include <deque>
 #include <random>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/fleet/wheel.h"
-#include "updater/schedule.h"
+#include "updater/model/schedule.h"
 
 namespace ops::fleet {
 

@@ -4,7 +4,7 @@
 #include <array>
 #include <charconv>
 
-#include "common/heartbeat.h"
+#include "common/protocol/heartbeat.h"
 
 namespace ops::fleet {
 

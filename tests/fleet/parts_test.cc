@@ -4,7 +4,7 @@
 
 #include <set>
 
-#include "common/heartbeat.h"
+#include "common/protocol/heartbeat.h"
 #include "tests/fleet/histogram.h"
 #include "tests/fleet/hosts.h"
 #include "tests/fleet/options.h"

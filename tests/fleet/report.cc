@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "common/text.h"
+#include "common/base/text.h"
 
 namespace ops::fleet {
 

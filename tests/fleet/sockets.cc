@@ -9,7 +9,7 @@
 #include <chrono>
 #include <cstring>
 
-#include "common/http_server.h"
+#include "common/http/server.h"
 
 namespace ops::fleet {
 

@@ -10,7 +10,7 @@
 #include <random>
 #include <vector>
 
-#include "common/text.h"
+#include "common/base/text.h"
 #include "tests/fleet/report.h"
 
 namespace ops::fleet {

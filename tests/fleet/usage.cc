@@ -6,7 +6,7 @@
 #include <sstream>
 #include <vector>
 
-#include "common/text.h"
+#include "common/base/text.h"
 
 namespace ops::fleet {
 

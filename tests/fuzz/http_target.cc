@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "common/http_codec.h"
-#include "common/http_framer.h"
+#include "common/http/codec.h"
+#include "common/http/framer.h"
 #include "tests/fuzz/targets.h"
 
 namespace ops::fuzz {

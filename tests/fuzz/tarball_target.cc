@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "tests/fuzz/targets.h"
-#include "updater/unpack.h"
+#include "updater/release/unpack.h"
 
 namespace ops::fuzz {
 

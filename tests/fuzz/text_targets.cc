@@ -1,13 +1,13 @@
 // Heartbeats, configs, checksums, signatures and notes.
 
-#include "common/heartbeat.h"
-#include "common/secret.h"
-#include "meta/config.h"
+#include "common/base/secret.h"
+#include "common/protocol/heartbeat.h"
+#include "meta/config/config.h"
 #include "tests/fuzz/targets.h"
-#include "updater/checksum.h"
 #include "updater/config.h"
-#include "updater/signature.h"
-#include "updater/state.h"
+#include "updater/model/state.h"
+#include "updater/release/checksum.h"
+#include "updater/release/signature.h"
 
 namespace ops::fuzz {
 

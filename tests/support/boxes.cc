@@ -8,7 +8,7 @@
 
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"
-#include "updater/processes.h"
+#include "updater/process/processes.h"
 
 namespace ops::tests {
 

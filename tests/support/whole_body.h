@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "common/http_server.h"
+#include "common/http/server.h"
 
 namespace ops::tests {
 

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "tests/support/hell_server.h"
-#include "updater/fetch.h"
 #include "updater/meta_client.h"
+#include "updater/release/download.h"
 
 namespace ops::updater {
 namespace {

@@ -8,9 +8,9 @@
 #include <iostream>
 #include <thread>
 
-#include "common/heartbeat.h"
-#include "meta/host_table.h"
-#include "meta/saved_hosts.h"
+#include "common/protocol/heartbeat.h"
+#include "meta/hosts/host_snapshot.h"
+#include "meta/hosts/host_table.h"
 #include "tests/fleet/fleet.h"
 #include "tests/support/boxes.h"
 #include "tests/support/measure.h"

@@ -1,0 +1,82 @@
+#include "common/base/text.h"
+
+#include <algorithm>
+#include <cctype>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+namespace ops {
+
+namespace {
+
+constexpr size_t kLongestWord = 64;
+
+/// How many letters must be inserted, dropped, replaced or exchanged with their neighbour to make one of the other.
+size_t distance(std::string_view from, std::string_view to) {
+  std::vector<size_t> before, above, row(to.size() + 1);
+  for (size_t j = 0; j <= to.size(); ++j) row[j] = j;
+  for (size_t i = 1; i <= from.size(); ++i) {
+    before = std::exchange(above, row);
+    row[0] = i;
+    for (size_t j = 1; j <= to.size(); ++j) {
+      const size_t replaced = above[j - 1] + (from[i - 1] == to[j - 1] ? 0 : 1);
+      row[j] = std::min({above[j] + 1, row[j - 1] + 1, replaced});
+      const bool is_exchanged = i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1];
+      if (is_exchanged) row[j] = std::min(row[j], before[j - 2] + 1);
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+std::string_view trim(std::string_view text) {
+  constexpr std::string_view kSpace = " \t\r\n\v\f";
+  const size_t first = text.find_first_not_of(kSpace);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
+}
+
+std::string one_line(std::string_view text, size_t limit) {
+  std::string line(text.substr(0, limit));
+  if (text.size() > limit) {
+    // A byte 10xxxxxx continues a character: step back to where the cut one began.
+    size_t end = limit;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+    line.resize(end);
+    line += "…";
+  }
+  const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
+  std::replace_if(line.begin(), line.end(), is_control, ' ');
+  // U+0080 … U+009F, which terminals obey as well, are 0xC2 and that byte.
+  for (size_t at = 0; (at = line.find('\xC2', at)) != std::string::npos; ++at) {
+    if (at + 1 < line.size() && static_cast<unsigned char>(line[at + 1]) < 0xA0) line.replace(at, 2, "  ");
+  }
+  return line;
+}
+
+bool is_hex(std::string_view text, size_t digits) {
+  return text.size() == digits && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isxdigit(c); });
+}
+
+std::string to_lower(std::string_view ascii) {
+  std::string lower(ascii);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return lower;
+}
+
+std::string nearest_word(std::string_view word, const std::set<std::string>& words) {
+  std::string nearest;
+  if (word.size() > kLongestWord) return nearest;
+  size_t least = SIZE_MAX;
+  for (const std::string& other : words) {
+    const size_t changes = distance(to_lower(word), to_lower(other));
+    if (changes >= least || changes > std::max(word.size(), other.size()) / 3) continue;
+    least = changes;
+    nearest = other;
+  }
+  return nearest;
+}
+
+}  // namespace ops

@@ -1,0 +1,161 @@
+#include "common/http/server.h"
+
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "common/base/log.h"
+#include "common/http/event_loop.h"
+
+namespace ops {
+
+namespace {
+
+constexpr size_t kOtherFiles = 128;  // that the process has open beside connections
+
+/// A socket that listens; fails with the text for the person.
+Result<Fd> open_listener(const ListenAddress& address) {
+  const std::string where = cat(address.host, ":", address.port);
+  addrinfo hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
+  addrinfo* list = nullptr;
+  if (::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &list) != 0) {
+    return Error{cat("cannot listen on ", where, ": the host name can't be resolved")};
+  }
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
+  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
+    Fd socket(::socket(entry->ai_family, entry->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, entry->ai_protocol));
+    if (!socket) continue;
+    const int on = 1;
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (::bind(socket.get(), entry->ai_addr, entry->ai_addrlen) == 0 && ::listen(socket.get(), SOMAXCONN) == 0) return socket;
+  }
+  return system_error("listen on", where);
+}
+
+/// A unix socket at that path, which only the owner of this process (and root) may connect to.
+Result<Fd> open_owner_listener(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return Error{cat("cannot listen on ", path, ": the path is too long")};
+  std::memcpy(address.sun_path, path.c_str(), path.size());
+  Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  ::unlink(path.c_str());
+  // Linux gives the file the mode that the socket has when it is bound: there is no moment at which others could connect.
+  if (!socket || ::fchmod(socket.get(), 0600) != 0 ||
+      ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+      ::listen(socket.get(), SOMAXCONN) != 0) {
+    return system_error("listen on", path);
+  }
+  return socket;
+}
+
+int port_of(int socket) {
+  sockaddr_storage address{};
+  socklen_t size = sizeof address;
+  ::getsockname(socket, reinterpret_cast<sockaddr*>(&address), &size);
+  return ntohs(address.ss_family == AF_INET6 ? reinterpret_cast<const sockaddr_in6&>(address).sin6_port
+                                             : reinterpret_cast<const sockaddr_in&>(address).sin_port);
+}
+
+/// Raises the process's limit of open files as far as `wanted` connections need and the system allows; returns how many
+/// connections that is. The limit is inherited, so it is left alone where it suffices.
+size_t allow_connections(size_t wanted) {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted + kOtherFiles) return wanted;
+  limit.rlim_cur = std::min<rlim_t>(limit.rlim_max, wanted + kOtherFiles);
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+  ::getrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= wanted + kOtherFiles) return wanted;
+  const size_t possible = limit.rlim_cur > 2 * kOtherFiles ? limit.rlim_cur - kOtherFiles : limit.rlim_cur / 2;
+  log::warning("this process may open ", limit.rlim_cur, " files, so at most ", possible, " connections are taken instead of ",
+               wanted, "; raise the limit with ulimit -n, or LimitNOFILE in its systemd unit");
+  return possible;
+}
+
+}  // namespace
+
+Result<ListenAddress> parse_listen_address(const std::string& text) {
+  const Error error{cat("\"", one_line(text, 100), "\" is not a listen address like 0.0.0.0:2000, :2000 or [::1]:2000")};
+  const size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return error;
+  ListenAddress address;
+  address.host = text.substr(0, colon);
+  if (address.host.size() > 2 && address.host.front() == '[' && address.host.back() == ']') {
+    address.host = address.host.substr(1, address.host.size() - 2);
+  } else if (address.host.find_first_of(":[]/ ") != std::string::npos) {
+    return error;
+  }
+  if (address.host.empty()) address.host = "0.0.0.0";
+  const char* end = text.data() + text.size();
+  const auto parsed = std::from_chars(text.data() + colon + 1, end, address.port);
+  if (parsed.ec != std::errc() || parsed.ptr != end || address.port < 0 || address.port > 65535) return error;
+  return address;
+}
+
+class HttpServer::Impl {
+ public:
+  Impl(Fd listener, const HttpServerOptions& options, HttpHandler handler) {
+    all_.handler = std::move(handler);
+    all_.options = options;
+    all_.options.max_connections = allow_connections(options.max_connections);
+    all_.listener = std::move(listener);
+    if (options.counters != nullptr) all_.counters = options.counters;
+    open_owner_socket();
+    bulk_ = std::make_unique<HttpLoop>(all_, false);
+    all_.bulk = bulk_.get();
+    for (size_t i = 0; i < options.loops; ++i) loops_.push_back(std::make_unique<HttpLoop>(all_, true));
+  }
+
+  ~Impl() {
+    if (all_.owner_listener) ::unlink(all_.options.owner_socket.c_str());
+  }
+
+  Result<void> start() {
+    auto started = bulk_->start();
+    for (const auto& loop : loops_) {
+      if (started) started = loop->start();
+    }
+    return started;
+  }
+
+  int port() const { return port_of(all_.listener.get()); }
+
+ private:
+  void open_owner_socket() {
+    if (all_.options.owner_socket.empty()) return;
+    auto listener = open_owner_listener(all_.options.owner_socket);
+    if (!listener) return log::warning(listener.error().message, "; ./control can't ask this daemon");
+    all_.owner_listener = std::move(*listener);
+  }
+
+  HttpLoops all_;
+  std::unique_ptr<HttpLoop> bulk_;
+  std::vector<std::unique_ptr<HttpLoop>> loops_;  // they hand over to bulk_, so they end before it
+};
+
+HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+HttpServer::~HttpServer() = default;
+
+Result<std::unique_ptr<HttpServer>> HttpServer::listen(const ListenAddress& address, const HttpServerOptions& options,
+                                                       HttpHandler handler) {
+  auto listener = open_listener(address);
+  if (!listener) return listener.error();
+  auto impl = std::make_unique<Impl>(std::move(*listener), options, std::move(handler));
+  if (auto started = impl->start(); !started) return started.error();
+  return std::unique_ptr<HttpServer>(new HttpServer(std::move(impl)));
+}
+
+int HttpServer::port() const { return impl_->port(); }
+
+}  // namespace ops

@@ -1,0 +1,185 @@
+#include "common/protocol/heartbeat.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+namespace ops {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+bool is_version_character(unsigned char c) {
+  return std::isalnum(c) || std::string_view("._+-~").find(static_cast<char>(c)) != std::string_view::npos;
+}
+
+/// A string field; missing and null are "". Throws Json::type_error when it is no string, or `object` no object.
+std::string string_field(const Json& object, const char* key) {
+  if (!object.is_object()) throw Json::type_error::create(302, "not an object", nullptr);
+  const auto field = object.find(key);
+  if (field == object.end() || field->is_null()) return {};
+  return field->get<std::string>();
+}
+
+/// A list field; missing and null are an empty list. Throws when it is no list.
+const Json& list_field(const Json& object, const char* key) {
+  static const Json kEmpty = Json::array();
+  const auto field = object.find(key);
+  if (field == object.end() || field->is_null()) return kEmpty;
+  if (!field->is_array()) throw Json::type_error::create(302, "not a list", nullptr);
+  return *field;
+}
+
+/// 0, or 1 to kLongestInterval; nullopt when it is no number of seconds.
+std::optional<int64_t> interval_field(const Json& object) {
+  const auto field = object.find("interval");
+  if (field == object.end() || field->is_null()) return 0;
+  if (!field->is_number()) return std::nullopt;
+  const auto seconds = field->get<double>();
+  if (seconds < 0) return std::nullopt;
+  return seconds == 0 ? 0 : static_cast<int64_t>(std::clamp<double>(seconds, 1, kLongestInterval));
+}
+
+/// Whether the text is as deep, and has as many values, as a heartbeat may. What has more is never parsed: it would cost
+/// fifty times its size in memory, and the library destroys and copies deep values at the price of more, or of the stack.
+bool is_modest(std::string_view text) {
+  size_t depth = 0;
+  size_t values = 1;
+  bool in_string = false;
+  for (size_t at = 0; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_string) {
+      if (c == '\\') ++at;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '[' || c == '{') {
+      if (++depth > kMaxJsonDepth) return false;
+    } else if ((c == ']' || c == '}') && depth > 0) {
+      --depth;
+    }
+    if (!in_string && (c == ',' || c == '[' || c == '{') && ++values > kMaxJsonValues) return false;
+  }
+  return true;
+}
+
+Json parse_object(std::string_view text) {
+  if (!is_modest(text)) throw Json::type_error::create(302, "too deep or too long", nullptr);
+  Json document = Json::parse(text);
+  if (!document.is_object()) throw Json::type_error::create(302, "not an object", nullptr);
+  return document;
+}
+
+DesiredAgent desired_agent(const Json& entry) {
+  return {string_field(entry, "name"), string_field(entry, "version"), string_field(entry, "tarball"),
+          string_field(entry, "md5"), string_field(entry, "cmd")};
+}
+
+HeartbeatResponse read_response(std::string_view body) {
+  const Json document = parse_object(body);
+  HeartbeatResponse response;
+  response.error_message = string_field(document, "errorMessage");
+  if (const auto interval = interval_field(document)) {
+    response.interval = *interval;
+  } else {
+    response.refused.push_back(cat("interval ", one_line(document["interval"].dump(), 40), " is no number of seconds"));
+  }
+  for (const Json& entry : list_field(document, "desiredAgents")) {
+    if (response.desired_agents.size() == kMaxAgentsPerHost) {
+      response.refused.push_back(cat("more than ", kMaxAgentsPerHost, " agents are desired; the rest is ignored"));
+      break;
+    }
+    try {
+      DesiredAgent agent = desired_agent(entry);
+      std::string reason = refusal_of(agent.name, agent.version);
+      const auto same_name = [&](const DesiredAgent& other) { return other.name == agent.name; };
+      if (reason.empty() && std::any_of(response.desired_agents.begin(), response.desired_agents.end(), same_name)) {
+        reason = cat(agent.name, " is desired twice; the first one counts");
+      }
+      if (reason.empty()) {
+        response.desired_agents.push_back(std::move(agent));
+      } else {
+        response.refused.push_back(std::move(reason));
+      }
+    } catch (const Json::exception&) {
+      response.refused.push_back("an entry of desiredAgents has fields of a wrong type");
+    }
+  }
+  return response;
+}
+
+}  // namespace
+
+bool is_valid_name(std::string_view name) { return is_valid_version(name) && name.find('~') == std::string_view::npos; }
+
+bool is_valid_version(std::string_view version) {
+  return !version.empty() && version.size() <= 128 && std::isalnum(static_cast<unsigned char>(version[0])) &&
+         std::all_of(version.begin(), version.end(), is_version_character);
+}
+
+std::string refusal_of(std::string_view name, std::string_view version) {
+  if (!is_valid_name(name)) return invalid_name_message(name);
+  if (!is_valid_version(version)) return cat(name, ": ", invalid_version_message(version));
+  return {};
+}
+
+std::string invalid_name_message(std::string_view name) {
+  return cat("agent name \"", one_line(name, 64), "\" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127}");
+}
+
+std::string invalid_version_message(std::string_view version) {
+  return cat("version \"", one_line(version, 64), "\" is not of the form [A-Za-z0-9][A-Za-z0-9._+~-]{0,127}");
+}
+
+bool is_valid_hostname(std::string_view hostname) {
+  return !hostname.empty() && hostname.size() <= kMaxHostnameSize && hostname.find(' ') == std::string_view::npos &&
+         one_line(hostname, kMaxHostnameSize) == hostname;
+}
+
+Result<HeartbeatResponse> parse_heartbeat_response(std::string_view body) {
+  try {
+    return read_response(body);
+  } catch (const Json::exception& failure) {
+    return Error{cat("the reply is not a heartbeat's: \"", one_line(trim(body), 100), "\"")};
+  }
+}
+
+// Text that no JSON can hold (a status that is no UTF-8, say) is sent with U+FFFD in its place rather than not at all.
+constexpr auto kReplaceBadUtf8 = Json::error_handler_t::replace;
+
+std::string to_json(const AgentUpdate& update) {
+  return Json{{"name", update.name},   {"version", update.version},   {"phase", update.phase}, {"done", update.done},
+              {"total", update.total}, {"attempts", update.attempts}, {"since", update.since}, {"error", update.error}}
+      .dump(-1, ' ', false, kReplaceBadUtf8);
+}
+
+std::string to_json(const HeartbeatRequest& request) {
+  Json agents = Json::array();
+  for (const RealAgent& agent : request.real_agents) {
+    agents.push_back(
+        {{"name", agent.name}, {"version", agent.version}, {"status", agent.status}, {"timestamp", agent.timestamp}});
+  }
+  Json document = {{"hostname", request.hostname},
+                   {"realAgents", std::move(agents)},
+                   {"updaterVersion", request.updater_version},
+                   {"platform", request.platform}};
+  if (!request.updates.empty()) {
+    Json& updates = document["updates"] = Json::array();
+    for (const AgentUpdate& update : request.updates) updates.push_back(Json::parse(to_json(update)));
+  }
+  return document.dump(-1, ' ', false, kReplaceBadUtf8);
+}
+
+std::string to_json(const HeartbeatResponse& response) {
+  Json agents = Json::array();
+  for (const DesiredAgent& agent : response.desired_agents) {
+    agents.push_back(
+        {{"name", agent.name}, {"version", agent.version}, {"tarball", agent.tarball}, {"md5", agent.md5}, {"cmd", agent.cmd}});
+  }
+  Json document = {{"errorMessage", response.error_message}, {"desiredAgents", std::move(agents)}};
+  if (response.interval != 0) document["interval"] = response.interval;
+  return document.dump(-1, ' ', false, kReplaceBadUtf8);
+}
+
+}  // namespace ops

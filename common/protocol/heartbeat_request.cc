@@ -1,0 +1,233 @@
+// Reads a heartbeat as its text is parsed, without making a document of it first: most of what a heartbeat costs ops-meta
+// was to build and to drop that.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "common/protocol/heartbeat.h"
+#include "common/protocol/status.h"
+
+namespace ops {
+
+namespace {
+
+using Json = nlohmann::json;
+
+/// Takes the parser's events (nlohmann's SAX interface); an event that returns false ends it.
+class RequestReader {
+ public:
+  HeartbeatRequest request;
+  bool is_modest = true;  // as deep, and as many values, as a heartbeat may have
+
+  bool null() { return count_value() && (skipped_ > 0 || place_ != Place::outside); }
+  bool boolean(bool) { return count_value() && is_ignored(); }
+  bool number_float(double, const std::string&) { return count_value() && is_ignored(); }
+  bool binary(Json::binary_t&) { return false; }
+  bool number_unsigned(uint64_t value) { return number_integer(static_cast<int64_t>(value)); }
+
+  bool number_integer(int64_t value) {
+    if (!count_value()) return false;
+    if (number_ == nullptr) return is_ignored();
+    *number_ = value;
+    return true;
+  }
+
+  bool string(std::string& value) {
+    if (!count_value()) return false;
+    if (text_ == nullptr) return is_ignored();
+    *text_ = std::move(value);
+    return true;
+  }
+
+  bool start_object(size_t) {
+    if (!count_value() || !enter()) return false;
+    if (place_ == Place::outside) {
+      place_ = Place::document;
+    } else if (skipped_ == 0 && place_ == Place::agents) {
+      request.real_agents.emplace_back();
+      place_ = Place::agent;
+    } else if (skipped_ == 0 && place_ == Place::updates) {
+      request.updates.emplace_back();
+      place_ = Place::update;
+    } else {
+      return skip();
+    }
+    return true;
+  }
+
+  bool start_array(size_t) {
+    if (!count_value() || !enter()) return false;
+    if (list_ == Place::outside) return skip();
+    place_ = list_;
+    list_ = Place::outside;
+    if (place_ == Place::agents) request.real_agents.clear();
+    if (place_ == Place::updates) request.updates.clear();
+    return true;
+  }
+
+  bool end_object() {
+    --depth_;
+    want_nothing();
+    if (skipped_ > 0) {
+      --skipped_;
+    } else if (place_ == Place::agent) {
+      place_ = Place::agents;
+    } else if (place_ == Place::update) {
+      place_ = Place::updates;
+    }
+    return true;
+  }
+
+  bool end_array() {
+    --depth_;
+    if (skipped_ > 0) {
+      --skipped_;
+    } else {
+      place_ = Place::document;
+    }
+    return true;
+  }
+
+  bool key(const std::string& name) {
+    want_nothing();
+    if (skipped_ > 0) return true;
+    if (place_ == Place::document) {
+      want_document_field(name);
+    } else if (place_ == Place::agent) {
+      want_agent_field(name, request.real_agents.back());
+    } else {
+      want_update_field(name, request.updates.back());
+    }
+    return true;
+  }
+
+  bool parse_error(size_t, const std::string&, const Json::exception&) { return false; }
+
+ private:
+  enum class Place { outside, document, agents, agent, updates, update };
+
+  bool count_value() {
+    if (++values_ > kMaxJsonValues) is_modest = false;
+    return is_modest;
+  }
+
+  bool enter() {
+    if (++depth_ > kMaxJsonDepth) is_modest = false;
+    return is_modest;
+  }
+
+  /// Whether a value may be passed over: one of a key that we don't know, and not one of a wrong type.
+  bool is_ignored() const {
+    if (skipped_ > 0) return true;
+    const bool in_object = place_ == Place::document || place_ == Place::agent || place_ == Place::update;
+    return in_object && text_ == nullptr && number_ == nullptr && list_ == Place::outside;
+  }
+
+  bool skip() {
+    if (!is_ignored()) return false;
+    ++skipped_;
+    return true;
+  }
+
+  void want_nothing() {
+    text_ = nullptr;
+    number_ = nullptr;
+    list_ = Place::outside;
+  }
+
+  void want_document_field(const std::string& name) {
+    if (name == "hostname") text_ = &request.hostname;
+    if (name == "updaterVersion") text_ = &request.updater_version;
+    if (name == "platform") text_ = &request.platform;
+    if (name == "realAgents") list_ = Place::agents;
+    if (name == "updates") list_ = Place::updates;
+  }
+
+  void want_agent_field(const std::string& name, RealAgent& agent) {
+    if (name == "name") text_ = &agent.name;
+    if (name == "version") text_ = &agent.version;
+    if (name == "status") text_ = &agent.status;
+    if (name == "timestamp") number_ = &agent.timestamp;
+  }
+
+  void want_update_field(const std::string& name, AgentUpdate& update) {
+    if (name == "name") text_ = &update.name;
+    if (name == "version") text_ = &update.version;
+    if (name == "phase") text_ = &update.phase;
+    if (name == "done") number_ = &update.done;
+    if (name == "total") number_ = &update.total;
+    if (name == "attempts") number_ = &update.attempts;
+    if (name == "since") number_ = &update.since;
+    if (name == "error") text_ = &update.error;
+  }
+
+  Place place_ = Place::outside;
+  size_t skipped_ = 0;  // levels of a value that is passed over
+  size_t depth_ = 0;
+  size_t values_ = 0;
+  // Where the value of the last key belongs:
+  std::string* text_ = nullptr;
+  int64_t* number_ = nullptr;
+  Place list_ = Place::outside;
+};
+
+/// Makes every text fit to be printed on a line.
+void clean(HeartbeatRequest& request) {
+  request.updater_version = one_line(request.updater_version, 64);
+  request.platform = one_line(request.platform, 64);
+  for (RealAgent& agent : request.real_agents) agent.status = status_line(agent.status);
+  for (AgentUpdate& update : request.updates) {
+    update.phase = one_line(update.phase, 32);
+    update.error = one_line(update.error, kMaxStatusSize);
+  }
+}
+
+/// Drops the records whose name or version is refused, and adds why.
+template <typename Record>
+void leave_out_bad_names(std::vector<Record>& records, std::vector<std::string>& refused) {
+  std::erase_if(records, [&](const Record& record) {
+    std::string reason = refusal_of(record.name, record.version);
+    if (reason.empty()) return false;
+    refused.push_back(std::move(reason));
+    return true;
+  });
+}
+
+/// Why the request is refused; "" when it is not.
+std::string problem_with(const HeartbeatRequest& request) {
+  if (trim(request.hostname).empty()) return "hostname is blank";
+  if (!is_valid_hostname(request.hostname)) {
+    return cat("hostname \"", one_line(request.hostname, 64), "\" is longer than ", kMaxHostnameSize,
+               " bytes, or has white space or control characters");
+  }
+  const size_t count = std::max(request.real_agents.size(), request.updates.size());
+  if (count > kMaxAgentsPerHost) return cat(count, " agents are reported, at most ", kMaxAgentsPerHost, " are taken");
+  return {};
+}
+
+}  // namespace
+
+Result<HeartbeatRequest> parse_heartbeat_request(std::string_view body) {
+  if (trim(body).empty()) return Error{"body is blank"};
+  RequestReader reader;
+  const bool parsed = Json::sax_parse(body, &reader);
+  if (!reader.is_modest) {
+    return Error{cat("the body has more than ", kMaxJsonValues, " values, or more than ", kMaxJsonDepth, " levels")};
+  }
+  // A null is no heartbeat either. The Go meta drops the connection on a null entry of a list; there is nothing in it to
+  // record.
+  if (!parsed) return Error{"body format error"};
+  clean(reader.request);
+  if (const std::string reason = problem_with(reader.request); !reason.empty()) return Error{reason};
+  leave_out_bad_names(reader.request.real_agents, reader.request.refused);
+  leave_out_bad_names(reader.request.updates, reader.request.refused);
+  return std::move(reader.request);
+}
+
+std::string hostname_in(std::string_view body) {
+  RequestReader reader;
+  (void)Json::sax_parse(body, &reader);
+  return is_valid_hostname(reader.request.hostname) ? reader.request.hostname : std::string();
+}
+
+}  // namespace ops

@@ -1,0 +1,82 @@
+#include "common/protocol/url.h"
+
+#include <algorithm>
+#include <charconv>
+#include <utility>
+
+#include "common/base/secret.h"
+#include "common/base/text.h"
+
+namespace ops {
+
+namespace {
+
+constexpr std::string_view kSchemeEnd = "://";
+
+/// Where host, port and user stand: from the first index to before the second one.
+std::pair<size_t, size_t> authority_of(std::string_view url) {
+  const size_t scheme = url.find(kSchemeEnd);
+  const size_t begin = scheme == std::string_view::npos ? 0 : scheme + kSchemeEnd.size();
+  return {begin, std::min(url.find_first_of("/?#", begin), url.size())};
+}
+
+/// Where the user ends, before the "@"; npos without a user.
+size_t end_of_user(std::string_view url) {
+  const auto [begin, end] = authority_of(url);
+  const size_t at = url.substr(0, end).rfind('@');
+  return at == std::string_view::npos || at < begin ? std::string_view::npos : at;
+}
+
+/// "m.example", "m:2000", "[::1]:2000".
+bool has_dot_or_port(std::string_view host) {
+  const size_t colon = host.rfind(':');
+  if (colon == std::string_view::npos) return !host.starts_with('.') && host.find('.') != std::string_view::npos;
+  const std::string_view port = host.substr(colon + 1);
+  return colon > 0 && !port.empty() && std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
+
+}  // namespace
+
+std::string percent_decode(std::string_view text) {
+  std::string decoded;
+  for (size_t i = 0; i < text.size(); ++i) {
+    unsigned byte = 0;
+    const char* digits = text.data() + i + 1;
+    const bool is_code = text[i] == '%' && i + 2 < text.size() && is_hex({digits, 2}, 2);
+    if (is_code) std::from_chars(digits, digits + 2, byte, 16);
+    decoded += is_code ? static_cast<char>(byte) : text[i];
+    if (is_code) i += 2;
+  }
+  return decoded;
+}
+
+std::optional<std::string> read_base_url(const std::string& text) {
+  const size_t scheme_end = text.find(kSchemeEnd);
+  if (scheme_end == std::string::npos) {
+    const auto [begin, end] = authority_of(text);
+    const size_t user = end_of_user(text);
+    const size_t host = user == std::string::npos ? begin : user + 1;
+    return has_dot_or_port(std::string_view(text).substr(host, end - host)) ? std::optional("http://" + text) : std::nullopt;
+  }
+  const std::string scheme = to_lower(text.substr(0, scheme_end));
+  if (scheme != "http" && scheme != "https") return std::nullopt;
+  return scheme + text.substr(scheme_end);
+}
+
+UrlParts split_user(const std::string& url) {
+  const size_t begin = authority_of(url).first;
+  const size_t end = end_of_user(url);
+  if (end == std::string::npos) return {url, ""};
+  return {url.substr(0, begin) + url.substr(end + 1), percent_decode(std::string_view(url).substr(begin, end - begin))};
+}
+
+std::string without_password(std::string_view url) {
+  const size_t begin = authority_of(url).first;
+  const size_t end = end_of_user(url);
+  if (end == std::string_view::npos) return std::string(url);
+  const size_t colon = url.find(':', begin);
+  const size_t shown = colon < end ? colon + 1 : begin;  // one without a colon may be a token
+  return cat(url.substr(0, shown), kMasked, url.substr(end));
+}
+
+}  // namespace ops

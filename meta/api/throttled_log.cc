@@ -1,0 +1,56 @@
+#include "meta/api/throttled_log.h"
+
+#include <algorithm>
+
+#include "common/base/log.h"
+
+namespace ops::meta {
+
+namespace {
+
+constexpr std::chrono::hours kPause{1};
+
+/// False also when the clock was set back.
+bool is_within_an_hour(HourlyNotes::TimePoint then, HourlyNotes::TimePoint now) { return then <= now && now - then < kPause; }
+
+}  // namespace
+
+void HourlyNotes::note(const std::string& subject, TimePoint now, const std::function<std::string()>& text) {
+  const std::lock_guard lock(mutex_);
+  ++total_;
+  auto known = entries_.find(subject);
+  if (known == entries_.end()) {
+    if (!has_room(now)) return;
+    known = entries_.emplace(subject, Entry{}).first;
+  } else if (is_within_an_hour(known->second.logged_at, now)) {
+    known->second.at = now;
+    return;
+  }
+  known->second = {text(), now, now};
+  log::warning(what_, " ", subject, ": ", known->second.text);
+}
+
+/// Looks for old entries only when the log may speak again: a crowd beyond the limit costs nothing else.
+bool HourlyNotes::has_room(TimePoint now) {
+  if (entries_.size() < kMaxSubjects) return true;
+  if (is_within_an_hour(full_since_, now)) return false;
+  std::erase_if(entries_, [now](const auto& entry) { return !is_within_an_hour(entry.second.at, now); });
+  if (entries_.size() < kMaxSubjects) return true;
+  full_since_ = now;
+  log::warning(what_, " more than ", kMaxSubjects, " within an hour; for the next hour no further one is named");
+  return false;
+}
+
+HourlyNotes::Recent HourlyNotes::recent(TimePoint now) const {
+  const std::lock_guard lock(mutex_);
+  Recent recent{total_, 0, {}};
+  for (const auto& [subject, entry] : entries_) {
+    if (is_within_an_hour(entry.at, now)) recent.latest.push_back({subject, entry.text, entry.at});
+  }
+  recent.subjects = recent.latest.size();
+  std::stable_sort(recent.latest.begin(), recent.latest.end(), [](const Note& a, const Note& b) { return a.at > b.at; });
+  recent.latest.resize(std::min(recent.latest.size(), kExamples));
+  return recent;
+}
+
+}  // namespace ops::meta

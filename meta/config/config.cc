@@ -1,0 +1,289 @@
+#include "meta/config/config.h"
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "common/base/file.h"
+#include "common/base/secret.h"
+#include "common/http/server.h"
+#include "common/protocol/url.h"
+
+namespace ops::meta {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int64_t kMostHosts = 100'000'000;
+
+void check_name(const ConfigObject& object, const std::string& name) {
+  if (name == "var") object.error("is \"var\", which is the updater's own folder on hosts", "name");
+  if (!is_valid_name(name)) object.error(invalid_name_message(name), "name");
+}
+
+void check_version(const ConfigObject& object, const std::string& version) {
+  if (!is_valid_version(version)) object.error(invalid_version_message(version), "version");
+}
+
+void check_cmd(const ConfigObject& object, const std::string& cmd) {
+  if (cmd == "" || cmd == "start" || cmd == "stop") return;
+  const std::string meant = to_lower(trim(cmd));
+  if (meant == "start" || meant == "stop") {
+    return object.error(cat("is \"", one_line(cmd, 40), "\", should be \"", meant, "\": in small letters, without blanks"),
+                        "cmd");
+  }
+  object.error(cat("is \"", cmd, "\", should be \"start\", \"stop\", or \"\" to leave the agent alone"), "cmd");
+}
+
+void check_url(const ConfigObject& object, const char* key, const std::string& url) {
+  const std::string is = cat("is \"", one_line(without_password(url), 300), "\"");
+  if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; })) {
+    return object.error(is + ", which holds white space or control characters", key);
+  }
+  const auto meant = read_base_url(url);
+  if (!meant) {
+    const char* or_checksum = key == std::string("md5") ? ", or be a checksum of 32 hex digits" : "";
+    return object.error(cat(is, ", should start with http:// or https://", or_checksum), key);
+  }
+  const std::string address = split_user(*meant).url;
+  const char first = address.c_str()[address.find("://") + 3];
+  if (first == '\0' || first == '/' || first == ':') return object.error(is + ", which names no host", key);
+  if (url.find_first_of("?#") != std::string::npos) {
+    return object.error(is + ", which holds ? or #: hosts put the file's name behind the URL, where it would not count", key);
+  }
+  if (*meant != url) object.warning(cat(is, ", is read as ", one_line(without_password(*meant), 300)), key);
+}
+
+/// `md5` is where the checksums are, or a checksum itself.
+void check_md5(const ConfigObject& object, const std::string& md5) {
+  if (!md5.empty() && !is_hex(md5, 32)) check_url(object, "md5", md5);
+}
+
+size_t read_size(const ConfigObject& object, const char* key, size_t fallback, int64_t least, int64_t most) {
+  return static_cast<size_t>(object.integer(key, static_cast<int64_t>(fallback), least, most));
+}
+
+/// Tokens that a header can carry. An error doesn't say what is in them.
+std::vector<std::string> read_tokens(const ConfigObject& http, const char* key) {
+  const std::vector<std::string> tokens = http.strings(key);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (!is_valid_token(tokens[i])) http.error(kInvalidToken, cat(key, "[", i, "]").c_str());
+  }
+  return tokens;
+}
+
+TlsFiles read_tls(const ConfigObject& tls) {
+  TlsFiles files{tls.string("cert", ""), tls.string("key", ""), tls.string("clientCa", "")};
+  if (files == TlsFiles()) return files;
+  for (const auto& [key, file] : {std::pair("cert", &files.cert), std::pair("key", &files.key)}) {
+    if (file->empty()) tls.error("is missing: a PEM file", key);
+  }
+  return files;
+}
+
+/// Reads the files: who edits a config wants to know before hosts do.
+void check_tls(const TlsFiles& files, ConfigReport& report) {
+  const auto credentials = read_credentials(files);
+  if (!credentials) {
+    report.errors.push_back("http.tls: " + credentials.error().message);
+    return;
+  }
+  if (const std::string trouble = time_trouble_of(files, *credentials); !trouble.empty()) {
+    report.errors.push_back(cat("http.tls: ", trouble, "; no host would believe it"));
+    return;
+  }
+  for (const std::string& warning : warnings_about(files, *credentials)) report.warnings.push_back("http.tls: " + warning);
+}
+
+void check_secrecy(const Config& config, const std::string& path, ConfigReport& report) {
+  if (config.tokens.empty() && config.admin_tokens.empty()) return;
+  if (may_be_read_by_all(path))
+    report.warnings.push_back(
+        cat("holds tokens, and any user here may read it: let it be the daemon's own user's, and chmod o-r ", path));
+}
+
+/// All that lies below tarballDir is served.
+void check_tarball_dir(const Config& config, const std::string& path, ConfigReport& report) {
+  const std::pair<const char*, std::string> kept[] = {{"cfg.json", path},
+                                                      {"the folder of cfg.json", std::filesystem::path(path).parent_path()},
+                                                      {"ops-meta's own folder", "."},
+                                                      {"ops-meta's var/", "var"},
+                                                      {"the file of http.tls.key", config.tls.key},
+                                                      {"the file of http.tls.cert", config.tls.cert},
+                                                      {"the file of http.tls.clientCa", config.tls.ca}};
+  for (const auto& [what, file] : kept) {
+    if (config.tarball_dir.empty() || file.empty() || !is_within(file, config.tarball_dir)) continue;
+    report.errors.push_back(
+        cat("tarballDir: is \"", one_line(config.tarball_dir, 300), "\", which is or holds ", what,
+            ", so that ops-meta would serve that, too; give tarballs a folder of their own, like ./tarball"));
+    return;
+  }
+}
+
+DesiredAgent read_default(const ConfigObject& object) {
+  DesiredAgent agent{object.string("name", ""), object.string("version", ""), object.string("tarball", ""),
+                     object.string("md5", ""), object.string("cmd", "")};
+  for (const char* key : {"name", "version"}) {
+    if (!object.has(key)) object.error("is missing", key);
+  }
+  if (object.has("name")) check_name(object, agent.name);
+  if (object.has("version")) check_version(object, agent.version);
+  check_cmd(object, agent.cmd);
+  check_md5(object, agent.md5);
+  if (!agent.tarball.empty()) {
+    check_url(object, "tarball", agent.tarball);
+  } else if (agent.cmd == "start") {
+    object.warning("is empty: a host that lacks this version cannot fetch it", "tarball");
+  }
+  return agent;
+}
+
+/// A prefix is no pattern: taken as one, it would be wrong on nearly every host.
+void check_prefix(const ConfigObject& object, const std::string& prefix) {
+  constexpr std::string_view kPattern = "*?[]{}()^$|\\";
+  const size_t at = prefix.find_first_of(kPattern);
+  if (at == std::string::npos) return;
+  std::string plain = at > 0 ? prefix.substr(0, at) : prefix;
+  std::erase_if(plain, [&](char c) { return kPattern.find(c) != std::string_view::npos; });
+  object.error(cat("is \"", one_line(prefix, 300), "\", and a prefix is no pattern: give the beginning of the hostnames",
+                   plain.empty() ? "" : cat(", like \"", one_line(plain, 300), "\"")),
+               "prefix");
+}
+
+Override read_override(const ConfigObject& object) {
+  Override entry{object.string("prefix", ""), object.string("version", ""), object.string("tarball", ""),
+                 object.string("md5", ""),    object.string("cmd", ""),     object.number("percent", 100, 0, 100)};
+  check_prefix(object, entry.prefix);
+  if (object.refuse_unknown_keys() && !object.has("prefix") && !object.has("percent")) {
+    object.error("has neither \"prefix\" nor \"percent\", and would hold for all hosts; \"prefix\": \"\" if that is meant");
+  }
+  if (!entry.version.empty()) check_version(object, entry.version);
+  if (!entry.tarball.empty()) check_url(object, "tarball", entry.tarball);
+  check_cmd(object, entry.cmd);
+  check_md5(object, entry.md5);
+  return entry;
+}
+
+RolloutLimits read_rollout(const ConfigObject& object) {
+  RolloutLimits limits;
+  limits.parallel = static_cast<uint32_t>(object.integer("parallel", limits.parallel, 0, UINT32_MAX));
+  limits.max_failures = static_cast<uint32_t>(object.integer("maxFailures", limits.max_failures, 1, UINT32_MAX));
+  limits.max_failure_rate = object.number("maxFailureRate", limits.max_failure_rate, 0, 100);
+  limits.timeout = std::chrono::seconds(object.integer("timeout", limits.timeout.count(), 1, 7 * 86400));
+  object.refuse_unknown_keys();
+  return limits;
+}
+
+AgentConfig read_agent(const ConfigObject& object) {
+  AgentConfig agent;
+  if (object.has("default")) {
+    agent.defaults = read_default(object.object("default"));
+  } else {
+    object.error("is missing", "default");
+  }
+  for (const ConfigObject& entry : object.objects("others")) agent.others.push_back(read_override(entry));
+  agent.rollout = read_rollout(object.object("rollout"));
+  return agent;
+}
+
+Config read_config(const ConfigDocument& document, ConfigReport& report) {
+  if (!report.ok()) return {};
+  const ConfigObject root = document.root();
+  Config config;
+  config.debug = root.boolean("debug", false);
+  config.tarball_dir = root.string("tarballDir", config.tarball_dir);
+  // The original serves its own folder then, cfg.json included.
+  if (config.tarball_dir.empty()) root.error("is empty, should be a folder like ./tarball", "tarballDir");
+
+  if (!root.has("http")) root.error("is missing, should be like {\"enabled\": true, \"listen\": \"0.0.0.0:2000\"}", "http");
+  const ConfigObject http = root.object("http");
+  config.http_enabled = http.boolean("enabled", true);
+  config.http_listen = http.string("listen", config.http_listen);
+  if (!config.http_enabled || config.http_listen.empty()) {
+    http.warning("is switched off: no host can reach this ops-meta");
+  } else if (const auto address = parse_listen_address(config.http_listen); !address) {
+    http.error(address.error().message, "listen");
+  }
+
+  config.max_connections = read_size(http, "maxConnections", config.max_connections, 16, 1'000'000);
+  config.max_downloads = read_size(http, "maxDownloads", config.max_downloads, 1, 100'000);
+  config.tls = read_tls(http.object("tls"));
+  config.tokens = read_tokens(http, "tokens");
+  config.admin_tokens = read_tokens(http, "adminTokens");
+  config.interval = std::chrono::seconds(root.integer("interval", 0, 0, 3600));
+  config.max_hosts = read_size(root, "maxHosts", config.max_hosts, 1, kMostHosts);
+
+  if (!root.has("agents")) root.error("is missing; a site without agents has \"agents\": []", "agents");
+  std::set<std::string> names;
+  for (const ConfigObject& entry : root.objects("agents")) {
+    config.agents.push_back(read_agent(entry));
+    const std::string& name = config.agents.back().defaults.name;
+    if (!name.empty() && !names.insert(name).second) entry.error(cat("a second agent is named ", name), "default.name");
+  }
+  if (names.size() > kMaxAgentsPerHost) root.error(cat("has ", names.size(), " agents, at most ", kMaxAgentsPerHost), "agents");
+  document.warn_of_unknown_keys();
+  return config;
+}
+
+Json json_of(const AgentConfig& agent) {
+  Json others = Json::array();
+  for (const Override& entry : agent.others) {
+    others.push_back({{"prefix", entry.prefix},
+                      {"percent", entry.percent},
+                      {"version", entry.version},
+                      {"tarball", without_password(entry.tarball)},
+                      {"md5", without_password(entry.md5)},
+                      {"cmd", entry.cmd}});
+  }
+  const DesiredAgent& defaults = agent.defaults;
+  return {{"default",
+           {{"name", defaults.name},
+            {"version", defaults.version},
+            {"tarball", without_password(defaults.tarball)},
+            {"md5", without_password(defaults.md5)},
+            {"cmd", defaults.cmd}}},
+          {"others", std::move(others)},
+          {"rollout",
+           {{"parallel", agent.rollout.parallel},
+            {"maxFailures", agent.rollout.max_failures},
+            {"maxFailureRate", agent.rollout.max_failure_rate},
+            {"timeout", agent.rollout.timeout.count()}}}};
+}
+
+}  // namespace
+
+Config load_config(const std::string& path, ConfigReport& report) {
+  Config config = read_config(ConfigDocument::load(path, report), report);
+  check_tarball_dir(config, path, report);
+  if (report.ok()) check_tls(config.tls, report);
+  check_secrecy(config, path, report);
+  return config;
+}
+
+Config parse_config(std::string_view text, ConfigReport& report) {
+  return read_config(ConfigDocument::parse(text, report), report);
+}
+
+std::string to_json(const AgentConfig& agent) { return json_of(agent).dump(); }
+
+std::string to_json(const Config& config) {
+  Json agents = Json::array();
+  for (const AgentConfig& agent : config.agents) agents.push_back(json_of(agent));
+  return Json{{"debug", config.debug},
+              {"tarballDir", config.tarball_dir},
+              {"interval", config.interval.count()},
+              {"http",
+               {{"enabled", config.http_enabled},
+                {"listen", config.http_listen},
+                {"maxConnections", config.max_connections},
+                {"maxDownloads", config.max_downloads},
+                {"tls", {{"cert", config.tls.cert}, {"key", config.tls.key}, {"clientCa", config.tls.ca}}},
+                {"tokens", std::vector<std::string>(config.tokens.size(), kMasked)},
+                {"adminTokens", std::vector<std::string>(config.admin_tokens.size(), kMasked)}}},
+              {"maxHosts", config.max_hosts},
+              {"agents", std::move(agents)}}
+      .dump();
+}
+
+}  // namespace ops::meta

@@ -1,0 +1,81 @@
+#include "meta/config/machine_name.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <netdb.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "common/base/file.h"
+
+namespace ops::meta {
+
+namespace {
+
+/// "10.0.0.1" or "fe80::1", without a zone; "" for other families.
+std::string address_text(const sockaddr* address) {
+  char text[NI_MAXHOST];
+  if (address == nullptr || (address->sa_family != AF_INET && address->sa_family != AF_INET6)) return "";
+  const socklen_t size = address->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  if (::getnameinfo(address, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0) return "";
+  const std::string all = text;
+  return all.substr(0, all.find('%'));
+}
+
+std::vector<std::string> addresses_of(const std::string& host) {
+  addrinfo hints{};
+  hints.ai_socktype = SOCK_STREAM;
+  addrinfo* list = nullptr;
+  if (::getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) return {};
+  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
+  std::vector<std::string> addresses;
+  for (; list != nullptr; list = list->ai_next) addresses.push_back(address_text(list->ai_addr));
+  return addresses;
+}
+
+std::vector<std::string> own_addresses() {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return {};
+  const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> owner(list, &::freeifaddrs);
+  std::vector<std::string> addresses;
+  for (; list != nullptr; list = list->ifa_next) addresses.push_back(address_text(list->ifa_addr));
+  return addresses;
+}
+
+}  // namespace
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+bool is_this_machine(const std::string& host) {
+  if (is_loopback(host) || host == own_name()) return true;
+  const auto own = own_addresses();
+  const auto found = addresses_of(host);
+  return std::any_of(found.begin(), found.end(), [&](const std::string& address) {
+    return is_loopback(address) || (!address.empty() && std::find(own.begin(), own.end(), address) != own.end());
+  });
+}
+
+std::string own_name() {
+  char name[256] = {};
+  ::gethostname(name, sizeof name - 1);
+  return name;
+}
+
+std::string own_address() {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  sockaddr_in other{};  // of a datagram socket, so that nothing is sent; RFC 5737's documentation network
+  other.sin_family = AF_INET;
+  other.sin_port = htons(9);
+  ::inet_pton(AF_INET, "192.0.2.1", &other.sin_addr);
+  sockaddr_in own{};
+  socklen_t size = sizeof own;
+  if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&other), sizeof other) != 0) return own_name();
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) return own_name();
+  return address_text(reinterpret_cast<const sockaddr*>(&own));
+}
+
+}  // namespace ops::meta

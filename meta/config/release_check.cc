@@ -1,0 +1,81 @@
+#include "meta/config/release_check.h"
+
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <iostream>
+
+#include "common/protocol/release.h"
+#include "common/protocol/url.h"
+#include "meta/config/assignments.h"
+
+namespace ops::meta {
+
+namespace {
+
+/// What a host of this override's prefix gets: by the default, by what holds for all such hosts, and by the override itself.
+DesiredAgent with_override(const AgentConfig& agent, const Override& last) {
+  DesiredAgent desired = agent.defaults;
+  for (const Override& entry : agent.others) {
+    const bool holds = &entry == &last || (entry.percent >= 100 && last.prefix.starts_with(entry.prefix));
+    if (holds) apply(entry, desired);
+  }
+  return desired;
+}
+
+/// Whether the server has something at that URL: curl's exit code is 0.
+bool is_there(const std::string& url, bool is_quiet) {
+  const std::string show_errors = is_quiet ? "-s" : "-sS";
+  const char* const words[] = {"curl", show_errors.c_str(), "-fIL", "--netrc-optional", "-m",   "60",
+                               "-o",   "/dev/null",         "--",   url.c_str(),        nullptr};
+  pid_t child = -1;
+  const int failed = ::posix_spawnp(&child, "curl", nullptr, nullptr, const_cast<char* const*>(words), environ);
+  if (failed != 0) {
+    std::cerr << system_error("run", "curl, which asks for releases", failed).message << "\n";
+    return false;
+  }
+  int status = -1;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  }
+  return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+bool check(const std::string& what, const std::string& url) {
+  const bool there = is_there(url, false);
+  std::cout << (there ? "there     " : "MISSING   ") << what << " " << without_password(url) << std::endl;
+  return there;
+}
+
+}  // namespace
+
+std::vector<DesiredAgent> releases_of(const Config& config) {
+  std::vector<DesiredAgent> releases;
+  const auto add = [&releases](const DesiredAgent& release) {
+    if (release.cmd != "start" || release.tarball.empty()) return;
+    if (std::find(releases.begin(), releases.end(), release) == releases.end()) releases.push_back(release);
+  };
+  for (const AgentConfig& agent : config.agents) {
+    add(agent.defaults);
+    for (const Override& entry : agent.others) add(with_override(agent, entry));
+  }
+  return releases;
+}
+
+bool check_releases(const Config& config) {
+  bool is_good = true;
+  for (const DesiredAgent& release : releases_of(config)) {
+    const bool has_tarball = check("tarball  ", tarball_url(release));
+    is_good = has_tarball && is_good;
+    if (given_checksum(release).empty()) is_good = check("checksum ", checksum_url(release)) && is_good;
+    if (!has_tarball) continue;  // or a server that only refuses us would be taken for one without signatures
+    const std::string signature = signature_url(release);
+    std::cout << (is_there(signature, true) ? "there     signature " : "unsigned  signature ") << without_password(signature)
+              << std::endl;
+  }
+  return is_good;
+}
+
+}  // namespace ops::meta

@@ -1,0 +1,261 @@
+#include "meta/hosts/host_table.h"
+
+#include <algorithm>
+
+#include "common/protocol/status.h"
+
+namespace ops::meta {
+
+namespace {
+
+constexpr size_t kHostsAtATime = 256;
+constexpr TextPool::Id kReleasesAtATime = 4096;
+
+// These statuses have fixed ids, and behind them the phases have.
+enum CommonStatus : TextPool::Id { kStarted = 1, kStoped, kStopped, kFirstPhase };
+
+size_t phase_index(TextPool::Id status) {
+  const size_t other = kPhases.size() - 1;
+  return status < kFirstPhase ? other : std::min<size_t>(status - kFirstPhase, other);
+}
+
+template <typename Entry>
+std::vector<const Entry*> first_of_each_name(const std::vector<Entry>& entries) {
+  std::vector<const Entry*> firsts;
+  firsts.reserve(entries.size());
+  for (const Entry& entry : entries) {
+    const auto same_name = [&](const Entry* other) { return other->name == entry.name; };
+    if (std::none_of(firsts.begin(), firsts.end(), same_name)) firsts.push_back(&entry);
+  }
+  return firsts;
+}
+
+uint32_t to_seconds(HostTable::TimePoint time) {
+  const auto seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
+  return static_cast<uint32_t>(std::clamp<int64_t>(seconds, 0, UINT32_MAX));
+}
+
+size_t bytes_of_updates(size_t count, size_t error_bytes) {
+  return count == 0 ? 0 : sizeof(std::vector<UpdateEntry>) + count * sizeof(UpdateEntry) + error_bytes;
+}
+
+size_t bytes_of(const HostRecord& record) {
+  size_t errors = 0;
+  size_t count = 0;
+  if (record.updates) {
+    count = record.updates->size();
+    for (const UpdateEntry& update : *record.updates) errors += update.error.size();
+  }
+  return HostRecord::size_of(record.name().size(), record.agents().size()) + bytes_of_updates(count, errors);
+}
+
+}  // namespace
+
+HostTable::HostTable(size_t max_hosts)
+    : max_hosts_(max_hosts), statuses_(kMaxStatuses, kTooManyStatuses), updaters_(kMaxUpdaters, kTooManyUpdaters) {
+  for (const std::string_view text : {"started", "stoped", "stopped"}) statuses_.acquire(text);
+  for (size_t i = 0; i + 1 < kPhases.size(); ++i) statuses_.acquire(kPhases[i]);
+}
+
+Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now) {
+  const auto agents = first_of_each_name(heartbeat.real_agents);
+  const auto updates = first_of_each_name(heartbeat.updates);
+  size_t errors = 0;
+  for (const AgentUpdate* update : updates) errors += update->error.size();
+  const size_t bytes = HostRecord::size_of(heartbeat.hostname.size(), agents.size()) + bytes_of_updates(updates.size(), errors);
+
+  const std::lock_guard lock(mutex_);
+  HostRecord::Pointer* known = hosts_.find(heartbeat.hostname);
+  if (known == nullptr && hosts_.size() >= max_hosts_) return Error{cat("the host table is full: ", hosts_.size(), " hosts")};
+  const size_t bytes_before = known == nullptr ? 0 : bytes_of(**known);
+  if (bytes > bytes_before && bytes_ - bytes_before + bytes > max_hosts_ * kBytesPerHost) {
+    return Error{cat("the host table is full: ", bytes_, " bytes")};
+  }
+  const bool fits = known != nullptr && (*known)->agents().size() == agents.size();
+  HostRecord::Pointer fresh = fits ? nullptr : HostRecord::make(heartbeat.hostname, agents.size());
+  HostRecord& record = fits ? **known : *fresh;
+  for (size_t i = 0; i < agents.size(); ++i) set_agent(record.agents()[i], *agents[i]);
+  set_updates(record, updates);
+  set_software(record, heartbeat);
+  record.heard_at = to_seconds(now);
+  for (const AgentEntry& entry : record.agents()) releases_.note_running(entry.release);
+  bytes_ += bytes - bytes_before;
+  if (fits) return {};
+  if (known == nullptr) {
+    hosts_.insert(std::move(fresh));
+  } else {
+    known->swap(fresh);
+    drop(*fresh);
+  }
+  return {};
+}
+
+/// Most often nothing but the timestamp is new.
+void HostTable::set_agent(AgentEntry& entry, const RealAgent& agent) {
+  const std::string_view status = plain_status(agent.status);
+  entry.timestamp = agent.timestamp;
+  if (releases_.is(entry.release, agent.name, agent.version) && statuses_.text(entry.status) == status) return;
+  const AgentEntry before = entry;
+  entry.release = releases_.acquire(agent.name, agent.version);
+  entry.status = static_cast<uint16_t>(statuses_.acquire(status));
+  count(entry, +1);
+  drop(before);
+}
+
+void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpdate*>& updates) {
+  if (updates.empty() && !record.updates) return;
+  auto fresh = updates.empty() ? nullptr : std::make_unique<std::vector<UpdateEntry>>();
+  if (fresh) fresh->reserve(updates.size());
+  for (const AgentUpdate* update : updates) {
+    const Releases::Id release = releases_.acquire(update->name, update->version);
+    const TextPool::Id phase = statuses_.acquire(update->phase);
+    ++releases_.counts(release).phases[phase_index(phase)];
+    fresh->push_back({release, static_cast<uint16_t>(phase), update->done, update->total, update->attempts, update->since,
+                      std::string(update->error)});
+  }
+  drop_updates(record);
+  record.updates = std::move(fresh);
+}
+
+void HostTable::set_software(HostRecord& record, const HeartbeatRequest& heartbeat) {
+  if (is_joined(updaters_.text(record.software), heartbeat.updater_version, heartbeat.platform)) return;
+  const TextPool::Id before = record.software;
+  record.software = static_cast<uint16_t>(updaters_.acquire(join(heartbeat.updater_version, heartbeat.platform)));
+  updaters_.release(before);
+}
+
+void HostTable::count(const AgentEntry& entry, int change) {
+  const auto by = static_cast<uint32_t>(change);
+  ReleaseCounts& counts = releases_.counts(entry.release);
+  counts.hosts += by;
+  if (entry.status == kStarted) counts.started += by;
+  if (entry.status == kStoped || entry.status == kStopped) counts.stopped += by;
+}
+
+void HostTable::drop(const AgentEntry& entry) {
+  if (entry.release == Releases::kNone) return;
+  count(entry, -1);
+  releases_.release(entry.release);
+  statuses_.release(entry.status);
+}
+
+void HostTable::drop_updates(HostRecord& record) {
+  if (!record.updates) return;
+  for (const UpdateEntry& update : *record.updates) {
+    --releases_.counts(update.release).phases[phase_index(update.phase)];
+    releases_.release(update.release);
+    statuses_.release(update.phase);
+  }
+}
+
+void HostTable::drop(HostRecord& record) {
+  for (const AgentEntry& entry : record.agents()) drop(entry);
+  drop_updates(record);
+  updaters_.release(record.software);
+}
+
+void HostTable::set_max_hosts(size_t max_hosts) {
+  const std::lock_guard lock(mutex_);
+  max_hosts_ = max_hosts;
+}
+
+size_t HostTable::forget_silent(TimePoint now) {
+  const uint32_t before = to_seconds(now - kForgetAfter);
+  std::string from;
+  size_t forgotten = 0;
+  for (bool more = true; more;) forgotten += forget_some(from, before, more);
+  return forgotten;
+}
+
+size_t HostTable::forget_some(std::string& from, uint32_t before, bool& more) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> silent;
+  more = hosts_.visit(from, kHostsAtATime, [&](const HostRecord& record) {
+    if (record.heard_at < before) silent.emplace_back(record.name());
+    return true;
+  });
+  for (const std::string& name : silent) {
+    HostRecord& record = **hosts_.find(name);
+    bytes_ -= bytes_of(record);
+    drop(record);
+    hosts_.erase(name);
+  }
+  return silent.size();
+}
+
+void HostTable::clear() {
+  const std::lock_guard lock(mutex_);
+  std::string from;
+  hosts_.visit(from, SIZE_MAX, [&](const HostRecord& record) {
+    drop(const_cast<HostRecord&>(record));
+    return true;
+  });
+  hosts_.clear();
+  bytes_ = 0;
+}
+
+size_t HostTable::size() const {
+  const std::lock_guard lock(mutex_);
+  return hosts_.size();
+}
+
+size_t HostTable::bytes() const {
+  const std::lock_guard lock(mutex_);
+  return bytes_;
+}
+
+std::optional<Host> HostTable::find(const std::string& hostname) const {
+  const std::lock_guard lock(mutex_);
+  const HostRecord* record = hosts_.find(hostname);
+  if (record == nullptr) return std::nullopt;
+  Host host;
+  HostView(*this, *record).copy_to(host);
+  return host;
+}
+
+bool HostTable::visit(std::string& from, size_t limit, const std::function<bool(const HostView&)>& visit) const {
+  const std::lock_guard lock(mutex_);
+  return hosts_.visit(from, limit, [&](const HostRecord& record) { return visit(HostView(*this, record)); });
+}
+
+void HostTable::visit_releases(
+    const std::function<void(std::string_view, std::string_view, const ReleaseCounts&)>& visit) const {
+  for (Releases::Id next = 1, end = 2; next < end;) {
+    const std::lock_guard lock(mutex_);
+    end = releases_.end();
+    for (const Releases::Id stop = std::min(end, next + kReleasesAtATime); next < stop; ++next) {
+      const ReleaseCounts& counts = releases_.counts(next);
+      if (counts != ReleaseCounts{}) visit(releases_.agent(next), releases_.version(next), counts);
+    }
+  }
+}
+
+Summary HostTable::summary() const {
+  Summary summary;
+  visit_releases([&](std::string_view agent, std::string_view version, const ReleaseCounts& counts) {
+    summary[std::string(agent)][std::string(version)] += counts;
+  });
+  return summary;
+}
+
+RolloutReports HostTable::reports(std::string_view agent, std::string_view version) const {
+  const std::lock_guard lock(mutex_);
+  const Releases::Id id = releases_.find(agent, version);
+  if (id == Releases::kNone) return {.proven = releases_.proven(agent, version)};
+  return {releases_.counts(id).running(), releases_.proven(id), releases_.counts(id).broken()};
+}
+
+HostTable::Proven HostTable::proven() const {
+  const std::lock_guard lock(mutex_);
+  Proven proven;
+  releases_.visit_proven(
+      [&](std::string_view agent, std::string_view version, uint32_t hosts) { proven.emplace_back(agent, version, hosts); });
+  return proven;
+}
+
+void HostTable::set_proven(const Proven& proven) {
+  const std::lock_guard lock(mutex_);
+  for (const auto& [agent, version, hosts] : proven) releases_.note_proven(agent, version, hosts);
+}
+
+}  // namespace ops::meta

@@ -1,0 +1,76 @@
+#include "meta/hosts/releases.h"
+
+#include <algorithm>
+
+namespace ops::meta {
+
+ReleaseCounts& ReleaseCounts::operator+=(const ReleaseCounts& other) {
+  hosts += other.hosts;
+  started += other.started;
+  stopped += other.stopped;
+  for (size_t i = 0; i < phases.size(); ++i) phases[i] += other.phases[i];
+  return *this;
+}
+
+// The places of these in kPhases.
+constexpr size_t kProbation = 5, kFailed = 6, kRolledBack = 7;
+static_assert(kPhases[kProbation] == "probation" && kPhases[kFailed] == "failed" && kPhases[kRolledBack] == "rolled-back");
+
+uint32_t ReleaseCounts::running() const { return started - std::min(started, phases[kProbation]); }
+uint32_t ReleaseCounts::broken() const { return phases[kFailed] + phases[kRolledBack]; }
+
+Releases::Releases() : names_(kMaxAgentNames, kTooManyAgents), texts_(kMaxReleases, ""), facts_(1) {}
+
+Releases::Id Releases::acquire(std::string_view agent, std::string_view version) {
+  const TextPool::Id name = names_.acquire(agent);
+  Id id = kNone;
+  if (name != TextPool::kOverflow) id = texts_.acquire(join(agent, version));
+  if (id == kNone) id = texts_.acquire(join(names_.text(name), kTooManyVersions), /*even_if_full=*/true);
+  if (id == facts_.size()) facts_.emplace_back();
+  if (facts_[id].is_new) {
+    const auto remembered = remembered_.extract(texts_.text(id));
+    facts_[id] = {name, false, remembered.empty() ? 0 : remembered.mapped(), {}};
+  } else {
+    names_.release(name);
+  }
+  return id;
+}
+
+void Releases::release(Id id) {
+  if (texts_.references(id) == 1) {
+    remember(texts_.text(id), facts_[id].proven);
+    names_.release(facts_[id].agent);
+    facts_[id] = {};
+  }
+  texts_.release(id);
+}
+
+void Releases::note_running(Id id) { facts_[id].proven = std::max(facts_[id].proven, facts_[id].counts.running()); }
+
+uint32_t Releases::proven(std::string_view agent, std::string_view version) const {
+  const std::string text = join(agent, version);
+  if (const Id id = texts_.find(text); id != kNone) return facts_[id].proven;
+  const auto remembered = remembered_.find(text);
+  return remembered == remembered_.end() ? 0 : remembered->second;
+}
+
+void Releases::note_proven(std::string_view agent, std::string_view version, uint32_t hosts) {
+  const Id id = find(agent, version);
+  if (id == kNone) return remember(join(agent, version), hosts);
+  facts_[id].proven = std::max(facts_[id].proven, hosts);
+}
+
+void Releases::remember(const std::string& release, uint32_t hosts) {
+  if (hosts < 2 || remembered_.size() >= kMaxRemembered) return;  // who was proven by one host may as well start anew
+  uint32_t& noted = remembered_[release];
+  noted = std::max(noted, hosts);
+}
+
+void Releases::visit_proven(const std::function<void(std::string_view, std::string_view, uint32_t)>& visit) const {
+  for (const auto& [text, hosts] : remembered_) visit(split(text).first, split(text).second, hosts);
+  for (Id id = 1; id < end(); ++id) {
+    if (!facts_[id].is_new && facts_[id].proven > 1) visit(agent(id), version(id), facts_[id].proven);
+  }
+}
+
+}  // namespace ops::meta

@@ -1,0 +1,153 @@
+#include "meta/reports/fleet_summary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "common/base/version.h"
+#include "meta/reports/agent_status.h"
+
+namespace ops::meta {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr size_t kListedErrors = 10;  // of a release
+constexpr size_t kBarWidth = 30;      // characters
+
+int64_t to_seconds(std::chrono::system_clock::time_point time) { return std::chrono::system_clock::to_time_t(time); }
+
+double with_one_digit(double number) { return std::round(number * 10) / 10; }
+
+std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Json json_of(const ReleaseOverview& release) {
+  const RolloutState& state = release.state;
+  Json errors = Json::array();
+  for (size_t i = 0; i < std::min(release.census.errors.size(), kListedErrors); ++i) {
+    const auto& [text, hosts] = release.census.errors[i];
+    errors.push_back({{"error", text}, {"hosts", hosts.count}, {"examples", hosts.examples}});
+  }
+  const auto left = release.time_left();
+  return {{"desired", release.census.desired},
+          {"running", state.reports.running},
+          {"proven", state.reports.proven},
+          {"inflight", state.leases.inflight},
+          {"failed", state.failed()},
+          {"silent", state.leases.overdue},
+          {"held", release.census.held},
+          {"absent", release.census.absent},
+          {"halted", state.is_halted},
+          {"why", release.why_halted},
+          {"byHand", !state.order                  ? ""
+                     : *state.order == Order::halt ? "halted"
+                                                   : "resumed"},
+          {"perMinute", with_one_digit(release.per_minute)},
+          {"secondsLeft", left ? Json(left->count()) : Json(nullptr)},
+          {"errors", std::move(errors)}};
+}
+
+/// "h1, h2, h3 …"
+std::string named(const HostsOf& hosts) {
+  std::string text;
+  for (const std::string& host : hosts.examples) text += cat(text.empty() ? "" : ", ", host);
+  return text + (hosts.count > hosts.examples.size() ? " …" : "");
+}
+
+uint32_t percent_of(uint32_t part, uint32_t whole) {
+  return whole == 0 ? 0 : static_cast<uint32_t>(std::min<uint64_t>(100, uint64_t{100} * part / whole));
+}
+
+std::string bar(uint32_t percent) {
+  const size_t full = kBarWidth * percent / 100;
+  return cat("[", std::string(full, '#'), std::string(kBarWidth - full, '.'), "] ", percent, " %  ");
+}
+
+}  // namespace
+
+std::string grouped(uint64_t number) {
+  std::string text = std::to_string(number);
+  for (size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
+  return text;
+}
+
+std::string rough(std::chrono::seconds time) {
+  const auto seconds = time.count();
+  if (seconds < 120) return cat(seconds, " s");
+  if (seconds < 120 * 60) return cat(seconds / 60, " min");
+  const auto tenths = seconds / 360;
+  return cat(tenths / 10, ".", tenths % 10, " h");
+}
+
+std::optional<std::chrono::seconds> ReleaseOverview::time_left() const {
+  if (to_go() == 0) return std::chrono::seconds(0);
+  if (state.is_halted || per_minute <= 0) return std::nullopt;
+  return std::chrono::seconds(std::llround(60 * to_go() / per_minute));
+}
+
+std::string to_json(const Overview& overview, const HostTable& hosts) {
+  const Census& census = *overview.census;
+  Json facts = {
+      {"now", to_seconds(overview.now)},
+      {"version", version()},
+      {"heartbeats", {{"total", overview.heartbeats}, {"perSecond", with_one_digit(overview.heartbeats_per_second)}}}};
+  if (!census.oldest_host.empty()) {
+    facts["oldest"] = {{"host", census.oldest_host}, {"heardAt", to_seconds(census.oldest_heard_at)}};
+  }
+  facts["silent"] = {{"hosts", census.silent.count}, {"examples", census.silent.examples}};
+  Json refused = Json::array();
+  for (const HourlyNotes::Note& note : overview.refused.latest) {
+    refused.push_back({{"peer", note.subject}, {"at", to_seconds(note.at)}, {"why", note.text}});
+  }
+  facts["refused"] = {
+      {"total", overview.refused.total}, {"peers", overview.refused.subjects}, {"examples", std::move(refused)}};
+  facts["lookedAt"] = to_seconds(census.taken_at);
+  Json& rollouts = facts["rollouts"] = Json::object();
+  for (const ReleaseOverview& release : overview.releases) rollouts[release.agent][release.version] = json_of(release);
+  return status_summary(hosts, dump(facts));
+}
+
+std::string to_text(const ReleaseOverview& release) {
+  const RolloutState& state = release.state;
+  std::string text = cat("runs on ", grouped(state.reports.running), " of ", grouped(release.census.desired), " hosts");
+  std::string rest;
+  const auto add = [&rest](uint32_t count, std::string_view what) {
+    if (count > 0) rest += cat(rest.empty() ? "" : ", ", grouped(count), what);
+  };
+  add(state.leases.inflight, " on their way");
+  add(release.census.held, " wait");
+  add(state.failed(), " failed");
+  add(release.census.absent, " are silent");
+  if (!rest.empty()) text += cat("; ", rest);
+  if (release.to_go() == 0 || release.per_minute <= 0) return text;
+  text += cat("; ", grouped(static_cast<uint64_t>(std::llround(release.per_minute))), " a minute");
+  if (const auto left = release.time_left()) text += cat(", ", rough(*left), " left");
+  return text;
+}
+
+std::string to_text(const Overview& overview, Bars bars) {
+  const Census& census = *overview.census;
+  std::string text = cat(grouped(overview.hosts), " hosts, ",
+                         grouped(static_cast<uint64_t>(std::llround(overview.heartbeats_per_second))), " heartbeats/s");
+  if (census.silent.count > 0) text += cat(", ", grouped(census.silent.count), " silent: ", named(census.silent));
+  if (overview.refused.subjects > 0) {
+    const auto& [peer, why, at] = overview.refused.latest[0];
+    text += cat("; heartbeats refused from ", peer, " (", why, ")");
+    if (overview.refused.subjects > 1) text += cat(" and ", grouped(overview.refused.subjects - 1), " more");
+  }
+  text += '\n';
+  for (const ReleaseOverview& release : overview.releases) {
+    const uint32_t percent = percent_of(release.state.reports.running, release.census.desired);
+    text += cat(release.agent, " ", release.version, "  ", bars == Bars::yes ? bar(percent) : "", to_text(release), "\n");
+    if (release.state.is_halted) text += cat("    halted: ", release.why_halted, "\n");
+    if (release.state.order == Order::resume) text += "    resumed by hand, whatever fails\n";
+    for (size_t i = 0; i < std::min(release.census.errors.size(), kListedErrors); ++i) {
+      const auto& [error, hosts] = release.census.errors[i];
+      text += cat("    ", grouped(hosts.count), " x ", error, " (", named(hosts), ")\n");
+    }
+  }
+  return text;
+}
+
+}  // namespace ops::meta

@@ -1,0 +1,206 @@
+#include "meta/reports/metrics.h"
+
+#include <algorithm>
+
+namespace ops::meta {
+
+namespace {
+
+constexpr std::string_view kOther = "other";
+
+NamedReleases::Names names_in(const Config& config) {
+  NamedReleases::Names names;
+  for (const AgentConfig& agent : config.agents) {
+    auto& versions = names[agent.defaults.name];
+    versions.insert(agent.defaults.version);
+    for (const Override& entry : agent.others) {
+      if (!entry.version.empty()) versions.insert(entry.version);
+    }
+  }
+  return names;
+}
+
+/// What hosts report, by the names that count; the rest in sums.
+struct AgentCounts {
+  std::map<std::string_view, ReleaseCounts> versions;
+  ReleaseCounts other;
+};
+struct Counts {
+  std::map<std::string_view, AgentCounts> agents;
+  ReleaseCounts other;
+
+  /// Calls visit(agent, version, counts) for each, the sums included.
+  template <typename Visit>
+  void each(const Visit& visit) const {
+    for (const auto& [agent, of_agent] : agents) {
+      for (const auto& [version, counts] : of_agent.versions) visit(agent, version, counts);
+      visit(agent, kOther, of_agent.other);
+    }
+    visit(kOther, kOther, other);
+  }
+};
+
+Counts count(const HostTable& hosts, const NamedReleases::Names& names) {
+  Counts counts;
+  for (const auto& [agent, versions] : names) {
+    for (const std::string& version : versions) counts.agents[agent].versions[version];
+  }
+  hosts.visit_releases([&](std::string_view agent, std::string_view version, const ReleaseCounts& of_release) {
+    const auto named = counts.agents.find(agent);
+    if (named == counts.agents.end()) {
+      counts.other += of_release;
+      return;
+    }
+    const auto known = named->second.versions.find(version);
+    (known == named->second.versions.end() ? named->second.other : known->second) += of_release;
+  });
+  return counts;
+}
+
+void add_agents(MetricsText& text, const Counts& counts) {
+  text.begin("ops_meta_agent_hosts", MetricType::gauge, "Hosts that have the agent in this version, by what its control says.");
+  counts.each([&](std::string_view agent, std::string_view version, const ReleaseCounts& of) {
+    text.add({{"agent", agent}, {"version", version}, {"state", "started"}}, of.started);
+    text.add({{"agent", agent}, {"version", version}, {"state", "stopped"}}, of.stopped);
+    text.add({{"agent", agent}, {"version", version}, {"state", "other"}}, of.hosts - of.started - of.stopped);
+  });
+  text.begin("ops_meta_agent_updates", MetricType::gauge,
+             "Hosts that are on their way to this version of the agent, by phase.");
+  counts.each([&](std::string_view agent, std::string_view version, const ReleaseCounts& of) {
+    for (size_t i = 0; i < kPhases.size(); ++i) {
+      text.add({{"agent", agent}, {"version", version}, {"phase", kPhases[i]}}, of.phases[i]);
+    }
+  });
+}
+
+struct Rollout {
+  std::string_view agent;
+  std::string_view version;
+  RolloutState state;
+};
+
+std::vector<Rollout> rollouts_of(Admissions& admissions, const Config& config, const NamedReleases::Names& names,
+                                 Admissions::TimePoint now) {
+  std::vector<Rollout> rollouts;
+  for (const AgentConfig& agent : config.agents) {
+    const auto named = names.find(agent.defaults.name);
+    if (named == names.end()) continue;
+    for (const std::string& version : named->second) {
+      rollouts.push_back({named->first, version, admissions.state(named->first, version, agent.rollout, now)});
+    }
+  }
+  return rollouts;
+}
+
+void add_rollouts(MetricsText& text, const std::vector<Rollout>& rollouts) {
+  const auto gauge = [&](std::string_view name, std::string_view help, const auto& number) {
+    text.begin(name, MetricType::gauge, help);
+    for (const Rollout& rollout : rollouts) {
+      text.add({{"agent", rollout.agent}, {"version", rollout.version}}, static_cast<double>(number(rollout.state)));
+    }
+  };
+  gauge("ops_meta_rollout_running", "Hosts that run the version past its probation.",
+        [](const RolloutState& state) { return state.reports.running; });
+  gauge("ops_meta_rollout_proven", "The most hosts that ever ran the version at once.",
+        [](const RolloutState& state) { return state.reports.proven; });
+  gauge("ops_meta_rollout_inflight", "Hosts that were told the version and have not said yet how it went.",
+        [](const RolloutState& state) { return state.leases.inflight; });
+  gauge("ops_meta_rollout_failed", "Hosts on which the version failed, and those that never said how it went.",
+        [](const RolloutState& state) { return state.reports.broken + state.leases.overdue; });
+  gauge("ops_meta_rollout_silent", "Of the failed hosts, those that never said how it went.",
+        [](const RolloutState& state) { return state.leases.overdue; });
+  gauge("ops_meta_rollout_halted", "1 while too many failed and no host is told the version any more.",
+        [](const RolloutState& state) { return state.is_halted ? 1 : 0; });
+}
+
+void add_requests(MetricsText& text, const MetaCounters& counters) {
+  text.add("ops_meta_heartbeats_total", MetricType::counter, "Heartbeats, but those without a token that counts.",
+           static_cast<double>(counters.heartbeats.counts().total));
+  text.add("ops_meta_heartbeat_duration_seconds", "Time that a heartbeat took to be answered, the network not counted.",
+           counters.heartbeats);
+  text.add("ops_meta_heartbeat_agents_left_out_total", MetricType::counter,
+           "Agents that were left out of heartbeats for a name or version of another form.",
+           static_cast<double>(counters.left_out));
+  text.begin("ops_meta_requests_refused_total", MetricType::counter, "Requests that were refused.");
+  const auto refused = [&](std::string_view request, std::string_view reason, const Counter& count) {
+    text.add({{"request", request}, {"reason", reason}}, static_cast<double>(count));
+  };
+  refused("heartbeat", "unauthorized", counters.unauthorized);
+  refused("heartbeat", "malformed", counters.malformed);
+  refused("heartbeat", "no-room", counters.no_room);
+  refused("download", "busy", counters.downloads_refused);
+  refused("listing", "busy", counters.listings_refused);
+  text.add("ops_meta_downloads_total", MetricType::counter, "Downloads of files larger than 64 KB that were begun.",
+           static_cast<double>(counters.downloads));
+  text.add("ops_meta_sent_file_bytes_total", MetricType::counter, "Bytes of files that were sent.",
+           static_cast<double>(counters.http.file_bytes));
+  const TlsServer::Handshakes handshakes = counters.tls == nullptr ? TlsServer::Handshakes() : counters.tls->handshakes();
+  text.begin("ops_meta_tls_handshakes_total", MetricType::counter, "TLS connections that were made, since the last reload.");
+  text.add({{"session", "new"}}, static_cast<double>(handshakes.all - handshakes.resumed));
+  text.add({{"session", "resumed"}}, static_cast<double>(handshakes.resumed));
+  text.add("ops_meta_connections", MetricType::gauge, "Connections that are open.",
+           static_cast<double>(counters.http.connections));
+}
+
+void add_site(MetricsText& text, const MetaCounters& counters, const HostTable& hosts, const Config& config) {
+  text.add("ops_meta_hosts", MetricType::gauge, "Hosts in the table: heard of in the last three days.",
+           static_cast<double>(hosts.size()));
+  text.add("ops_meta_max_hosts", MetricType::gauge, "The config's maxHosts.", static_cast<double>(config.max_hosts));
+  text.add("ops_meta_table_bytes", MetricType::gauge, "Memory of the hosts' records, as far as it is bounded.",
+           static_cast<double>(hosts.bytes()));
+  text.add("ops_meta_config_reload_failures_total", MetricType::counter, "Reloads that found a bad config.",
+           static_cast<double>(counters.bad_reloads));
+  text.add("ops_meta_config_last_reload_failed", MetricType::gauge,
+           "1 while an older config is in use than the one on the disk.", counters.is_reload_bad ? 1 : 0);
+}
+
+void add_totals(MetricsText& text, const Admissions& admissions) {
+  text.add("ops_meta_rollout_grants_total", MetricType::counter, "How often a host was told to change to a version.",
+           static_cast<double>(admissions.leases().granted()));
+  text.add("ops_meta_rollout_halts_total", MetricType::counter, "How often a version was halted.",
+           static_cast<double>(admissions.halts()));
+}
+
+}  // namespace
+
+void NamedReleases::note(const Config& config) {
+  Names fresh = names_in(config);
+  std::erase_if(earlier_, [&](const auto& entry) { return !fresh.contains(entry.first); });
+  for (const auto& [agent, versions] : current_) {
+    const auto still = fresh.find(agent);
+    if (still == fresh.end()) continue;
+    for (const std::string& version : versions) {
+      if (still->second.contains(version)) continue;
+      std::erase(earlier_[agent], version);
+      earlier_[agent].push_front(version);
+    }
+  }
+  current_ = std::move(fresh);
+  names_.clear();
+  size_t left = kMaxReleases;
+  const auto take = [&](const std::string& agent, const std::string& version) {
+    if (left == 0 || agent == kOther || version == kOther) return;  // nobody can tell these from the sums
+    if (names_[agent].insert(version).second) --left;
+  };
+  for (const auto& [agent, versions] : current_) {
+    for (const std::string& version : versions) take(agent, version);
+  }
+  for (auto& [agent, versions] : earlier_) {
+    if (versions.size() > kEarlier) versions.resize(kEarlier);
+    for (const std::string& version : versions) take(agent, version);
+  }
+}
+
+std::string metrics_text(const MetaCounters& counters, const HostTable& hosts, Admissions& admissions, const Config& config,
+                         const NamedReleases::Names& names, Admissions::TimePoint now) {
+  MetricsText text;
+  add_site(text, counters, hosts, config);
+  add_agents(text, count(hosts, names));
+  add_rollouts(text, rollouts_of(admissions, config, names, now));
+  add_totals(text, admissions);
+  add_requests(text, counters);
+  text.add_process("ops_meta");
+  return text.text();
+}
+
+}  // namespace ops::meta

@@ -1,0 +1,182 @@
+#include "meta/reports/preview.h"
+
+#include <cstring>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "common/protocol/status.h"
+#include "meta/reports/fleet_summary.h"
+
+namespace ops::meta {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+/// As Debian orders versions: a "~" comes before everything, the end included, so that 1.0~rc1 is older than 1.0.
+bool is_older(const std::string& version, const std::string& than) {
+  const size_t tilde = version.find('~');
+  const size_t other_tilde = than.find('~');
+  const int order = ::strverscmp(version.substr(0, tilde).c_str(), than.substr(0, other_tilde).c_str());
+  if (order != 0 || tilde == std::string::npos) return order < 0;
+  return other_tilde == std::string::npos || is_older(version.substr(tilde + 1), than.substr(other_tilde + 1));
+}
+
+std::string or_none(const std::string& version) { return version.empty() ? "(none)" : version; }
+
+std::string place_of(const Override& entry, size_t index) {
+  std::string place = cat("others[", index, "]");
+  place += entry.prefix.empty() ? ", all hosts" : cat(", hosts ", one_line(entry.prefix, 100), "*");
+  return entry.percent < 100 ? cat(place, ", ", entry.percent, " %") : place;
+}
+
+std::string like(const HostsOf& hosts) {
+  std::string text;
+  for (const std::string& host : hosts.examples) text += cat(text.empty() ? ", like " : ", ", host);
+  return text;
+}
+
+std::string hosts_of(uint64_t count) { return cat(grouped(count), count == 1 ? " host" : " hosts"); }
+
+/// Its place in the config.
+std::optional<size_t> find_agent(const Config& config, const std::string& name) {
+  const auto has_name = [&](const AgentConfig& agent) { return agent.defaults.name == name; };
+  const auto found = std::find_if(config.agents.begin(), config.agents.end(), has_name);
+  return found == config.agents.end() ? std::nullopt : std::optional(static_cast<size_t>(found - config.agents.begin()));
+}
+
+}  // namespace
+
+Planner::Planner(const HostTable& hosts, std::shared_ptr<const Desired> in_force, std::shared_ptr<const Desired> fresh)
+    : hosts_(hosts),
+      in_force_(std::move(in_force)),
+      fresh_(std::move(fresh)),
+      walk_(hosts, in_force_->config()->agents.size() + fresh_->config()->agents.size()) {
+  for (const AgentConfig& agent : fresh_->config()->agents) {
+    before_.push_back(find_agent(*in_force_->config(), agent.defaults.name));
+    AgentPlan& plan = plan_.agents.emplace_back(agent.defaults.name, AgentPlan{}).second;
+    for (size_t i = 0; i < agent.others.size(); ++i) plan.overrides.push_back({place_of(agent.others[i], i)});
+  }
+  wanted_.resize(in_force_->config()->agents.size());
+}
+
+bool Planner::step() {
+  return walk_.step([this](const HostView& host) { look_at(host); });
+}
+
+void Planner::look_at(const HostView& host) {
+  ++plan_.hosts;
+  in_force_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) { wanted_[agent] = desired; });
+  fresh_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) {
+    compare(host, before_[agent] ? &wanted_[*before_[agent]] : nullptr, desired, plan_.agents[agent].second);
+  });
+  for (const Desired::Place& place : fresh_->overrides_of(host.name())) {
+    AgentPlan::Reach& reach = plan_.agents[place.agent].second.overrides[place.entry];
+    ++reach.matched;
+    if (fresh_->applies(place, host.name())) ++reach.taken;
+  }
+}
+
+void Planner::compare(const HostView& host, const DesiredAgent* before, const DesiredAgent& after, AgentPlan& plan) {
+  const auto real = host.agent(after.name);
+  const std::string_view has = real ? real->version : std::string_view{};
+  if (after.cmd == "start" && has != after.version) {
+    AgentPlan::Move& move = plan.moves[{std::string(has), after.version}];
+    move.hosts.add(host.name());
+    if (before != nullptr && before->cmd == "start" && before->version == after.version) ++move.already;
+  } else if (after.cmd == "start" && before != nullptr && before->cmd == "stop") {
+    plan.starts.add(host.name());
+  } else if (after.cmd == "stop" && real && to_status(real->status) == Status::started) {
+    plan.stops.add(host.name());
+  } else {
+    ++plan.stays;
+  }
+}
+
+Plan Planner::result() {
+  const Summary seen = hosts_.summary();
+  static const std::map<std::string, ReleaseCounts> kNothing;
+  for (size_t i = 0; i < plan_.agents.size(); ++i) {
+    const auto found = seen.find(plan_.agents[i].first);
+    warn_of(fresh_->config()->agents[i], found == seen.end() ? kNothing : found->second, plan_.agents[i].second);
+  }
+  for (const AgentConfig& agent : in_force_->config()->agents) {
+    const std::string& name = agent.defaults.name;
+    if (find_agent(*fresh_->config(), name)) continue;
+    ReleaseCounts counts;
+    if (const auto found = seen.find(name); found != seen.end()) {
+      for (const auto& [version, of_version] : found->second) counts += of_version;
+    }
+    plan_.warnings.push_back(cat(name, " is not in this config any more: ", hosts_of(counts.started),
+                                 " run it on as it is, and nobody looks after it; to end it there, \"cmd\": \"stop\" first"));
+  }
+  return std::move(plan_);
+}
+
+void Planner::warn_of(const AgentConfig& config, const std::map<std::string, ReleaseCounts>& seen, AgentPlan& plan) const {
+  std::map<std::string, uint64_t> new_to;  // hosts that move there, by version
+  for (const auto& [versions, move] : plan.moves) {
+    const auto& [from, to] = versions;
+    new_to[to] += move.hosts.count;
+    if (from.empty() || !is_older(to, from)) continue;
+    plan.warnings.push_back(cat(from, " -> ", to, " goes back, on ", hosts_of(move.hosts.count)));
+  }
+  for (const auto& [version, hosts] : new_to) {
+    const auto known = seen.find(version);
+    if (hosts < plan_.hosts || (known != seen.end() && known->second.hosts > 0)) continue;
+    plan.warnings.push_back(cat("no host has ", version, " yet, and every host is to get it",
+                                config.rollout.parallel == 0 ? ", all at once" : ", one after the other at first",
+                                "; is that version right? \"others\": [{\"percent\": 1, …}] tries it on a share"));
+  }
+  for (const AgentPlan::Reach& reach : plan.overrides) {
+    if (reach.taken == 0)
+      plan.warnings.push_back(cat(reach.place, ": that is none of the ", hosts_of(plan_.hosts), " known here"));
+  }
+}
+
+std::string to_text(const Plan& plan) {
+  std::string text = cat(hosts_of(plan.hosts), plan.hosts == 1 ? " is known.\n" : " are known.\n");
+  for (const auto& [name, agent] : plan.agents) {
+    text += cat("\n", name, "\n");
+    for (const auto& [versions, move] : agent.moves) {
+      text += cat("  ", or_none(versions.first), " -> ", versions.second, "  ", hosts_of(move.hosts.count), like(move.hosts));
+      if (move.already > 0) text += cat("; ", grouped(move.already), " of them by the config in force as well");
+      text += '\n';
+    }
+    if (agent.starts.count > 0) text += cat("  started again  ", hosts_of(agent.starts.count), like(agent.starts), "\n");
+    if (agent.stops.count > 0) text += cat("  stopped  ", hosts_of(agent.stops.count), like(agent.stops), "\n");
+    text += cat("  no change  ", hosts_of(agent.stays), "\n");
+    for (const AgentPlan::Reach& reach : agent.overrides) {
+      text += cat("  ", reach.place, "  ", hosts_of(reach.taken));
+      text += reach.taken == reach.matched ? "\n" : cat(" of ", grouped(reach.matched), "\n");
+    }
+    for (const std::string& warning : agent.warnings) text += cat("  warning: ", warning, "\n");
+  }
+  for (const std::string& warning : plan.warnings) text += cat("\nwarning: ", warning, "\n");
+  return text;
+}
+
+std::string to_json(const Plan& plan) {
+  Json agents = Json::object();
+  for (const auto& [name, agent] : plan.agents) {
+    Json moves = Json::array();
+    for (const auto& [versions, move] : agent.moves) {
+      moves.push_back({{"from", versions.first},
+                       {"to", versions.second},
+                       {"hosts", move.hosts.count},
+                       {"already", move.already},
+                       {"examples", move.hosts.examples}});
+    }
+    Json overrides = Json::array();
+    for (const AgentPlan::Reach& reach : agent.overrides) {
+      overrides.push_back({{"place", reach.place}, {"matched", reach.matched}, {"taken", reach.taken}});
+    }
+    agents[name] = {{"moves", std::move(moves)}, {"started", agent.starts.count},     {"stopped", agent.stops.count},
+                    {"noChange", agent.stays},   {"overrides", std::move(overrides)}, {"warnings", agent.warnings}};
+  }
+  const Json json = {{"hosts", plan.hosts}, {"agents", std::move(agents)}, {"warnings", plan.warnings}};
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+}  // namespace ops::meta

@@ -1,0 +1,70 @@
+#include "common/base/text.h"
+
+#include <gtest/gtest.h>
+
+namespace ops::tests {
+namespace {
+
+TEST(Text, CatJoinsAnythingPrintable) { EXPECT_EQ(cat("port ", 80, ' ', std::string("open")), "port 80 open"); }
+
+TEST(Text, TrimTakesWhiteSpaceFromBothEndsOnly) {
+  EXPECT_EQ(trim(" \t\r\n a b \v\f\n"), "a b");
+  EXPECT_EQ(trim("a"), "a");
+  EXPECT_EQ(trim(" \n "), "");
+  EXPECT_EQ(trim(""), "");
+}
+
+TEST(Text, OneLineTurnsControlCharactersIntoSpaces) {
+  EXPECT_EQ(one_line(std::string("a\nb\r\tc\0d\x1b[31m\x7f", 14)), "a b  c d [31m ");
+}
+
+TEST(Text, OneLineTurnsTheEightBitControlsOfTerminalsIntoSpaces) {
+  EXPECT_EQ(one_line("a\xC2\x9B"
+                     "31mb\xC2\x85"
+                     "c"),
+            "a  31mb  c");
+  EXPECT_EQ(one_line("\xC2\xA0\xC3\x9B"), "\xC2\xA0\xC3\x9B");  // no control: a blank and a letter
+}
+
+TEST(Text, OneLineKeepsOtherCharacters) { EXPECT_EQ(one_line("größe 尺寸"), "größe 尺寸"); }
+
+TEST(Text, OneLineCutsWhatIsLongerThanItsLimit) {
+  EXPECT_EQ(one_line("abcd", 4), "abcd");
+  EXPECT_EQ(one_line("abcde", 4), "abcd…");
+}
+
+TEST(Text, OneLineNeverCutsACharacterInTwo) {
+  EXPECT_EQ(one_line("ab尺寸", 4), "ab…");
+  EXPECT_EQ(one_line("ab尺寸", 5), "ab尺…");
+  EXPECT_EQ(one_line("\x80\x80\x80", 2), "…");  // no UTF-8 at all
+}
+
+TEST(Text, IsHexWantsJustSoManyDigits) {
+  EXPECT_TRUE(is_hex("0123456789abcdefABCDEF0123456789", 32));
+  EXPECT_FALSE(is_hex("0123456789abcdefABCDEF012345678", 32));
+  EXPECT_FALSE(is_hex("0123456789abcdefABCDEF012345678g", 32));
+  EXPECT_FALSE(is_hex(" 123", 4));
+}
+
+TEST(Text, NearestWordFindsWhatWasMeant) {
+  const std::set<std::string> words = {"prefix", "percent", "version", "tarball", "md5", "cmd"};
+  for (const auto& [slip, meant] : {std::pair("prefx", "prefix"),
+                                    {"Prefix", "prefix"},
+                                    {"perfix", "prefix"},
+                                    {"prefixes", "prefix"},
+                                    {"percentage", "percent"},
+                                    {"verison", "version"},
+                                    {"tarbal", "tarball"}}) {
+    EXPECT_EQ(nearest_word(slip, words), meant);
+  }
+  for (const std::string& other :
+       {std::string(), std::string("x"), std::string("hosts"), std::string("comment"), std::string(100'000, 'p')}) {
+    EXPECT_EQ(nearest_word(other, words), "") << other.substr(0, 10);
+  }
+  EXPECT_EQ(nearest_word("prefix", {}), "");
+}
+
+TEST(Text, ToLowerChangesAsciiOnly) { EXPECT_EQ(to_lower("Content-LENGTH Ä"), "content-length Ä"); }
+
+}  // namespace
+}  // namespace ops::tests

@@ -1,0 +1,57 @@
+#include "common/protocol/url.h"
+
+#include <gtest/gtest.h>
+
+namespace ops::tests {
+namespace {
+
+std::string meant_by(const std::string& text) { return read_base_url(text).value_or("nothing"); }
+
+TEST(Url, IsReadAsWgetReadsIt) {
+  for (const std::string good : {"http://m", "https://m/falcon", "http://u:p@m", "http://[::1]:2000/x"}) {
+    EXPECT_EQ(meant_by(good), good);
+  }
+  EXPECT_EQ(meant_by("HTTP://M/Falcon"), "http://M/Falcon");
+  EXPECT_EQ(meant_by("Https://m"), "https://m");
+  for (const std::string bare : {"10.0.0.1:2000/falcon", "m:2000/falcon", "m.example/falcon", "u:p@m:2000/x", "[::1]:80/x"}) {
+    EXPECT_EQ(meant_by(bare), "http://" + bare);
+  }
+}
+
+TEST(Url, IsNoSlip) {
+  for (const std::string slip :
+       {"", "falcon", "/falcon", "./falcon", "../falcon", "m/falcon", "http:/m/falcon", "http//m/falcon", "u:p@m/x",
+        ":2000/falcon", "m:/falcon", "ftp://m/falcon", "file:///falcon", "0cc1", "://m"}) {
+    EXPECT_EQ(meant_by(slip), "nothing") << slip;
+  }
+}
+
+TEST(Url, PartsFromItsUser) {
+  const auto parts = [](const std::string& url) {
+    const UrlParts split = split_user(url);
+    return split.url + " " + split.user;
+  };
+  EXPECT_EQ(parts("http://m:2000/x@y"), "http://m:2000/x@y ");
+  EXPECT_EQ(parts("http://ann:secret@m:2000/x"), "http://m:2000/x ann:secret");
+  EXPECT_EQ(parts("http://ann:a@b@m"), "http://m ann:a@b");
+  EXPECT_EQ(parts("http://ann:a%2Fb%40%3a%@m"), "http://m ann:a/b@:%");
+  EXPECT_EQ(parts("http://token@m?a@b"), "http://m?a@b token");
+}
+
+TEST(Url, DecodesWhatIsPercentEncoded) {
+  EXPECT_EQ(percent_decode("a%20b%2F%e4"), "a b/\xe4");
+  EXPECT_EQ(percent_decode("%"), "%");
+  EXPECT_EQ(percent_decode("%4"), "%4");
+  EXPECT_EQ(percent_decode("%zz%41"), "%zzA");
+}
+
+TEST(Url, IsPrintedWithoutItsPassword) {
+  EXPECT_EQ(without_password("http://m:2000/x@y"), "http://m:2000/x@y");
+  EXPECT_EQ(without_password("http://ann:secret@m:2000/x"), "http://ann:***@m:2000/x");
+  EXPECT_EQ(without_password("http://ann:sec:r@et@m"), "http://ann:***@m");
+  EXPECT_EQ(without_password("http://token@m:2000"), "http://***@m:2000");
+  EXPECT_EQ(without_password("ann:secret@m:2000/x"), "ann:***@m:2000/x");
+}
+
+}  // namespace
+}  // namespace ops::tests

@@ -1,0 +1,37 @@
+#pragma once
+
+// A table of some hosts and a config, for what looks at all of them: the census, plans, explanations.
+
+#include <gtest/gtest.h>
+
+#include "meta/config/assignments.h"
+#include "meta/hosts/host_table.h"
+#include "meta/rollout/controller.h"
+
+namespace ops::tests {
+
+/// One agent, `a`, and who runs which version of it.
+struct FleetTest : testing::Test {
+  using TimePoint = std::chrono::system_clock::time_point;
+
+  static std::shared_ptr<const meta::Desired> want(const std::string& version, std::vector<meta::Override> others = {}) {
+    meta::Config config;
+    config.agents = {{{"a", version, "http://m/a", "", "start"}, std::move(others), {}}};
+    return std::make_shared<const meta::Desired>(std::make_shared<const meta::Config>(std::move(config)));
+  }
+  /// "": it has no agent.
+  void runs(const std::string& host, const std::string& version, std::vector<AgentUpdate> updates = {}) {
+    std::vector<RealAgent> agents;
+    if (!version.empty()) agents.push_back({"a", version, "started", 0});
+    EXPECT_TRUE(hosts.record({host, std::move(agents), std::move(updates), "1.0.0", "linux_amd64"}, now));
+  }
+  void fails(const std::string& host, const std::string& version, const std::string& at, const std::string& error) {
+    runs(host, version, {{"a", at, "rolled-back", 0, 0, 1, 0, error}});
+  }
+
+  meta::HostTable hosts;
+  meta::Admissions admissions{hosts};
+  TimePoint now{std::chrono::hours(500'000)};
+};
+
+}  // namespace ops::tests

@@ -1,0 +1,103 @@
+#include "meta/reports/fleet_scan.h"
+
+#include "tests/meta/reports/fleet_fixture.h"
+
+namespace ops::tests {
+namespace {
+
+using meta::Census;
+using meta::HostsOf;
+using meta::ReleaseCensus;
+
+struct CensusTest : FleetTest {
+  Census take(const std::shared_ptr<const meta::Desired>& desired) {
+    meta::CensusTaker taker(hosts, admissions.leases(), desired, now);
+    while (taker.step()) {
+    }
+    return taker.result();
+  }
+};
+
+TEST_F(CensusTest, OfNobody) {
+  const Census census = take(want("2"));
+  EXPECT_EQ(census.of("a", "2"), ReleaseCensus{});
+  EXPECT_EQ(census.of("x", "2"), ReleaseCensus{});
+  EXPECT_EQ(census.oldest_host, "");
+  EXPECT_EQ(census.silent, HostsOf{});
+}
+
+TEST_F(CensusTest, CountsWhoShouldRunWhatAndWhoWaits) {
+  runs("h1", "2");
+  runs("h2", "1");
+  runs("h3", "");
+  runs("lg-1", "2");
+  const Census census = take(want("2", {{"lg-", "3", "", "", ""}}));
+  EXPECT_EQ(census.of("a", "2").desired, 3u);
+  EXPECT_EQ(census.of("a", "2").held, 2u);
+  EXPECT_EQ(census.of("a", "3").desired, 1u);
+  EXPECT_EQ(census.of("a", "3").held, 1u);
+  EXPECT_EQ(census.of("a", "1"), ReleaseCensus{}) << "nobody should run it";
+}
+
+TEST_F(CensusTest, WhoHasALeaseOrFailedDoesNotWait) {
+  const auto desired = want("2");
+  runs("h1", "1");
+  ASSERT_EQ(admissions.tell(desired->config()->agents[0].defaults, {}, {"h1", {{"a", "1", "started", 0}}, {}, "", ""}, now),
+            meta::Told::desired);
+  fails("h2", "1", "2", "it died");
+  fails("h3", "1", "1.5", "of another release");
+  EXPECT_EQ(take(desired).of("a", "2").held, 1u);
+}
+
+TEST_F(CensusTest, HostsThatShouldStopAreNoRollout) {
+  runs("h1", "1");
+  EXPECT_EQ(take(want("2", {{"", "", "", "", "stop"}})).of("a", "2"), ReleaseCensus{});
+}
+
+TEST_F(CensusTest, TheSilentAreAbsentAndNamed) {
+  runs("h2", "1");
+  now += std::chrono::seconds(60);
+  runs("h1", "1");
+  now += std::chrono::seconds(15 * 60 - 30);
+  const Census census = take(want("2"));
+  EXPECT_EQ(census.of("a", "2").desired, 2u);
+  EXPECT_EQ(census.of("a", "2").held, 1u);
+  EXPECT_EQ(census.of("a", "2").absent, 1u);
+  EXPECT_EQ(census.silent, (HostsOf{1, {"h2"}}));
+  EXPECT_EQ(census.oldest_host, "h2");
+  EXPECT_EQ(now - census.oldest_heard_at, std::chrono::seconds(15 * 60 + 30));
+}
+
+TEST_F(CensusTest, ErrorsThatDifferInNumbersAreOne) {
+  for (int i = 10; i < 15; ++i) fails("h" + std::to_string(i), "1", "2", "exit code " + std::to_string(i) + " after 5 s");
+  fails("h2", "1", "2", "no space");
+  fails("h3", "1", "1.5", "of another release");
+  const auto errors = take(want("2")).of("a", "2").errors;
+  ASSERT_EQ(errors.size(), 2u);
+  EXPECT_EQ(errors[0], std::pair(std::string("exit code 10 after 5 s"), HostsOf{5, {"h10", "h11", "h12"}}));
+  EXPECT_EQ(errors[1], std::pair(std::string("no space"), HostsOf{1, {"h2"}}));
+}
+
+TEST_F(CensusTest, ErrorsOfAnyKindTakeBoundedRoom) {
+  for (char a = 'a'; a <= 'z'; ++a) {
+    for (char b = 'a'; b <= 'z'; ++b) fails({'h', a, b}, "1", "2", {'e', a, b});
+  }
+  const auto errors = take(want("2")).of("a", "2").errors;
+  EXPECT_EQ(errors.size(), meta::kMaxErrorTexts + 1);
+  EXPECT_EQ(errors[0].first, meta::kOtherErrors);
+  EXPECT_EQ(errors[0].second.count, 26 * 26 - meta::kMaxErrorTexts);
+}
+
+TEST_F(CensusTest, GoesThroughManyHostsInSteps) {
+  for (int i = 0; i < 10'000; ++i) runs("h" + std::to_string(i), i % 2 == 0 ? "2" : "1");
+  meta::CensusTaker taker(hosts, admissions.leases(), want("2"), now);
+  int steps = 1;
+  while (taker.step()) ++steps;
+  EXPECT_GT(steps, 1);
+  const Census census = taker.result();
+  EXPECT_EQ(census.of("a", "2").desired, 10'000u);
+  EXPECT_EQ(census.of("a", "2").held, 5'000u);
+}
+
+}  // namespace
+}  // namespace ops::tests

@@ -1,0 +1,132 @@
+#include "meta/reports/preview.h"
+
+#include <nlohmann/json.hpp>
+
+#include "tests/meta/reports/fleet_fixture.h"
+
+namespace ops::tests {
+namespace {
+
+using meta::Plan;
+
+struct PlanTest : FleetTest {
+  Plan plan(const std::shared_ptr<const meta::Desired>& before, const std::shared_ptr<const meta::Desired>& after) const {
+    meta::Planner planner(hosts, before, after);
+    while (planner.step()) {
+    }
+    return planner.result();
+  }
+  std::string text(const std::shared_ptr<const meta::Desired>& before,
+                   const std::shared_ptr<const meta::Desired>& after) const {
+    return to_text(plan(before, after));
+  }
+};
+
+TEST_F(PlanTest, OfTheSameConfigChangesNothing) {
+  runs("h1", "1");
+  EXPECT_EQ(text(want("1"), want("1")), "1 host is known.\n\na\n  no change  1 host\n");
+}
+
+TEST_F(PlanTest, SaysWhoMovesFromWhereToWhere) {
+  runs("h1", "1");
+  runs("h2", "1");
+  runs("h3", "2");
+  runs("h4", "");
+  EXPECT_EQ(text(want("1"), want("2")),
+            "4 hosts are known.\n\na\n"
+            "  (none) -> 2  1 host, like h4\n"
+            "  1 -> 2  2 hosts, like h1, h2\n"
+            "  no change  1 host\n");
+}
+
+TEST_F(PlanTest, SaysWhatIsUnderWayAlready) {
+  runs("h1", "1");
+  runs("h2", "2");
+  EXPECT_EQ(
+      text(want("2"), want("2")),
+      "2 hosts are known.\n\na\n  1 -> 2  1 host, like h1; 1 of them by the config in force as well\n  no change  1 host\n");
+}
+
+TEST_F(PlanTest, WarnsOfAVersionThatNobodyRunsAndEverybodyGets) {
+  runs("h1", "1.0.0");
+  runs("h2", "1.0.0");
+  EXPECT_NE(text(want("1.0.0"), want("1.O.1")).find("warning: no host has 1.O.1 yet, and every host is to get it"),
+            std::string::npos);
+  EXPECT_EQ(text(want("1.0.0"), want("1.0.0", {{"h1", "1.0.1", "", "", ""}})).find("warning"), std::string::npos)
+      << "to try it on some is the way";
+}
+
+TEST_F(PlanTest, WarnsOfAPrefixThatIsNobodys) {
+  runs("lg-1", "1");
+  EXPECT_EQ(text(want("1"), want("1", {{"lg-", "2", "", "", ""}, {"lgg-", "3", "", "", ""}})),
+            "1 host is known.\n\na\n"
+            "  1 -> 2  1 host, like lg-1\n"
+            "  no change  0 hosts\n"
+            "  others[0], hosts lg-*  1 host\n"
+            "  others[1], hosts lgg-*  0 hosts\n"
+            "  warning: no host has 2 yet, and every host is to get it, one after the other at first; is that version right? "
+            "\"others\": [{\"percent\": 1, …}] tries it on a share\n"
+            "  warning: others[1], hosts lgg-*: that is none of the 1 host known here\n");
+}
+
+TEST_F(PlanTest, CountsAShareAsItWillBe) {
+  for (int i = 0; i < 1000; ++i) runs("h" + std::to_string(i), "1");
+  const auto canary = want("1", {{"", "2", "", "", "", 5}});
+  const Plan planned = plan(want("1"), canary);
+  uint32_t will = 0;
+  for (int i = 0; i < 1000; ++i) will += canary->agents("h" + std::to_string(i))[0].version == "2" ? 1 : 0;
+  const meta::AgentPlan& agent = planned.agents[0].second;
+  EXPECT_EQ(agent.moves.at({"1", "2"}).hosts.count, will);
+  EXPECT_EQ(agent.overrides[0].taken, will);
+  EXPECT_EQ(agent.overrides[0].matched, 1000u);
+  EXPECT_EQ(agent.stays, 1000 - will);
+}
+
+TEST_F(PlanTest, WarnsOfAWayBack) {
+  runs("h1", "1.10.0");
+  runs("h2", "1.9.0");
+  EXPECT_NE(text(want("1.10.0"), want("1.9.0")).find("warning: 1.10.0 -> 1.9.0 goes back, on 1 host"), std::string::npos);
+  EXPECT_EQ(text(want("1.9.0"), want("1.10.0")).find("goes back"), std::string::npos) << "10 is more than 9";
+}
+
+TEST_F(PlanTest, TakesATildeAsOlderThanTheEnd) {
+  const auto goes_back = [&](const std::string& from, const std::string& to) {
+    runs("h1", from);
+    return text(want(from), want(to)).find("goes back") != std::string::npos;
+  };
+  const std::string in_order[] = {"1.0~~", "1.0~rc1", "1.0~rc1.1", "1.0~rc2", "1.0", "1.0.1~rc1", "1.0.1"};
+  for (size_t i = 1; i < std::size(in_order); ++i) {
+    EXPECT_FALSE(goes_back(in_order[i - 1], in_order[i])) << in_order[i];
+    EXPECT_TRUE(goes_back(in_order[i], in_order[i - 1])) << in_order[i];
+  }
+}
+
+TEST_F(PlanTest, WarnsOfAnAgentThatVanishes) {
+  runs("h1", "1");
+  runs("h2", "2");
+  const auto none = std::make_shared<const meta::Desired>(std::make_shared<const meta::Config>());
+  EXPECT_EQ(
+      text(want("1"), none),
+      "2 hosts are known.\n\nwarning: a is not in this config any more: 2 hosts run it on as it is, and nobody looks after "
+      "it; to end it there, \"cmd\": \"stop\" first\n");
+}
+
+TEST_F(PlanTest, CountsWhoStopsAndWhoStartsAgain) {
+  runs("h1", "1");
+  const auto stop = want("1", {{"", "", "", "", "stop"}});
+  EXPECT_EQ(plan(want("1"), stop).agents[0].second.stops.count, 1u);
+  EXPECT_EQ(plan(stop, want("1")).agents[0].second.starts.count, 1u);
+}
+
+TEST_F(PlanTest, SpeaksJson) {
+  runs("h1", "1");
+  const auto json = nlohmann::json::parse(to_json(plan(want("1"), want("2"))));
+  EXPECT_EQ(json["hosts"], 1);
+  EXPECT_EQ(json["agents"]["a"]["moves"][0]["from"], "1");
+  EXPECT_EQ(json["agents"]["a"]["moves"][0]["to"], "2");
+  EXPECT_EQ(json["agents"]["a"]["moves"][0]["hosts"], 1);
+  EXPECT_EQ(json["agents"]["a"]["noChange"], 0);
+}
+
+}  // namespace
+}  // namespace ops::tests

@@ -1,0 +1,96 @@
+#include "meta/reports/rollout_reporter.h"
+
+#include "tests/meta/reports/fleet_fixture.h"
+#include "tests/support/whole_body.h"
+
+namespace ops::tests {
+namespace {
+
+using meta::Bars;
+using meta::Monitor;
+using meta::Overview;
+using std::chrono::seconds;
+
+struct MonitorTest : FleetTest {
+  /// What the log says while this much time passes.
+  std::string told_in(seconds time) {
+    testing::internal::CaptureStderr();
+    for (const auto end = now + time; now < end; now += Monitor::kTick) monitor.tick(now);
+    return testing::internal::GetCapturedStderr();
+  }
+  /// The hosts ask, and do at once what they are told.
+  void round(int hosts_of_it) {
+    const meta::AgentConfig& config = two->config()->agents[0];
+    for (int i = 0; i < hosts_of_it; ++i) {
+      const std::string host = "h" + std::to_string(i);
+      const HeartbeatRequest heartbeat{host, {{"a", version[host].empty() ? "1" : version[host], "started", 0}}, {}, "", ""};
+      ASSERT_TRUE(hosts.record(heartbeat, now));
+      if (admissions.tell(config.defaults, config.rollout, heartbeat, now) == meta::Told::desired) version[host] = "2";
+    }
+  }
+  std::string text() {
+    HttpResponse response;
+    response.stream = monitor.stream([](const Overview& overview) { return to_text(overview, Bars::no); });
+    return whole_body(response);
+  }
+
+  std::shared_ptr<const meta::Desired> two = want("2");
+  DurationHistogram heartbeats;
+  meta::HourlyNotes refused{"refused"};
+  Monitor monitor{hosts, admissions, heartbeats, refused, [this] { return two; }};
+  std::map<std::string, std::string> version;  // by host
+};
+
+TEST_F(MonitorTest, AQuietFleetTellsNothing) {
+  round(0);
+  for (int i = 0; i < 20; ++i) runs("h" + std::to_string(i), "2");
+  EXPECT_EQ(told_in(std::chrono::hours(2)), "");
+  EXPECT_EQ(text(), "20 hosts, 0 heartbeats/s\na 2  runs on 20 of 20 hosts\n");
+}
+
+TEST_F(MonitorTest, TellsARolloutsStoryInAFewLines) {
+  std::string story;
+  for (int minute = 0; minute < 60; ++minute) {
+    if (minute % 5 == 0) round(100);
+    story += told_in(seconds(60));
+  }
+  EXPECT_NE(story.find("a 2 runs on "), std::string::npos) << story;
+  EXPECT_NE(story.find("a 2 is done after "), std::string::npos) << story;
+  EXPECT_NE(story.find("it runs on 100 of 100 hosts"), std::string::npos) << story;
+  EXPECT_LE(std::count(story.begin(), story.end(), '\n'), 7) << story;
+}
+
+TEST_F(MonitorTest, KnowsThePaceAndWhatIsLeft) {
+  for (int i = 0; i < 100; ++i) runs("h" + std::to_string(i), "1");
+  for (int i = 0; i < 50; ++i) {
+    runs("h" + std::to_string(i), "2");
+    monitor.tick(now);
+    now += seconds(6);
+  }
+  EXPECT_EQ(to_text(monitor.look(now).releases[0]), "runs on 50 of 100 hosts; 50 wait; 10 a minute, 5 min left");
+}
+
+TEST_F(MonitorTest, ManyWhoAskAtOnceShareACensus) {
+  for (int i = 0; i < 20'000; ++i) runs("h" + std::to_string(i), "1");
+  std::vector<BodyStream> streams;
+  for (int i = 0; i < 100; ++i) streams.push_back(monitor.stream([](const Overview&) { return "x"; }));
+  int calls = 0;
+  for (bool is_any_left = true; is_any_left; ++calls) {
+    is_any_left = false;
+    for (BodyStream& stream : streams) {
+      std::string piece;
+      is_any_left = stream(piece) || is_any_left;
+    }
+  }
+  EXPECT_LE(calls, 3) << "each of them helps";
+}
+
+TEST_F(MonitorTest, AnotherConfigIsAnotherCensus) {
+  runs("h1", "1");
+  EXPECT_NE(text().find("a 2  runs on 0 of 1 hosts"), std::string::npos) << text();
+  two = want("1");
+  EXPECT_NE(text().find("a 1  runs on 1 of 1 hosts"), std::string::npos) << text();
+}
+
+}  // namespace
+}  // namespace ops::tests

@@ -1,0 +1,270 @@
+// ./control scripts from hell, one at a time.
+
+#include "updater/process/control_script.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <sstream>
+#include <thread>
+
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/wait.h"
+
+namespace ops::updater {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Clock = std::chrono::steady_clock;
+using tests::eventually;
+
+constexpr milliseconds kLong = seconds(60);
+constexpr milliseconds kShort = milliseconds(300);
+
+/// An agent's folder with this control in it.
+struct ControlScript : testing::Test {
+  ~ControlScript() override {
+    for (const pid_t pid : written_pids()) tests::send_signal(pid, SIGKILL);
+  }
+
+  Result<std::string> run(const std::string& script, milliseconds deadline = kLong, const std::string& verb = "status") const {
+    tests::write_file(folder / "control", "#!/bin/bash\n" + script, 0755);
+    return run_as_it_is(verb, deadline);
+  }
+
+  Result<std::string> run_as_it_is(const std::string& verb = "status", milliseconds deadline = kLong) const {
+    auto result = run_control(folder.path(), verb, deadline, {});
+    EXPECT_TRUE(tests::children_of(::getpid()).empty()) << "a child is left";
+    return result;
+  }
+
+  /// What the script has written to `pids`.
+  std::vector<pid_t> written_pids() const {
+    std::vector<pid_t> pids;
+    std::istringstream text(tests::read_file(folder / "pids"));
+    for (pid_t pid = 0; text >> pid;) pids.push_back(pid);
+    return pids;
+  }
+
+  tests::TempDir folder;
+};
+
+/// The message of an error; what was returned instead otherwise.
+std::string message_of(const Result<std::string>& result) { return result ? "no error: " + *result : result.error().message; }
+
+#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
+
+TEST_F(ControlScript, GetsTheVerbAndReturnsWhatItPrintsTrimmed) {
+  const auto result = run("echo; echo \"  $1 and $# \"; echo oops >&2; echo");
+  ASSERT_TRUE(result) << message_of(result);
+  EXPECT_EQ(*result, "status and 1 \noops");
+}
+
+TEST_F(ControlScript, MayPrintNothing) { EXPECT_EQ(*run("exit 0"), ""); }
+
+TEST_F(ControlScript, ThatExits1IsAnErrorWithItsLastWords) {
+  const std::string error = message_of(run("echo first; echo 'port 80 is taken' >&2; echo; exit 1", kLong, "start"));
+  EXPECT_HAS(error, "exec `./control start` fail: exit status 1");
+  EXPECT_HAS(error, "port 80 is taken");
+  EXPECT_EQ(error.find("first"), std::string::npos);
+}
+
+TEST_F(ControlScript, WhoseStatusExits3IsBelievedWhenItSaysStopped) {
+  EXPECT_EQ(message_of(run("echo a is stopped; exit 3")), "no error: a is stopped");
+  EXPECT_EQ(message_of(run("echo started; exit 3")), "exec `./control status` fail: exit status 3: started");
+  EXPECT_EQ(message_of(run("exit 3")), "exec `./control status` fail: exit status 3");
+  EXPECT_EQ(message_of(run("echo stopped; exit 1")), "exec `./control status` fail: exit status 1: stopped");
+  EXPECT_EQ(message_of(run("echo stopped; exit 3", kLong, "stop")), "exec `./control stop` fail: exit status 3: stopped");
+}
+
+TEST_F(ControlScript, ThatDiesOfASignalIsAnErrorThatNamesIt) {
+  EXPECT_HAS(message_of(run("echo bye; kill -SEGV $$")), "signal 11: bye");
+}
+
+TEST_F(ControlScript, ThatHangsIsKilledWithItsChildrenAtTheDeadline) {
+  const auto begin = Clock::now();
+  const std::string error = message_of(run("echo waiting for godot; sleep 1000 & echo $! $$ >pids; wait", kShort, "stop"));
+  EXPECT_GE(Clock::now() - begin, kShort);
+  EXPECT_LT(Clock::now() - begin, seconds(3)) << "it heeded SIGTERM";
+  EXPECT_HAS(error, "`./control stop` did not end within 0.3 s and was killed: waiting for godot");
+  ASSERT_EQ(written_pids().size(), 2U);
+  for (const pid_t pid : written_pids()) EXPECT_TRUE(eventually([&] { return !tests::is_alive(pid); }));
+}
+
+TEST_F(ControlScript, ThatIgnoresTermIsKilled) {
+  const auto begin = Clock::now();
+  const std::string error =
+      message_of(run("trap '' TERM INT HUP; sleep 1000 & echo $! $$ >pids; while :; do sleep 1; done", kShort));
+  EXPECT_LT(Clock::now() - begin, seconds(5));
+  EXPECT_HAS(error, "was killed");
+  EXPECT_EQ(error.find("in vain"), std::string::npos);
+  ASSERT_EQ(written_pids().size(), 2U);
+  for (const pid_t pid : written_pids()) EXPECT_TRUE(eventually([&] { return !tests::is_alive(pid); }));
+}
+
+TEST_F(ControlScript, WhoseChildIgnoresTermHasItKilledToo) {
+  EXPECT_HAS(message_of(run("(trap '' TERM; sleep 1000) & echo $! >pids; exec sleep 1000", kShort)), "was killed");
+  ASSERT_EQ(written_pids().size(), 1U);
+  EXPECT_TRUE(eventually([&] { return !tests::is_alive(written_pids()[0]); }));
+}
+
+TEST_F(ControlScript, ThatIsStoppedIsKilledAtTheDeadline) {
+  EXPECT_HAS(message_of(run("kill -STOP $$", kShort)), "was killed");
+}
+
+TEST_F(ControlScript, ThatPrintsAGigabyteIsReadToItsEndAndCut) {
+  const auto result = run("head -c 1000000000 /dev/zero | tr '\\0' x");
+  ASSERT_TRUE(result) << message_of(result);
+  EXPECT_EQ(result->size(), size_t{64} << 10);
+}
+
+TEST_F(ControlScript, ThatPrintsForEverIsKilledAtTheDeadline) {
+  const auto begin = Clock::now();
+  EXPECT_HAS(message_of(run("exec yes", kShort)), "was killed: y");
+  EXPECT_LT(Clock::now() - begin, seconds(5));
+}
+
+TEST_F(ControlScript, WhoseGrandchildKeepsStdoutOpenIsNotWaitedFor) {
+  const auto begin = Clock::now();
+  const auto result = run("setsid sleep 1000 & echo $! >pids; echo started");
+  EXPECT_LT(Clock::now() - begin, seconds(5));
+  EXPECT_EQ(message_of(result), "no error: started");
+  ASSERT_EQ(written_pids().size(), 1U);
+  EXPECT_TRUE(tests::is_alive(written_pids()[0])) << "an agent that start leaves behind lives on";
+}
+
+TEST_F(ControlScript, WhoseGrandchildPrintsForEverIsNotWaitedFor) {
+  const auto begin = Clock::now();
+  const auto result = run("setsid yes & echo $! >pids; echo started");
+  EXPECT_LT(Clock::now() - begin, seconds(5));
+  ASSERT_TRUE(result) << message_of(result);
+  EXPECT_LE(result->size(), size_t{64} << 10);
+}
+
+TEST_F(ControlScript, ThatClosesItsOutputIsStillWaitedFor) {
+  EXPECT_EQ(message_of(run("echo started; exec >&- 2>&-; sleep 0.2; touch done")), "no error: started");
+  EXPECT_TRUE(tests::exists(folder / "done"));
+}
+
+TEST_F(ControlScript, ThatCannotBeRunIsAnErrorThatSaysWhereAndWhy) {
+  const std::string missing = message_of(run_as_it_is("start"));
+  EXPECT_HAS(missing, "exec `./control start` in " + folder.path() + " fail: No such file");
+  EXPECT_HAS(message_of(run_control(folder / "gone", "start", kLong, {})), "gone fail: No such file");
+
+  tests::write_file(folder / "control", "#!/bin/bash\necho started\n", 0644);
+  EXPECT_HAS(message_of(run_as_it_is()), "Permission denied");
+  tests::write_file(folder / "control",
+                    std::string("\x7f"
+                                "ELF\x02\x01\x01\0\xff\xfe garbage",
+                                18),
+                    0755);
+  EXPECT_HAS(message_of(run_as_it_is()), "Exec format error");
+  tests::write_file(folder / "control", "echo started\n", 0755);
+  EXPECT_HAS(message_of(run_as_it_is()), "Exec format error") << "no #! line";
+  tests::write_file(folder / "control", "", 0755);
+  EXPECT_HAS(message_of(run_as_it_is()), "Exec format error");
+  tests::write_file(folder / "control", "#!/no/such/interpreter\n", 0755);
+  EXPECT_HAS(message_of(run_as_it_is()), "No such file");
+}
+
+TEST_F(ControlScript, RunsInItsFolderAndASessionOfItsOwn) {
+  const auto result = run("pwd; read -r _ _ _ _ group session _ </proc/$$/stat; echo $(( group == $$ )) $(( session == $$ ))");
+  EXPECT_EQ(message_of(result), "no error: " + folder.path() + "\n1 1");
+}
+
+TEST_F(ControlScript, GetsJustThreeFileDescriptorsAndAnEmptyStdin) {
+  int leaky[2];  // as some library might open them, without close-on-exec
+  ASSERT_EQ(::pipe(leaky), 0);
+  const auto result = run("cat; exec ls -l /proc/self/fd");
+  ::close(leaky[0]);
+  ::close(leaky[1]);
+  ASSERT_TRUE(result) << message_of(result);
+  std::istringstream lines(*result);
+  std::vector<std::string> descriptors;
+  for (std::string line; std::getline(lines, line);) {
+    const size_t arrow = line.find(" -> ");
+    if (arrow != std::string::npos && !line.ends_with("/fd")) descriptors.push_back(line.substr(arrow - 1));  // ls's own
+  }
+  ASSERT_EQ(descriptors.size(), 3U) << *result;
+  EXPECT_EQ(descriptors[0], "0 -> /dev/null");
+  EXPECT_TRUE(descriptors[1].starts_with("1 -> pipe:")) << *result;
+  EXPECT_EQ(descriptors[2].substr(1), descriptors[1].substr(1)) << "stdout and stderr are one pipe";
+}
+
+TEST_F(ControlScript, HasDefaultSignalsWhateverTheCallerBlocksAndIgnores) {
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  ASSERT_EQ(::pthread_sigmask(SIG_SETMASK, &all, &before), 0);
+  const auto pipe_before = ::signal(SIGPIPE, SIG_IGN);
+  const auto hup_before = ::signal(SIGHUP, SIG_IGN);
+  const auto chld_before = ::signal(SIGTERM, SIG_IGN);
+  const auto result = run("exec grep -E 'SigBlk|SigIgn' /proc/self/status");
+  ::signal(SIGPIPE, pipe_before);
+  ::signal(SIGHUP, hup_before);
+  ::signal(SIGTERM, chld_before);
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  ASSERT_TRUE(result) << message_of(result);
+  std::istringstream words(*result);
+  std::string name;
+  std::string mask;
+  words >> name >> mask;
+  EXPECT_EQ(name + mask, "SigBlk:0000000000000000");
+  words >> name >> mask;
+  EXPECT_EQ(name, "SigIgn:");
+  constexpr unsigned long long kGlibcsOwn = 0x180000000;  // 32 and 33, which no program uses but through glibc
+  EXPECT_EQ(std::stoull(mask, nullptr, 16) & ~kGlibcsOwn, 0U) << mask;
+}
+
+TEST_F(ControlScript, ThatNeedsATerminalGetsAnError) {
+  EXPECT_HAS(message_of(run("read -r answer </dev/tty || exit 3")), "exit status 3");
+}
+
+TEST_F(ControlScript, MaySpawnAThousandChildren) {
+  const auto result = run("for ((i = 0; i < 1000; i++)); do /bin/true & done; wait; echo started");
+  EXPECT_EQ(message_of(result), "no error: started");
+}
+
+TEST_F(ControlScript, WithAThousandChildrenThatStayIsKilledWithAllOfThem) {
+  EXPECT_HAS(message_of(run("for ((i = 0; i < 1000; i++)); do sleep 1000 & echo $! >>pids; done; wait", seconds(2))),
+             "was killed");
+  EXPECT_GT(written_pids().size(), 50U);
+  for (const pid_t pid : written_pids()) ASSERT_TRUE(eventually([&] { return !tests::is_alive(pid); })) << pid;
+}
+
+TEST_F(ControlScript, ThatTheUpdaterCannotWaitForIsLeftToItself) {
+  tests::write_file(folder / "control", "#!/bin/bash\necho $$ >pids\nsleep 1\ntouch done\n", 0755);
+  std::stop_source stop;
+  std::jthread cancels([&] {
+    eventually([&] { return !written_pids().empty(); });
+    stop.request_stop();
+  });
+  const auto begin = Clock::now();
+  const std::string error = message_of(run_control(folder.path(), "start", kLong, stop.get_token()));
+  EXPECT_LT(Clock::now() - begin, milliseconds(900));
+  EXPECT_HAS(error, "`./control start` was left to itself");
+  EXPECT_TRUE(eventually([&] { return tests::exists(folder / "done"); })) << "it was not killed";
+  EXPECT_TRUE(eventually([&] { return tests::children_of(::getpid()).empty(); })) << "it is reaped all the same";
+}
+
+TEST_F(ControlScript, RunsInManyLanesAtOnce) {
+  tests::write_file(folder / "control", "#!/bin/bash\nsleep 0.1\necho $1\n", 0755);
+  std::vector<std::jthread> lanes;
+  std::atomic<int> good = 0;
+  for (int i = 0; i < 16; ++i) {
+    lanes.emplace_back([&, verb = std::to_string(i)] {
+      const auto printed = run_control(folder.path(), verb, kLong, {});
+      if (printed && *printed == verb) ++good;
+    });
+  }
+  lanes.clear();
+  EXPECT_EQ(good, 16);
+  EXPECT_TRUE(tests::children_of(::getpid()).empty());
+}
+
+}  // namespace
+}  // namespace ops::updater

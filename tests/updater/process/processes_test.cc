@@ -1,0 +1,106 @@
+#include "updater/process/processes.h"
+
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "tests/support/process.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/wait.h"
+#include "updater/process/open_files.h"
+
+namespace ops::tests {
+namespace {
+
+using updater::end_processes_in;
+using updater::find_control_script;
+using updater::processes_in;
+
+using Pids = std::vector<pid_t>;
+
+TEST(Processes, AreFoundByWhereTheyWork) {
+  const TempDir agent;
+  const TempDir other;
+  write_file(agent / "1/deeper/file", "");
+  write_file(agent / "10/file", "");
+  Process inside({"sleep", "1000"}, agent / "1", other / "out");
+  Process below({"sleep", "1000"}, agent / "1/deeper", other / "out");
+  Process beside({"sleep", "1000"}, agent / "10", other / "out");
+  Pids expected = {inside.pid(), below.pid()};
+  std::sort(expected.begin(), expected.end());
+  Pids found = processes_in(agent / "1");
+  std::sort(found.begin(), found.end());
+  EXPECT_EQ(found, expected);
+  EXPECT_EQ(processes_in(agent / "2"), Pids{});
+}
+
+TEST(Processes, AreFoundByTheProgramThatTheyRun) {
+  const TempDir agent;
+  write_file(agent / "1/sleep", read_file("/bin/sleep"), 0755);
+  Process elsewhere({agent / "1/sleep", "1000"}, "/", agent / "out");
+  EXPECT_EQ(processes_in(agent / "1"), Pids{elsewhere.pid()});
+}
+
+TEST(Processes, AreEndedAlsoWhenTheyIgnoreSigterm) {
+  const TempDir agent;
+  const TempDir other;
+  write_file(agent / "1/file", "");
+  Process mild({"sleep", "1000"}, agent / "1", other / "out");
+  Process stubborn({"sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.1; done"}, agent / "1", other / "ready");
+  ASSERT_TRUE(eventually([&] { return read_file(other / "ready") == "ready\n"; }));
+  EXPECT_TRUE(end_processes_in(agent / "1", {}));
+  EXPECT_FALSE(mild.is_running());
+  EXPECT_FALSE(stubborn.is_running());
+}
+
+TEST(Processes, ControlScriptOfAnAgentIsFoundWhenItLeadsItsSession) {
+  const TempDir agent;
+  const TempDir other;
+  write_file(agent / "1/control", "#!/bin/sh\necho ready\nsleep 1000\n", 0755);
+  Process script({"setsid", "./control", "start"}, agent / "1", other / "out");
+  ASSERT_TRUE(eventually([&] { return read_file(other / "out") == "ready\n"; }));
+  EXPECT_EQ(find_control_script(agent.path()), script.pid());
+  EXPECT_EQ(find_control_script(other.path()), -1);
+  end_processes_in(agent.path(), {});
+  Process by_hand({"./control", "start"}, agent / "1", other / "out2");
+  ASSERT_TRUE(eventually([&] { return read_file(other / "out2") == "ready\n"; }));
+  EXPECT_EQ(find_control_script(agent.path()), -1) << "that one is an operator's";
+  end_processes_in(agent.path(), {});
+}
+
+TEST(Processes, ThatCameOfOneAreFoundWhereverTheyWork) {
+  const TempDir folder;
+  Process shell({"sh", "-c", "setsid sh -c 'echo $$; sleep 1000' & wait"}, "/", folder / "out");
+  std::vector<updater::Process> found;
+  ASSERT_TRUE(eventually([&] {
+    found = updater::descendants_of(shell.pid());
+    return found.size() == 2 && updater::describe(found[1].pid).ends_with(" (sleep)");  // it is a shell first
+  }));
+  EXPECT_EQ(found[0].pid, std::stoi(read_file(folder / "out")));
+  EXPECT_EQ(found[0].parent, shell.pid());
+  EXPECT_EQ(found[1].parent, found[0].pid);
+  EXPECT_EQ(updater::describe(found[1].pid), "pid " + std::to_string(found[1].pid) + " (sleep)");
+  for (const auto& process : found) send_signal(process.pid, SIGKILL);
+  EXPECT_TRUE(eventually([&] { return updater::descendants_of(shell.pid()).empty(); }));
+}
+
+/// The stdouts among the pipes that lead out of what came of this shell. (Tests may be run with other pipes open.)
+size_t stdouts_out_of(const Process& shell) {
+  const auto held = updater::pipes_out_of(updater::descendants_of(shell.pid()));
+  return static_cast<size_t>(std::count_if(held.begin(), held.end(), [](const auto& pipe) { return pipe.fd == 1; }));
+}
+
+TEST(Processes, PipesOutOfThemAreFoundAndTheirOwnAreNot) {
+  const TempDir folder;
+  const Process inside({"sh", "-c", "sleep 1000 | sleep 1000"}, folder.path(), folder / "out");
+  const Process outside({"sh", "-c", "echo $(sleep 1000)"}, folder.path(), folder / "out");
+  EXPECT_TRUE(eventually([&] { return updater::descendants_of(inside.pid()).size() == 2 && stdouts_out_of(inside) == 0; }));
+  EXPECT_TRUE(eventually([&] { return stdouts_out_of(outside) == 1; }));
+  for (const Process* shell : {&inside, &outside}) {
+    for (const auto& process : updater::descendants_of(shell->pid())) send_signal(process.pid, SIGKILL);
+  }
+}
+
+}  // namespace
+}  // namespace ops::tests

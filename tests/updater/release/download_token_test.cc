@@ -1,0 +1,122 @@
+// The token goes to ops-meta, and to nobody else.
+
+#include "tests/updater/release/download_fixture.h"
+#include "updater/meta_client.h"
+
+namespace ops::updater {
+namespace {
+
+using tests::http_reply;
+
+struct Token : Fetch {
+  Token() { access.servers = {server.url("")}; }
+
+  std::string sent_to(const HellServer& to) const { return to.requests().back().header("Authorization"); }
+  Result<HttpReply> get(const std::string& url) const { return get_small(url, 1000, seconds(2), {}, access); }
+  static HellServer::Handler redirects_to(const std::string& url) {
+    return always_sends(http_reply(302, "", {{"Location", url}}));
+  }
+
+  Access access{"s3cret", {}};
+  HellServer other{always_sends(http_reply(200, "theirs"))};
+};
+
+TEST_F(Token, GoesWithHeartbeatsChecksumsAndTarballs) {
+  server.set_handler(always_sends(http_reply(200, "body")));
+  EXPECT_TRUE(post_json(server.url("/heartbeat"), "{}", 1000, seconds(2), {}, access));
+  EXPECT_EQ(sent_to(server), "Bearer s3cret");
+  EXPECT_TRUE(get(server.url("/t.md5")));
+  EXPECT_EQ(sent_to(server), "Bearer s3cret");
+  EXPECT_FALSE(updater::download(server.url("/t.tar.gz"), path, limits, progress, {}, access));
+  EXPECT_EQ(sent_to(server), "Bearer s3cret");
+}
+
+TEST_F(Token, GoesToNoOtherPort) {
+  EXPECT_TRUE(get(other.url("/t.md5")));
+  EXPECT_EQ(sent_to(other), "");
+}
+
+TEST_F(Token, GoesToNoOtherNameScheme) {
+  server.set_handler(always_sends(http_reply(200, "body")));
+  const std::string port = std::to_string(server.port());
+  for (const std::string& known : {"http://localhost:" + port, "https://127.0.0.1:" + port,
+                                   "http://127.0.0.1:" + port + "@127.0.0.1:1", std::string("127.0.0.1"), std::string()}) {
+    access.servers = {known};
+    EXPECT_TRUE(get(server.url("/t.md5")));
+    EXPECT_EQ(sent_to(server), "") << known;
+  }
+  access.servers = {"http://127.0.0.1:1", "HTTP://127.0.0.1:" + port};
+  EXPECT_TRUE(get(server.url("/t.md5")));
+  EXPECT_EQ(sent_to(server), "Bearer s3cret") << "one of several servers, whatever its spelling";
+}
+
+TEST_F(Token, GoesNowhereByARedirect) {
+  server.set_handler(redirects_to(other.url("/t.md5")));
+  EXPECT_TRUE(get(server.url("/t.md5")));
+  EXPECT_EQ(sent_to(server), "Bearer s3cret");
+  EXPECT_EQ(sent_to(other), "");
+  EXPECT_FALSE(updater::download(server.url("/t.tar.gz"), path, limits, progress, {}, access));
+  EXPECT_EQ(sent_to(other), "");
+  EXPECT_EQ(content(), "theirs");
+}
+
+TEST_F(Token, WithAColonGoesAsUserAndPassword) {
+  server.set_handler(always_sends(http_reply(200, "body")));
+  access.token = "ann:sec:ret";
+  EXPECT_TRUE(get(server.url("/t.md5")));
+  EXPECT_EQ(sent_to(server), "Basic YW5uOnNlYzpyZXQ=");
+}
+
+TEST_F(Token, IsReplacedByThePasswordOfAServer) {
+  server.set_handler(redirects_to(other.url("/t.md5")));
+  access.passwords = {{server.url(""), "ann:secret"}};
+  EXPECT_TRUE(get(server.url("/t.md5")));
+  EXPECT_EQ(sent_to(server), "Basic YW5uOnNlY3JldA==");
+  EXPECT_EQ(sent_to(other), "") << "it goes nowhere by a redirect";
+  access.servers.push_back(other.url(""));
+  EXPECT_TRUE(get(other.url("/t.md5")));
+  EXPECT_EQ(sent_to(other), "Bearer s3cret");
+}
+
+TEST_F(Token, IsReplacedByThePasswordOfAUrlWhichIsNotShown) {
+  server.set_handler(always_sends(http_reply(401, "no")));
+  std::string url = server.url("/t");
+  url.insert(url.find("://") + 3, "ann:secret@");
+  const auto failed = updater::download(url, path, limits, progress, {}, access);
+  ASSERT_TRUE(failed);
+  EXPECT_EQ(sent_to(server), "Basic YW5uOnNlY3JldA==");
+  EXPECT_TRUE(failed->error.message.starts_with("http://ann:***@127.0.0.1:")) << failed->error.message;
+  EXPECT_TRUE(failed->error.message.ends_with("/t: the server says 401; look at the user and the password in its URL"));
+}
+
+TEST_F(Token, IsLookedAtWhenAServerRefuses) {
+  server.set_handler(always_sends(http_reply(401, "no")));
+  const auto refused = [&](const std::string& url) {
+    const auto failed = updater::download(url, path, limits, progress, {}, access);
+    return failed ? failed->error.message : "no error";
+  };
+  EXPECT_EQ(refused(server.url("/t")), server.url("/t") + ": the server says 401; look at \"token\" in cfg.json");
+  other.set_handler(always_sends(http_reply(403, "no")));
+  EXPECT_EQ(refused(other.url("/t")),
+            other.url("/t") + ": the server says 403; it was sent no token, for \"server\" in cfg.json names another");
+  access.passwords = {{server.url(""), "ann:secret"}};
+  EXPECT_EQ(refused(server.url("/t")),
+            server.url("/t") + ": the server says 401; look at the user and the password in \"server\" in cfg.json");
+  access.passwords.clear();
+  access.token.clear();
+  EXPECT_EQ(refused(server.url("/t")),
+            server.url("/t") + ": the server says 401; look at \"token\" in cfg.json, there is none");
+}
+
+TEST_F(Token, IsLookedAtWhenMetaRefuses) {
+  server.set_handler(always_sends(http_reply(401, "the token is none of this ops-meta's\n")));
+  MetaClient client;
+  const auto response = client.send(access.servers, {}, {}, access);
+  ASSERT_FALSE(response);
+  EXPECT_EQ(response.error().message, "no answer from ops-meta: " + server.url("/heartbeat") +
+                                          ": the server says 401; look at \"token\" in cfg.json: the token is none of this "
+                                          "ops-meta's");
+}
+
+}  // namespace
+}  // namespace ops::updater

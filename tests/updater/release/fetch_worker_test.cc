@@ -1,0 +1,114 @@
+#include "updater/release/fetch_worker.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+
+#include "tests/support/hell_server.h"
+#include "tests/support/tarball.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/wait.h"
+
+namespace ops::updater {
+namespace {
+
+using tests::eventually;
+using tests::HellPeer;
+using tests::HellRequest;
+using tests::HellServer;
+using tests::http_reply;
+
+/// A server with one good release for every agent but `slow`, which gets no answer.
+struct PreparerTest : testing::Test {
+  PreparerTest() { limits.download.reserve = limits.unpack.reserve = 0; }
+
+  DesiredAgent agent(const std::string& name) const { return {name, "1", server.url("/t"), tests::md5_hex(tarball), "start"}; }
+  bool is_staged(const std::string& name) const { return tests::exists(layout.staged(name, "1") + "/.installed"); }
+
+  /// The next outcome that the preparer tells of.
+  Preparer::Outcome next() {
+    std::optional<Preparer::Outcome> outcome;
+    EXPECT_TRUE(eventually([&] { return (outcome = preparer.take_outcome()).has_value(); }));
+    return outcome.value_or(Preparer::Outcome{});
+  }
+
+  const std::string tarball = tests::make_agent_tarball("#!/bin/sh\n");
+  tests::TempDir root;
+  Layout layout{root.path()};
+  InstallLimits limits;
+  std::atomic<int> ends = 0;
+  HellServer server{[this](const HellRequest& request, const HellPeer& peer) {
+    if (request.target.find("slow") != std::string::npos) peer.stall();
+    peer.send(http_reply(200, tarball));
+  }};
+  Preparer preparer{layout, limits, [this] { ++ends; }};
+};
+
+TEST_F(PreparerTest, PreparesOneReleaseAndTellsOfItOnce) {
+  EXPECT_FALSE(preparer.take_outcome());
+  preparer.want({agent("a"), agent("b")}, {});
+  const auto outcome = next();
+  EXPECT_EQ(outcome.agent.name, "a");
+  EXPECT_FALSE(outcome.error) << outcome.error->error.message;
+  EXPECT_TRUE(is_staged("a"));
+  EXPECT_FALSE(tests::exists(layout.agent("b"))) << "one at a time";
+  EXPECT_FALSE(preparer.take_outcome());
+  EXPECT_TRUE(eventually([&] { return ends == 1; }));
+}
+
+TEST_F(PreparerTest, TellsOfErrors) {
+  DesiredAgent wrong = agent("a");
+  wrong.md5 = "0cc175b9c0f1b6a831c399e269772661";
+  preparer.want({wrong}, {});
+  const auto outcome = next();
+  ASSERT_TRUE(outcome.error);
+  EXPECT_NE(outcome.error->error.message.find("checksum"), std::string::npos);
+}
+
+TEST_F(PreparerTest, GoesOnWithWhatIsStillWanted) {
+  preparer.want({agent("slow")}, {});
+  ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));
+  preparer.want({agent("a"), agent("slow")}, {});
+  EXPECT_TRUE(preparer.progress("slow"));
+  EXPECT_FALSE(preparer.progress("a"));
+  EXPECT_EQ(preparer.progress("slow")->phase, Phase::downloading);
+}
+
+TEST_F(PreparerTest, AChangeOfMindCancelsItUntold) {
+  preparer.want({agent("slow")}, {});
+  ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));
+  preparer.want({agent("a")}, {});
+  ASSERT_TRUE(eventually([&] { return ends == 1; }));
+  EXPECT_FALSE(preparer.take_outcome()) << "nobody wants to know";
+  EXPECT_FALSE(preparer.progress("slow"));
+  preparer.want({agent("a")}, {});
+  EXPECT_EQ(next().agent.name, "a");
+}
+
+TEST_F(PreparerTest, WantingNothingCancelsToo) {
+  preparer.want({agent("slow")}, {});
+  preparer.want({}, {});
+  ASSERT_TRUE(eventually([&] { return ends == 1; }));
+  EXPECT_FALSE(preparer.take_outcome());
+}
+
+TEST_F(PreparerTest, AnotherMd5IsAnotherRelease) {
+  preparer.want({agent("slow")}, {});
+  DesiredAgent other = agent("slow");
+  other.md5 = "";
+  preparer.want({other}, {});
+  EXPECT_TRUE(eventually([&] { return ends == 1; }));
+}
+
+TEST_F(PreparerTest, DestructionEndsADownloadThatStalls) {
+  const auto begin = std::chrono::steady_clock::now();
+  {
+    Preparer brief(layout, limits, [] {});
+    brief.want({agent("slow")}, {});
+    ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));
+  }
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(3));
+}
+
+}  // namespace
+}  // namespace ops::updater

@@ -1,0 +1,288 @@
+#include "updater/release/install.h"
+
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include "tests/support/hell_server.h"
+#include "tests/support/minisign.h"
+#include "tests/support/small_disk.h"
+#include "tests/support/tarball.h"
+#include "tests/support/temp_dir.h"
+#include "tests/support/wait.h"
+
+namespace ops::updater {
+namespace {
+
+using tests::Entry;
+using tests::HellPeer;
+using tests::HellRequest;
+using tests::HellServer;
+using tests::http_reply;
+using tests::md5_hex;
+
+constexpr char kControl[] = "#!/bin/sh\necho stoped\n";
+constexpr char kTarball[] = "/t/a-1.0.tar.gz";
+constexpr char kSignature[] = "/t/a-1.0.tar.gz.minisig";
+constexpr char kChecksum[] = "/t/a-1.0.tar.gz.md5";
+
+#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
+
+/// An agent's folder on the disk, and a server with release 1.0 of it.
+struct Install : testing::Test {
+  Install() {
+    limits.download.reserve = 0;
+    limits.unpack.reserve = 0;
+    publish(tests::make_agent_tarball(kControl, {{"mark", "one"}}));
+  }
+
+  void publish(const std::string& bytes) { publish(bytes, md5_hex(bytes) + "  a-1.0.tar.gz\n"); }
+  void publish(const std::string& bytes, const std::string& md5sum, const std::string& minisig = "") {
+    const tests::ServedFile file{bytes, "\"" + md5_hex(bytes) + "\"", ""};
+    server.set_handler([=](const HellRequest& request, const HellPeer& peer) {
+      if (request.target == kTarball) {
+        peer.send(file.reply_to(request));
+      } else if (request.target == kSignature && !minisig.empty()) {
+        peer.send(http_reply(200, minisig));
+      } else if (request.target == kChecksum && !md5sum.empty()) {
+        peer.send(http_reply(200, md5sum));
+      } else {
+        peer.send(http_reply(404, "not here"));
+      }
+    });
+  }
+
+  std::optional<PrepareError> prepare_it() {
+    const DesiredAgent agent{"a", "1.0", server.url("/t"), md5, "start"};
+    phases.clear();
+    const auto progress = [this](Phase phase, uint64_t, uint64_t) {
+      if (phases.empty() || phases.back() != phase) phases.push_back(phase);
+    };
+    return prepare(layout, agent, limits, {keys, {}}, progress, cancel.get_token());
+  }
+
+  /// The error of a preparation that must fail, and leave no release behind.
+  PrepareError failure() {
+    const auto error = prepare_it();
+    EXPECT_FALSE(tests::exists(layout.staged("a", "1.0")));
+    EXPECT_FALSE(tests::exists(layout.version("a", "1.0")));
+    return error ? *error : PrepareError{{"no error"}, false, ""};
+  }
+
+  tests::TempDir root;
+  Layout layout{root.path()};
+  std::string md5;
+  InstallLimits limits;
+  std::vector<PublicKey> keys;
+  std::vector<Phase> phases;
+  std::stop_source cancel;
+  HellServer server{[](const HellRequest&, const HellPeer&) {}};
+};
+
+TEST_F(Install, BringsAWholeReleaseAndMarksItSo) {
+  const auto error = prepare_it();
+  ASSERT_FALSE(error) << error->error.message;
+  const std::string staged = layout.staged("a", "1.0");
+  EXPECT_EQ(tests::list(staged), (std::vector<std::string>{".installed", "control", "mark"}));
+  EXPECT_EQ(tests::read_file(staged + "/.installed"), md5_hex(tests::make_agent_tarball(kControl, {{"mark", "one"}})) + "\n");
+  EXPECT_EQ(tests::list(layout.agent("a")), std::vector<std::string>{".staged-1.0"}) << "the download is not kept";
+  EXPECT_EQ(phases, (std::vector<Phase>{Phase::downloading, Phase::verifying, Phase::unpacking}));
+}
+
+TEST_F(Install, AsksForNoChecksumFileWhenItIsGiven) {
+  md5 = md5_hex(tests::make_agent_tarball(kControl, {{"mark", "one"}}));
+  const auto error = prepare_it();
+  ASSERT_FALSE(error) << error->error.message;
+  EXPECT_EQ(server.count(kChecksum), 0U);
+}
+
+TEST_F(Install, AWrongChecksumNamesBothAndStartsOverNextTime) {
+  md5 = "0cc175b9c0f1b6a831c399e269772661";
+  const PrepareError error = failure();
+  EXPECT_FALSE(error.lasting) << "it may have been changed on its way";
+  EXPECT_EQ(error.checksum, md5);
+  EXPECT_HAS(error.error.message, "checksum of " + server.url(kTarball) + " is ");
+  EXPECT_HAS(error.error.message, ", expected " + md5);
+  EXPECT_EQ(tests::list(layout.agent("a")), std::vector<std::string>{});
+  failure();
+  EXPECT_EQ(server.requests().back().header("Range"), "");
+}
+
+TEST_F(Install, WithoutAChecksumNothingIsFetched) {
+  for (const std::string& md5sum : {std::string(), std::string("<html>login</html>"), std::string(100'000, 'x')}) {
+    publish("bytes", md5sum);
+    const PrepareError error = failure();
+    EXPECT_FALSE(error.lasting);
+    EXPECT_HAS(error.error.message, server.url(kChecksum) + ": ");
+  }
+  EXPECT_EQ(server.count(kTarball), 0U);
+}
+
+TEST_F(Install, TellsOfTheRetryAfterOfABusyServer) {
+  const std::string busy = http_reply(503, "", {{"Retry-After", "40"}});
+  server.set_handler([busy](const HellRequest&, const HellPeer& peer) { peer.send(busy); });
+  PrepareError error = failure();
+  EXPECT_EQ(error.retry_after, std::chrono::seconds(40));
+  EXPECT_EQ(error.error.message, server.url(kChecksum) + ": the server says 503");
+  md5 = "0cc175b9c0f1b6a831c399e269772661";
+  error = failure();
+  EXPECT_EQ(error.retry_after, std::chrono::seconds(40));
+  EXPECT_HAS(error.error.message, server.url(kTarball) + ": the server says 503");
+}
+
+TEST_F(Install, AMissingTarballMayComeLater) {
+  server.set_handler([](const HellRequest& request, const HellPeer& peer) {
+    peer.send(request.target == kChecksum ? http_reply(200, "0cc175b9c0f1b6a831c399e269772661") : http_reply(404, ""));
+  });
+  const PrepareError error = failure();
+  EXPECT_FALSE(error.lasting);
+  EXPECT_EQ(error.error.message, server.url(kTarball) + ": the server says 404");
+}
+
+TEST_F(Install, ABadReleaseIsALastingErrorAndIsNotKept) {
+  const Entry control{"control", kControl, 0755, Entry::Kind::file};
+  const std::string bad[] = {
+      "not gzip at all",
+      tests::make_tarball({control, {"../x", "evil", 0644, Entry::Kind::file}}),
+      tests::make_tarball({{"agent", "x", 0755, Entry::Kind::file}}),
+      tests::make_tarball({{"control", kControl, 0644, Entry::Kind::file}}),
+      tests::make_tarball({control, {".installed", "0cc175b9c0f1b6a831c399e269772661", 0644, Entry::Kind::file}}),
+  };
+  for (const std::string& bytes : bad) {
+    publish(bytes);
+    const PrepareError error = failure();
+    EXPECT_TRUE(error.lasting) << error.error.message;
+    EXPECT_EQ(error.checksum, md5_hex(bytes));
+    EXPECT_TRUE(error.error.message.starts_with("a-1.0.tar.gz: ")) << error.error.message;
+    EXPECT_EQ(tests::list(layout.agent("a")), std::vector<std::string>{});
+    EXPECT_EQ(tests::list(root.path()), std::vector<std::string>{"a"});
+  }
+}
+
+TEST_F(Install, GoesOnWithADownloadThatWasCut) {
+  const std::string bytes = tests::make_agent_tarball(kControl, {{"mark", "one"}});
+  server.set_handler([bytes](const HellRequest& request, const HellPeer& peer) {
+    if (request.target == kChecksum) peer.send(http_reply(200, md5_hex(bytes)));
+    const std::string reply = tests::ServedFile{bytes, "\"" + md5_hex(bytes) + "\"", ""}.reply_to(request);
+    if (request.target == kTarball) peer.send(reply.substr(0, reply.size() - 10));
+  });
+  EXPECT_FALSE(failure().lasting);
+  publish(bytes);
+  const auto error = prepare_it();
+  ASSERT_FALSE(error) << error->error.message;
+  EXPECT_EQ(server.requests().back().header("Range"), "bytes=" + std::to_string(bytes.size() - 10) + "-");
+}
+
+TEST_F(Install, ReplacesWhatAnEarlierTryLeftHalfDone) {
+  const std::string staged = layout.staged("a", "1.0");
+  tests::write_file(staged + "/stale", "stale");
+  tests::write_file(staged + "/.installed", "stale");
+  const auto error = prepare_it();
+  ASSERT_FALSE(error) << error->error.message;
+  EXPECT_FALSE(tests::exists(staged + "/stale"));
+}
+
+TEST_F(Install, TouchesNoVersionThatMayRun) {
+  tests::write_file(layout.version("a", "1.0") + "/control", "precious", 0755);
+  tests::write_file(layout.version_file("a"), "1.0");
+  ASSERT_FALSE(prepare_it());
+  EXPECT_EQ(tests::read_file(layout.version("a", "1.0") + "/control"), "precious");
+  EXPECT_EQ(tests::read_file(layout.version_file("a")), "1.0");
+}
+
+TEST_F(Install, AFullDiskMayPassAndIsSaidToBeShort) {
+  const tests::SmallDisk disk(1);
+  layout = Layout(disk.path());
+  publish(tests::make_agent_tarball(kControl, {{"zeros", std::string(4 << 20, '\0')}}));
+  limits.download.reserve = uint64_t{1} << 60;
+  PrepareError error = failure();
+  EXPECT_FALSE(error.lasting);
+  EXPECT_HAS(error.error.message, server.url(kTarball) + ": not enough disk space");
+
+  limits.download.reserve = 0;
+  if (!disk.is_small()) limits.unpack.reserve = uint64_t{1} << 60;
+  error = failure();
+  EXPECT_FALSE(error.lasting);
+  EXPECT_HAS(error.error.message, "a-1.0.tar.gz: not enough disk space");
+}
+
+TEST_F(Install, AFileInTheWayMayPass) {
+  tests::write_file(layout.agent("a"), "not a folder");
+  const PrepareError error = failure();
+  EXPECT_FALSE(error.lasting);
+  EXPECT_HAS(error.error.message, layout.agent("a"));
+}
+
+TEST_F(Install, CancelEndsItAndLeavesNoRelease) {
+  server.set_handler([](const HellRequest&, const HellPeer& peer) { peer.stall(); });
+  std::jthread cancels([&] {
+    tests::eventually([&] { return !server.requests().empty(); });
+    cancel.request_stop();
+  });
+  const PrepareError error = failure();
+  EXPECT_FALSE(error.lasting);
+  EXPECT_HAS(error.error.message, "was cancelled");
+}
+
+TEST_F(Install, RemovingAReleaseTakesItsMarkFirst) {
+  const std::string release = layout.version("a", "1.0");
+  tests::write_file(release + "/.installed", "x");
+  tests::write_file(release + "/control", kControl, 0755);
+  EXPECT_TRUE(remove_release(release));
+  EXPECT_FALSE(tests::exists(release));
+  EXPECT_TRUE(remove_release(release)) << "what is gone is gone";
+  tests::write_file(release, "a file");
+  EXPECT_TRUE(remove_release(release));
+  EXPECT_FALSE(tests::exists(release));
+}
+
+/// A release, and whoever may sign it.
+struct SignedInstall : Install {
+  SignedInstall() { keys = {*parse_public_key(owner.public_key())}; }
+
+  std::string sign(const tests::Minisign& signer, const std::string& content, const std::string& name = "a-1.0.tar.gz") const {
+    tests::write_file(files / name, content);
+    return signer.sign(files / name);
+  }
+  void publish_signed(const std::string& content, const std::string& minisig) { publish(content, md5_hex(content), minisig); }
+
+  tests::TempDir files;
+  tests::Minisign owner;
+  std::string bytes = tests::make_agent_tarball(kControl, {{"mark", "one"}});
+};
+
+TEST_F(SignedInstall, TakesWhatTheOwnerSigned) {
+  publish_signed(bytes, sign(owner, bytes));
+  const auto error = prepare_it();
+  ASSERT_FALSE(error) << error->error.message;
+  EXPECT_TRUE(tests::exists(layout.staged("a", "1.0") + "/.installed"));
+}
+
+TEST_F(SignedInstall, FetchesNothingWithoutASignature) {
+  const PrepareError error = failure();
+  EXPECT_FALSE(error.lasting) << "it may come yet";
+  EXPECT_EQ(error.error.message, "only signed releases are taken here, and the signature can't be had: " +
+                                     server.url(kSignature) + ": the server says 404");
+  EXPECT_EQ(server.count(kTarball), 0U);
+}
+
+TEST_F(SignedInstall, FetchesNothingThatSomebodyElseSigned) {
+  const tests::Minisign thief;
+  publish_signed(bytes, sign(thief, bytes));
+  EXPECT_EQ(failure().error.message,
+            server.url(kSignature) + " is signed by key " + thief.key_id() + ", expected " + owner.key_id());
+  publish_signed(bytes, sign(owner, bytes, "b-1.0.tar.gz"));
+  EXPECT_HAS(failure().error.message, "is signed for another file");
+  EXPECT_EQ(server.count(kTarball), 0U);
+}
+
+TEST_F(SignedInstall, UnpacksNothingThatWasChangedSinceItWasSigned) {
+  publish_signed(tests::make_agent_tarball(kControl, {{"mark", "evil"}}), sign(owner, bytes));
+  const PrepareError error = failure();
+  EXPECT_FALSE(error.lasting);
+  EXPECT_EQ(error.error.message, server.url(kTarball) + " is not what key " + owner.key_id() + " signed");
+  EXPECT_EQ(tests::list(layout.agent("a")), std::vector<std::string>{}) << "it stays on the disk";
+  EXPECT_EQ(phases, (std::vector<Phase>{Phase::downloading, Phase::verifying}));
+}
+
+}  // namespace
+}  // namespace ops::updater

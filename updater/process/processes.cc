@@ -1,0 +1,148 @@
+#include "updater/process/processes.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <iterator>
+#include <optional>
+#include <sstream>
+#include <thread>
+
+#include "common/base/file.h"
+
+namespace ops::updater {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr size_t kMaxProcFile = 4096;
+constexpr auto kGrace = std::chrono::seconds(2);
+constexpr auto kTick = std::chrono::milliseconds(20);
+
+std::vector<pid_t> all_processes() {
+  std::vector<pid_t> pids;
+  std::error_code error;
+  for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
+    const std::string name = entry->path().filename();
+    pid_t pid = 0;
+    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
+    const bool is_pid = parsed.ec == std::errc() && parsed.ptr == name.data() + name.size();
+    if (is_pid && pid > 1) pids.push_back(pid);  // init is nobody's agent, and -1 is everybody
+  }
+  return pids;
+}
+
+/// Where /proc/PID/NAME leads; "" when it can't be read.
+std::string link_target(pid_t pid, const char* name) {
+  std::error_code error;
+  return fs::read_symlink(cat("/proc/", pid, "/", name), error);
+}
+
+bool is_below(const std::string& path, const std::string& folder) {
+  return path == folder || path.starts_with(folder + "/") || path == folder + " (deleted)";
+}
+
+/// What /proc/PID/stat says.
+struct Stat {
+  char state = 'Z';
+  pid_t parent = 0;
+  long terminal = 0;
+  uint64_t started = 0;
+};
+
+/// nullopt when there is no such process, or only its zombie, which is as good as gone.
+std::optional<Stat> stat_of(pid_t pid) {
+  const auto text = read_file(cat("/proc/", pid, "/stat"), kMaxProcFile);
+  if (!text) return std::nullopt;
+  // Behind the name in brackets, which may hold anything: state, parent, group, session, terminal, and 14 more before the
+  // start.
+  std::istringstream fields(text->substr(text->rfind(')') + 1));
+  Stat stat;
+  long skipped = 0;
+  fields >> stat.state >> stat.parent >> skipped >> skipped >> stat.terminal;
+  for (int i = 0; i < 14; ++i) fields >> skipped;
+  fields >> stat.started;
+  if (stat.state == 'Z') return std::nullopt;
+  return stat;
+}
+
+/// Or one that is gone.
+bool is_at_terminal(pid_t pid) {
+  const auto stat = stat_of(pid);
+  return !stat || stat->terminal != 0;
+}
+
+void signal_all(const std::vector<pid_t>& pids, int number) {
+  for (const pid_t pid : pids) ::kill(pid, number);
+}
+
+}  // namespace
+
+std::vector<Process> descendants_of(pid_t ancestor) {
+  std::vector<Process> others;
+  for (const pid_t pid : all_processes()) {
+    if (const auto stat = stat_of(pid)) others.push_back({pid, stat->parent, stat->started});
+  }
+  std::vector<Process> found;
+  const auto take_children = [&](pid_t parent) {
+    const auto is_child = [&](const Process& process) { return process.parent == parent; };
+    std::copy_if(others.begin(), others.end(), std::back_inserter(found), is_child);
+    std::erase_if(others, is_child);
+  };
+  take_children(ancestor);
+  for (size_t i = 0; i < found.size(); ++i) take_children(found[i].pid);
+  std::sort(found.begin(), found.end(), [](const Process& a, const Process& b) { return a.pid < b.pid; });
+  return found;
+}
+
+std::string describe(pid_t pid) {
+  const auto name = read_file(cat("/proc/", pid, "/comm"), kMaxProcFile);
+  return cat("pid ", pid, " (", name ? one_line(trim(*name), 64) : "gone by now", ")");
+}
+
+std::vector<pid_t> processes_in(const std::string& folder) {
+  std::error_code error;
+  const std::string real = fs::canonical(folder, error);
+  if (error) return {};
+  std::vector<pid_t> found;
+  for (const pid_t pid : all_processes()) {
+    if (pid == ::getpid() || is_at_terminal(pid)) continue;
+    if (is_below(link_target(pid, "cwd"), real) || is_below(link_target(pid, "exe"), real)) found.push_back(pid);
+  }
+  return found;
+}
+
+bool end_processes_in(const std::string& folder, const std::stop_token& cancel) {
+  const auto begin = Clock::now();
+  int number = SIGTERM;
+  for (auto left = processes_in(folder); !left.empty() && !cancel.stop_requested(); left = processes_in(folder)) {
+    const auto spent = Clock::now() - begin;
+    if (spent > 2 * kGrace) return false;  // not even SIGKILL helps
+    if (spent > kGrace) number = SIGKILL;
+    signal_all(left, number);
+    std::this_thread::sleep_for(kTick);
+  }
+  return processes_in(folder).empty();
+}
+
+pid_t find_control_script(const std::string& agent_folder) {
+  using namespace std::string_view_literals;
+  std::error_code error;
+  const std::string real = fs::canonical(agent_folder, error);
+  if (error) return -1;
+  for (const pid_t pid : all_processes()) {
+    if (::getsid(pid) != pid || !link_target(pid, "cwd").starts_with(real + "/")) continue;
+    const auto command = read_file(cat("/proc/", pid, "/cmdline"), kMaxProcFile);
+    if (command && (command->ends_with("./control\0start\0"sv) || command->ends_with("./control\0stop\0"sv))) return pid;
+  }
+  return -1;
+}
+
+}  // namespace ops::updater

@@ -1,0 +1,76 @@
+#include "updater/process/subreaper.h"
+
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "updater/process/processes.h"
+
+namespace ops::updater {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kEndPatience = std::chrono::seconds(10);
+constexpr auto kTick = std::chrono::milliseconds(5);
+constexpr int kCannotRun = 127;
+
+sigset_t awaited_signals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int number : {SIGCHLD, SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+  return signals;
+}
+
+int exit_code(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
+
+/// Reaps whatever has ended until `worker` has.
+int await(pid_t worker, const sigset_t& signals) {
+  for (;;) {
+    int status = 0;
+    for (pid_t ended; (ended = ::waitpid(-1, &status, WNOHANG)) > 0;) {
+      if (ended == worker) return exit_code(status);
+    }
+    const int number = ::sigwaitinfo(&signals, nullptr);
+    if (number > 0 && number != SIGCHLD) ::kill(worker, SIGKILL);
+  }
+}
+
+/// Again and again: one that is being killed may have begun another.
+void end_descendants() {
+  const auto deadline = Clock::now() + kEndPatience;
+  for (auto left = descendants_of(::getpid()); !left.empty() && Clock::now() < deadline; left = descendants_of(::getpid())) {
+    for (const Process& process : left) ::kill(process.pid, SIGKILL);
+    std::this_thread::sleep_for(kTick);
+    while (::waitpid(-1, nullptr, WNOHANG) > 0) {
+    }
+  }
+}
+
+}  // namespace
+
+int run_contained(const std::function<int()>& work) {
+  const sigset_t signals = awaited_signals();
+  sigset_t before;
+  std::signal(SIGCHLD, SIG_DFL);  // ignored, it would reap before waitpid does
+  ::sigprocmask(SIG_BLOCK, &signals, &before);
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const pid_t worker = ::fork();
+  if (worker == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    ::sigprocmask(SIG_SETMASK, &before, nullptr);
+    ::_exit(work());
+  }
+  const int code = worker < 0 ? kCannotRun : await(worker, signals);
+  end_descendants();
+  ::prctl(PR_SET_CHILD_SUBREAPER, 0);
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  return code;
+}
+
+}  // namespace ops::updater

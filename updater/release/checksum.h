@@ -1,0 +1,31 @@
+#pragma once
+
+// What OpenSSL computes for us. MD5 is the original's, against line noise and not against an attacker; BLAKE2b and Ed25519
+// are minisign's (signature.h).
+
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.h"
+
+namespace ops::updater {
+
+/// The file's MD5 digest, 32 hex digits in lower case.
+Result<std::string> md5_of_file(const std::string& path, const std::stop_token& cancel);
+
+/// The file's BLAKE2b-512 digest: 64 bytes, not hex.
+Result<std::string> blake2b_of_file(const std::string& path, const std::stop_token& cancel);
+
+/// Whether `signature` (64 bytes) is one of `message` by `key` (32 bytes).
+bool is_signed(std::string_view message, std::string_view signature, std::string_view key);
+
+/// nullopt for what is no base64, with its padding, and in the one form that encoding gives.
+std::optional<std::string> decode_base64(const std::string& text);
+
+/// The digest that a .md5 file in md5sum's format gives for `file_name`: of the line that names it, or of the only line when
+/// that names no file. `text` may be anything that a server sent.
+Result<std::string> parse_md5sum(const std::string& text, const std::string& file_name);
+
+}  // namespace ops::updater

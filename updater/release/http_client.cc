@@ -1,0 +1,299 @@
+#include "updater/release/http_client.h"
+
+#include <curl/curl.h>
+
+#include <algorithm>
+#include <array>
+#include <mutex>
+#include <utility>
+
+#include "common/base/version.h"
+#include "common/protocol/url.h"
+#include "common/tls/tls.h"
+
+namespace ops::updater {
+
+namespace {
+
+constexpr long kConnectTimeout = 10;  // seconds
+constexpr long kMaxRedirects = 5;
+
+}  // namespace
+
+class Sessions {
+ public:
+  Sessions() : share_(curl_share_init(), &curl_share_cleanup) {
+    curl_share_setopt(share_.get(), CURLSHOPT_USERDATA, this);
+    curl_share_setopt(share_.get(), CURLSHOPT_LOCKFUNC, lock);
+    curl_share_setopt(share_.get(), CURLSHOPT_UNLOCKFUNC, unlock);
+    curl_share_setopt(share_.get(), CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+  }
+  CURLSH* share() const { return share_.get(); }
+
+ private:
+  static void lock(CURL*, curl_lock_data what, curl_lock_access, void* context) {
+    static_cast<Sessions*>(context)->mutexes_[what].lock();
+  }
+  static void unlock(CURL*, curl_lock_data what, void* context) { static_cast<Sessions*>(context)->mutexes_[what].unlock(); }
+
+  std::array<std::mutex, CURL_LOCK_DATA_LAST> mutexes_;
+  const std::unique_ptr<CURLSH, decltype(&curl_share_cleanup)> share_;
+};
+
+std::shared_ptr<Sessions> make_sessions() { return std::make_shared<Sessions>(); }
+
+namespace {
+
+std::string field_value(std::string_view line, std::string_view name) {
+  if (line.size() <= name.size() || line[name.size()] != ':') return {};
+  if (to_lower(line.substr(0, name.size())) != name) return {};
+  return std::string(trim(line.substr(name.size() + 1)));
+}
+
+/// "https://meta:2000" of any URL there; "" for what is no URL.
+std::string origin_of(const std::string& url) {
+  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
+  if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {};
+  const auto part = [&](CURLUPart which) {
+    char* text = nullptr;
+    curl_url_get(parsed.get(), which, &text, CURLU_DEFAULT_PORT);
+    const std::unique_ptr<char, decltype(&curl_free)> owner(text, &curl_free);
+    return to_lower(text == nullptr ? "" : text);
+  };
+  return cat(part(CURLUPART_SCHEME), "://", part(CURLUPART_HOST), ":", part(CURLUPART_PORT));
+}
+
+/// The server that is at this URL; nullptr for one that may not know our token.
+const std::string* server_at(const std::string& url, const Access& access) {
+  const std::string origin = origin_of(url);
+  const auto& servers = access.servers;
+  const auto found = std::find_if(servers.begin(), servers.end(),
+                                  [&](const std::string& server) { return !origin.empty() && origin_of(server) == origin; });
+  return found == servers.end() ? nullptr : &*found;
+}
+
+/// What the server at this URL is told: a token, or user:password; "" for nothing.
+std::string secret_for(const std::string& url, const Access& access) {
+  const std::string* server = server_at(url, access);
+  if (server == nullptr || !split_user(url).user.empty()) return {};
+  const auto password = access.passwords.find(*server);
+  return password == access.passwords.end() ? access.token : password->second;
+}
+
+}  // namespace
+
+/// The exchange as libcurl sees it.
+struct Exchange::Transfer {
+  Transfer(Exchange& exchange, const std::string& url, const Access& access);
+  ~Transfer() { curl_slist_free_all(headers); }
+  Transfer(const Transfer&) = delete;
+  Transfer& operator=(const Transfer&) = delete;
+
+  void trust_servers();
+  void authenticate(const std::string& secret);
+  std::string explain(CURLcode code, const std::string& detail) const;
+
+  static size_t on_header(char* data, size_t size, size_t count, void* context);
+  static size_t on_body(char* data, size_t size, size_t count, void* context);
+  static int on_progress(void* context, curl_off_t, curl_off_t received, curl_off_t, curl_off_t);
+  static CURLcode on_tls_context(CURL*, void* context, void* certificate);
+
+  template <typename Value>
+  void set(CURLoption option, Value value) {
+    curl_easy_setopt(curl.get(), option, value);
+  }
+
+  Exchange& exchange;
+  const std::shared_ptr<Sessions> sessions;  // outlive `curl`
+  const TlsFiles tls;
+  ServerCertificate certificate;
+  const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl{curl_easy_init(), &curl_easy_cleanup};
+  curl_slist* headers = nullptr;
+  const Take* take = nullptr;
+  bool has_whole_header = false;
+};
+
+Exchange::Transfer::Transfer(Exchange& to, const std::string& url, const Access& access)
+    : exchange(to), sessions(access.sessions), tls(access.tls) {
+  set(CURLOPT_URL, url.c_str());
+  set(CURLOPT_PROTOCOLS_STR, "http,https");
+  set(CURLOPT_NOSIGNAL, 1L);
+  set(CURLOPT_QUICK_EXIT, 1L);  // a name server's silence is not waited for
+  set(CURLOPT_NOPROXY, "*");    // a proxy in somebody's environment is not the site's decision
+  set(CURLOPT_USERAGENT, ("ops-updater/" + version()).c_str());
+  set(CURLOPT_CONNECTTIMEOUT, kConnectTimeout);
+  set(CURLOPT_FORBID_REUSE, 1L);
+  set(CURLOPT_HEADERFUNCTION, on_header);
+  set(CURLOPT_HEADERDATA, this);
+  set(CURLOPT_WRITEFUNCTION, on_body);
+  set(CURLOPT_WRITEDATA, this);
+  set(CURLOPT_NOPROGRESS, 0L);
+  set(CURLOPT_XFERINFOFUNCTION, on_progress);
+  set(CURLOPT_XFERINFODATA, this);
+  trust_servers();
+  authenticate(secret_for(url, access));
+}
+
+/// curl does not send it to another host or port that a redirect leads to.
+void Exchange::Transfer::authenticate(const std::string& secret) {
+  if (secret.empty()) return;
+  const bool is_password = secret.find(':') != std::string::npos;
+  set(CURLOPT_HTTPAUTH, is_password ? CURLAUTH_BASIC : CURLAUTH_BEARER);
+  set(is_password ? CURLOPT_USERPWD : CURLOPT_XOAUTH2_BEARER, secret.c_str());
+}
+
+/// What only matters for https://.
+void Exchange::Transfer::trust_servers() {
+  const std::string ca = tls.ca.empty() ? system_ca_file() : tls.ca;
+  certificate.ca_file = ca.empty() ? "the system's CAs, for there are none: set tls.ca in cfg.json" : ca;
+  set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  if (!ca.empty()) set(CURLOPT_CAINFO, ca.c_str());
+  if (!tls.cert.empty()) {
+    set(CURLOPT_SSLCERT, tls.cert.c_str());
+    set(CURLOPT_SSLKEY, tls.key.c_str());
+    set(CURLOPT_KEYPASSWD, "");  // else somebody at a terminal is asked, and waited for
+  }
+  set(CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
+  set(CURLOPT_SSL_CTX_DATA, &certificate);
+  if (sessions) set(CURLOPT_SHARE, sessions->share());
+  // A server that is trusted must not send us to one that can't be.
+  set(CURLOPT_REDIR_PROTOCOLS_STR, exchange.url_.starts_with("https:") ? "https" : "http,https");
+}
+
+size_t Exchange::Transfer::on_header(char* data, size_t size, size_t count, void* context) {
+  auto& transfer = *static_cast<Transfer*>(context);
+  ReplyHeader& reply = transfer.exchange.reply_;
+  const std::string_view line(data, size * count);
+  if (line.starts_with("HTTP/")) {  // a redirect's fields are not the file's
+    reply = {};
+    transfer.has_whole_header = false;
+  }
+  if (line == "\r\n" || line == "\n") transfer.has_whole_header = true;
+  const std::pair<std::string_view, std::string*> fields[] = {{"etag", &reply.etag},
+                                                              {"last-modified", &reply.last_modified},
+                                                              {"content-range", &reply.content_range},
+                                                              {"retry-after", &reply.retry_after},
+                                                              {"date", &reply.date}};
+  for (const auto& [name, value] : fields) {
+    if (std::string found = field_value(line, name); !found.empty()) *value = std::move(found);
+  }
+  return size * count;
+}
+
+size_t Exchange::Transfer::on_body(char* data, size_t size, size_t count, void* context) {
+  const auto& transfer = *static_cast<Transfer*>(context);
+  return (*transfer.take)({data, size * count}) ? size * count : CURL_WRITEFUNC_ERROR;
+}
+
+int Exchange::Transfer::on_progress(void* context, curl_off_t, curl_off_t received, curl_off_t, curl_off_t) {
+  Exchange& exchange = static_cast<Transfer*>(context)->exchange;
+  if (exchange.refusal_.empty() && static_cast<uint64_t>(received) > exchange.max_size_) exchange.refuse_size();
+  return exchange.cancel_.stop_requested() || !exchange.refusal_.empty() ? 1 : 0;
+}
+
+CURLcode Exchange::Transfer::on_tls_context(CURL*, void* context, void* certificate) {
+  watch_server_certificate(static_cast<ssl_ctx_st*>(context), *static_cast<ServerCertificate*>(certificate));
+  return CURLE_OK;
+}
+
+/// curl's words for what went wrong, and ours where it is about trust.
+std::string Exchange::Transfer::explain(CURLcode code, const std::string& detail) const {
+  const auto says = [&](const char* text) { return detail.find(text) != std::string::npos; };
+  const bool is_about_files = code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE;
+  if (is_about_files) {
+    if (const auto credentials = read_credentials(tls); !credentials) return cat("tls: ", credentials.error().message);
+  }
+  if (code == CURLE_PEER_FAILED_VERIFICATION && !certificate.trouble.empty()) return certificate.trouble;
+  if (code == CURLE_PEER_FAILED_VERIFICATION && !certificate.names.empty()) {
+    return cat("that is another host: its certificate is for ", certificate.names, " (", detail, ")");
+  }
+  if (says("wrong version number")) return detail + "; what is there speaks no TLS: is it http://?";
+  if (says(" alert ") && (says("certificate") || says("unknown ca")))
+    return detail + "; the server refuses this host's certificate: look at \"tls\" in cfg.json, and at its log";
+  if (says("Protocol \"http\" ")) return detail + "; it is redirected from https:// to http://, which is not followed";
+  return detail;
+}
+
+// ---- the exchange ----
+
+Exchange::Exchange(const std::string& url, uint64_t max_size, std::stop_token cancel, const Access& access)
+    : url_(without_password(url)),
+      max_size_(max_size),
+      cancel_(std::move(cancel)),
+      transfer_(std::make_unique<Transfer>(*this, url, access)) {}
+
+Exchange::~Exchange() = default;
+
+void Exchange::add_header(const std::string& line) { transfer_->headers = curl_slist_append(transfer_->headers, line.c_str()); }
+
+void Exchange::post(const std::string& body) {
+  transfer_->set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
+  transfer_->set(CURLOPT_POSTFIELDS, body.c_str());
+}
+
+void Exchange::ask_from(uint64_t offset) { transfer_->set(CURLOPT_RANGE, cat(offset, "-").c_str()); }
+
+void Exchange::follow_redirects() {
+  transfer_->set(CURLOPT_FOLLOWLOCATION, 1L);
+  transfer_->set(CURLOPT_MAXREDIRS, kMaxRedirects);
+}
+
+void Exchange::end_after(std::chrono::seconds time) { transfer_->set(CURLOPT_TIMEOUT, static_cast<long>(time.count())); }
+
+void Exchange::end_when_slower(uint64_t bytes_per_second, std::chrono::seconds for_so_long) {
+  transfer_->set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(bytes_per_second));
+  transfer_->set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(for_so_long.count()));
+}
+
+bool Exchange::refuse(std::string why) {
+  refusal_ = std::move(why);
+  return false;
+}
+
+bool Exchange::refuse_size() { return refuse(cat("the reply is longer than ", max_size_, " bytes")); }
+
+Result<void> Exchange::run(const Take& take) {
+  CURL* curl = transfer_->curl.get();
+  char detail[CURL_ERROR_SIZE] = {};
+  transfer_->take = &take;
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, detail);
+  curl_easy_setopt(curl, CURLOPT_HTTPHEADER, transfer_->headers);
+  const CURLcode code = curl_easy_perform(curl);
+  curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
+  if (code == CURLE_OK && transfer_->has_whole_header) return {};
+  if (code == CURLE_OK) return Error{cat(url_, ": the connection ended within the reply's header")};
+  if (cancel_.stop_requested()) return Error{cat(url_, " was cancelled")};
+  if (!refusal_.empty()) return Error{cat(url_, ": ", refusal_)};
+  // curl says that it was HTTP/0.9, which has no header. Nobody has spoken that for decades.
+  if (code == CURLE_UNSUPPORTED_PROTOCOL && std::string_view(detail).find("HTTP/0.9") != std::string_view::npos) {
+    return Error{cat(url_, ": what the server says is no HTTP", url_.starts_with("http:") ? "; is it https://?" : "")};
+  }
+  return Error{cat(url_, ": ", transfer_->explain(code, detail[0] == '\0' ? curl_easy_strerror(code) : one_line(detail, 300)))};
+}
+
+long Exchange::status() const {
+  long status = 0;
+  curl_easy_getinfo(transfer_->curl.get(), CURLINFO_RESPONSE_CODE, &status);
+  return status;
+}
+
+std::optional<uint64_t> Exchange::body_size() const {
+  curl_off_t length = -1;
+  curl_easy_getinfo(transfer_->curl.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+  return length < 0 ? std::nullopt : std::optional(static_cast<uint64_t>(length));
+}
+
+std::string status_text(long status, const std::string& url, const Access& access) {
+  const std::string text = cat("the server says ", status);
+  if (status != 401 && status != 403) return text;
+  if (!split_user(url).user.empty()) return text + "; look at the user and the password in its URL";
+  const std::string* server = server_at(url, access);
+  if (server == nullptr) {
+    return access.token.empty() ? text : text + "; it was sent no token, for \"server\" in cfg.json names another";
+  }
+  if (access.passwords.contains(*server)) return text + "; look at the user and the password in \"server\" in cfg.json";
+  if (status == 403 && url.starts_with("https:")) return text + "; look at \"token\" and \"tls\" in cfg.json";
+  return cat(text, "; look at \"token\" in cfg.json", access.token.empty() ? ", there is none" : "");
+}
+
+}  // namespace ops::updater

@@ -1,0 +1,46 @@
+#include <charconv>
+
+#include "updater/selftest/smoke_test.h"
+
+namespace ops::updater {
+
+using std::chrono::seconds;
+
+namespace {
+
+Result<seconds> parse_seconds(const std::map<std::string, std::string>& flags, const std::string& flag, seconds fallback) {
+  const auto given = flags.find(flag);
+  if (given == flags.end()) return fallback;
+  const std::string& text = given->second;
+  int64_t number = -1;
+  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || number < 0 || number > 3600) {
+    return Error{cat("--", flag, " is \"", text, "\", should be seconds, 0 to 3600")};
+  }
+  return seconds(number);
+}
+
+}  // namespace
+
+const std::vector<LongOption>& rehearsal_flags() {
+  static const std::vector<LongOption> flags = {
+      {"try", "TARBALL", "run a release through all that an updater will ask of it, and exit: 0 good, 1 bad"},
+      {"probation", "S", "with --try: seconds that it must stay started (30)"},
+      {"timeout", "S", "with --try: seconds for ./control start and stop (60)"},
+  };
+  return flags;
+}
+
+Result<RehearsalOptions> parse_rehearsal(const std::map<std::string, std::string>& flags) {
+  RehearsalOptions options;
+  options.tarball = flags.at("try");
+  const auto probation = parse_seconds(flags, "probation", options.probation);
+  if (!probation) return probation.error();
+  const auto timeout = parse_seconds(flags, "timeout", options.control_timeout);
+  if (!timeout) return timeout.error();
+  options.probation = *probation;
+  options.control_timeout = *timeout;
+  return options;
+}
+
+}  // namespace ops::updater
