@@ -190,7 +190,7 @@ bool is_within(const std::string& path, const std::string& folder) {
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
-std::string danger_of(const std::string& path) {
+std::string unsafe_permissions(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) return {};
   const bool strange_owner = info.st_uid != 0 && info.st_uid != ::geteuid();

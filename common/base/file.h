@@ -77,6 +77,6 @@ bool may_be_read_by_all(const std::string& path);
 /// Says that others than root and this process's own user (or their groups) may write this file, or put files into this folder
 /// or take them away, and what to do about it; "" when they may not, or it can't be looked at. The sticky bit does not help:
 /// new names are enough.
-std::string danger_of(const std::string& path);
+std::string unsafe_permissions(const std::string& path);
 
 }  // namespace ops

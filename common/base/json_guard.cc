@@ -6,7 +6,7 @@
 
 namespace ops {
 
-bool ParseWatch::follow(size_t depth, Event event, const std::string& key) {
+bool JsonGuard::follow(size_t depth, Event event, const std::string& key) {
   const bool is_list = event == Event::list;
   const bool enters = is_list || event == Event::object;
   if (depth + (enters ? 1 : 0) > kMostNested) {
@@ -20,7 +20,7 @@ bool ParseWatch::follow(size_t depth, Event event, const std::string& key) {
   return true;
 }
 
-void ParseWatch::take(const std::string& key) {
+void JsonGuard::take(const std::string& key) {
   Level& level = levels_.back();
   const bool is_new = level.keys.insert(key).second;
   level.key = key;

@@ -11,7 +11,7 @@
 
 namespace ops {
 
-class ParseWatch {
+class JsonGuard {
  public:
   /// An object or a list begins, a key or a value was read, or an object or a list ends.
   enum class Event { object, list, key, value, end };

@@ -4,7 +4,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 
-namespace ops::meta {
+namespace ops {
 
 namespace {
 
@@ -27,4 +27,4 @@ void append_number(std::string& to, int64_t number) {
   to.append(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
 }
 
-}  // namespace ops::meta
+}  // namespace ops

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace ops::meta {
+namespace ops {
 
 /// With quotes. Bytes that no JSON can hold become U+FFFD.
 void append_json_string(std::string& to, std::string_view text);
@@ -16,4 +16,4 @@ void append_json_key(std::string& to, std::string_view key);
 
 void append_number(std::string& to, int64_t number);
 
-}  // namespace ops::meta
+}  // namespace ops

@@ -36,14 +36,14 @@ std::string syntax_error(std::string_view text, const Json::parse_error& failure
   return cat("line ", line, ", column ", column, ": ", why);
 }
 
-ParseWatch::Event to_event(Json::parse_event_t event) {
+JsonGuard::Event to_event(Json::parse_event_t event) {
   using From = Json::parse_event_t;
   switch (event) {
-    case From::object_start: return ParseWatch::Event::object;
-    case From::array_start: return ParseWatch::Event::list;
-    case From::key: return ParseWatch::Event::key;
-    case From::value: return ParseWatch::Event::value;
-    default: return ParseWatch::Event::end;
+    case From::object_start: return JsonGuard::Event::object;
+    case From::array_start: return JsonGuard::Event::list;
+    case From::key: return JsonGuard::Event::key;
+    case From::value: return JsonGuard::Event::value;
+    default: return JsonGuard::Event::end;
   }
 }
 
@@ -124,14 +124,14 @@ ConfigDocument ConfigDocument::parse(std::string_view text, ConfigReport& report
 
 void ConfigDocument::take(std::string_view text) {
   std::vector<std::string>& errors = content_->root->report->errors;
-  ParseWatch watch;
+  JsonGuard watch;
   try {
     Json parsed = Json::parse(text, [&](int depth, Json::parse_event_t event, const Json& value) {
       const bool is_key = event == Json::parse_event_t::key;
       return watch.follow(static_cast<size_t>(depth), to_event(event), is_key ? value.get<std::string>() : "");
     });
     if (watch.is_too_deep()) {
-      errors.push_back(cat("it is nested deeper than ", ParseWatch::kMostNested, " levels"));
+      errors.push_back(cat("it is nested deeper than ", JsonGuard::kMostNested, " levels"));
       return;
     }
     if (parsed.is_object()) {

@@ -87,7 +87,7 @@ Result<void> enter_home(const char* argv0) {
   return {};
 }
 
-void keep_others_out() { ::umask(::umask(022) | 022); }
+void restrict_umask() { ::umask(::umask(022) | 022); }
 
 int print_config_check(const std::string& path, const ConfigReport& report) {
   std::cerr << report.text(path);

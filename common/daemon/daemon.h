@@ -52,7 +52,7 @@ DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& nam
 Result<void> enter_home(const char* argv0);
 
 /// From now on nobody else may write to what is created here, by agents and other children too, whatever the umask was.
-void keep_others_out();
+void restrict_umask();
 
 /// -t: prints the report on stderr and returns the exit code, 0 or 2.
 int print_config_check(const std::string& path, const ConfigReport& report);

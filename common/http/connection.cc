@@ -101,7 +101,7 @@ HttpConnection::Next HttpConnection::take_some(HttpThread& thread, std::string_v
   }
   if (in_.empty()) return take_bytes(thread, bytes);
   in_ += bytes;
-  thread.gathered += bytes.size();
+  thread.buffered += bytes.size();
   return take_bytes(thread, in_);
 }
 
@@ -116,11 +116,11 @@ HttpConnection::Next HttpConnection::take_bytes(HttpThread& thread, std::string_
 HttpConnection::Next HttpConnection::wait_for_rest(HttpThread& thread, std::string_view bytes) {
   if (in_.empty()) {
     in_ = bytes;
-    thread.gathered += bytes.size();
+    thread.buffered += bytes.size();
     deadline_ = since_ + kRequestDeadline;
   }
   // So many large requests at once are no heartbeats.
-  if (thread.gathered > kMaxGathered && in_.size() > kSmallRequest) return refuse(thread, 503);
+  if (thread.buffered > kMaxGathered && in_.size() > kSmallRequest) return refuse(thread, 503);
   if (framer_.wants_continue() && !std::exchange(was_asked_, true)) {
     queue("HTTP/1.1 100 Continue\r\n\r\n", false);
   }
@@ -161,7 +161,7 @@ HttpConnection::Next HttpConnection::write_last(HttpThread& thread) {
 }
 
 void HttpConnection::forget_gathered(HttpThread& thread) {
-  thread.gathered -= in_.size();
+  thread.buffered -= in_.size();
   in_ = {};
 }
 
@@ -172,7 +172,7 @@ void HttpConnection::queue(std::string_view text, bool is_last) {
   if (!tls_) {
     out_ += text;
   } else {
-    tls_->seal(text, out_);
+    tls_->encrypt(text, out_);
     if (is_last) tls_->end(out_);
   }
 }

@@ -35,7 +35,7 @@ struct HttpThread {
   std::atomic<uint64_t>& file_bytes;   // counts those sent of files
   bool may_keep = true;                // connections, after a reply
   Clock::time_point now{};             // when it was last woken
-  size_t gathered = 0;                 // bytes of requests that are not whole yet
+  size_t buffered = 0;                 // bytes of requests that are not whole yet
   std::array<char, 32 << 10> scratch;  // what was received last
   std::string unsealed;                // what that said, when it was TLS
   Clock::time_point complained{};      // of TLS
@@ -67,7 +67,7 @@ class HttpConnection {
   /// It had a reply, and has not begun another request.
   bool is_kept() const { return is_silent() && had_reply_ && in_.empty(); }
   /// Bytes that count in HttpThread::gathered; to be subtracted when it ends.
-  size_t gathered() const { return in_.size(); }
+  size_t buffered() const { return in_.size(); }
 
   uint32_t watched = 0;  // the loop's note of what epoll watches; 0: it doesn't know the socket
 

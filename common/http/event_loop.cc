@@ -231,7 +231,7 @@ void HttpLoop::watch(HttpConnection& connection, uint32_t events) {
 
 void HttpLoop::hang_up(int socket) {
   const auto found = connections_.find(socket);
-  own_.gathered -= found->second->gathered();
+  own_.buffered -= found->second->buffered();
   connections_.erase(found);
   --all_.counters->connections;
 }

@@ -128,7 +128,7 @@ class Inspection {
   const uint64_t packed_size_;
   const ReleaseLimits limits_;
   ReleaseFindings& findings_;
-  ReleaseNotes notes_;
+  PackagingWarnings notes_;
   ReleaseTree tree_;
   uint64_t entries_ = 0;
   uint64_t unpacked_size_ = 0;

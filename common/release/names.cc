@@ -65,18 +65,18 @@ bool is_updaters_own(const std::string& name) {
   return top == ".installed" || top == ".installed.new";
 }
 
-void SomeNames::add(const std::string& name) {
+void NameSample::add(const std::string& name) {
   ++count_;
   if (first_.size() < kNamesShown) first_.push_back(one_line(name, 200));
 }
 
-std::string SomeNames::text() const {
+std::string NameSample::text() const {
   std::string text;
   for (const std::string& name : first_) text += (text.empty() ? "" : ", ") + name;
   return count_ > first_.size() ? cat(text, " and ", count_ - first_.size(), " more") : text;
 }
 
-void ReleaseNotes::add(const ArchiveEntry& entry, const std::string& name) {
+void PackagingWarnings::add(const ArchiveEntry& entry, const std::string& name) {
   if (name.empty()) return;  // the top folder
   if (is_macs(name)) macs_.add(name);
   if ((entry.mode & (S_ISUID | S_ISGID)) != 0) set_ids_.add(name);
@@ -89,7 +89,7 @@ void ReleaseNotes::add(const ArchiveEntry& entry, const std::string& name) {
   if (deep_control_.empty() || depth(name) < depth(deep_control_)) deep_control_ = name;
 }
 
-std::vector<std::string> ReleaseNotes::warnings() const {
+std::vector<std::string> PackagingWarnings::warnings() const {
   std::vector<std::string> lines;
   if (!macs_.empty()) lines.push_back(cat("macOS added files that hosts do not need: ", macs_.text()));
   if (!set_ids_.empty()) lines.push_back(cat("hosts do not keep the set-uid or set-gid bit of ", set_ids_.text()));

@@ -29,7 +29,7 @@ bool is_too_deep(const std::string& name);
 bool is_updaters_own(const std::string& name);
 
 /// The first names of many, and how many there were.
-class SomeNames {
+class NameSample {
  public:
   void add(const std::string& name);
   bool empty() const { return count_ == 0; }
@@ -42,7 +42,7 @@ class SomeNames {
 };
 
 /// Gathers what the packer may not have meant.
-class ReleaseNotes {
+class PackagingWarnings {
  public:
   void add(const ArchiveEntry& entry, const std::string& name);
 
@@ -54,10 +54,10 @@ class ReleaseNotes {
  private:
   using Owner = std::pair<int64_t, int64_t>;  // uid and gid
 
-  SomeNames macs_;
-  SomeNames set_ids_;
-  SomeNames capable_;
-  std::map<Owner, SomeNames> owned_;
+  NameSample macs_;
+  NameSample set_ids_;
+  NameSample capable_;
+  std::map<Owner, NameSample> owned_;
   Owner controls_{-1, -1};
   std::string deep_control_;
 };

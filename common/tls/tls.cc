@@ -115,7 +115,7 @@ TlsSession::Verdict TlsSession::take(std::string_view bytes, std::string& text, 
   }
 }
 
-void TlsSession::seal(std::string_view text, std::string& out) {
+void TlsSession::encrypt(std::string_view text, std::string& out) {
   out_ = &out;
   ERR_clear_error();
   if (!text.empty()) SSL_write(ssl_.get(), text.data(), static_cast<int>(text.size()));  // to memory: it can't be too much

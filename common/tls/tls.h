@@ -37,7 +37,7 @@ class TlsSession {
   Verdict take(std::string_view bytes, std::string& text, std::string& out);
 
   /// Appends `text` to `out`, as the client is to get it. Only after the first `text` has been taken.
-  void seal(std::string_view text, std::string& out);
+  void encrypt(std::string_view text, std::string& out);
   /// Appends that there is no more to come.
   void end(std::string& out);
 

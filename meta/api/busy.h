@@ -7,6 +7,6 @@
 namespace ops::meta {
 
 /// A 503 with a Retry-After of `least` to `most` seconds, drawn anew each time: clients should not come back all at once.
-HttpResponse come_back_later(const std::string& why, int least, int most);
+HttpResponse retry_later(const std::string& why, int least, int most);
 
 }  // namespace ops::meta

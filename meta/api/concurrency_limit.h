@@ -6,7 +6,7 @@
 namespace ops::meta {
 
 /// What only so many may have at a time: a slot is free again with the last copy of what take() gave. It outlives them.
-class Slots {
+class ConcurrencyLimit {
  public:
   /// nullptr when `limit` are taken.
   std::shared_ptr<void> take(size_t limit) {
@@ -14,7 +14,7 @@ class Slots {
       --taken_;
       return nullptr;
     }
-    return {this, [](Slots* slots) { --slots->taken_; }};
+    return {this, [](ConcurrencyLimit* slots) { --slots->taken_; }};
   }
 
   size_t taken() const { return taken_; }

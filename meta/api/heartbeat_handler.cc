@@ -19,14 +19,14 @@ std::string reason_of(const HttpRequest& request, const HttpResponse& refusal) {
 
 }  // namespace
 
-HttpResponse Heartbeats::answer(const HttpRequest& request, const Desired& desired) {
+HttpResponse HeartbeatHandler::answer(const HttpRequest& request, const Assignments& desired) {
   const auto begin = std::chrono::steady_clock::now();
   HttpResponse response = record(request, desired);
   counters_.heartbeats.add(std::chrono::steady_clock::now() - begin);
   return response;
 }
 
-HttpResponse Heartbeats::record(const HttpRequest& request, const Desired& desired) {
+HttpResponse HeartbeatHandler::record(const HttpRequest& request, const Assignments& desired) {
   const auto heartbeat = parse_heartbeat_request(request.body);
   if (!heartbeat) return refuse(request, HttpResponse::text(400, heartbeat.error().message + "\n"), counters_.malformed);
   if (auto refused = refusal_of_name(request, *desired.config(), heartbeat->hostname)) return refuse(request, *refused);
@@ -34,25 +34,25 @@ HttpResponse Heartbeats::record(const HttpRequest& request, const Desired& desir
   if (auto recorded = hosts_.record(*heartbeat, now); !recorded) return no_room(*heartbeat, recorded.error());
   if (!heartbeat->refused.empty()) note_left_out(*heartbeat);
   const auto tell = [&](const DesiredAgent& agent, const RolloutLimits& limits) {
-    return admissions_.tell(agent, limits, *heartbeat, now);
+    return controller_.tell(agent, limits, *heartbeat, now);
   };
   return HttpResponse::json(desired.reply(heartbeat->hostname, heartbeat->real_agents, tell));
 }
 
-HttpResponse Heartbeats::refuse(const HttpRequest& request, HttpResponse refusal, Counter& counter) {
+HttpResponse HeartbeatHandler::refuse(const HttpRequest& request, HttpResponse refusal, Counter& counter) {
   ++counter;
   refused_.note(request.peer, std::chrono::system_clock::now(), [&] { return reason_of(request, refusal); });
   return refusal;
 }
 
-void Heartbeats::note_left_out(const HeartbeatRequest& heartbeat) {
+void HeartbeatHandler::note_left_out(const HeartbeatRequest& heartbeat) {
   const std::vector<std::string>& reasons = heartbeat.refused;
   counters_.left_out += reasons.size();
   left_out_.note(heartbeat.hostname, std::chrono::system_clock::now(),
                  [&] { return reasons.size() == 1 ? reasons[0] : cat(reasons[0], "; and ", reasons.size() - 1, " more"); });
 }
 
-HttpResponse Heartbeats::no_room(const HeartbeatRequest& heartbeat, const Error& why) {
+HttpResponse HeartbeatHandler::no_room(const HeartbeatRequest& heartbeat, const Error& why) {
   ++counters_.no_room;
   const auto now = std::chrono::steady_clock::now();
   {
@@ -62,7 +62,7 @@ HttpResponse Heartbeats::no_room(const HeartbeatRequest& heartbeat, const Error&
       next_warning_of_no_room_ = now + kWarningPause;
     }
   }
-  return come_back_later(why.message, 240, 360);
+  return retry_later(why.message, 240, 360);
 }
 
 }  // namespace ops::meta

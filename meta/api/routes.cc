@@ -26,8 +26,8 @@ constexpr char kExplain[] = "/explain/";
 constexpr char kHalt[] = "/rollout/halt";
 constexpr char kResume[] = "/rollout/resume";
 
-std::shared_ptr<const Desired> prepare(Config config) {
-  return std::make_shared<const Desired>(std::make_shared<const Config>(std::move(config)));
+std::shared_ptr<const Assignments> prepare(Config config) {
+  return std::make_shared<const Assignments>(std::make_shared<const Config>(std::move(config)));
 }
 
 bool is_posted_to(const std::string& path) {
@@ -51,15 +51,15 @@ Routes::Routes(std::string config_path, Config config, HostTable& hosts, std::st
     : config_path_(std::move(config_path)),
       hosts_(hosts),
       tls_(tls),
-      admissions_(hosts, std::move(orders_path)),
-      heartbeats_(hosts, admissions_, counters_),
-      monitor_(hosts, admissions_, counters_.heartbeats, heartbeats_.refused(), [this] { return desired(); }),
+      controller_(hosts, std::move(orders_path)),
+      heartbeats_(hosts, controller_, counters_),
+      monitor_(hosts, controller_, counters_.heartbeats, heartbeats_.refused(), [this] { return desired(); }),
       desired_(prepare(std::move(config))) {
   named_.note(*desired_->config());
   counters_.tls = tls_;
 }
 
-std::shared_ptr<const Desired> Routes::desired() const {
+std::shared_ptr<const Assignments> Routes::desired() const {
   const std::lock_guard lock(mutex_);
   return desired_;
 }
@@ -115,7 +115,7 @@ HttpResponse Routes::tarball(const HttpRequest& request) {
   auto slot = downloads_.take(config->max_downloads);
   if (!slot) {
     ++counters_.downloads_refused;
-    return come_back_later(cat("at most ", config->max_downloads, " downloads at a time"), 5, 30);
+    return retry_later(cat("at most ", config->max_downloads, " downloads at a time"), 5, 30);
   }
   ++counters_.downloads;
   const auto download = std::make_shared<std::pair<FileBody, std::shared_ptr<void>>>(response.file_body, std::move(slot));
@@ -145,7 +145,7 @@ HttpResponse Routes::listing(HttpResponse response, BodyStream stream) {
   auto slot = listings_.take(kMaxListings);
   if (!slot) {
     ++counters_.listings_refused;
-    return come_back_later(cat("at most ", kMaxListings, " listings at a time"), 1, 10);
+    return retry_later(cat("at most ", kMaxListings, " listings at a time"), 1, 10);
   }
   response.stream = [slot = std::move(slot), stream = std::move(stream)](std::string& to) { return stream(to); };
   return response;
@@ -161,8 +161,8 @@ HttpResponse Routes::status_summary(const HttpRequest& request) {
   const std::string format = request.parameter("format");
   const bool as_json = format.empty() || format == "json";
   if (!as_json && format != "text" && format != "bars") return HttpResponse::text(400, "format is json, text or bars\n");
-  const auto write = [this, as_json, bars = format == "bars" ? Bars::yes : Bars::no](const Overview& overview) {
-    return as_json ? to_json(overview, hosts_) : to_text(overview, bars);
+  const auto write = [this, as_json, bars = format == "bars" ? Bars::yes : Bars::no](const FleetSummary& summary) {
+    return as_json ? to_json(summary, hosts_) : to_text(summary, bars);
   };
   HttpResponse response = as_json ? HttpResponse::json("") : HttpResponse::text(200, "");
   response.stream = monitor_.stream(write);
@@ -174,11 +174,11 @@ HttpResponse Routes::plan(const HttpRequest& request) {
   Config fresh = parse_config(request.body, report);
   if (!report.ok()) return HttpResponse::text(400, report.text("the new config"));
   const bool as_json = request.parameter("format") == "json";
-  const auto planner = std::make_shared<Planner>(hosts_, desired(), prepare(std::move(fresh)));
+  const auto planner = std::make_shared<Previewer>(hosts_, desired(), prepare(std::move(fresh)));
   return listing(as_json ? HttpResponse::json("") : HttpResponse::text(200, ""),
                  [planner, as_json, warnings = std::move(report.warnings)](std::string& to) {
                    if (planner->step()) return true;
-                   Plan plan = planner->result();
+                   Preview plan = planner->result();
                    plan.warnings.insert(plan.warnings.begin(), warnings.begin(), warnings.end());
                    to += as_json ? to_json(plan) : to_text(plan);
                    return false;
@@ -188,7 +188,7 @@ HttpResponse Routes::plan(const HttpRequest& request) {
 HttpResponse Routes::explain(const HttpRequest& request, const std::string& hostname) {
   const auto host = hosts_.find(hostname);
   if (!host) return HttpResponse::text(404, unknown_host(hostname));
-  const auto explanation = meta::explain(*desired(), admissions_, hostname, *host, std::chrono::system_clock::now());
+  const auto explanation = meta::explain(*desired(), controller_, hostname, *host, std::chrono::system_clock::now());
   if (request.parameter("format") == "json") return HttpResponse::json(to_json(explanation));
   return HttpResponse::text(200, to_text(explanation));
 }
@@ -199,7 +199,7 @@ HttpResponse Routes::order(const HttpRequest& request, Order order) {
     return HttpResponse::text(403, "only by ./control halt and ./control resume, on ops-meta's machine\n");
   const std::string agent = request.parameter("agent");
   const std::string version = request.parameter("version");
-  if (auto given = admissions_.orders().give(*config(), agent, version, order); !given) {
+  if (auto given = controller_.orders().give(*config(), agent, version, order); !given) {
     return HttpResponse::text(400, given.error().message + "\n");
   }
   const std::string what = cat(agent, " ", version, order == Order::halt ? " is halted" : " is resumed", " by hand");
@@ -208,12 +208,12 @@ HttpResponse Routes::order(const HttpRequest& request, Order order) {
 }
 
 void Routes::load_orders() {
-  if (auto loaded = admissions_.orders().load(); !loaded) log::error(loaded.error().message);
+  if (auto loaded = controller_.orders().load(); !loaded) log::error(loaded.error().message);
   forget_orders(*config());
 }
 
 void Routes::forget_orders(const Config& config) {
-  for (const std::string& order : admissions_.orders().keep_those_of(config)) {
+  for (const std::string& order : controller_.orders().keep_those_of(config)) {
     log::info("the ", order, " by hand is over: the agent's entry in the config has changed");
   }
 }
@@ -226,7 +226,7 @@ HttpResponse Routes::metrics() {
   }
   HttpResponse response;
   response.content_type = kMetricsType;
-  response.body = metrics_text(counters_, hosts_, admissions_, *config(), names, std::chrono::system_clock::now());
+  response.body = metrics_text(counters_, hosts_, controller_, *config(), names, std::chrono::system_clock::now());
   return response;
 }
 

@@ -37,18 +37,18 @@ class Routes {
 
   std::shared_ptr<const Config> config() const;
 
-  Admissions& admissions() { return admissions_; }
+  RolloutController& controller() { return controller_; }
   /// For the server that serves them.
   HttpCounters& http_counters() { return counters_.http; }
 
-  /// To be called every Monitor::kTick.
+  /// To be called every RolloutReporter::kTick.
   void tick(std::chrono::system_clock::time_point now) { monitor_.tick(now); }
 
   /// Takes up what was ordered by hand before, unless the config has changed since.
   void load_orders();
 
  private:
-  std::shared_ptr<const Desired> desired() const;
+  std::shared_ptr<const Assignments> desired() const;
   std::optional<HttpResponse> operate(const HttpRequest& request);
   HttpResponse post(const HttpRequest& request);
   HttpResponse plan(const HttpRequest& request);
@@ -67,16 +67,16 @@ class Routes {
   const std::string config_path_;
   HostTable& hosts_;
   TlsServer* const tls_;
-  Admissions admissions_;
+  RolloutController controller_;
   MetaCounters counters_;
-  Heartbeats heartbeats_;
-  Monitor monitor_;
-  Slots downloads_;
-  Slots listings_;
+  HeartbeatHandler heartbeats_;
+  RolloutReporter monitor_;
+  ConcurrencyLimit downloads_;
+  ConcurrencyLimit listings_;
 
   mutable std::mutex mutex_;
-  std::shared_ptr<const Desired> desired_;  // guarded by mutex_; the config and what is made of it, swapped whole
-  NamedReleases named_;                     // guarded by mutex_
+  std::shared_ptr<const Assignments> desired_;  // guarded by mutex_; the config and what is made of it, swapped whole
+  NamedReleases named_;                         // guarded by mutex_
 };
 
 }  // namespace ops::meta

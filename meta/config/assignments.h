@@ -19,12 +19,18 @@
 
 #include "common/protocol/heartbeat.h"
 #include "meta/config/config.h"
-#include "meta/rollout/controller.h"
 
 namespace ops::meta {
 
 /// Replaces what the override gives.
 void apply(const Override& entry, DesiredAgent& agent);
+
+/// What a host is told of an agent.
+enum class Told {
+  desired,  // what should run there
+  own,      // the version that it has
+  nothing,
+};
 
 /// A config, prepared. Constant after construction.
 class Desired {

@@ -19,11 +19,9 @@
 #include "common/daemon/config_reader.h"
 #include "common/protocol/heartbeat.h"
 #include "common/tls/certificates.h"
-#include "meta/rollout/policy.h"
+#include "meta/hosts/limits.h"
 
 namespace ops::meta {
-
-inline constexpr size_t kDefaultMaxHosts = 2'000'000;
 
 /// What differs on the hosts whose name starts with `prefix`, or on a share of them (percent_bucket.h); a field that is ""
 /// inherits.
@@ -36,6 +34,16 @@ struct Override {
   double percent = 100;
 
   bool operator==(const Override&) const = default;
+};
+
+/// The rule that uses them stands in meta/rollout/policy.h.
+struct RolloutLimits {
+  uint32_t parallel = 1'000'000;  // hosts at once; 0: no admission, everybody gets everything at once
+  uint32_t max_failures = 3;      // hosts
+  double max_failure_rate = 5;    // percent
+  std::chrono::seconds timeout{1800};
+
+  bool operator==(const RolloutLimits&) const = default;
 };
 
 struct AgentConfig {

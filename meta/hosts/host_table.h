@@ -20,20 +20,16 @@
 
 #include "common/base/result.h"
 #include "common/protocol/heartbeat.h"
-#include "meta/config/config.h"
 #include "meta/hosts/host_index.h"
+#include "meta/hosts/limits.h"
 #include "meta/hosts/releases.h"
 #include "meta/hosts/string_interner.h"
-#include "meta/rollout/policy.h"
 
 namespace ops::meta {
 
 /// An entry unheard of for so long goes.
 inline constexpr std::chrono::hours kForgetAfter{72};
 
-inline constexpr size_t kBytesPerHost = 1024;
-inline constexpr size_t kMaxStatuses = 16'384;  // phases included
-inline constexpr size_t kMaxUpdaters = 4096;    // pairs of updaterVersion and platform
 inline constexpr std::string_view kTooManyStatuses = "(too-many-statuses)";
 inline constexpr std::string_view kTooManyUpdaters = "(too-many-updaters)";
 

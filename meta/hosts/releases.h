@@ -11,14 +11,10 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "meta/hosts/limits.h"
 #include "meta/hosts/string_interner.h"
 
 namespace ops::meta {
-
-inline constexpr size_t kMaxAgentNames = 4096;
-inline constexpr size_t kMaxReleases = 100'000;
-
-inline constexpr size_t kMaxRemembered = 10'000;
 
 /// What stands for the agents and versions beyond these limits. No host can report such a name.
 inline constexpr std::string_view kTooManyAgents = "(too-many-agents)";
@@ -27,6 +23,13 @@ inline constexpr std::string_view kTooManyVersions = "(too-many-versions)";
 /// An update's phases, as common/protocol/heartbeat.h has them; one that is not known counts as the last.
 inline constexpr std::array<std::string_view, 10> kPhases = {
     "waiting", "downloading", "verifying", "unpacking", "switching", "probation", "failed", "rolled-back", "held", "other"};
+
+/// What hosts report of a release.
+struct RolloutReports {
+  uint32_t running = 0;
+  uint32_t proven = 0;
+  uint32_t broken = 0;
+};
 
 struct ReleaseCounts {
   uint32_t hosts = 0;  // that report it as installed

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "meta/api/throttled_log.h"
 #include "meta/hosts/host_table.h"
 #include "meta/reports/fleet_scan.h"
+#include "meta/reports/throttled_log.h"
 #include "meta/rollout/controller.h"
 
 namespace ops::meta {

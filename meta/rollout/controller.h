@@ -10,18 +10,12 @@
 #include <string>
 
 #include "common/protocol/heartbeat.h"
+#include "meta/config/assignments.h"
 #include "meta/hosts/host_table.h"
 #include "meta/rollout/operator_orders.h"
 #include "meta/rollout/policy.h"
 
 namespace ops::meta {
-
-/// What a host is told of an agent.
-enum class Told {
-  desired,  // what should run there
-  own,      // the version that it has
-  nothing,
-};
 
 /// What a host is told, and why, for people.
 struct Explanation {

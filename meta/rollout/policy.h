@@ -47,23 +47,10 @@
 #include <unordered_map>
 #include <vector>
 
+#include "meta/config/config.h"
+#include "meta/hosts/releases.h"
+
 namespace ops::meta {
-
-struct RolloutLimits {
-  uint32_t parallel = 1'000'000;  // hosts at once; 0: no admission, everybody gets everything at once
-  uint32_t max_failures = 3;      // hosts
-  double max_failure_rate = 5;    // percent
-  std::chrono::seconds timeout{1800};
-
-  bool operator==(const RolloutLimits&) const = default;
-};
-
-/// What hosts report of a release.
-struct RolloutReports {
-  uint32_t running = 0;
-  uint32_t proven = 0;
-  uint32_t broken = 0;
-};
 
 enum class Admission {
   go,

@@ -50,6 +50,19 @@ TEST_F(Layering, RefusesAnArrowTurnedRound) {
   refuses("updater/model/layout.cc", "\"../meta/config/config.h\"");
 }
 
+TEST_F(Layering, RefusesAnArrowBetweenRoomsTurnedRound) {
+  refuses("common/base/text.h", "\"common/daemon/daemon.h\"");
+  refuses("meta/hosts/releases.h", "\"meta/config/config.h\"");
+  refuses("meta/reports/fleet_scan.cc", "\"meta/api/routes.h\"");
+  refuses("updater/release/download.cc", "\"updater/config.h\"");
+}
+
+TEST_F(Layering, RefusesARoomThatItDoesNotKnow) {
+  fs::create_directory(tree / "meta/attic");
+  write_file(tree / "meta/attic/old.h", "#pragma once\n");
+  refuses("meta/attic/old.h", "\"common/base/text.h\"");
+}
+
 TEST_F(Layering, RefusesAThirdPartyHeaderInAHeaderOfOurs) {
   for (const std::string library : {"<httplib.h>", "<nlohmann/json.hpp>", "<curl/curl.h>", "<archive.h>", "<archive_entry.h>",
                                     "<openssl/evp.h>", "<spdlog/spdlog.h>", "<fmt/format.h>"}) {

@@ -1,4 +1,4 @@
-#include "updater/agent/throttled_log.h"
+#include "updater/error_throttle.h"
 
 #include <cctype>
 

@@ -1,4 +1,4 @@
-#include "meta/api/throttled_log.h"
+#include "meta/reports/throttled_log.h"
 
 #include <gtest/gtest.h>
 
