@@ -33,20 +33,20 @@ int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
 }
 
 /// To be called when the table has what is known of hosts.
-void load_rollouts(meta::HostTable& hosts, meta::Admissions& admissions) {
+void load_rollouts(meta::HostTable& hosts, meta::RolloutController& controller) {
   auto rollouts = meta::load_rollouts(meta::kSavedRolloutsFile);
   if (rollouts) {
-    const bool was_used = !rollouts->proven.empty() || !rollouts->leases.empty();
-    hosts.set_proven(rollouts->proven);
-    admissions.restore(std::move(rollouts->leases));
+    const bool was_used = !rollouts->peak_running.empty() || !rollouts->leases.empty();
+    hosts.set_proven(rollouts->peak_running);
+    controller.restore(std::move(rollouts->leases));
     if (!was_used || hosts.size() > 0) return;
-    admissions.learn_first(std::chrono::system_clock::now());
+    controller.start_warm_up(std::chrono::system_clock::now());
     log::warning("the hosts that were told of rollouts are not known any more; until all have said what they run, ",
-                 meta::Admissions::kLearnFor.count(), " s, none changes a version that it has");
+                 meta::RolloutController::kWarmUp.count(), " s, none changes a version that it has");
   } else if (::access(meta::kSavedRolloutsFile, F_OK) == 0 || ::access(meta::kRolloutsUnderWay, F_OK) == 0) {
-    admissions.learn_first(std::chrono::system_clock::now());
+    controller.start_warm_up(std::chrono::system_clock::now());
     log::warning("nothing is known of rollouts under way (", rollouts.error().message,
-                 "); until all hosts have said what they run, ", meta::Admissions::kLearnFor.count(),
+                 "); until all hosts have said what they run, ", meta::RolloutController::kWarmUp.count(),
                  " s, none changes a version that it has");
   }
 }
@@ -57,9 +57,9 @@ void begin_rollouts() {
   ::unlink(meta::kSavedRolloutsFile);
 }
 
-void save_rollouts(const meta::HostTable& hosts, const meta::Admissions& admissions) {
-  if (admissions.is_learning(std::chrono::system_clock::now())) return;  // so that the next start learns first, too
-  const auto saved = meta::save_rollouts({admissions.leases().all(), hosts.proven()}, meta::kSavedRolloutsFile);
+void save_rollouts(const meta::HostTable& hosts, const meta::RolloutController& controller) {
+  if (controller.is_warming_up(std::chrono::system_clock::now())) return;  // so that the next start learns first, too
+  const auto saved = meta::save_rollouts({controller.leases().all(), hosts.peak_running()}, meta::kSavedRolloutsFile);
   if (!saved) return log::error("the state of rollouts is lost: ", saved.error().message);
   ::unlink(meta::kRolloutsUnderWay);
 }
@@ -137,7 +137,7 @@ int main(int argc, char** argv) {
   if (options.own.contains("place-of")) return print_place(config, options);
 
   keep_memory_flat();
-  keep_others_out();
+  restrict_umask();
   const Signals signals;
   const auto pid_file = PidFile::lock("var/app.pid");
   if (!pid_file) return fail(pid_file.error().message);
@@ -153,7 +153,7 @@ int main(int argc, char** argv) {
   meta::Routes routes(options.config, config, hosts, meta::kOrdersFile, &tls);
   routes.load_orders();
   load(hosts);
-  load_rollouts(hosts, routes.admissions());
+  load_rollouts(hosts, routes.controller());
   begin_rollouts();  // before the first host asks
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
@@ -165,7 +165,7 @@ int main(int argc, char** argv) {
     auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), http,
                                         [&](const HttpRequest& request) { return routes.handle(request); });
     if (!listening) {
-      save_rollouts(hosts, routes.admissions());
+      save_rollouts(hosts, routes.controller());
       return fail(cat(options.config, ": http.listen: ", listening.error().message), kBadConfig);
     }
     server = std::move(*listening);
@@ -176,13 +176,13 @@ int main(int argc, char** argv) {
   routes.tick(std::chrono::system_clock::now());
   auto forget_at = std::chrono::steady_clock::now() + kForgetPause;
   for (;;) {
-    switch (signals.wait(meta::Monitor::kTick)) {
+    switch (signals.wait(meta::RolloutReporter::kTick)) {
       case Signals::Event::stop:
         notify_systemd("STOPPING=1");
         log::info("ops-meta stops");
         server.reset();
         save(hosts);
-        save_rollouts(hosts, routes.admissions());
+        save_rollouts(hosts, routes.controller());
         return EXIT_SUCCESS;
       case Signals::Event::reload:
         (void)routes.reload();  // it logs why not

@@ -33,8 +33,8 @@ Cycle::Cycle(std::string config_path, Config config, const Layout& layout)
       polling_(config.interval, uptime(), Clock::now(), random_),
       config_(std::make_shared<const Config>(std::move(config))),
       sessions_(make_sessions()),
-      preparer_(layout, {}, Signals::wake),
-      lanes_(Signals::wake) {}
+      fetch_worker_(layout, {}, Signals::wake),
+      queues_(Signals::wake) {}
 
 void Cycle::run(const Signals& signals) {
   for (;;) {
@@ -90,7 +90,7 @@ void Cycle::tick() {
   }
   if (reloaded) polling_.ask_now();
   const auto now = Clock::now();
-  const bool asks = polling_.is_due(now) && !lanes_.is_busy(kMetaLane);
+  const bool asks = polling_.is_due(now) && !queues_.is_busy(kMetaLane);
   look(asks && polling_.is_round_due(now));
   decide();
   note_phases();
@@ -108,7 +108,7 @@ void Cycle::collect() {
   for (Finished& entry : finished) {
     Agent& agent = agents_[entry.agent];
     if (entry.seen && !*entry.seen) {
-      complaints_.complain(entry.agent, cat(entry.agent, ": ", entry.seen->error().message));
+      errors_.warn(entry.agent, cat(entry.agent, ": ", entry.seen->error().message));
       agent.look_at = Clock::now() + kLookAgain;  // what the loop knew before is still the best there is
     } else if (entry.seen) {
       agent.seen = std::move(**entry.seen);
@@ -130,17 +130,17 @@ void Cycle::finish(const std::string& name, Agent& agent, Action action, const R
   if (action != Action::tidy) polling_.report_soon();
   if (outcome) {
     if (action != Action::tidy && action != Action::pass) polls_.last_change = std::time(nullptr);
-    complaints_.settle(name);
+    errors_.forget(name);
     if (action != Action::tidy) log::info(name, ": ", to_string(action), " is done");
   } else {
     const std::string what = is_switching(action) ? "" : to_string(action) + ": ";
-    complaints_.complain(name, cat(name, ": ", what, outcome.error().message));
+    errors_.warn(name, cat(name, ": ", what, outcome.error().message));
   }
 }
 
-/// Takes what the preparer has brought.
+/// Takes what the fetch_worker has brought.
 void Cycle::take_preparation() {
-  const auto outcome = preparer_.take_outcome();
+  const auto outcome = fetch_worker_.take_outcome();
   if (!outcome) return;
   const std::string& name = outcome->agent.name;
   Agent& agent = agents_[name];
@@ -161,7 +161,7 @@ void Cycle::take_preparation() {
     agent.bad_release =
         Failure{outcome->agent.version, failure.checksum, one_line(agent.error, kMaxStatusSize), std::time(nullptr)};
   }
-  complaints_.complain(name, cat(name, " ", outcome->agent.version, ": ", agent.error));
+  errors_.warn(name, cat(name, " ", outcome->agent.version, ": ", agent.error));
 }
 
 /// Looks at all agents, or at those whose time has come, each in its lane, and waits a moment for what they say.
@@ -171,8 +171,8 @@ void Cycle::look(bool at_all) {
   for (const auto& [name, agent] : desired_) names.insert(name);
   std::erase_if(agents_, [&](const auto& entry) {
     // Of one with an action, the outcome is still to come.
-    const bool gone = !names.contains(entry.first) && !entry.second.action && !lanes_.is_busy(entry.first);
-    if (gone) complaints_.settle(entry.first);
+    const bool gone = !names.contains(entry.first) && !entry.second.action && !queues_.is_busy(entry.first);
+    if (gone) errors_.forget(entry.first);
     return gone;
   });
 
@@ -180,11 +180,11 @@ void Cycle::look(bool at_all) {
   const auto now = Clock::now();
   for (const std::string& name : names) {
     Agent& agent = agents_[name];
-    if (agent.is_fresh || lanes_.is_busy(name) || (!at_all && agent.look_at > now)) continue;
+    if (agent.is_fresh || queues_.is_busy(name) || (!at_all && agent.look_at > now)) continue;
     looked_at.insert(name);
     agent.look_at = kNever;
-    lanes_.run(name, [this, name, patience = config()->control_timeout, first = !agent.was_seen,
-                      preparations = agent.preparations](const std::stop_token& cancel) {
+    queues_.run(name, [this, name, patience = config()->control_timeout, first = !agent.was_seen,
+                       preparations = agent.preparations](const std::stop_token& cancel) {
       auto seen = or_out_of_memory([&] {
         if (first) await_earlier_script(layout_, name, patience, cancel);
         return observe_agent(layout_, name, cancel);
@@ -195,20 +195,20 @@ void Cycle::look(bool at_all) {
     });
   }
   if (looked_at.empty()) return;
-  lanes_.wait_until_idle(looked_at, kLookPatience);
+  queues_.wait_until_idle(looked_at, kLookPatience);
   collect();
 }
 
 void Cycle::decide() {
   for (auto& [name, agent] : agents_) {
-    if (agent.is_fresh && !lanes_.is_busy(name)) decide_for(name, agent);
+    if (agent.is_fresh && !queues_.is_busy(name)) decide_for(name, agent);
   }
   std::vector<DesiredAgent> wanted;
   for (const auto& [name, agent] : agents_) {
     const DesiredAgent* release = desired(name);
     if (agent.prepare && release != nullptr && release->cmd == "start") wanted.push_back(*release);
   }
-  preparer_.want(wanted, {config()->public_keys, access()});
+  fetch_worker_.want(wanted, {config()->public_keys, access()});
 }
 
 void Cycle::decide_for(const std::string& name, Agent& agent) {
@@ -221,15 +221,15 @@ void Cycle::decide_for(const std::string& name, Agent& agent) {
     agent.attempted = *wanted;
   }
   const auto now = Clock::now();
-  const Circumstances around{agent.update.is_paused(now), agent.control.is_paused(now), preparer_.progress(name).has_value(),
-                             config()->keep_versions};
+  const Circumstances around{agent.update.is_paused(now), agent.control.is_paused(now),
+                             fetch_worker_.progress(name).has_value(), config()->keep_versions};
   const Decision decision = plan(agent.seen, wanted, around, std::time(nullptr));
   agent.phase = decision.phase;
   agent.prepare = decision.prepare;
   if (decision.phase == Phase::idle && decision.action == Action::none && agent.seen.status == Status::started)
     agent.error.clear();
   if (wanted != nullptr && wanted->cmd != "" && wanted->cmd != "start" && wanted->cmd != "stop") {
-    complaints_.complain(
+    errors_.warn(
         name, cat(name, ": meta's cmd \"", one_line(wanted->cmd, 40), "\" is neither start nor stop, the agent is left alone"));
   }
   if (decision.action == Action::none) {
@@ -243,8 +243,7 @@ void Cycle::decide_for(const std::string& name, Agent& agent) {
 void Cycle::latch_bad_release(const std::string& name, Agent& agent) {
   agent.seen.state.failed = agent.bad_release;
   agent.bad_release.reset();
-  if (auto saved = write_state(layout_.state_file(name), agent.seen.state); !saved)
-    complaints_.complain(name, saved.error().message);
+  if (auto saved = write_state(layout_.state_file(name), agent.seen.state); !saved) errors_.warn(name, saved.error().message);
 }
 
 /// The operator's ./control retry. It is forgotten last, and the pauses only then: a word that stays would end them at each
@@ -257,7 +256,7 @@ void Cycle::forget_failures(const std::string& name, Agent& agent) {
   }
   if (done) done = remove_tree(layout_.retry_file(name));
   if (!done) {
-    complaints_.complain(name, cat(name, ": the operator asked for a retry, but: ", done.error().message));
+    errors_.warn(name, cat(name, ": the operator asked for a retry, but: ", done.error().message));
     return;
   }
   agent.forget_failures();
@@ -271,7 +270,7 @@ void Cycle::act(const std::string& name, Agent& agent, const Decision& decision)
   const SwitchSettings how{settings->control_timeout, settings->probation, settings->keep_versions};
   std::optional<DesiredAgent> wanted;
   if (desired(name) != nullptr) wanted = *desired(name);
-  lanes_.run(name, [this, name, decision, how, wanted, seen = agent.seen](const std::stop_token& cancel) {
+  queues_.run(name, [this, name, decision, how, wanted, seen = agent.seen](const std::stop_token& cancel) {
     auto outcome =
         or_out_of_memory([&] { return carry_out(decision, seen, wanted ? &*wanted : nullptr, layout_, how, cancel); });
     const std::lock_guard lock(mutex_);
@@ -282,10 +281,10 @@ void Cycle::act(const std::string& name, Agent& agent, const Decision& decision)
 milliseconds Cycle::time_until_next() const {
   // While ops-meta's lane is busy, its end will wake the loop.
   const auto now = Clock::now();
-  if (polling_.is_due(now) && !lanes_.is_busy(kMetaLane)) return milliseconds(0);
+  if (polling_.is_due(now) && !queues_.is_busy(kMetaLane)) return milliseconds(0);
   auto next = polling_.next();
   for (const auto& [name, agent] : agents_) {
-    if (!lanes_.is_busy(name)) next = std::min(next, agent.look_at);
+    if (!queues_.is_busy(name)) next = std::min(next, agent.look_at);
   }
   const Clock::duration left = std::clamp<Clock::duration>(next - now, milliseconds(0), std::chrono::hours(1));
   return std::chrono::ceil<milliseconds>(left);

@@ -2,7 +2,7 @@
 
 // The loop: look at the agents -> heartbeat -> plan -> act, again and again. It decides nothing by itself (plan.h) and waits
 // for nobody: what takes long runs in an agent's lane (starts, stops, switches), in ops-meta's (the heartbeat) or in the
-// preparer (downloads).
+// fetch_worker (downloads).
 
 #include <atomic>
 #include <map>
@@ -59,7 +59,7 @@ class Cycle {
     std::string server;  // that gave the response
   };
 
-  Access access() const;
+  ClientCredentials access() const;
   void tick();
   void collect();
   void take_answer();
@@ -91,20 +91,20 @@ class Cycle {
   Polling polling_;
   std::map<std::string, DesiredAgent> desired_;
   std::map<std::string, Agent> agents_;
-  Complaints complaints_;
+  ErrorThrottle errors_;
   PollCounts polls_;
 
   mutable std::mutex mutex_;
-  std::shared_ptr<const Config> config_;  // guarded by mutex_; swapped whole
-  std::shared_ptr<Sessions> sessions_;    // guarded by mutex_; new with each config
-  bool reloaded_ = false;                 // guarded by mutex_
-  std::vector<Finished> inbox_;           // guarded by mutex_
-  std::optional<Answer> answer_;          // guarded by mutex_
-  std::vector<AgentReport> report_;       // guarded by mutex_
-  PollCounts reported_polls_;             // guarded by mutex_
+  std::shared_ptr<const Config> config_;       // guarded by mutex_; swapped whole
+  std::shared_ptr<TlsSessionCache> sessions_;  // guarded by mutex_; new with each config
+  bool reloaded_ = false;                      // guarded by mutex_
+  std::vector<Finished> inbox_;                // guarded by mutex_
+  std::optional<Answer> answer_;               // guarded by mutex_
+  std::vector<AgentReport> report_;            // guarded by mutex_
+  PollCounts reported_polls_;                  // guarded by mutex_
 
-  Preparer preparer_;
-  Lanes lanes_;
+  FetchWorker fetch_worker_;
+  TaskQueues queues_;
 };
 
 }  // namespace ops::updater

@@ -15,7 +15,7 @@ constexpr char kPollFile[] = "var/app.poll";
 
 }  // namespace
 
-Access Cycle::access() const {
+ClientCredentials Cycle::access() const {
   const std::lock_guard lock(mutex_);
   return {config_->token, config_->servers, config_->tls, sessions_, config_->passwords};
 }
@@ -26,24 +26,24 @@ const DesiredAgent* Cycle::desired(const std::string& name) const {
 }
 
 void Cycle::note_phases() {
-  for (auto& [name, agent] : agents_) agent.note_phase(preparer_.progress(name), std::time(nullptr));
+  for (auto& [name, agent] : agents_) agent.note_phase(fetch_worker_.progress(name), std::time(nullptr));
 }
 
 std::vector<AgentReport> Cycle::report_agents() const {
   std::vector<AgentReport> reports;
-  for (const auto& [name, agent] : agents_) reports.push_back(agent.report(name, desired(name), preparer_.progress(name)));
+  for (const auto& [name, agent] : agents_) reports.push_back(agent.report(name, desired(name), fetch_worker_.progress(name)));
   return reports;
 }
 
 void Cycle::send_heartbeat() {
   polling_.sent();
   auto heartbeat = make_heartbeat(hostname_of(*config()), report_agents(), std::time(nullptr));
-  lanes_.run(kMetaLane,
-             [this, settings = config(), access = access(), heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
-               auto response = or_out_of_memory([&] { return meta_.send(settings->servers, heartbeat, cancel, access); });
-               const std::lock_guard lock(mutex_);
-               answer_ = Answer{std::move(response), meta_.retry_after(), meta_.answered_by()};
-             });
+  queues_.run(kMetaLane,
+              [this, settings = config(), access = access(), heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
+                auto response = or_out_of_memory([&] { return meta_.send(settings->servers, heartbeat, cancel, access); });
+                const std::lock_guard lock(mutex_);
+                answer_ = Answer{std::move(response), meta_.retry_after(), meta_.answered_by()};
+              });
 }
 
 void Cycle::take_answer() {
@@ -58,7 +58,7 @@ void Cycle::take_answer() {
     ++polls_.failed;
     polling_.failed(config()->interval, answer->retry_after, now, random_);
     const std::string& error = answer->response.error().message;
-    complaints_.complain("ops-meta", cat(error, "; ", next_text("asks again", polling_.next() - now), kAskNow));
+    errors_.warn("ops-meta", cat(error, "; ", next_text("asks again", polling_.next() - now), kAskNow));
     return note_poll(failure_text(error, std::time(nullptr), polls_.last_answer));
   }
   const int failures = polling_.failures();
@@ -69,7 +69,7 @@ void Cycle::take_answer() {
     log::info("ops-meta answers", failures == 0 ? "" : cat(" again, after ", failures, " failed heartbeats"), ", at ",
               answer->server, ": ", named, "; ", next_text("asks again", left), hint(left));
   }
-  complaints_.settle("ops-meta");
+  errors_.forget("ops-meta");
   ++polls_.answered;
   polls_.last_answer = std::time(nullptr);
   note_poll(cat(answer->server, " answered at ", time_text(polls_.last_answer), ": ", named));
@@ -88,9 +88,9 @@ void Cycle::note_poll(const std::string& outcome) {
   const std::string text = cat(outcome, "; next heartbeat at ", time_text(std::time(nullptr) + left.count()));
   notify_systemd("STATUS=" + text);
   if (auto written = write_note(kPollFile, text + "\n"); written) {
-    complaints_.settle(kPollFile);
+    errors_.forget(kPollFile);
   } else {
-    complaints_.complain(kPollFile, written.error().message);
+    errors_.warn(kPollFile, written.error().message);
   }
 }
 
@@ -110,9 +110,9 @@ void Cycle::obey(const HeartbeatResponse& response) {
     if (old == before.end() || old->second != agent) agents_[agent.name].look_at = Clock::now();
   }
   if (refused.empty()) {
-    complaints_.settle("reply");
+    errors_.forget("reply");
   } else {
-    complaints_.complain("reply", "parts of ops-meta's reply are refused: " + refused);
+    errors_.warn("reply", "parts of ops-meta's reply are refused: " + refused);
   }
 }
 

@@ -12,7 +12,7 @@ constexpr auto kComplainAgain = std::chrono::hours(1);
 
 }  // namespace
 
-void Complaints::complain(const std::string& topic, const std::string& error) {
+void ErrorThrottle::warn(const std::string& topic, const std::string& error) {
   std::string gist = error;
   std::erase_if(gist, [](unsigned char c) { return std::isdigit(c); });
   const auto now = Clock::now();

@@ -10,14 +10,14 @@
 
 namespace ops::updater {
 
-class Complaints {
+class ErrorThrottle {
  public:
   /// Logs the error, unless the same was logged about this topic within the hour. Numbers in it don't count: "after 3 ms" and
   /// "after 4 ms" are the same complaint.
-  void complain(const std::string& topic, const std::string& error);
+  void warn(const std::string& topic, const std::string& error);
 
   /// The topic is well again: its next error is news.
-  void settle(const std::string& topic) { last_.erase(topic); }
+  void forget(const std::string& topic) { last_.erase(topic); }
 
  private:
   std::map<std::string, std::pair<std::string, Clock::time_point>> last_;  // by topic: the error without digits, and when

@@ -33,7 +33,7 @@ std::vector<LongOption> own_flags() {
 
 int try_release(const DaemonOptions& options) {
   const auto rehearsal = updater::parse_rehearsal(options.own);
-  if (rehearsal) return updater::rehearse(*rehearsal);
+  if (rehearsal) return updater::run_smoke_test(*rehearsal);
   std::cerr << "ops-updater: " << rehearsal.error().message << "\n";
   return 2;
 }
@@ -43,7 +43,7 @@ int try_release(const DaemonOptions& options) {
 int main(int argc, char** argv) {
   const DaemonOptions options = parse_daemon_options(
       argc, argv, "ops-updater", "installs and runs the agents that ops-meta assigns to this host", own_flags());
-  keep_others_out();
+  restrict_umask();
   if (options.own.contains("try")) return try_release(options);
   if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
   ConfigReport report;
@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
   const Signals signals;
   const auto home = std::filesystem::current_path();
   for (const auto& path : {home, home / "var", home / options.config}) {
-    if (const std::string danger = danger_of(path); !danger.empty()) return fail(danger);
+    if (const std::string danger = unsafe_permissions(path); !danger.empty()) return fail(danger);
   }
   const auto pid_file = PidFile::lock("var/app.pid");
   if (!pid_file) return fail(pid_file.error().message);

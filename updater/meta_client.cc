@@ -11,7 +11,7 @@ constexpr std::chrono::seconds kHeartbeatTimeout{20};
 }  // namespace
 
 Result<HeartbeatResponse> MetaClient::send(const std::vector<std::string>& servers, const HeartbeatRequest& heartbeat,
-                                           const std::stop_token& cancel, const Access& access) {
+                                           const std::stop_token& cancel, const ClientCredentials& access) {
   const std::string body = to_json(heartbeat);
   retry_after_.reset();
   std::string failures;
@@ -29,7 +29,7 @@ Result<HeartbeatResponse> MetaClient::send(const std::vector<std::string>& serve
 }
 
 Result<HeartbeatResponse> MetaClient::ask(const std::string& server, const std::string& body, const std::stop_token& cancel,
-                                          const Access& access) {
+                                          const ClientCredentials& access) {
   const std::string url = server + "/heartbeat";
   const auto reply = post_json(url, body, kMaxHeartbeatSize, kHeartbeatTimeout, cancel, access);
   if (!reply) return reply.error();

@@ -19,7 +19,7 @@ class MetaClient {
   /// Sends the heartbeat to the server that answered last, and on to the next one when that is unreachable, answers 5xx or
   /// something that is no heartbeat's reply. The error names every server and what was wrong with it.
   Result<HeartbeatResponse> send(const std::vector<std::string>& servers, const HeartbeatRequest& heartbeat,
-                                 const std::stop_token& cancel, const Access& access = {});
+                                 const std::stop_token& cancel, const ClientCredentials& access = {});
 
   /// The server that answered last; "" before the first answer.
   const std::string& answered_by() const { return answered_by_; }
@@ -29,7 +29,7 @@ class MetaClient {
 
  private:
   Result<HeartbeatResponse> ask(const std::string& server, const std::string& body, const std::stop_token& cancel,
-                                const Access& access);
+                                const ClientCredentials& access);
 
   size_t preferred_ = 0;
   std::string answered_by_;

@@ -21,7 +21,7 @@ constexpr std::array kPathsForHosts = {"/heartbeat", "/ops-updater-check"};
 void say(const char* verdict, const std::string& what) { std::cout << "  " << verdict << "  " << what << std::endl; }
 
 /// Why the server refuses what this host sends; "" when it takes it.
-std::string refusal_of(const std::string& server, const Access& access) {
+std::string refusal_of(const std::string& server, const ClientCredentials& access) {
   for (const char* path : kPathsForHosts) {
     const std::string url = server + path;
     const auto reply = get_small(url, kMaxReply, kPatience, {}, access);
@@ -32,10 +32,10 @@ std::string refusal_of(const std::string& server, const Access& access) {
   return "";
 }
 
-bool check_token(const std::string& server, const Access& access) {
+bool check_token(const std::string& server, const ClientCredentials& access) {
   const std::string refusal = refusal_of(server, access);
   if (!refusal.empty()) return say("FAIL", refusal), false;
-  Access anonymous = access;
+  ClientCredentials anonymous = access;
   anonymous.token.clear();
   anonymous.passwords.clear();
   const bool asks = !refusal_of(server, anonymous).empty();
@@ -50,7 +50,7 @@ void compare_clocks(std::optional<int64_t> theirs) {
   say(std::abs(ahead) > kSmallDifference ? "warn" : "good", apart);
 }
 
-bool check_server(const std::string& server, const Access& access) {
+bool check_server(const std::string& server, const ClientCredentials& access) {
   std::cout << server << std::endl;
   const auto reply = get_small(server + "/health", kMaxReply, kPatience, {}, access);
   if (!reply) return say("FAIL", reply.error().message), false;
@@ -68,7 +68,7 @@ bool check_server(const std::string& server, const Access& access) {
 }  // namespace
 
 bool check_servers(const Config& config) {
-  const Access access{config.token, config.servers, config.tls, make_sessions(), config.passwords};
+  const ClientCredentials access{config.token, config.servers, config.tls, make_sessions(), config.passwords};
   bool is_good = true;
   for (const std::string& server : config.servers) is_good = check_server(server, access) && is_good;
   return is_good;

@@ -56,7 +56,7 @@ void apply(const Override& entry, DesiredAgent& agent) {
   inherit_unless_given(agent.cmd, entry.cmd);
 }
 
-Desired::Desired(std::shared_ptr<const Config> config) : config_(std::move(config)) {
+Assignments::Assignments(std::shared_ptr<const Config> config) : config_(std::move(config)) {
   std::set<size_t> lengths;
   for (uint32_t agent = 0; agent < config_->agents.size(); ++agent) {
     const AgentConfig& entry = config_->agents[agent];
@@ -69,7 +69,7 @@ Desired::Desired(std::shared_ptr<const Config> config) : config_(std::move(confi
   lengths_.assign(lengths.begin(), lengths.end());
 }
 
-std::vector<Desired::Place> Desired::overrides_of(std::string_view hostname) const {
+std::vector<Assignments::Place> Assignments::overrides_of(std::string_view hostname) const {
   std::vector<Place> all;
   for (const size_t length : lengths_) {
     if (length > hostname.size()) break;
@@ -80,13 +80,13 @@ std::vector<Desired::Place> Desired::overrides_of(std::string_view hostname) con
   return all;
 }
 
-bool Desired::applies(const Place& place, std::string_view hostname) const {
+bool Assignments::applies(const Place& place, std::string_view hostname) const {
   const AgentConfig& agent = config_->agents[place.agent];
   const double percent = agent.others[place.entry].percent;
   return percent >= 100 || is_in_share(agent.defaults.name, hostname, percent);
 }
 
-DesiredAgent Desired::resolve(size_t agent, std::span<const Place> overrides, std::string_view hostname) const {
+DesiredAgent Assignments::resolve(size_t agent, std::span<const Place> overrides, std::string_view hostname) const {
   const AgentConfig& config = config_->agents[agent];
   DesiredAgent desired = config.defaults;
   for (const Place& place : overrides) {
@@ -96,7 +96,7 @@ DesiredAgent Desired::resolve(size_t agent, std::span<const Place> overrides, st
   return desired;
 }
 
-void Desired::visit(std::string_view hostname, const Use& use) const {
+void Assignments::visit(std::string_view hostname, const Use& use) const {
   const std::vector<Place> overrides = overrides_of(hostname);
   std::span<const Place> left = overrides;
   for (uint32_t agent = 0; agent < config_->agents.size(); ++agent) {
@@ -109,21 +109,21 @@ void Desired::visit(std::string_view hostname, const Use& use) const {
   }
 }
 
-std::vector<DesiredAgent> Desired::agents(std::string_view hostname) const {
+std::vector<DesiredAgent> Assignments::agents(std::string_view hostname) const {
   std::vector<DesiredAgent> all;
   all.reserve(config_->agents.size());
   visit(hostname, [&](size_t /*agent*/, const DesiredAgent& desired) { all.push_back(desired); });
   return all;
 }
 
-std::string Desired::reply(std::string_view hostname, const std::vector<RealAgent>& own, const Tell& tell) const {
+std::string Assignments::reply(std::string_view hostname, const std::vector<RealAgent>& own, const Decide& tell) const {
   std::string json = R"({"errorMessage":"","desiredAgents":[)";
   visit(hostname, [&](size_t agent, const DesiredAgent& desired) {
     const AgentConfig& config = config_->agents[agent];
-    const Told told = tell(desired, config.rollout);
-    if (told == Told::nothing) return;
+    const Answer told = tell(desired, config.rollout);
+    if (told == Answer::nothing) return;
     if (!json.ends_with('[')) json += ',';
-    if (told == Told::own) {
+    if (told == Answer::own) {
       append_agent(json, held_at(desired, own));
     } else if (&desired == &config.defaults) {
       json += defaults_[agent];

@@ -26,18 +26,18 @@ namespace ops::meta {
 void apply(const Override& entry, DesiredAgent& agent);
 
 /// What a host is told of an agent.
-enum class Told {
+enum class Answer {
   desired,  // what should run there
   own,      // the version that it has
   nothing,
 };
 
 /// A config, prepared. Constant after construction.
-class Desired {
+class Assignments {
  public:
-  explicit Desired(std::shared_ptr<const Config> config);
-  Desired(const Desired&) = delete;
-  Desired& operator=(const Desired&) = delete;
+  explicit Assignments(std::shared_ptr<const Config> config);
+  Assignments(const Assignments&) = delete;
+  Assignments& operator=(const Assignments&) = delete;
 
   const std::shared_ptr<const Config>& config() const { return config_; }
 
@@ -61,10 +61,10 @@ class Desired {
   bool applies(const Place& place, std::string_view hostname) const;
 
   /// What the host is told of an agent; of its own version when that is in `own`.
-  using Tell = std::function<Told(const DesiredAgent& desired, const RolloutLimits& limits)>;
+  using Decide = std::function<Answer(const DesiredAgent& desired, const RolloutLimits& limits)>;
 
   /// The heartbeat's reply, in JSON. `own` are the agents that the host has.
-  std::string reply(std::string_view hostname, const std::vector<RealAgent>& own, const Tell& tell) const;
+  std::string reply(std::string_view hostname, const std::vector<RealAgent>& own, const Decide& tell) const;
 
  private:
   DesiredAgent resolve(size_t agent, std::span<const Place> overrides, std::string_view hostname) const;

@@ -51,7 +51,7 @@ std::vector<std::string> own_addresses() {
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 bool is_this_machine(const std::string& host) {
-  if (is_loopback(host) || host == own_name()) return true;
+  if (is_loopback(host) || host == machine_name()) return true;
   const auto own = own_addresses();
   const auto found = addresses_of(host);
   return std::any_of(found.begin(), found.end(), [&](const std::string& address) {
@@ -59,13 +59,13 @@ bool is_this_machine(const std::string& host) {
   });
 }
 
-std::string own_name() {
+std::string machine_name() {
   char name[256] = {};
   ::gethostname(name, sizeof name - 1);
   return name;
 }
 
-std::string own_address() {
+std::string machine_address() {
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   sockaddr_in other{};  // of a datagram socket, so that nothing is sent; RFC 5737's documentation network
   other.sin_family = AF_INET;
@@ -73,8 +73,8 @@ std::string own_address() {
   ::inet_pton(AF_INET, "192.0.2.1", &other.sin_addr);
   sockaddr_in own{};
   socklen_t size = sizeof own;
-  if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&other), sizeof other) != 0) return own_name();
-  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) return own_name();
+  if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&other), sizeof other) != 0) return machine_name();
+  if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&own), &size) != 0) return machine_name();
   return address_text(reinterpret_cast<const sockaddr*>(&own));
 }
 

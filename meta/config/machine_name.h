@@ -13,9 +13,9 @@ bool is_loopback(const std::string& host);
 /// resolves to such an address. It may ask a DNS server.
 bool is_this_machine(const std::string& host);
 
-std::string own_name();
+std::string machine_name();
 
 /// The IPv4 address from which this machine reaches others; its name when it has no route.
-std::string own_address();
+std::string machine_address();
 
 }  // namespace ops::meta

@@ -75,7 +75,8 @@ std::string own_base(const Config& config) {
   const auto listen = parse_listen_address(config.http_listen);
   const bool is_tls = !config.tls.cert.empty();
   std::string host = listen ? listen->host : "";
-  if (host.empty() || host == "0.0.0.0" || host == "::") host = is_tls ? own_name() : own_address();  // certificates have names
+  if (host.empty() || host == "0.0.0.0" || host == "::")
+    host = is_tls ? machine_name() : machine_address();  // certificates have names
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
   return cat(is_tls ? "https://" : "http://", host, ":", listen ? listen->port : 2000);
 }
@@ -163,22 +164,22 @@ std::string loopback_hint(const Config& config, const std::string& url) {
   const auto listen = parse_listen_address(config.http_listen);
   if (!is_loopback(parts.host) || !listen || is_loopback(listen->host)) return "";
   return cat("Only this machine fetches from ", parts.host, ". For other hosts, put an address that they reach, like ",
-             own_address(), ", in its place in cfg.json.\n");
+             machine_address(), ", in its place in cfg.json.\n");
 }
 
 }  // namespace
 
-Result<ReleasePlace> place_of(const Config& config, const std::string& agent, const std::string& arch) {
+Result<PublishLocation> place_of(const Config& config, const std::string& agent, const std::string& arch) {
   const std::string url = tarball_base(config, agent);
   const std::string checksum_url = checksum_base(config, agent);
   const auto folder = folder_of(config, url, arch);
   if (!folder) return folder.error();
   const auto checksum_folder = checksum_url.empty() ? folder : folder_of(config, checksum_url, arch);
   if (!checksum_folder) return checksum_folder.error();
-  return ReleasePlace{*folder, *checksum_folder, leads_here(parse_url(url), config)};
+  return PublishLocation{*folder, *checksum_folder, leads_here(parse_url(url), config)};
 }
 
-std::string next_steps(const Config& config, const ReleasePlace& place, const PublishedRelease& release) {
+std::string next_steps(const Config& config, const PublishLocation& place, const PublishedRelease& release) {
   const std::string file = tarball_name({release.agent, release.version, "", "", ""});
   const std::string url = tarball_base(config, release.agent);
   const std::string checksum_url = checksum_base(config, release.agent);

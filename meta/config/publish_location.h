@@ -27,18 +27,18 @@ struct PublishedRelease {
   bool is_signed = false;
 };
 
-struct ReleasePlace {
+struct PublishLocation {
   std::string folder;           // of the tarball and the signature; absolute
   std::string checksum_folder;  // of the .md5 file; absolute
   bool is_here = true;          // hosts fetch the tarball from this ops-meta
 
-  bool operator==(const ReleasePlace&) const = default;
+  bool operator==(const PublishLocation&) const = default;
 };
 
 /// An error when a URL needs `arch` and there is none, or when ops-meta would serve no file at its path.
-Result<ReleasePlace> place_of(const Config& config, const std::string& agent, const std::string& arch);
+Result<PublishLocation> place_of(const Config& config, const std::string& agent, const std::string& arch);
 
 /// Lines of text, after the files are in place: which of them to copy where, and what to put into cfg.json.
-std::string next_steps(const Config& config, const ReleasePlace& place, const PublishedRelease& release);
+std::string next_steps(const Config& config, const PublishLocation& place, const PublishedRelease& release);
 
 }  // namespace ops::meta

@@ -9,12 +9,12 @@ namespace ops::meta {
 namespace {
 
 constexpr size_t kHostsAtATime = 256;
-constexpr TextPool::Id kReleasesAtATime = 4096;
+constexpr StringInterner::Id kReleasesAtATime = 4096;
 
 // These statuses have fixed ids, and behind them the phases have.
-enum CommonStatus : TextPool::Id { kStarted = 1, kStoped, kStopped, kFirstPhase };
+enum CommonStatus : StringInterner::Id { kStarted = 1, kStoped, kStopped, kFirstPhase };
 
-size_t phase_index(TextPool::Id status) {
+size_t phase_index(StringInterner::Id status) {
   const size_t other = kPhases.size() - 1;
   return status < kFirstPhase ? other : std::min<size_t>(status - kFirstPhase, other);
 }
@@ -108,7 +108,7 @@ void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpd
   if (fresh) fresh->reserve(updates.size());
   for (const AgentUpdate* update : updates) {
     const Releases::Id release = releases_.acquire(update->name, update->version);
-    const TextPool::Id phase = statuses_.acquire(update->phase);
+    const StringInterner::Id phase = statuses_.acquire(update->phase);
     ++releases_.counts(release).phases[phase_index(phase)];
     fresh->push_back({release, static_cast<uint16_t>(phase), update->done, update->total, update->attempts, update->since,
                       std::string(update->error)});
@@ -119,7 +119,7 @@ void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpd
 
 void HostTable::set_software(HostRecord& record, const HeartbeatRequest& heartbeat) {
   if (is_joined(updaters_.text(record.software), heartbeat.updater_version, heartbeat.platform)) return;
-  const TextPool::Id before = record.software;
+  const StringInterner::Id before = record.software;
   record.software = static_cast<uint16_t>(updaters_.acquire(join(heartbeat.updater_version, heartbeat.platform)));
   updaters_.release(before);
 }
@@ -241,21 +241,22 @@ Summary HostTable::summary() const {
 RolloutReports HostTable::reports(std::string_view agent, std::string_view version) const {
   const std::lock_guard lock(mutex_);
   const Releases::Id id = releases_.find(agent, version);
-  if (id == Releases::kNone) return {.proven = releases_.proven(agent, version)};
-  return {releases_.counts(id).running(), releases_.proven(id), releases_.counts(id).broken()};
+  if (id == Releases::kNone) return {.peak_running = releases_.peak_running(agent, version)};
+  return {releases_.counts(id).running(), releases_.peak_running(id), releases_.counts(id).broken()};
 }
 
-HostTable::Proven HostTable::proven() const {
+HostTable::Proven HostTable::peak_running() const {
   const std::lock_guard lock(mutex_);
-  Proven proven;
-  releases_.visit_proven(
-      [&](std::string_view agent, std::string_view version, uint32_t hosts) { proven.emplace_back(agent, version, hosts); });
-  return proven;
+  Proven peak_running;
+  releases_.visit_peaks([&](std::string_view agent, std::string_view version, uint32_t hosts) {
+    peak_running.emplace_back(agent, version, hosts);
+  });
+  return peak_running;
 }
 
-void HostTable::set_proven(const Proven& proven) {
+void HostTable::set_proven(const Proven& peak_running) {
   const std::lock_guard lock(mutex_);
-  for (const auto& [agent, version, hosts] : proven) releases_.note_proven(agent, version, hosts);
+  for (const auto& [agent, version, hosts] : peak_running) releases_.note_peak(agent, version, hosts);
 }
 
 }  // namespace ops::meta

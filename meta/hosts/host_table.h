@@ -133,8 +133,8 @@ class HostTable {
 
   /// How many hosts ever ran which release at once, to be saved; and what was saved.
   using Proven = std::vector<std::tuple<std::string, std::string, uint32_t>>;  // agent, version, hosts
-  Proven proven() const;
-  void set_proven(const Proven& proven);
+  Proven peak_running() const;
+  void set_proven(const Proven& peak_running);
 
  private:
   friend class HostView;
@@ -153,8 +153,8 @@ class HostTable {
   size_t bytes_ = 0;
   HostIndex hosts_;
   Releases releases_;
-  TextPool statuses_;
-  TextPool updaters_;  // join(updaterVersion, platform)
+  StringInterner statuses_;
+  StringInterner updaters_;  // join(updaterVersion, platform)
 };
 
 }  // namespace ops::meta

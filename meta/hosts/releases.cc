@@ -22,9 +22,9 @@ uint32_t ReleaseCounts::broken() const { return phases[kFailed] + phases[kRolled
 Releases::Releases() : names_(kMaxAgentNames, kTooManyAgents), texts_(kMaxReleases, ""), facts_(1) {}
 
 Releases::Id Releases::acquire(std::string_view agent, std::string_view version) {
-  const TextPool::Id name = names_.acquire(agent);
+  const StringInterner::Id name = names_.acquire(agent);
   Id id = kNone;
-  if (name != TextPool::kOverflow) id = texts_.acquire(join(agent, version));
+  if (name != StringInterner::kOverflow) id = texts_.acquire(join(agent, version));
   if (id == kNone) id = texts_.acquire(join(names_.text(name), kTooManyVersions), /*even_if_full=*/true);
   if (id == facts_.size()) facts_.emplace_back();
   if (facts_[id].is_new) {
@@ -38,26 +38,26 @@ Releases::Id Releases::acquire(std::string_view agent, std::string_view version)
 
 void Releases::release(Id id) {
   if (texts_.references(id) == 1) {
-    remember(texts_.text(id), facts_[id].proven);
+    remember(texts_.text(id), facts_[id].peak_running);
     names_.release(facts_[id].agent);
     facts_[id] = {};
   }
   texts_.release(id);
 }
 
-void Releases::note_running(Id id) { facts_[id].proven = std::max(facts_[id].proven, facts_[id].counts.running()); }
+void Releases::note_running(Id id) { facts_[id].peak_running = std::max(facts_[id].peak_running, facts_[id].counts.running()); }
 
-uint32_t Releases::proven(std::string_view agent, std::string_view version) const {
+uint32_t Releases::peak_running(std::string_view agent, std::string_view version) const {
   const std::string text = join(agent, version);
-  if (const Id id = texts_.find(text); id != kNone) return facts_[id].proven;
+  if (const Id id = texts_.find(text); id != kNone) return facts_[id].peak_running;
   const auto remembered = remembered_.find(text);
   return remembered == remembered_.end() ? 0 : remembered->second;
 }
 
-void Releases::note_proven(std::string_view agent, std::string_view version, uint32_t hosts) {
+void Releases::note_peak(std::string_view agent, std::string_view version, uint32_t hosts) {
   const Id id = find(agent, version);
   if (id == kNone) return remember(join(agent, version), hosts);
-  facts_[id].proven = std::max(facts_[id].proven, hosts);
+  facts_[id].peak_running = std::max(facts_[id].peak_running, hosts);
 }
 
 void Releases::remember(const std::string& release, uint32_t hosts) {
@@ -66,10 +66,10 @@ void Releases::remember(const std::string& release, uint32_t hosts) {
   noted = std::max(noted, hosts);
 }
 
-void Releases::visit_proven(const std::function<void(std::string_view, std::string_view, uint32_t)>& visit) const {
+void Releases::visit_peaks(const std::function<void(std::string_view, std::string_view, uint32_t)>& visit) const {
   for (const auto& [text, hosts] : remembered_) visit(split(text).first, split(text).second, hosts);
   for (Id id = 1; id < end(); ++id) {
-    if (!facts_[id].is_new && facts_[id].proven > 1) visit(agent(id), version(id), facts_[id].proven);
+    if (!facts_[id].is_new && facts_[id].peak_running > 1) visit(agent(id), version(id), facts_[id].peak_running);
   }
 }
 

@@ -27,7 +27,7 @@ inline constexpr std::array<std::string_view, 10> kPhases = {
 /// What hosts report of a release.
 struct RolloutReports {
   uint32_t running = 0;
-  uint32_t proven = 0;
+  uint32_t peak_running = 0;
   uint32_t broken = 0;
 };
 
@@ -50,8 +50,8 @@ struct ReleaseCounts {
 /// remembered, of the first kMaxRemembered releases that more than one host ran.
 class Releases {
  public:
-  using Id = TextPool::Id;
-  static constexpr Id kNone = TextPool::kOverflow;  // is no release
+  using Id = StringInterner::Id;
+  static constexpr Id kNone = StringInterner::kOverflow;  // is no release
 
   Releases();
 
@@ -71,18 +71,18 @@ class Releases {
 
   /// Whether anybody has a release of that agent.
   bool has_agent(std::string_view name) const {
-    return names_.find(name) != TextPool::kOverflow || find(name, kTooManyVersions) != kNone;
+    return names_.find(name) != StringInterner::kOverflow || find(name, kTooManyVersions) != kNone;
   }
 
   /// The most hosts that ever ran it at once, as far as it was noted.
-  uint32_t proven(std::string_view agent, std::string_view version) const;
-  uint32_t proven(Id id) const { return facts_[id].proven; }
-  void note_proven(std::string_view agent, std::string_view version, uint32_t hosts);
+  uint32_t peak_running(std::string_view agent, std::string_view version) const;
+  uint32_t peak_running(Id id) const { return facts_[id].peak_running; }
+  void note_peak(std::string_view agent, std::string_view version, uint32_t hosts);
   /// To be called when its counts have changed.
   void note_running(Id id);
 
   /// Calls `visit` for each release that more than one host ever ran at once.
-  void visit_proven(const std::function<void(std::string_view agent, std::string_view version, uint32_t hosts)>& visit) const;
+  void visit_peaks(const std::function<void(std::string_view agent, std::string_view version, uint32_t hosts)>& visit) const;
 
   /// Ids are below this. An id that nobody has has no counts.
   Id end() const { return static_cast<Id>(facts_.size()); }
@@ -90,16 +90,16 @@ class Releases {
 
  private:
   struct Facts {
-    TextPool::Id agent = TextPool::kOverflow;  // each release has one reference to its agent's name
+    StringInterner::Id agent = StringInterner::kOverflow;  // each release has one reference to its agent's name
     bool is_new = true;
-    uint32_t proven = 0;
+    uint32_t peak_running = 0;
     ReleaseCounts counts;
   };
 
   void remember(const std::string& release, uint32_t hosts);
 
-  TextPool names_;
-  TextPool texts_;                                        // join(agent, version)
+  StringInterner names_;
+  StringInterner texts_;                                  // join(agent, version)
   std::unordered_map<std::string, uint32_t> remembered_;  // proven, of releases that were freed; by join(agent, version)
   std::deque<Facts> facts_;                               // by id
 };

@@ -8,12 +8,12 @@ constexpr char kSeparator = '\n';
 
 }  // namespace
 
-TextPool::TextPool(size_t limit, std::string_view overflow) : limit_(limit) {
+StringInterner::StringInterner(size_t limit, std::string_view overflow) : limit_(limit) {
   slots_.push_back({std::string(overflow), 1});
   ids_.reserve(limit);  // rehashing would pause
 }
 
-TextPool::Id TextPool::acquire(std::string_view text, bool even_if_full) {
+StringInterner::Id StringInterner::acquire(std::string_view text, bool even_if_full) {
   if (const auto found = ids_.find(text); found != ids_.end()) {
     ++slots_[found->second].references;
     return found->second;
@@ -31,12 +31,12 @@ TextPool::Id TextPool::acquire(std::string_view text, bool even_if_full) {
   return id;
 }
 
-TextPool::Id TextPool::find(std::string_view text) const {
+StringInterner::Id StringInterner::find(std::string_view text) const {
   const auto found = ids_.find(text);
   return found == ids_.end() ? kOverflow : found->second;
 }
 
-void TextPool::release(Id id) {
+void StringInterner::release(Id id) {
   if (id == kOverflow || --slots_[id].references > 0) return;
   ids_.erase(slots_[id].text);
   slots_[id].text = std::string();

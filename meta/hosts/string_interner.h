@@ -14,15 +14,15 @@
 namespace ops::meta {
 
 /// Not synchronised. No call takes more than a few microseconds: nothing here is ever copied to grow.
-class TextPool {
+class StringInterner {
  public:
   using Id = uint32_t;  // reused when nobody refers to a text any more
   static constexpr Id kOverflow = 0;
 
   /// `limit` different texts at most, the overflow text not counted.
-  TextPool(size_t limit, std::string_view overflow);
-  TextPool(const TextPool&) = delete;
-  TextPool& operator=(const TextPool&) = delete;
+  StringInterner(size_t limit, std::string_view overflow);
+  StringInterner(const StringInterner&) = delete;
+  StringInterner& operator=(const StringInterner&) = delete;
 
   /// Takes a reference; kOverflow when the text is new and there is no room. `even_if_full` makes room.
   Id acquire(std::string_view text, bool even_if_full = false);

@@ -30,7 +30,7 @@ std::string default_line(const AgentConfig& agent, size_t at) {
   return cat("agents[", at, "].default: ", fields(given.version, given.tarball, given.md5, given.cmd));
 }
 
-std::string override_line(const Desired& desired, const Desired::Place& place, const std::string& hostname) {
+std::string override_line(const Assignments& desired, const Assignments::Place& place, const std::string& hostname) {
   const Override& entry = desired.config()->agents[place.agent].others[place.entry];
   std::string line = cat("agents[", place.agent, "].others[", place.entry, "], ",
                          entry.prefix.empty() ? "all hosts" : cat("hosts ", entry.prefix, "*"));
@@ -54,8 +54,8 @@ std::string or_nothing(const std::string& text) { return text.empty() ? "nothing
 
 }  // namespace
 
-HostExplanation explain(const Desired& desired, Admissions& admissions, const std::string& hostname, const Host& host,
-                        std::chrono::system_clock::time_point now) {
+HostExplanation explain(const Assignments& desired, RolloutController& controller, const std::string& hostname,
+                        const Host& host, std::chrono::system_clock::time_point now) {
   const auto age = std::chrono::floor<std::chrono::seconds>(std::max(now, host.heard_at) - host.heard_at);
   HostExplanation explanation{hostname,
                               cat(rough(age), " ago, updater ", host.updater_version.empty() ? "of Go" : host.updater_version,
@@ -68,16 +68,16 @@ HostExplanation explain(const Desired& desired, Admissions& admissions, const st
     AgentExplanation& agent = explanation.agents.emplace_back();
     agent.desired = wanted;
     agent.lines.push_back(default_line(config, at));
-    for (const Desired::Place& place : overrides) {
+    for (const Assignments::Place& place : overrides) {
       if (place.agent == at) agent.lines.push_back(override_line(desired, place, hostname));
     }
     const RealAgent* real = host.agent(wanted.name);
     if (real != nullptr) agent.has = describe(*real);
     if (const AgentUpdate* update = host.update(wanted.name)) agent.update = describe(*update);
-    const Explanation told = admissions.explain(wanted, config.rollout, hostname, host, now);
+    const ExplainedAnswer told = controller.explain(wanted, config.rollout, hostname, host, now);
     agent.why = told.why;
-    if (told.told == Told::desired) agent.told = wanted.version;
-    if (told.told == Told::own) agent.told = real->version;
+    if (told.told == Answer::desired) agent.told = wanted.version;
+    if (told.told == Answer::own) agent.told = real->version;
   });
   for (const RealAgent& agent : host.agents) {
     const auto is_it = [&](const AgentExplanation& known) { return known.desired.name == agent.name; };

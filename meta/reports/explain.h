@@ -28,8 +28,8 @@ struct HostExplanation {
   std::vector<std::string> others;  // agents that it has and no config names, as "name 1.0.0, started"
 };
 
-HostExplanation explain(const Desired& desired, Admissions& admissions, const std::string& hostname, const Host& host,
-                        std::chrono::system_clock::time_point now);
+HostExplanation explain(const Assignments& desired, RolloutController& controller, const std::string& hostname,
+                        const Host& host, std::chrono::system_clock::time_point now);
 
 /// For people; and for scripts.
 std::string to_text(const HostExplanation& explanation);

@@ -26,8 +26,8 @@ void HostsOf::add(std::string_view host) {
   if (++count <= kMaxExamples) examples.emplace_back(host);
 }
 
-const ReleaseCensus& Census::of(std::string_view agent, std::string_view version) const {
-  static const ReleaseCensus kNone;
+const ReleaseScan& FleetScan::of(std::string_view agent, std::string_view version) const {
+  static const ReleaseScan kNone;
   const auto versions = agents.find(agent);
   if (versions == agents.end()) return kNone;
   const auto release = versions->second.find(version);
@@ -38,33 +38,34 @@ std::chrono::seconds silent_after(const Config& config) {
   return 3 * (config.interval.count() > 0 ? config.interval : kUsualInterval);
 }
 
-CensusTaker::CensusTaker(const HostTable& hosts, const Leases& leases, std::shared_ptr<const Desired> desired, TimePoint now)
+FleetScanner::FleetScanner(const HostTable& hosts, const Leases& leases, std::shared_ptr<const Assignments> desired,
+                           TimePoint now)
     : leases_(leases),
       desired_(std::move(desired)),
       silent_before_(now - silent_after(*desired_->config())),
       agents_(desired_->config()->agents.size()),
       walk_(hosts, agents_.size()) {
-  census_.desired = desired_;
-  census_.taken_at = now;
+  scan_.desired = desired_;
+  scan_.taken_at = now;
 }
 
-bool CensusTaker::step() {
+bool FleetScanner::step() {
   return walk_.step([this](const HostView& host) { look_at(host); });
 }
 
-void CensusTaker::look_at(const HostView& host) {
-  if (census_.oldest_host.empty() || host.heard_at() < census_.oldest_heard_at) {
-    census_.oldest_host = host.name();
-    census_.oldest_heard_at = host.heard_at();
+void FleetScanner::look_at(const HostView& host) {
+  if (scan_.oldest_host.empty() || host.heard_at() < scan_.oldest_heard_at) {
+    scan_.oldest_host = host.name();
+    scan_.oldest_heard_at = host.heard_at();
   }
   const bool is_silent = host.heard_at() < silent_before_;
-  if (is_silent) census_.silent.add(host.name());
+  if (is_silent) scan_.silent.add(host.name());
   desired_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) {
     if (desired.cmd == "start") look_at(host, is_silent, desired, agents_[agent]);
   });
 }
 
-void CensusTaker::look_at(const HostView& host, bool is_silent, const DesiredAgent& desired, Agent& agent) {
+void FleetScanner::look_at(const HostView& host, bool is_silent, const DesiredAgent& desired, Agent& agent) {
   auto found = agent.versions.find(desired.version);
   if (found == agent.versions.end()) found = agent.versions.try_emplace(desired.version).first;
   auto& [release, errors] = found->second;
@@ -86,9 +87,9 @@ void CensusTaker::look_at(const HostView& host, bool is_silent, const DesiredAge
   ++(is_silent ? release.absent : release.held);
 }
 
-Census CensusTaker::result() {
+FleetScan FleetScanner::result() {
   for (size_t i = 0; i < agents_.size(); ++i) {
-    auto& versions = census_.agents[desired_->config()->agents[i].defaults.name];
+    auto& versions = scan_.agents[desired_->config()->agents[i].defaults.name];
     for (auto& [version, found] : agents_[i].versions) {
       auto& [release, errors] = found;
       for (auto& [form, error] : errors) release.errors.push_back(std::move(error));
@@ -97,7 +98,7 @@ Census CensusTaker::result() {
       versions.emplace(version, std::move(release));
     }
   }
-  return std::move(census_);
+  return std::move(scan_);
 }
 
 }  // namespace ops::meta

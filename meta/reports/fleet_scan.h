@@ -34,57 +34,57 @@ struct HostsOf {
 };
 
 /// A release that the config wants somewhere.
-struct ReleaseCensus {
+struct ReleaseScan {
   uint32_t desired = 0;  // hosts that should run it
   uint32_t held = 0;     // of these, who have another version or none, didn't fail, have no lease, and are not silent
   uint32_t absent = 0;   // the same, but silent
   /// What hosts on their way to it report, most frequent first. Texts that differ in numbers only are one.
   std::vector<std::pair<std::string, HostsOf>> errors;
 
-  bool operator==(const ReleaseCensus&) const = default;
+  bool operator==(const ReleaseScan&) const = default;
 };
 
-struct Census {
-  std::shared_ptr<const Desired> desired;  // what it was taken for; null of one that was never taken
+struct FleetScan {
+  std::shared_ptr<const Assignments> desired;  // what it was taken for; null of one that was never taken
   std::chrono::system_clock::time_point taken_at{};
   std::string oldest_host;  // who was unheard of for the longest time; "" without hosts
   std::chrono::system_clock::time_point oldest_heard_at{};
-  HostsOf silent;  // unheard of for three intervals
-  std::map<std::string, std::map<std::string, ReleaseCensus, std::less<>>, std::less<>> agents;  // by agent and version
+  HostsOf silent;                                                                              // unheard of for three intervals
+  std::map<std::string, std::map<std::string, ReleaseScan, std::less<>>, std::less<>> agents;  // by agent and version
 
   /// All zero when there is none.
-  const ReleaseCensus& of(std::string_view agent, std::string_view version) const;
+  const ReleaseScan& of(std::string_view agent, std::string_view version) const;
 };
 
 /// Three intervals of the config, or of 5 minutes when it leaves that to the hosts.
 std::chrono::seconds silent_after(const Config& config);
 
 /// Takes a census. Borrows the table and the leases.
-class CensusTaker {
+class FleetScanner {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
 
-  CensusTaker(const HostTable& hosts, const Leases& leases, std::shared_ptr<const Desired> desired, TimePoint now);
+  FleetScanner(const HostTable& hosts, const Leases& leases, std::shared_ptr<const Assignments> desired, TimePoint now);
 
   /// Goes on with some hosts, for a few milliseconds; false when all were seen.
   bool step();
 
   /// To be called once, at the end.
-  Census result();
+  FleetScan result();
 
  private:
   using Errors = std::map<std::string, std::pair<std::string, HostsOf>>;  // by the text without its numbers: it as first seen
   struct Agent {
-    std::map<std::string, std::pair<ReleaseCensus, Errors>, std::less<>> versions;
+    std::map<std::string, std::pair<ReleaseScan, Errors>, std::less<>> versions;
   };
 
   void look_at(const HostView& host);
   void look_at(const HostView& host, bool is_silent, const DesiredAgent& desired, Agent& agent);
 
   const Leases& leases_;
-  const std::shared_ptr<const Desired> desired_;
+  const std::shared_ptr<const Assignments> desired_;
   const TimePoint silent_before_;
-  Census census_;
+  FleetScan scan_;
   std::vector<Agent> agents_;  // by their place in the config
   HostWalk walk_;
 };

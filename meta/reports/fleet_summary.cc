@@ -22,22 +22,22 @@ double with_one_digit(double number) { return std::round(number * 10) / 10; }
 
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
-Json json_of(const ReleaseOverview& release) {
+Json json_of(const ReleaseSummary& release) {
   const RolloutState& state = release.state;
   Json errors = Json::array();
-  for (size_t i = 0; i < std::min(release.census.errors.size(), kListedErrors); ++i) {
-    const auto& [text, hosts] = release.census.errors[i];
+  for (size_t i = 0; i < std::min(release.scan.errors.size(), kListedErrors); ++i) {
+    const auto& [text, hosts] = release.scan.errors[i];
     errors.push_back({{"error", text}, {"hosts", hosts.count}, {"examples", hosts.examples}});
   }
   const auto left = release.time_left();
-  return {{"desired", release.census.desired},
+  return {{"desired", release.scan.desired},
           {"running", state.reports.running},
-          {"proven", state.reports.proven},
+          {"proven", state.reports.peak_running},
           {"inflight", state.leases.inflight},
           {"failed", state.failed()},
           {"silent", state.leases.overdue},
-          {"held", release.census.held},
-          {"absent", release.census.absent},
+          {"held", release.scan.held},
+          {"absent", release.scan.absent},
           {"halted", state.is_halted},
           {"why", release.why_halted},
           {"byHand", !state.order                  ? ""
@@ -80,45 +80,43 @@ std::string rough(std::chrono::seconds time) {
   return cat(tenths / 10, ".", tenths % 10, " h");
 }
 
-std::optional<std::chrono::seconds> ReleaseOverview::time_left() const {
+std::optional<std::chrono::seconds> ReleaseSummary::time_left() const {
   if (to_go() == 0) return std::chrono::seconds(0);
   if (state.is_halted || per_minute <= 0) return std::nullopt;
   return std::chrono::seconds(std::llround(60 * to_go() / per_minute));
 }
 
-std::string to_json(const Overview& overview, const HostTable& hosts) {
-  const Census& census = *overview.census;
-  Json facts = {
-      {"now", to_seconds(overview.now)},
-      {"version", version()},
-      {"heartbeats", {{"total", overview.heartbeats}, {"perSecond", with_one_digit(overview.heartbeats_per_second)}}}};
-  if (!census.oldest_host.empty()) {
-    facts["oldest"] = {{"host", census.oldest_host}, {"heardAt", to_seconds(census.oldest_heard_at)}};
+std::string to_json(const FleetSummary& summary, const HostTable& hosts) {
+  const FleetScan& scan = *summary.scan;
+  Json facts = {{"now", to_seconds(summary.now)},
+                {"version", version()},
+                {"heartbeats", {{"total", summary.heartbeats}, {"perSecond", with_one_digit(summary.heartbeats_per_second)}}}};
+  if (!scan.oldest_host.empty()) {
+    facts["oldest"] = {{"host", scan.oldest_host}, {"heardAt", to_seconds(scan.oldest_heard_at)}};
   }
-  facts["silent"] = {{"hosts", census.silent.count}, {"examples", census.silent.examples}};
+  facts["silent"] = {{"hosts", scan.silent.count}, {"examples", scan.silent.examples}};
   Json refused = Json::array();
-  for (const HourlyNotes::Note& note : overview.refused.latest) {
+  for (const ThrottledLog::Note& note : summary.refused.latest) {
     refused.push_back({{"peer", note.subject}, {"at", to_seconds(note.at)}, {"why", note.text}});
   }
-  facts["refused"] = {
-      {"total", overview.refused.total}, {"peers", overview.refused.subjects}, {"examples", std::move(refused)}};
-  facts["lookedAt"] = to_seconds(census.taken_at);
+  facts["refused"] = {{"total", summary.refused.total}, {"peers", summary.refused.subjects}, {"examples", std::move(refused)}};
+  facts["lookedAt"] = to_seconds(scan.taken_at);
   Json& rollouts = facts["rollouts"] = Json::object();
-  for (const ReleaseOverview& release : overview.releases) rollouts[release.agent][release.version] = json_of(release);
+  for (const ReleaseSummary& release : summary.releases) rollouts[release.agent][release.version] = json_of(release);
   return status_summary(hosts, dump(facts));
 }
 
-std::string to_text(const ReleaseOverview& release) {
+std::string to_text(const ReleaseSummary& release) {
   const RolloutState& state = release.state;
-  std::string text = cat("runs on ", grouped(state.reports.running), " of ", grouped(release.census.desired), " hosts");
+  std::string text = cat("runs on ", grouped(state.reports.running), " of ", grouped(release.scan.desired), " hosts");
   std::string rest;
   const auto add = [&rest](uint32_t count, std::string_view what) {
     if (count > 0) rest += cat(rest.empty() ? "" : ", ", grouped(count), what);
   };
   add(state.leases.inflight, " on their way");
-  add(release.census.held, " wait");
+  add(release.scan.held, " wait");
   add(state.failed(), " failed");
-  add(release.census.absent, " are silent");
+  add(release.scan.absent, " are silent");
   if (!rest.empty()) text += cat("; ", rest);
   if (release.to_go() == 0 || release.per_minute <= 0) return text;
   text += cat("; ", grouped(static_cast<uint64_t>(std::llround(release.per_minute))), " a minute");
@@ -126,24 +124,24 @@ std::string to_text(const ReleaseOverview& release) {
   return text;
 }
 
-std::string to_text(const Overview& overview, Bars bars) {
-  const Census& census = *overview.census;
-  std::string text = cat(grouped(overview.hosts), " hosts, ",
-                         grouped(static_cast<uint64_t>(std::llround(overview.heartbeats_per_second))), " heartbeats/s");
-  if (census.silent.count > 0) text += cat(", ", grouped(census.silent.count), " silent: ", named(census.silent));
-  if (overview.refused.subjects > 0) {
-    const auto& [peer, why, at] = overview.refused.latest[0];
+std::string to_text(const FleetSummary& summary, Bars bars) {
+  const FleetScan& scan = *summary.scan;
+  std::string text = cat(grouped(summary.hosts), " hosts, ",
+                         grouped(static_cast<uint64_t>(std::llround(summary.heartbeats_per_second))), " heartbeats/s");
+  if (scan.silent.count > 0) text += cat(", ", grouped(scan.silent.count), " silent: ", named(scan.silent));
+  if (summary.refused.subjects > 0) {
+    const auto& [peer, why, at] = summary.refused.latest[0];
     text += cat("; heartbeats refused from ", peer, " (", why, ")");
-    if (overview.refused.subjects > 1) text += cat(" and ", grouped(overview.refused.subjects - 1), " more");
+    if (summary.refused.subjects > 1) text += cat(" and ", grouped(summary.refused.subjects - 1), " more");
   }
   text += '\n';
-  for (const ReleaseOverview& release : overview.releases) {
-    const uint32_t percent = percent_of(release.state.reports.running, release.census.desired);
+  for (const ReleaseSummary& release : summary.releases) {
+    const uint32_t percent = percent_of(release.state.reports.running, release.scan.desired);
     text += cat(release.agent, " ", release.version, "  ", bars == Bars::yes ? bar(percent) : "", to_text(release), "\n");
     if (release.state.is_halted) text += cat("    halted: ", release.why_halted, "\n");
     if (release.state.order == Order::resume) text += "    resumed by hand, whatever fails\n";
-    for (size_t i = 0; i < std::min(release.census.errors.size(), kListedErrors); ++i) {
-      const auto& [error, hosts] = release.census.errors[i];
+    for (size_t i = 0; i < std::min(release.scan.errors.size(), kListedErrors); ++i) {
+      const auto& [error, hosts] = release.scan.errors[i];
       text += cat("    ", grouped(hosts.count), " x ", error, " (", named(hosts), ")\n");
     }
   }

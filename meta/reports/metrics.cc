@@ -79,14 +79,14 @@ struct Rollout {
   RolloutState state;
 };
 
-std::vector<Rollout> rollouts_of(Admissions& admissions, const Config& config, const NamedReleases::Names& names,
-                                 Admissions::TimePoint now) {
+std::vector<Rollout> rollouts_of(RolloutController& controller, const Config& config, const NamedReleases::Names& names,
+                                 RolloutController::TimePoint now) {
   std::vector<Rollout> rollouts;
   for (const AgentConfig& agent : config.agents) {
     const auto named = names.find(agent.defaults.name);
     if (named == names.end()) continue;
     for (const std::string& version : named->second) {
-      rollouts.push_back({named->first, version, admissions.state(named->first, version, agent.rollout, now)});
+      rollouts.push_back({named->first, version, controller.state(named->first, version, agent.rollout, now)});
     }
   }
   return rollouts;
@@ -102,7 +102,7 @@ void add_rollouts(MetricsText& text, const std::vector<Rollout>& rollouts) {
   gauge("ops_meta_rollout_running", "Hosts that run the version past its probation.",
         [](const RolloutState& state) { return state.reports.running; });
   gauge("ops_meta_rollout_proven", "The most hosts that ever ran the version at once.",
-        [](const RolloutState& state) { return state.reports.proven; });
+        [](const RolloutState& state) { return state.reports.peak_running; });
   gauge("ops_meta_rollout_inflight", "Hosts that were told the version and have not said yet how it went.",
         [](const RolloutState& state) { return state.leases.inflight; });
   gauge("ops_meta_rollout_failed", "Hosts on which the version failed, and those that never said how it went.",
@@ -154,11 +154,11 @@ void add_site(MetricsText& text, const MetaCounters& counters, const HostTable& 
            "1 while an older config is in use than the one on the disk.", counters.is_reload_bad ? 1 : 0);
 }
 
-void add_totals(MetricsText& text, const Admissions& admissions) {
+void add_totals(MetricsText& text, const RolloutController& controller) {
   text.add("ops_meta_rollout_grants_total", MetricType::counter, "How often a host was told to change to a version.",
-           static_cast<double>(admissions.leases().granted()));
+           static_cast<double>(controller.leases().granted()));
   text.add("ops_meta_rollout_halts_total", MetricType::counter, "How often a version was halted.",
-           static_cast<double>(admissions.halts()));
+           static_cast<double>(controller.halts()));
 }
 
 }  // namespace
@@ -191,13 +191,13 @@ void NamedReleases::note(const Config& config) {
   }
 }
 
-std::string metrics_text(const MetaCounters& counters, const HostTable& hosts, Admissions& admissions, const Config& config,
-                         const NamedReleases::Names& names, Admissions::TimePoint now) {
+std::string metrics_text(const MetaCounters& counters, const HostTable& hosts, RolloutController& controller,
+                         const Config& config, const NamedReleases::Names& names, RolloutController::TimePoint now) {
   MetricsText text;
   add_site(text, counters, hosts, config);
   add_agents(text, count(hosts, names));
-  add_rollouts(text, rollouts_of(admissions, config, names, now));
-  add_totals(text, admissions);
+  add_rollouts(text, rollouts_of(controller, config, names, now));
+  add_totals(text, controller);
   add_requests(text, counters);
   text.add_process("ops_meta");
   return text.text();

@@ -54,7 +54,7 @@ class NamedReleases {
 };
 
 /// Goes through the releases that hosts report, and through no host.
-std::string metrics_text(const MetaCounters& counters, const HostTable& hosts, Admissions& admissions, const Config& config,
-                         const NamedReleases::Names& names, Admissions::TimePoint now);
+std::string metrics_text(const MetaCounters& counters, const HostTable& hosts, RolloutController& controller,
+                         const Config& config, const NamedReleases::Names& names, RolloutController::TimePoint now);
 
 }  // namespace ops::meta

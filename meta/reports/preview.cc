@@ -48,41 +48,42 @@ std::optional<size_t> find_agent(const Config& config, const std::string& name) 
 
 }  // namespace
 
-Planner::Planner(const HostTable& hosts, std::shared_ptr<const Desired> in_force, std::shared_ptr<const Desired> fresh)
+Previewer::Previewer(const HostTable& hosts, std::shared_ptr<const Assignments> in_force,
+                     std::shared_ptr<const Assignments> fresh)
     : hosts_(hosts),
       in_force_(std::move(in_force)),
       fresh_(std::move(fresh)),
       walk_(hosts, in_force_->config()->agents.size() + fresh_->config()->agents.size()) {
   for (const AgentConfig& agent : fresh_->config()->agents) {
     before_.push_back(find_agent(*in_force_->config(), agent.defaults.name));
-    AgentPlan& plan = plan_.agents.emplace_back(agent.defaults.name, AgentPlan{}).second;
+    AgentPreview& plan = plan_.agents.emplace_back(agent.defaults.name, AgentPreview{}).second;
     for (size_t i = 0; i < agent.others.size(); ++i) plan.overrides.push_back({place_of(agent.others[i], i)});
   }
   wanted_.resize(in_force_->config()->agents.size());
 }
 
-bool Planner::step() {
+bool Previewer::step() {
   return walk_.step([this](const HostView& host) { look_at(host); });
 }
 
-void Planner::look_at(const HostView& host) {
+void Previewer::look_at(const HostView& host) {
   ++plan_.hosts;
   in_force_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) { wanted_[agent] = desired; });
   fresh_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) {
     compare(host, before_[agent] ? &wanted_[*before_[agent]] : nullptr, desired, plan_.agents[agent].second);
   });
-  for (const Desired::Place& place : fresh_->overrides_of(host.name())) {
-    AgentPlan::Reach& reach = plan_.agents[place.agent].second.overrides[place.entry];
+  for (const Assignments::Place& place : fresh_->overrides_of(host.name())) {
+    AgentPreview::Reach& reach = plan_.agents[place.agent].second.overrides[place.entry];
     ++reach.matched;
     if (fresh_->applies(place, host.name())) ++reach.taken;
   }
 }
 
-void Planner::compare(const HostView& host, const DesiredAgent* before, const DesiredAgent& after, AgentPlan& plan) {
+void Previewer::compare(const HostView& host, const DesiredAgent* before, const DesiredAgent& after, AgentPreview& plan) {
   const auto real = host.agent(after.name);
   const std::string_view has = real ? real->version : std::string_view{};
   if (after.cmd == "start" && has != after.version) {
-    AgentPlan::Move& move = plan.moves[{std::string(has), after.version}];
+    AgentPreview::Move& move = plan.moves[{std::string(has), after.version}];
     move.hosts.add(host.name());
     if (before != nullptr && before->cmd == "start" && before->version == after.version) ++move.already;
   } else if (after.cmd == "start" && before != nullptr && before->cmd == "stop") {
@@ -94,7 +95,7 @@ void Planner::compare(const HostView& host, const DesiredAgent* before, const De
   }
 }
 
-Plan Planner::result() {
+Preview Previewer::result() {
   const Summary seen = hosts_.summary();
   static const std::map<std::string, ReleaseCounts> kNothing;
   for (size_t i = 0; i < plan_.agents.size(); ++i) {
@@ -114,7 +115,7 @@ Plan Planner::result() {
   return std::move(plan_);
 }
 
-void Planner::warn_of(const AgentConfig& config, const std::map<std::string, ReleaseCounts>& seen, AgentPlan& plan) const {
+void Previewer::warn_of(const AgentConfig& config, const std::map<std::string, ReleaseCounts>& seen, AgentPreview& plan) const {
   std::map<std::string, uint64_t> new_to;  // hosts that move there, by version
   for (const auto& [versions, move] : plan.moves) {
     const auto& [from, to] = versions;
@@ -129,13 +130,13 @@ void Planner::warn_of(const AgentConfig& config, const std::map<std::string, Rel
                                 config.rollout.parallel == 0 ? ", all at once" : ", one after the other at first",
                                 "; is that version right? \"others\": [{\"percent\": 1, …}] tries it on a share"));
   }
-  for (const AgentPlan::Reach& reach : plan.overrides) {
+  for (const AgentPreview::Reach& reach : plan.overrides) {
     if (reach.taken == 0)
       plan.warnings.push_back(cat(reach.place, ": that is none of the ", hosts_of(plan_.hosts), " known here"));
   }
 }
 
-std::string to_text(const Plan& plan) {
+std::string to_text(const Preview& plan) {
   std::string text = cat(hosts_of(plan.hosts), plan.hosts == 1 ? " is known.\n" : " are known.\n");
   for (const auto& [name, agent] : plan.agents) {
     text += cat("\n", name, "\n");
@@ -147,7 +148,7 @@ std::string to_text(const Plan& plan) {
     if (agent.starts.count > 0) text += cat("  started again  ", hosts_of(agent.starts.count), like(agent.starts), "\n");
     if (agent.stops.count > 0) text += cat("  stopped  ", hosts_of(agent.stops.count), like(agent.stops), "\n");
     text += cat("  no change  ", hosts_of(agent.stays), "\n");
-    for (const AgentPlan::Reach& reach : agent.overrides) {
+    for (const AgentPreview::Reach& reach : agent.overrides) {
       text += cat("  ", reach.place, "  ", hosts_of(reach.taken));
       text += reach.taken == reach.matched ? "\n" : cat(" of ", grouped(reach.matched), "\n");
     }
@@ -157,7 +158,7 @@ std::string to_text(const Plan& plan) {
   return text;
 }
 
-std::string to_json(const Plan& plan) {
+std::string to_json(const Preview& plan) {
   Json agents = Json::object();
   for (const auto& [name, agent] : plan.agents) {
     Json moves = Json::array();
@@ -169,7 +170,7 @@ std::string to_json(const Plan& plan) {
                        {"examples", move.hosts.examples}});
     }
     Json overrides = Json::array();
-    for (const AgentPlan::Reach& reach : agent.overrides) {
+    for (const AgentPreview::Reach& reach : agent.overrides) {
       overrides.push_back({{"place", reach.place}, {"matched", reach.matched}, {"taken", reach.taken}});
     }
     agents[name] = {{"moves", std::move(moves)}, {"started", agent.starts.count},     {"stopped", agent.stops.count},

@@ -17,7 +17,7 @@
 
 namespace ops::meta {
 
-struct AgentPlan {
+struct AgentPreview {
   /// Hosts that the new config wants on another version than they have, by the two; "" is none. `already`: of these, those
   /// that the config in force wants there as well.
   struct Move {
@@ -39,37 +39,37 @@ struct AgentPlan {
   std::vector<std::string> warnings;
 };
 
-struct Plan {
+struct Preview {
   size_t hosts = 0;
-  std::vector<std::pair<std::string, AgentPlan>> agents;  // by name, in the order of the new config
-  std::vector<std::string> warnings;                      // of agents that it doesn't have any more
+  std::vector<std::pair<std::string, AgentPreview>> agents;  // by name, in the order of the new config
+  std::vector<std::string> warnings;                         // of agents that it doesn't have any more
 };
 
 /// For people; and for scripts.
-std::string to_text(const Plan& plan);
-std::string to_json(const Plan& plan);
+std::string to_text(const Preview& plan);
+std::string to_json(const Preview& plan);
 
 /// Makes a plan. Borrows the table.
-class Planner {
+class Previewer {
  public:
-  Planner(const HostTable& hosts, std::shared_ptr<const Desired> in_force, std::shared_ptr<const Desired> fresh);
+  Previewer(const HostTable& hosts, std::shared_ptr<const Assignments> in_force, std::shared_ptr<const Assignments> fresh);
 
   /// Goes on with some hosts, for a few milliseconds; false when all were seen.
   bool step();
 
   /// To be called once, at the end.
-  Plan result();
+  Preview result();
 
  private:
   void look_at(const HostView& host);
-  void compare(const HostView& host, const DesiredAgent* before, const DesiredAgent& after, AgentPlan& plan);
-  void warn_of(const AgentConfig& config, const std::map<std::string, ReleaseCounts>& seen, AgentPlan& plan) const;
+  void compare(const HostView& host, const DesiredAgent* before, const DesiredAgent& after, AgentPreview& plan);
+  void warn_of(const AgentConfig& config, const std::map<std::string, ReleaseCounts>& seen, AgentPreview& plan) const;
 
   const HostTable& hosts_;
-  const std::shared_ptr<const Desired> in_force_;
-  const std::shared_ptr<const Desired> fresh_;
+  const std::shared_ptr<const Assignments> in_force_;
+  const std::shared_ptr<const Assignments> fresh_;
   std::vector<std::optional<size_t>> before_;  // by place in the fresh config: that in the other, if it is there
-  Plan plan_;
+  Preview plan_;
   std::vector<DesiredAgent> wanted_;  // of one host, by the config in force
   HostWalk walk_;
 };

@@ -8,11 +8,11 @@
 namespace ops::meta {
 
 /// How fast a count grows, by what it was over the last minutes. Time is an argument.
-class Pace {
+class RateEstimator {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
 
-  explicit Pace(std::chrono::seconds window) : window_(window) {}
+  explicit RateEstimator(std::chrono::seconds window) : window_(window) {}
 
   /// To be called now and then; a sample for each tenth of the window is kept.
   void note(uint64_t count, TimePoint now) {

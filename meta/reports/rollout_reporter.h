@@ -20,27 +20,27 @@
 
 namespace ops::meta {
 
-/// Synchronises itself. Borrows the table, the admissions, and what is known of heartbeats.
-class Monitor {
+/// Synchronises itself. Borrows the table, the controller, and what is known of heartbeats.
+class RolloutReporter {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
 
   /// `desired` gives the config that is in force.
-  using Current = std::function<std::shared_ptr<const Desired>()>;
-  Monitor(const HostTable& hosts, Admissions& admissions, const DurationHistogram& heartbeats, const HourlyNotes& refused,
-          Current desired)
-      : hosts_(hosts), admissions_(admissions), heartbeats_(heartbeats), refused_(refused), desired_(std::move(desired)) {}
+  using Current = std::function<std::shared_ptr<const Assignments>()>;
+  RolloutReporter(const HostTable& hosts, RolloutController& controller, const DurationHistogram& heartbeats,
+                  const ThrottledLog& refused, Current desired)
+      : hosts_(hosts), controller_(controller), heartbeats_(heartbeats), refused_(refused), desired_(std::move(desired)) {}
 
   /// To be called every kTick. While a rollout is under way it takes a census once a minute, for the log.
   void tick(TimePoint now);
   static constexpr std::chrono::seconds kTick{10};
 
   /// The overview; waits for a census if it has to.
-  Overview look(TimePoint now);
+  FleetSummary look(TimePoint now);
 
   /// What `write` makes of an overview whose census is fresh; first it takes one, piece by piece, if it has to. Those who ask
   /// at a time share it. A census is fresh for kRest times as long as it took, but for kFresh at most.
-  using Write = std::function<std::string(const Overview&)>;
+  using Write = std::function<std::string(const FleetSummary&)>;
   BodyStream stream(Write write);
   static constexpr std::chrono::seconds kFresh{10};
   static constexpr int kRest = 20;
@@ -52,29 +52,29 @@ class Monitor {
   };
   using Release = std::pair<std::string, std::string>;  // agent, version
 
-  void note_paces(const Desired& desired, TimePoint now);
-  std::shared_ptr<const Census> go_on(TimePoint asked_at);
+  void note_paces(const Assignments& desired, TimePoint now);
+  std::shared_ptr<const FleetScan> go_on(TimePoint asked_at);
   bool is_fresh(TimePoint asked_at) const;
-  Overview overview(std::shared_ptr<const Census> census, TimePoint now) const;
-  bool is_any_under_way(const Desired& desired, TimePoint now) const;
-  void tell_stories(const Overview& overview);
+  FleetSummary summary(std::shared_ptr<const FleetScan> scan, TimePoint now) const;
+  bool is_any_under_way(const Assignments& desired, TimePoint now) const;
+  void tell_stories(const FleetSummary& summary);
 
   const HostTable& hosts_;
-  Admissions& admissions_;
+  RolloutController& controller_;
   const DurationHistogram& heartbeats_;
-  const HourlyNotes& refused_;
+  const ThrottledLog& refused_;
   const Current desired_;
 
   mutable std::mutex mutex_;
-  Pace pace_{std::chrono::minutes(1)};  // guarded by mutex_
-  std::map<Release, Pace> paces_;       // guarded by mutex_; of hosts that run it
+  RateEstimator pace_{std::chrono::minutes(1)};  // guarded by mutex_
+  std::map<Release, RateEstimator> paces_;       // guarded by mutex_; of hosts that run it
 
   std::mutex census_mutex_;
   // Guarded by census_mutex_:
-  std::shared_ptr<const Desired> taken_for_;  // the config of these two
-  std::unique_ptr<CensusTaker> taker_;        // of one that is being taken: all who want it take it together
-  std::shared_ptr<const Census> census_;      // the last one; null before
-  std::chrono::nanoseconds effort_{};         // that was spent on the last one, or on this so far
+  std::shared_ptr<const Assignments> taken_for_;  // the config of these two
+  std::unique_ptr<FleetScanner> taker_;           // of one that is being taken: all who want it take it together
+  std::shared_ptr<const FleetScan> scan_;         // the last one; null before
+  std::chrono::nanoseconds effort_{};             // that was spent on the last one, or on this so far
 
   // Of tick() alone:
   std::map<Release, Story> stories_;

@@ -11,11 +11,11 @@ namespace {
 constexpr std::chrono::hours kPause{1};
 
 /// False also when the clock was set back.
-bool is_within_an_hour(HourlyNotes::TimePoint then, HourlyNotes::TimePoint now) { return then <= now && now - then < kPause; }
+bool is_within_an_hour(ThrottledLog::TimePoint then, ThrottledLog::TimePoint now) { return then <= now && now - then < kPause; }
 
 }  // namespace
 
-void HourlyNotes::note(const std::string& subject, TimePoint now, const std::function<std::string()>& text) {
+void ThrottledLog::note(const std::string& subject, TimePoint now, const std::function<std::string()>& text) {
   const std::lock_guard lock(mutex_);
   ++total_;
   auto known = entries_.find(subject);
@@ -31,7 +31,7 @@ void HourlyNotes::note(const std::string& subject, TimePoint now, const std::fun
 }
 
 /// Looks for old entries only when the log may speak again: a crowd beyond the limit costs nothing else.
-bool HourlyNotes::has_room(TimePoint now) {
+bool ThrottledLog::has_room(TimePoint now) {
   if (entries_.size() < kMaxSubjects) return true;
   if (is_within_an_hour(full_since_, now)) return false;
   std::erase_if(entries_, [now](const auto& entry) { return !is_within_an_hour(entry.second.at, now); });
@@ -41,7 +41,7 @@ bool HourlyNotes::has_room(TimePoint now) {
   return false;
 }
 
-HourlyNotes::Recent HourlyNotes::recent(TimePoint now) const {
+ThrottledLog::Recent ThrottledLog::recent(TimePoint now) const {
   const std::lock_guard lock(mutex_);
   Recent recent{total_, 0, {}};
   for (const auto& [subject, entry] : entries_) {

@@ -14,7 +14,7 @@
 namespace ops::meta {
 
 /// Synchronises itself. Time is an argument.
-class HourlyNotes {
+class ThrottledLog {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
   static constexpr size_t kMaxSubjects = 1000;
@@ -34,7 +34,7 @@ class HourlyNotes {
   static constexpr size_t kExamples = 3;
 
   /// The log says "{what} {subject}: {text}".
-  explicit HourlyNotes(std::string what) : what_(std::move(what)) {}
+  explicit ThrottledLog(std::string what) : what_(std::move(what)) {}
 
   /// `text` is made only when the log is to have it.
   void note(const std::string& subject, TimePoint now, const std::function<std::string()>& text);

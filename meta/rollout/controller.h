@@ -18,8 +18,8 @@
 namespace ops::meta {
 
 /// What a host is told, and why, for people.
-struct Explanation {
-  Told told;
+struct ExplainedAnswer {
+  Answer told;
   std::string why;
 };
 
@@ -37,50 +37,51 @@ struct RolloutState {
 std::string why_halted(const RolloutState& state, const RolloutLimits& limits);
 
 /// Synchronises itself. Borrows the table, which must have recorded a heartbeat before it is asked about.
-class Admissions {
+class RolloutController {
  public:
   using TimePoint = Leases::TimePoint;
 
   /// `orders_path`: operator_orders.h.
-  explicit Admissions(const HostTable& hosts, std::string orders_path = "") : hosts_(hosts), orders_(std::move(orders_path)) {}
+  explicit RolloutController(const HostTable& hosts, std::string orders_path = "")
+      : hosts_(hosts), orders_(std::move(orders_path)) {}
 
-  Told tell(const DesiredAgent& desired, const RolloutLimits& limits, const HeartbeatRequest& heartbeat, TimePoint now);
+  Answer tell(const DesiredAgent& desired, const RolloutLimits& limits, const HeartbeatRequest& heartbeat, TimePoint now);
 
   /// What the host would be told now. Changes nothing.
-  Explanation explain(const DesiredAgent& desired, const RolloutLimits& limits, const std::string& hostname, const Host& host,
-                      TimePoint now);
+  ExplainedAnswer explain(const DesiredAgent& desired, const RolloutLimits& limits, const std::string& hostname,
+                          const Host& host, TimePoint now);
 
   RolloutState state(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
 
   /// After a start that does not know what went before (a crash, no saved leases), no host changes a version that it has
-  /// until all had the time to say what they run: kLearnFor, or an agent's `timeout` if that is shorter.
-  void learn_first(TimePoint now) { learning_since_ = now; }
+  /// until all had the time to say what they run: kWarmUp, or an agent's `timeout` if that is shorter.
+  void start_warm_up(TimePoint now) { warming_up_since_ = now; }
   /// What is known of rollouts until then is too little to be gone on with after a restart.
-  bool is_learning(TimePoint now) const { return now < learning_since_ + kLearnFor; }
-  static constexpr std::chrono::seconds kLearnFor{360};  // an updater's default interval, and a fifth
+  bool is_warming_up(TimePoint now) const { return now < warming_up_since_ + kWarmUp; }
+  static constexpr std::chrono::seconds kWarmUp{360};  // an updater's default interval, and a fifth
 
   /// Until when that lasts, for an agent of these limits; nullopt when it is over.
-  std::optional<TimePoint> learns_until(const RolloutLimits& limits, TimePoint now) const;
+  std::optional<TimePoint> warm_up_ends(const RolloutLimits& limits, TimePoint now) const;
 
   const Leases& leases() const { return leases_; }
   /// How often a release was halted.
   uint64_t halts() const { return halts_; }
-  Orders& orders() { return orders_; }
-  const Orders& orders() const { return orders_; }
+  OperatorOrders& orders() { return orders_; }
+  const OperatorOrders& orders() const { return orders_; }
   void restore(std::vector<Leases::Saved> leases) { leases_.restore(std::move(leases)); }
 
  private:
   /// What decides.
-  enum class Ground { no_admission, has_it, failed, held_there, learning, halted_by_hand, the_rule };
-  Ground ground(const DesiredAgent& desired, const RolloutLimits& limits, const RealAgent* real, const AgentUpdate* update,
+  enum class Reason { unrestricted, has_version, failed, held_on_host, warming_up, halted_by_hand, policy };
+  Reason reason(const DesiredAgent& desired, const RolloutLimits& limits, const RealAgent* real, const AgentUpdate* update,
                 TimePoint now) const;
   void tell_the_log(const DesiredAgent& desired, const std::string& host, Admission admission, const RolloutLimits& limits,
                     TimePoint now);
 
   const HostTable& hosts_;
   Leases leases_;
-  Orders orders_;
-  TimePoint learning_since_{};  // set before any thread asks
+  OperatorOrders orders_;
+  TimePoint warming_up_since_{};  // set before any thread asks
   std::atomic<uint64_t> halts_ = 0;
 
   std::mutex mutex_;

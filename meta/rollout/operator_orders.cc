@@ -35,7 +35,7 @@ std::vector<std::string> versions_of(const AgentConfig& agent) {
 
 std::string_view name_of(Order order) { return order == Order::halt ? "halt" : "resume"; }
 
-Result<void> Orders::load() {
+Result<void> OperatorOrders::load() {
   if (path_.empty() || ::access(path_.c_str(), F_OK) != 0) return {};
   const auto text = read_file(path_, kMaxSize);
   if (!text) return text.error();
@@ -55,7 +55,7 @@ Result<void> Orders::load() {
   return {};
 }
 
-std::optional<Order> Orders::find(std::string_view agent, std::string_view version) const {
+std::optional<Order> OperatorOrders::find(std::string_view agent, std::string_view version) const {
   const std::lock_guard lock(mutex_);
   for (const Given& given : given_) {
     if (given.agent == agent && given.version == version) return given.order;
@@ -63,7 +63,7 @@ std::optional<Order> Orders::find(std::string_view agent, std::string_view versi
   return std::nullopt;
 }
 
-Result<void> Orders::give(const Config& config, const std::string& agent, const std::string& version, Order order) {
+Result<void> OperatorOrders::give(const Config& config, const std::string& agent, const std::string& version, Order order) {
   const AgentConfig* entry = find_agent(config, agent);
   if (entry == nullptr) return Error{cat("there is no agent \"", one_line(agent, 100), "\" in the config")};
   if (!is_valid_version(version)) return Error{invalid_version_message(version)};
@@ -80,7 +80,7 @@ Result<void> Orders::give(const Config& config, const std::string& agent, const 
   return {};
 }
 
-std::vector<std::string> Orders::keep_those_of(const Config& config) {
+std::vector<std::string> OperatorOrders::keep_those_of(const Config& config) {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> forgotten;
   std::erase_if(given_, [&](const Given& given) {
@@ -93,7 +93,7 @@ std::vector<std::string> Orders::keep_those_of(const Config& config) {
   return forgotten;
 }
 
-Result<void> Orders::save() const {
+Result<void> OperatorOrders::save() const {
   if (path_.empty()) return {};
   Json orders = Json::array();
   for (const Given& given : given_) {

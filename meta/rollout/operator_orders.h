@@ -30,10 +30,10 @@ enum class Order { halt, resume };
 std::string_view name_of(Order order);
 
 /// Synchronises itself.
-class Orders {
+class OperatorOrders {
  public:
   /// `path`: where they are kept; "" keeps them in memory only.
-  explicit Orders(std::string path = "") : path_(std::move(path)) {}
+  explicit OperatorOrders(std::string path = "") : path_(std::move(path)) {}
 
   /// Takes up what was given before. A file that is damaged is an error, and nothing is taken up; none is no error.
   Result<void> load();

@@ -63,10 +63,10 @@ inline constexpr uint32_t kCautiousBelow = 100;
 inline constexpr uint32_t kCautiousAtOnce = 4;
 
 /// How many hosts may be on their way at a time. `failed` is broken + overdue.
-uint32_t most_at_once(const RolloutLimits& limits, uint32_t proven, uint32_t failed);
+uint32_t max_inflight(const RolloutLimits& limits, uint32_t peak_running, uint32_t failed);
 
 /// The rule: a pure function.
-Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t proven, uint32_t failed, uint32_t inflight);
+Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t peak_running, uint32_t failed, uint32_t inflight);
 
 /// Hosts that were told a version. Synchronises itself; a decision takes a microsecond. Time is an argument.
 class Leases {

@@ -20,24 +20,24 @@ int64_t whole_number(const Json& number) {
 
 }  // namespace
 
-Result<void> save_rollouts(const SavedRollouts& rollouts, const std::string& path) {
+Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& path) {
   Json leases = Json::array();
   for (const Leases::Saved& lease : rollouts.leases) {
     leases.push_back(
         {{"agent", lease.agent}, {"version", lease.version}, {"host", lease.host}, {"grantedAt", lease.granted_at}});
   }
-  Json proven = Json::array();
-  for (const auto& [agent, version, hosts] : rollouts.proven) {
-    proven.push_back({{"agent", agent}, {"version", version}, {"hosts", hosts}});
+  Json peak_running = Json::array();
+  for (const auto& [agent, version, hosts] : rollouts.peak_running) {
+    peak_running.push_back({{"agent", agent}, {"version", version}, {"hosts", hosts}});
   }
-  const Json document = {{"leases", std::move(leases)}, {"proven", std::move(proven)}};
+  const Json document = {{"leases", std::move(leases)}, {"proven", std::move(peak_running)}};
   return replace_file(path, document.dump(-1, ' ', false, Json::error_handler_t::replace), 0600);
 }
 
-Result<SavedRollouts> load_rollouts(const std::string& path) {
+Result<RolloutSnapshot> load_rollouts(const std::string& path) {
   const auto text = read_file(path, kMaxSize);
   if (!text) return text.error();
-  SavedRollouts rollouts;
+  RolloutSnapshot rollouts;
   try {
     const Json document = Json::parse(*text);
     for (const Json& lease : document.at("leases")) {
@@ -45,8 +45,8 @@ Result<SavedRollouts> load_rollouts(const std::string& path) {
           {lease.at("agent"), lease.at("version"), lease.at("host"), whole_number(lease.at("grantedAt"))});
     }
     for (const Json& entry : document.at("proven")) {
-      rollouts.proven.emplace_back(entry.at("agent"), entry.at("version"),
-                                   static_cast<uint32_t>(whole_number(entry.at("hosts"))));
+      rollouts.peak_running.emplace_back(entry.at("agent"), entry.at("version"),
+                                         static_cast<uint32_t>(whole_number(entry.at("hosts"))));
     }
   } catch (const Json::exception&) {
     return Error{cat(path, " is ignored: it is damaged")};

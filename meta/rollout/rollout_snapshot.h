@@ -20,17 +20,17 @@ namespace ops::meta {
 inline constexpr char kSavedRolloutsFile[] = "var/rollouts.json";
 inline constexpr char kRolloutsUnderWay[] = "var/rollouts.under-way";
 
-struct SavedRollouts {
+struct RolloutSnapshot {
   std::vector<Leases::Saved> leases;
-  HostTable::Proven proven;
+  HostTable::Proven peak_running;
 
-  bool operator==(const SavedRollouts&) const = default;
+  bool operator==(const RolloutSnapshot&) const = default;
 };
 
 /// Replaces the file, atomically, for its owner only.
-Result<void> save_rollouts(const SavedRollouts& rollouts, const std::string& path);
+Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& path);
 
 /// An error when there is no file, or when it is damaged.
-Result<SavedRollouts> load_rollouts(const std::string& path);
+Result<RolloutSnapshot> load_rollouts(const std::string& path);
 
 }  // namespace ops::meta

@@ -11,9 +11,9 @@ namespace ops::bench {
 
 namespace {
 
-using meta::Admissions;
+using meta::Answer;
 using meta::HostTable;
-using meta::Told;
+using meta::RolloutController;
 
 constexpr int kAgents = 50;
 constexpr uint32_t kHostsAsked = 20'000;  // of each agent
@@ -42,14 +42,14 @@ class FullTable {
 
   /// Microseconds that it takes to decide about one agent of one host, of all the agents of some hosts. `told` is what each of
   /// them must be told, but the first host.
-  double measure(const std::string& version, Told told) {
-    Admissions admissions(hosts_);
-    return measure(admissions, version, told);
+  double measure(const std::string& version, Answer told) {
+    RolloutController controller(hosts_);
+    return measure(controller, version, told);
   }
 
   /// The same, of a version that failed on the first hosts.
   double measure_halted(const std::string& version) {
-    Admissions admissions(hosts_);
+    RolloutController controller(hosts_);
     HeartbeatRequest failed = heartbeat_;
     for (const RealAgent& agent : heartbeat_.real_agents) {
       failed.updates.push_back({agent.name, version, "rolled-back", 0, 0, 1, 0, "it does not start"});
@@ -58,18 +58,18 @@ class FullTable {
       failed.hostname = host;
       if (auto recorded = hosts_.record(failed, now_); !recorded) give_up(recorded.error().message);
     }
-    return measure(admissions, version, Told::own);
+    return measure(controller, version, Answer::own);
   }
 
   /// So many hosts ran it once.
   void prove(const std::string& version) {
-    HostTable::Proven proven;
-    for (const DesiredAgent& agent : agents_) proven.emplace_back(agent.name, version, size_);
-    hosts_.set_proven(proven);
+    HostTable::Proven peak_running;
+    for (const DesiredAgent& agent : agents_) peak_running.emplace_back(agent.name, version, size_);
+    hosts_.set_proven(peak_running);
   }
 
  private:
-  double measure(Admissions& admissions, const std::string& version, Told told) {
+  double measure(RolloutController& controller, const std::string& version, Answer told) {
     for (DesiredAgent& agent : agents_) agent.version = version;
     double spent = 0;
     const uint32_t asked = std::min(size_, kHostsAsked);
@@ -77,7 +77,7 @@ class FullTable {
       const HeartbeatRequest& heartbeat = heartbeat_of(static_cast<uint32_t>(uint64_t{i} * 7919 % size_));
       const double begin = cpu_us();
       int as_expected = 0;
-      for (const DesiredAgent& agent : agents_) as_expected += admissions.tell(agent, limits_, heartbeat, now_) == told ? 1 : 0;
+      for (const DesiredAgent& agent : agents_) as_expected += controller.tell(agent, limits_, heartbeat, now_) == told ? 1 : 0;
       spent += cpu_us() - begin;
       if (as_expected != kAgents && i > 0) give_up(cat("a host is told something else of ", version));
     }
@@ -103,10 +103,10 @@ Table measure_admissions(const Options& options) {
   FullTable table(options.hosts);
   table.prove("3.0.0");
   const std::string where = cat("admission, ", options.hosts, " hosts x ", kAgents, " agents: of one that has its version");
-  return {at_most(where, table.measure("1.0.0", Told::desired), 1, 2, "us"),
-          at_most("  that must wait for others", table.measure("2.0.0", Told::own), 1, 2, "us"),
+  return {at_most(where, table.measure("1.0.0", Answer::desired), 1, 2, "us"),
+          at_most("  that must wait for others", table.measure("2.0.0", Answer::own), 1, 2, "us"),
           at_most("  of one that is halted", table.measure_halted("4.0.0"), 1, 2, "us"),
-          at_most("  that goes back to a version that all ran", table.measure("3.0.0", Told::desired), 1, 2, "us")};
+          at_most("  that goes back to a version that all ran", table.measure("3.0.0", Answer::desired), 1, 2, "us")};
 }
 
 }  // namespace ops::bench

@@ -62,7 +62,7 @@ Table heartbeats(Pair& pair, const Options& options, bool keep) {
   const std::string how = keep ? "heartbeats on kept connections" : "heartbeats on new connections";
   FleetOptions fleet;
   fleet.hosts.hosts = kHosts;
-  fleet.pace = Pace::flat_out;
+  fleet.pace = RateEstimator::flat_out;
   fleet.connections = kConnections;
   fleet.keep = keep;
   fleet.duration = options.seconds;

@@ -99,7 +99,7 @@ FleetOptions Site::fleet(double seconds) const {
 
 FleetOptions Site::rate(double heartbeats, double seconds) const {
   FleetOptions options = fleet(seconds);
-  options.pace = Pace::rate;
+  options.pace = RateEstimator::rate;
   options.rate = heartbeats;
   return options;
 }
@@ -128,7 +128,7 @@ DownloadOptions Site::get(const std::string& path) const {
 Table Site::fill() {
   announce(cat(with_commas(options_.hosts), " hosts join"));
   FleetOptions options = fleet(3600);
-  options.pace = Pace::flat_out;
+  options.pace = RateEstimator::flat_out;
   options.keep = true;
   options.until_all_in = true;
   const Report report = run(options);

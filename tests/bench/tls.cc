@@ -25,7 +25,7 @@ Table measure(const std::string& what, Meta& meta, Tls tls, const Options& optio
   fleet.target = meta.target();
   fleet.server_pid = meta.daemon_pid();
   fleet.hosts.hosts = kHosts;
-  fleet.pace = Pace::rate;
+  fleet.pace = RateEstimator::rate;
   fleet.rate = kRate / 2;
   fleet.max_open = kConnections;
   fleet.duration = options.seconds;

@@ -24,8 +24,8 @@ class Fleet {
   explicit Fleet(const FleetOptions& options)
       : options_(options),
         hosts_(options.hosts),
-        wheel_(options.pace == Pace::interval ? hosts_.size() : 0),
-        failures_(options.pace == Pace::interval ? hosts_.size() : 0),
+        wheel_(options.pace == RateEstimator::interval ? hosts_.size() : 0),
+        failures_(options.pace == RateEstimator::interval ? hosts_.size() : 0),
         is_in_(hosts_.size()),
         exchanges_(
             options.target, limits(options), [this](const Request& request, std::string& to) { render(request, to); },
@@ -78,7 +78,7 @@ Fleet::Limits Fleet::limits(const FleetOptions& options) {
   limits.keep = options.keep;
   limits.tls = options.tls;
   const size_t files = raise_file_limit() - kSpareFiles;
-  const bool counted = options.keep || options.pace == Pace::flat_out;
+  const bool counted = options.keep || options.pace == RateEstimator::flat_out;
   limits.max_open = std::min(files, counted ? options.connections : options.max_open);
   limits.timeout_us = static_cast<int64_t>(options.timeout * kSecondUs);
   limits.hold_us = static_cast<int64_t>(options.hold * kSecondUs);
@@ -87,7 +87,7 @@ Fleet::Limits Fleet::limits(const FleetOptions& options) {
 
 Report Fleet::run() {
   report_.hosts = hosts_.size();
-  if (options_.pace == Pace::rate) {
+  if (options_.pace == RateEstimator::rate) {
     exchanges_.prepare(std::min(static_cast<size_t>(options_.rate * options_.duration), kMostPrepared), {0, now_us()});
   }
   report_.has_usage = options_.server_pid > 0;
@@ -110,7 +110,7 @@ Report Fleet::run() {
     time_ = now_us();
     exchanges_.poll(kTickUs);
   }
-  report_.unasked = exchanges_.under_way() + (options_.pace == Pace::flat_out ? 0 : due_.size());
+  report_.unasked = exchanges_.under_way() + (options_.pace == RateEstimator::flat_out ? 0 : due_.size());
   report_.connections = exchanges_.opened();
   report_.most_open = exchanges_.most_open();
   report_.resumed = exchanges_.resumed();
@@ -125,14 +125,14 @@ bool Fleet::is_over(int64_t now) const {
 }
 
 void Fleet::plan_first_heartbeats() {
-  if (options_.pace != Pace::interval) return;
+  if (options_.pace != RateEstimator::interval) return;
   const double spread = options_.spread > 0 ? options_.spread : options_.interval;
   std::uniform_int_distribution<int64_t> first(0, static_cast<int64_t>(spread * 1000));
   for (uint32_t host = 0; host < hosts_.size(); ++host) wheel_.set(host, first(random_));
 }
 
 void Fleet::make_due(int64_t now) {
-  if (options_.pace == Pace::interval) {
+  if (options_.pace == RateEstimator::interval) {
     wheel_.advance(ms(now), [&](uint32_t host, int64_t at) { due_.push_back({host, begin_ + at * kTickUs}); });
     return;
   }
@@ -140,7 +140,7 @@ void Fleet::make_due(int64_t now) {
     due_.push_back({next_host_, due});
     next_host_ = (next_host_ + 1) % hosts_.size();
   };
-  if (options_.pace == Pace::flat_out) {
+  if (options_.pace == RateEstimator::flat_out) {
     while (due_.size() < 64 && exchanges_.has_room()) next(0);
     return;
   }
@@ -156,7 +156,7 @@ void Fleet::send_due(int64_t now) {
   while (!due_.empty() && exchanges_.has_room()) {
     Request request = due_.front();
     due_.pop_front();
-    if (options_.pace == Pace::flat_out) request.due_us = now_us();
+    if (options_.pace == RateEstimator::flat_out) request.due_us = now_us();
     request.hold = !options_.keep && hosts_.is_go(request.host);  // the shared ones are for all
     exchanges_.start(request, now);
   }
@@ -201,7 +201,7 @@ void Fleet::take_good(const Request& request, const Reply& reply) {
 }
 
 void Fleet::plan_next(uint32_t host, const Hosts::Obeyed& obeyed) {
-  if (options_.pace != Pace::interval) return;
+  if (options_.pace != RateEstimator::interval) return;
   failures_[host] = 0;
   if (obeyed.falls_silent) return;
   const double interval = obeyed.interval > 0 ? static_cast<double>(obeyed.interval) : options_.interval;
@@ -212,7 +212,7 @@ void Fleet::plan_next(uint32_t host, const Hosts::Obeyed& obeyed) {
 
 void Fleet::fail(uint32_t host, const std::string& kind, std::optional<std::chrono::seconds> retry_after) {
   if (!kind.empty()) ++report_.errors[kind];
-  if (options_.pace != Pace::interval) return;
+  if (options_.pace != RateEstimator::interval) return;
   if (failures_[host] < 255) ++failures_[host];
   const std::chrono::seconds interval(std::max<int64_t>(1, static_cast<int64_t>(options_.interval)));
   const auto delay = updater::poll_delay(interval, failures_[host], retry_after, random_);

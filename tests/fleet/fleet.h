@@ -14,7 +14,7 @@
 namespace ops::fleet {
 
 /// When heartbeats are due.
-enum class Pace {
+enum class RateEstimator {
   interval,  // each host by its own clock, as ops-updater: jittered, backing off after errors, Retry-After honoured
   rate,      // so many a second, host after host; nothing is tried again
   flat_out   // `connections` at a time, each followed by the next at once
@@ -23,7 +23,7 @@ enum class Pace {
 struct FleetOptions {
   Target target;
   HostsOptions hosts;
-  Pace pace = Pace::interval;
+  RateEstimator pace = RateEstimator::interval;
   double interval = 300;      // seconds
   double spread = 0;          // of the first heartbeats, seconds; 0: the interval
   double rate = 1000;         // heartbeats a second

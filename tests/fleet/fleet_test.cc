@@ -117,7 +117,7 @@ TEST(Fleet, KeptConnectionsCarryHeartbeats) {
   MetaBox meta;
   ASSERT_TRUE(meta.start(kDesired)) << meta.log();
   FleetOptions options = fleet_of(2000, meta);
-  options.pace = Pace::flat_out;
+  options.pace = RateEstimator::flat_out;
   options.keep = true;
   options.connections = 16;
   options.until_all_in = true;
@@ -133,12 +133,12 @@ TEST(Fleet, ComesBackFromAnOutageWithoutAnError) {
   ASSERT_TRUE(meta.start(kDesired)) << meta.log();
   const uint32_t hosts = kSanitized ? 4000 : 20'000;
   FleetOptions options = fleet_of(hosts, meta);
-  options.pace = Pace::flat_out;
+  options.pace = RateEstimator::flat_out;
   options.until_all_in = true;
   ASSERT_EQ(run_fleet(options).hosts_in, hosts);
 
   meta.process().stop();
-  options.pace = Pace::interval;
+  options.pace = RateEstimator::interval;
   options.interval = 10;
   options.duration = 100;
   std::atomic<uint64_t> refused = 0;
@@ -176,7 +176,7 @@ TEST_P(Stalled, ClientsDoNotStopHeartbeats) {
   ASSERT_TRUE(eventually([&] { return standing > kClients / 2; }));
 
   FleetOptions options = fleet_of(500, meta);
-  options.pace = Pace::rate;
+  options.pace = RateEstimator::rate;
   options.rate = 100;
   options.duration = 5;
   const Report report = run_fleet(options);

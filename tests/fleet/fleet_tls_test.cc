@@ -22,7 +22,7 @@ struct FleetOverTls : testing::Test {
     FleetOptions options;
     options.target = *parse_target(meta.address());
     options.hosts.hosts = 200;
-    options.pace = Pace::flat_out;
+    options.pace = RateEstimator::flat_out;
     options.connections = 4;
     options.keep = keep;
     options.tls = tls;
@@ -50,7 +50,7 @@ TEST_F(FleetOverTls, GetsNowhereWithoutTls) {
   FleetOptions options;
   options.target = *parse_target(meta.address());
   options.hosts.hosts = 10;
-  options.pace = Pace::flat_out;
+  options.pace = RateEstimator::flat_out;
   options.duration = 1;
   const Report report = run_fleet(options);
   EXPECT_EQ(report.hosts_in, 0U);

@@ -159,7 +159,7 @@ bool Hosts::follow(uint32_t host, size_t index, const Order& order, int64_t now)
 }
 
 Hosts::Obeyed Hosts::obey(uint32_t host, std::string_view reply, int64_t now) {
-  const Orders& wanted = orders(reply);
+  const OperatorOrders& wanted = orders(reply);
   Obeyed obeyed;
   obeyed.error = wanted.error;
   obeyed.interval = wanted.interval;
@@ -180,7 +180,7 @@ Hosts::Obeyed Hosts::obey(uint32_t host, std::string_view reply, int64_t now) {
   return obeyed;
 }
 
-const Hosts::Orders& Hosts::orders(std::string_view reply) {
+const Hosts::OperatorOrders& Hosts::orders(std::string_view reply) {
   if (last_reply_ != nullptr && last_reply_->first == reply) return last_reply_->second;
   auto known = known_replies_.find(std::string(reply));
   if (known == known_replies_.end()) {
@@ -191,8 +191,8 @@ const Hosts::Orders& Hosts::orders(std::string_view reply) {
   return last_reply_->second;
 }
 
-Hosts::Orders Hosts::parse(std::string_view reply) {
-  Orders orders;
+Hosts::OperatorOrders Hosts::parse(std::string_view reply) {
+  OperatorOrders orders;
   orders.agents.resize(options_.agents.size());
   const auto response = parse_heartbeat_response(reply);
   if (!response || !response->error_message.empty() || !response->refused.empty()) {

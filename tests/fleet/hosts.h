@@ -84,7 +84,7 @@ class Hosts {
     bool start = false;
     bool stop = false;
   };
-  struct Orders {
+  struct OperatorOrders {
     std::vector<Order> agents;
     int64_t interval = 0;
     std::string error;
@@ -93,8 +93,8 @@ class Hosts {
   Agent& agent(uint32_t host, size_t index) { return agents_[host * options_.agents.size() + index]; }
   bool is_lucky(uint32_t host, uint16_t version, uint64_t salt, double percent) const;
   uint16_t version_id(const std::string& version);
-  const Orders& orders(std::string_view reply);
-  Orders parse(std::string_view reply);
+  const OperatorOrders& orders(std::string_view reply);
+  OperatorOrders parse(std::string_view reply);
   void advance(uint32_t host, size_t index, int64_t now);
   /// True when there is something to report at once.
   bool follow(uint32_t host, size_t index, const Order& order, int64_t now);
@@ -103,9 +103,9 @@ class Hosts {
   HostsOptions options_;
   std::vector<Agent> agents_;
   std::vector<std::string> versions_{""};
-  std::unordered_map<std::string, Orders> known_replies_;
-  const std::pair<const std::string, Orders>* last_reply_ = nullptr;  // of known_replies_; most replies are alike
-  std::vector<UpdateCounts> counts_;                                  // by agent
+  std::unordered_map<std::string, OperatorOrders> known_replies_;
+  const std::pair<const std::string, OperatorOrders>* last_reply_ = nullptr;  // of known_replies_; most replies are alike
+  std::vector<UpdateCounts> counts_;                                          // by agent
 };
 
 }  // namespace ops::fleet

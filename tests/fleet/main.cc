@@ -25,7 +25,7 @@ void check_file_limit(size_t connections) {
 }
 
 std::string run(FleetOptions options, std::string& json) {
-  check_file_limit(options.keep || options.pace == Pace::flat_out ? options.connections : options.max_open);
+  check_file_limit(options.keep || options.pace == RateEstimator::flat_out ? options.connections : options.max_open);
   const Progress progress;
   options.stop = &stop_asked;
   options.progress = [&](const std::string& text) { progress.show(text); };

@@ -137,8 +137,8 @@ FleetOptions read_fleet(Reader& read) {
   read.number("silent", options.hosts.silent.front());
   read.number("update-time", options.hosts.update_time);
   read.number("probation", options.hosts.probation);
-  if (read.has("rate")) options.pace = Pace::rate;
-  if (read.has("max-rate")) options.pace = Pace::flat_out;
+  if (read.has("rate")) options.pace = RateEstimator::rate;
+  if (read.has("max-rate")) options.pace = RateEstimator::flat_out;
   read.number("rate", options.rate);
   read.number("interval", options.interval);
   if (read.has("storm")) options.spread = 10;

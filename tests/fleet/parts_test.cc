@@ -188,7 +188,7 @@ TEST(FleetOptions, AreReadFromTheCommandLine) {
   const auto& options = std::get<FleetOptions>(line->run);
   EXPECT_EQ(options.hosts.hosts, 1'000'000u);
   EXPECT_TRUE(options.keep);
-  EXPECT_EQ(options.pace, Pace::rate);
+  EXPECT_EQ(options.pace, RateEstimator::rate);
   EXPECT_EQ(options.rate, 3334);
   EXPECT_EQ(options.hosts.go, 2.5);
   EXPECT_TRUE(std::holds_alternative<StallOptions>(parse_command_line({"--meta", ":1", "--stall", "body"})->run));

@@ -99,7 +99,7 @@ struct Rollout : testing::Test {
     releases = std::move(of);
     ASSERT_TRUE(desire("5.1.2")) << meta.log();
     FleetOptions joining = options();
-    joining.pace = Pace::flat_out;
+    joining.pace = RateEstimator::flat_out;
     joining.until_all_in = true;
     ASSERT_EQ(run_fleet(joining).hosts_in, hosts);
     ASSERT_EQ(running(releases.front().agent, "5.1.2"), hosts);

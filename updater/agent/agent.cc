@@ -53,7 +53,7 @@ void Agent::plan_next_look(Clock::time_point now, std::chrono::seconds probation
   }
 }
 
-void Agent::note_phase(const std::optional<Preparer::Progress>& preparing, int64_t now) {
+void Agent::note_phase(const std::optional<FetchWorker::Progress>& preparing, int64_t now) {
   Phase current = phase;
   if (is_switching(action)) {
     current = Phase::switching;
@@ -68,7 +68,7 @@ void Agent::note_phase(const std::optional<Preparer::Progress>& preparing, int64
 }
 
 AgentReport Agent::report(const std::string& name, const DesiredAgent* desired,
-                          const std::optional<Preparer::Progress>& preparing) const {
+                          const std::optional<FetchWorker::Progress>& preparing) const {
   AgentReport report;
   report.name = name;
   if (was_seen) report.seen = seen;

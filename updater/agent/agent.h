@@ -43,10 +43,10 @@ struct Agent {
 
   /// Takes in what is to be said upstream, since `now` (seconds since 1970) if that is news. `preparing` is nullopt unless a
   /// release is being prepared.
-  void note_phase(const std::optional<Preparer::Progress>& preparing, int64_t now);
+  void note_phase(const std::optional<FetchWorker::Progress>& preparing, int64_t now);
 
   AgentReport report(const std::string& name, const DesiredAgent* desired,
-                     const std::optional<Preparer::Progress>& preparing) const;
+                     const std::optional<FetchWorker::Progress>& preparing) const;
 };
 
 /// A step of an update, as opposed to the daily start and stop.

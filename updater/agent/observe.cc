@@ -65,8 +65,8 @@ std::optional<std::string> read_hold(const std::string& path, Look& look) {
 
 /// Why nothing may be done, nor even asked, in this agent's folder: what is there may be anybody's. "" when all is well.
 std::string danger_around(const Layout& layout, const std::string& name) {
-  const std::string danger = danger_of(layout.root());
-  return danger.empty() ? danger_of(layout.agent(name)) : danger;
+  const std::string danger = unsafe_permissions(layout.root());
+  return danger.empty() ? unsafe_permissions(layout.agent(name)) : danger;
 }
 
 /// When a release was installed, in seconds since 1970.

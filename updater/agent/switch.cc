@@ -62,7 +62,7 @@ class Switch {
   Result<void> switch_over(const DesiredAgent& desired) {
     const Release* release = ready_release(seen_, desired);
     if (release == nullptr) return Error{cat(desired.version, " is not ready any more")};
-    state_.trial = Trial{desired.version, fallback_version(seen_, desired.version), release->checksum, 0};
+    state_.trial = Probation{desired.version, fallback_version(seen_, desired.version), release->checksum, 0};
     state_.failed.reset();
     state_.stopped = false;
     if (auto saved = save(); !saved) return saved;
@@ -93,7 +93,7 @@ class Switch {
 
   /// Latches the failure and goes back. Whatever of it was done before may be done again.
   Result<void> fail_trial(const std::string& why, bool start_previous) {
-    const Trial trial = *state_.trial;
+    const Probation trial = *state_.trial;
     if (!state_.failed || state_.failed->version != trial.version) {
       state_.failed = Failure{trial.version, trial.checksum, one_line(why, kMaxStatusSize), std::time(nullptr)};
       if (auto saved = save(); !saved) return saved;
@@ -123,7 +123,7 @@ class Switch {
   }
 
   Result<void> pass() {
-    const Trial trial = *state_.trial;
+    const Probation trial = *state_.trial;
     if (!trial.previous.empty() && trial.previous != trial.version) state_.previous = trial.previous;
     state_.failed.reset();
     end_trial();
@@ -144,7 +144,7 @@ class Switch {
 
   /// .version names neither the version on trial nor the one to go back to.
   bool is_lost(const Observed& now) const {
-    const Trial& trial = *state_.trial;
+    const Probation& trial = *state_.trial;
     return now.version != trial.version && (trial.previous.empty() || now.version != trial.previous);
   }
 
@@ -165,7 +165,7 @@ class Switch {
     return put_file(layout_.version_file(name_), version + "\n", 0644);
   }
 
-  Result<void> undo_commit(const Trial& trial) {
+  Result<void> undo_commit(const Probation& trial) {
     if (trial.previous.empty()) return {};
     if (trial.previous == trial.version) return exchange_content(trial.version);
     return put_file(layout_.version_file(name_), trial.previous + "\n", 0644);

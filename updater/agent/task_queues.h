@@ -15,18 +15,18 @@
 
 namespace ops::updater {
 
-class Lanes {
+class TaskQueues {
  public:
   using Task = std::function<void(const std::stop_token&)>;
 
   /// `on_end` is called, from the lane's thread, after each task whose end nobody waits for in wait_until_idle.
-  explicit Lanes(std::function<void()> on_end) : on_end_(std::move(on_end)) {}
+  explicit TaskQueues(std::function<void()> on_end) : on_end_(std::move(on_end)) {}
 
   /// Asks all tasks to stop, and waits for them.
-  ~Lanes();
+  ~TaskQueues();
 
-  Lanes(const Lanes&) = delete;
-  Lanes& operator=(const Lanes&) = delete;
+  TaskQueues(const TaskQueues&) = delete;
+  TaskQueues& operator=(const TaskQueues&) = delete;
 
   bool is_busy(const std::string& agent) const;
 
@@ -37,7 +37,7 @@ class Lanes {
   void wait_until_idle(const std::set<std::string>& agents, std::chrono::milliseconds patience);
 
  private:
-  struct Lane {
+  struct TaskQueue {
     bool busy = false;
     std::jthread thread;
   };
@@ -47,8 +47,8 @@ class Lanes {
   const std::function<void()> on_end_;
   mutable std::mutex mutex_;
   std::condition_variable ended_;
-  std::set<std::string> awaited_;      // by wait_until_idle; guarded by mutex_
-  std::map<std::string, Lane> lanes_;  // guarded by mutex_
+  std::set<std::string> awaited_;            // by wait_until_idle; guarded by mutex_
+  std::map<std::string, TaskQueue> queues_;  // guarded by mutex_
 };
 
 }  // namespace ops::updater

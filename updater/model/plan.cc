@@ -51,7 +51,7 @@ Decision roll_back(const Circumstances& around, const std::string& why) {
 }
 
 Decision plan_trial(const Observed& seen, const DesiredAgent* desired, const Circumstances& around, int64_t now) {
-  const Trial& trial = *seen.state.trial;
+  const Probation& trial = *seen.state.trial;
   if (desired != nullptr && desired->cmd == "stop") return stop(seen, around);
   if (desired != nullptr && desired->cmd == "start" && differs(seen, *desired) && ready_release(seen, *desired) != nullptr &&
       !is_failed(seen.state, desired->version, given_checksum(*desired)) && !around.update_paused) {
@@ -124,7 +124,7 @@ std::string to_string(Action action) {
   return "";
 }
 
-bool is_committed(const Trial& trial, const Observed& seen) {
+bool is_committed(const Probation& trial, const Observed& seen) {
   return trial.version == seen.version && (trial.previous != trial.version || trial.checksum == seen.checksum);
 }
 

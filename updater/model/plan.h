@@ -111,7 +111,7 @@ struct Decision {
 Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumstances& around, int64_t now);
 
 /// The trial's version is the current one (see above).
-bool is_committed(const Trial& trial, const Observed& seen);
+bool is_committed(const Probation& trial, const Observed& seen);
 
 /// The version to go back to when the switch to `next` fails: the current one, or, while that is on trial or .version was lost
 /// during a trial, the one before it. "" when it is no good or there is none.

@@ -42,7 +42,8 @@ State from_json(const Json& json) {
   State state;
   if (json.contains("trial")) {
     const Json& trial = json.at("trial");
-    state.trial = Trial{own_version(trial), version_field(trial, "previous"), trial.at("checksum"), time_field(trial, "until")};
+    state.trial =
+        Probation{own_version(trial), version_field(trial, "previous"), trial.at("checksum"), time_field(trial, "until")};
   }
   if (json.contains("failed")) {
     const Json& failed = json.at("failed");

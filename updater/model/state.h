@@ -19,13 +19,13 @@ namespace ops::updater {
 
 /// A switch that is under way. It is written before anything is stopped and goes when the version has passed or the old one
 /// runs again.
-struct Trial {
+struct Probation {
   std::string version;
   std::string previous;  // to go back to; "" when there was none
   std::string checksum;  // of the new version's tarball; tells the two apart when their versions are equal
   int64_t until = 0;     // the end of the probation, seconds since 1970; 0 before the new version was seen started
 
-  bool operator==(const Trial&) const = default;
+  bool operator==(const Probation&) const = default;
 };
 
 /// The latch: a version that did not work here, not tried again until meta names another or its checksum changes.
@@ -39,7 +39,7 @@ struct Failure {
 };
 
 struct State {
-  std::optional<Trial> trial;
+  std::optional<Probation> trial;
   std::optional<Failure> failed;
   std::string previous;  // the good version before this one, kept for going back to
   bool stopped = false;  // stopped on meta's word, so not to be started until meta says start

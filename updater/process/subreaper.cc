@@ -54,7 +54,7 @@ void end_descendants() {
 
 }  // namespace
 
-int run_contained(const std::function<int()>& work) {
+int run_in_subreaper(const std::function<int()>& work) {
   const sigset_t signals = awaited_signals();
   sigset_t before;
   std::signal(SIGCHLD, SIG_DFL);  // ignored, it would reap before waitpid does

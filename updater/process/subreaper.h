@@ -12,6 +12,6 @@ namespace ops::updater {
 /// work early; only SIGKILL leaves something behind. To be called before any thread is made.
 ///
 /// It is also the init that daemons expect: their zombies are gone at once. (A pid namespace was rejected: it takes root.)
-int run_contained(const std::function<int()>& work);
+int run_in_subreaper(const std::function<int()>& work);
 
 }  // namespace ops::updater

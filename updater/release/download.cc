@@ -26,7 +26,7 @@ std::optional<std::chrono::seconds> to_seconds(const std::string& retry_after) {
 }
 
 /// The whole reply, in memory.
-Result<HttpReply> collect(Exchange& exchange, size_t max_size) {
+Result<HttpReply> collect(HttpClient& exchange, size_t max_size) {
   HttpReply reply;
   const auto take = [&](std::string_view piece) {
     if (reply.body.size() + piece.size() > max_size) return exchange.refuse_size();
@@ -50,7 +50,7 @@ std::string range_validator(const ReplyHeader& reply) { return reply.etag.starts
 class Download {
  public:
   Download(const std::string& url, const std::string& path, const DownloadLimits& limits, const Progress& progress,
-           const std::stop_token& cancel, const Access& access)
+           const std::stop_token& cancel, const ClientCredentials& access)
       : path_(path),
         origin_path_(path + ".from"),
         limits_(limits),
@@ -182,8 +182,8 @@ class Download {
   const std::string origin_path_;
   const DownloadLimits limits_;
   const Progress& progress_;
-  const Access& access_;
-  Exchange exchange_;
+  const ClientCredentials& access_;
+  HttpClient exchange_;
   Fd file_;
   uint64_t resume_from_ = 0;
   std::string validator_;  // of the part that is there
@@ -196,8 +196,8 @@ class Download {
 }  // namespace
 
 Result<HttpReply> post_json(const std::string& url, const std::string& body, size_t max_size, std::chrono::seconds timeout,
-                            const std::stop_token& cancel, const Access& access) {
-  Exchange exchange(url, max_size, cancel, access);
+                            const std::stop_token& cancel, const ClientCredentials& access) {
+  HttpClient exchange(url, max_size, cancel, access);
   exchange.add_header("Content-Type: application/json");
   exchange.add_header("Expect:");  // no 100-continue: one write, one answer
   exchange.post(body);
@@ -206,18 +206,19 @@ Result<HttpReply> post_json(const std::string& url, const std::string& body, siz
 }
 
 Result<HttpReply> get_small(const std::string& url, size_t max_size, std::chrono::seconds timeout,
-                            const std::stop_token& cancel, const Access& access) {
-  Exchange exchange(url, max_size, cancel, access);
+                            const std::stop_token& cancel, const ClientCredentials& access) {
+  HttpClient exchange(url, max_size, cancel, access);
   exchange.follow_redirects();
   exchange.end_after(timeout);
   return collect(exchange, max_size);
 }
 
-std::optional<FetchError> download(const std::string& url, const std::string& path, const DownloadLimits& limits,
-                                   const Progress& progress, const std::stop_token& cancel, const Access& access) {
+std::optional<DownloadError> download(const std::string& url, const std::string& path, const DownloadLimits& limits,
+                                      const Progress& progress, const std::stop_token& cancel,
+                                      const ClientCredentials& access) {
   Download download(url, path, limits, progress, cancel, access);
   const auto ran = download.run();
-  return ran ? std::nullopt : std::optional(FetchError{ran.error(), download.retry_after()});
+  return ran ? std::nullopt : std::optional(DownloadError{ran.error(), download.retry_after()});
 }
 
 }  // namespace ops::updater

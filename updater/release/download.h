@@ -24,11 +24,11 @@ struct HttpReply {
 /// Sends JSON and returns the reply, whatever its status. An error when there is none within `timeout`, or when it is longer
 /// than `max_size` bytes.
 Result<HttpReply> post_json(const std::string& url, const std::string& body, size_t max_size, std::chrono::seconds timeout,
-                            const std::stop_token& cancel, const Access& access = {});
+                            const std::stop_token& cancel, const ClientCredentials& access = {});
 
 /// A small file, or whatever else the server replies. Redirects are followed.
 Result<HttpReply> get_small(const std::string& url, size_t max_size, std::chrono::seconds timeout,
-                            const std::stop_token& cancel, const Access& access = {});
+                            const std::stop_token& cancel, const ClientCredentials& access = {});
 
 struct DownloadLimits {
   uint64_t max_size = uint64_t{2} << 30;  // bytes
@@ -40,7 +40,7 @@ struct DownloadLimits {
 
 using Progress = std::function<void(uint64_t done, uint64_t total)>;  // bytes; total is 0 while it isn't known
 
-struct FetchError {
+struct DownloadError {
   Error error;
   std::optional<std::chrono::seconds> retry_after;  // when the server said so
 };
@@ -48,7 +48,8 @@ struct FetchError {
 /// Fetches `url` into `path`, and syncs it. What an earlier try left there is continued when the server says, by ETag or
 /// Last-Modified, that it is still the same file (noted in `path`.from); else the file starts over. After an error the part
 /// that came stays for the next try, unless it can't be of use. nullopt is success.
-std::optional<FetchError> download(const std::string& url, const std::string& path, const DownloadLimits& limits,
-                                   const Progress& progress, const std::stop_token& cancel, const Access& access = {});
+std::optional<DownloadError> download(const std::string& url, const std::string& path, const DownloadLimits& limits,
+                                      const Progress& progress, const std::stop_token& cancel,
+                                      const ClientCredentials& access = {});
 
 }  // namespace ops::updater

@@ -7,7 +7,7 @@
 
 namespace ops::updater {
 
-void Preparer::want(const std::vector<DesiredAgent>& agents, const Trust& trust) {
+void FetchWorker::want(const std::vector<DesiredAgent>& agents, const Trust& trust) {
   const std::lock_guard lock(mutex_);
   if (job_) {
     if (std::find(agents.begin(), agents.end(), job_->agent) != agents.end()) return;
@@ -28,7 +28,7 @@ void Preparer::want(const std::vector<DesiredAgent>& agents, const Trust& trust)
   }
 }
 
-void Preparer::work(const DesiredAgent& agent, const Trust& trust, const std::stop_token& cancel) {
+void FetchWorker::work(const DesiredAgent& agent, const Trust& trust, const std::stop_token& cancel) {
   const auto report = [this](Phase phase, uint64_t done, uint64_t total) {
     const std::lock_guard lock(mutex_);
     job_->progress = {phase, done, total};
@@ -47,7 +47,7 @@ void Preparer::work(const DesiredAgent& agent, const Trust& trust, const std::st
   on_end_();
 }
 
-std::optional<Preparer::Outcome> Preparer::take_outcome() {
+std::optional<FetchWorker::Outcome> FetchWorker::take_outcome() {
   const std::lock_guard lock(mutex_);
   if (!job_ || !job_->ended) return std::nullopt;
   std::optional<Outcome> outcome;
@@ -56,7 +56,7 @@ std::optional<Preparer::Outcome> Preparer::take_outcome() {
   return outcome;
 }
 
-std::optional<Preparer::Progress> Preparer::progress(const std::string& agent) const {
+std::optional<FetchWorker::Progress> FetchWorker::progress(const std::string& agent) const {
   const std::lock_guard lock(mutex_);
   if (!job_ || job_->agent.name != agent) return std::nullopt;
   return job_->progress;

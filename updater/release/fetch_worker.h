@@ -13,10 +13,10 @@
 
 namespace ops::updater {
 
-class Preparer {
+class FetchWorker {
  public:
   /// `on_end` is called from the worker's thread after each release that ends.
-  Preparer(const Layout& layout, InstallLimits limits, std::function<void()> on_end)
+  FetchWorker(const Layout& layout, InstallLimits limits, std::function<void()> on_end)
       : layout_(layout), limits_(limits), on_end_(std::move(on_end)) {}
 
   struct Outcome {

@@ -20,9 +20,9 @@ constexpr long kMaxRedirects = 5;
 
 }  // namespace
 
-class Sessions {
+class TlsSessionCache {
  public:
-  Sessions() : share_(curl_share_init(), &curl_share_cleanup) {
+  TlsSessionCache() : share_(curl_share_init(), &curl_share_cleanup) {
     curl_share_setopt(share_.get(), CURLSHOPT_USERDATA, this);
     curl_share_setopt(share_.get(), CURLSHOPT_LOCKFUNC, lock);
     curl_share_setopt(share_.get(), CURLSHOPT_UNLOCKFUNC, unlock);
@@ -32,15 +32,17 @@ class Sessions {
 
  private:
   static void lock(CURL*, curl_lock_data what, curl_lock_access, void* context) {
-    static_cast<Sessions*>(context)->mutexes_[what].lock();
+    static_cast<TlsSessionCache*>(context)->mutexes_[what].lock();
   }
-  static void unlock(CURL*, curl_lock_data what, void* context) { static_cast<Sessions*>(context)->mutexes_[what].unlock(); }
+  static void unlock(CURL*, curl_lock_data what, void* context) {
+    static_cast<TlsSessionCache*>(context)->mutexes_[what].unlock();
+  }
 
   std::array<std::mutex, CURL_LOCK_DATA_LAST> mutexes_;
   const std::unique_ptr<CURLSH, decltype(&curl_share_cleanup)> share_;
 };
 
-std::shared_ptr<Sessions> make_sessions() { return std::make_shared<Sessions>(); }
+std::shared_ptr<TlsSessionCache> make_sessions() { return std::make_shared<TlsSessionCache>(); }
 
 namespace {
 
@@ -64,7 +66,7 @@ std::string origin_of(const std::string& url) {
 }
 
 /// The server that is at this URL; nullptr for one that may not know our token.
-const std::string* server_at(const std::string& url, const Access& access) {
+const std::string* server_at(const std::string& url, const ClientCredentials& access) {
   const std::string origin = origin_of(url);
   const auto& servers = access.servers;
   const auto found = std::find_if(servers.begin(), servers.end(),
@@ -73,7 +75,7 @@ const std::string* server_at(const std::string& url, const Access& access) {
 }
 
 /// What the server at this URL is told: a token, or user:password; "" for nothing.
-std::string secret_for(const std::string& url, const Access& access) {
+std::string secret_for(const std::string& url, const ClientCredentials& access) {
   const std::string* server = server_at(url, access);
   if (server == nullptr || !split_user(url).user.empty()) return {};
   const auto password = access.passwords.find(*server);
@@ -83,8 +85,8 @@ std::string secret_for(const std::string& url, const Access& access) {
 }  // namespace
 
 /// The exchange as libcurl sees it.
-struct Exchange::Transfer {
-  Transfer(Exchange& exchange, const std::string& url, const Access& access);
+struct HttpClient::Transfer {
+  Transfer(HttpClient& exchange, const std::string& url, const ClientCredentials& access);
   ~Transfer() { curl_slist_free_all(headers); }
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
@@ -103,8 +105,8 @@ struct Exchange::Transfer {
     curl_easy_setopt(curl.get(), option, value);
   }
 
-  Exchange& exchange;
-  const std::shared_ptr<Sessions> sessions;  // outlive `curl`
+  HttpClient& exchange;
+  const std::shared_ptr<TlsSessionCache> sessions;  // outlive `curl`
   const TlsFiles tls;
   ServerCertificate certificate;
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl{curl_easy_init(), &curl_easy_cleanup};
@@ -113,7 +115,7 @@ struct Exchange::Transfer {
   bool has_whole_header = false;
 };
 
-Exchange::Transfer::Transfer(Exchange& to, const std::string& url, const Access& access)
+HttpClient::Transfer::Transfer(HttpClient& to, const std::string& url, const ClientCredentials& access)
     : exchange(to), sessions(access.sessions), tls(access.tls) {
   set(CURLOPT_URL, url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
@@ -135,7 +137,7 @@ Exchange::Transfer::Transfer(Exchange& to, const std::string& url, const Access&
 }
 
 /// curl does not send it to another host or port that a redirect leads to.
-void Exchange::Transfer::authenticate(const std::string& secret) {
+void HttpClient::Transfer::authenticate(const std::string& secret) {
   if (secret.empty()) return;
   const bool is_password = secret.find(':') != std::string::npos;
   set(CURLOPT_HTTPAUTH, is_password ? CURLAUTH_BASIC : CURLAUTH_BEARER);
@@ -143,7 +145,7 @@ void Exchange::Transfer::authenticate(const std::string& secret) {
 }
 
 /// What only matters for https://.
-void Exchange::Transfer::trust_servers() {
+void HttpClient::Transfer::trust_servers() {
   const std::string ca = tls.ca.empty() ? system_ca_file() : tls.ca;
   certificate.ca_file = ca.empty() ? "the system's CAs, for there are none: set tls.ca in cfg.json" : ca;
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
@@ -160,7 +162,7 @@ void Exchange::Transfer::trust_servers() {
   set(CURLOPT_REDIR_PROTOCOLS_STR, exchange.url_.starts_with("https:") ? "https" : "http,https");
 }
 
-size_t Exchange::Transfer::on_header(char* data, size_t size, size_t count, void* context) {
+size_t HttpClient::Transfer::on_header(char* data, size_t size, size_t count, void* context) {
   auto& transfer = *static_cast<Transfer*>(context);
   ReplyHeader& reply = transfer.exchange.reply_;
   const std::string_view line(data, size * count);
@@ -180,24 +182,24 @@ size_t Exchange::Transfer::on_header(char* data, size_t size, size_t count, void
   return size * count;
 }
 
-size_t Exchange::Transfer::on_body(char* data, size_t size, size_t count, void* context) {
+size_t HttpClient::Transfer::on_body(char* data, size_t size, size_t count, void* context) {
   const auto& transfer = *static_cast<Transfer*>(context);
   return (*transfer.take)({data, size * count}) ? size * count : CURL_WRITEFUNC_ERROR;
 }
 
-int Exchange::Transfer::on_progress(void* context, curl_off_t, curl_off_t received, curl_off_t, curl_off_t) {
-  Exchange& exchange = static_cast<Transfer*>(context)->exchange;
+int HttpClient::Transfer::on_progress(void* context, curl_off_t, curl_off_t received, curl_off_t, curl_off_t) {
+  HttpClient& exchange = static_cast<Transfer*>(context)->exchange;
   if (exchange.refusal_.empty() && static_cast<uint64_t>(received) > exchange.max_size_) exchange.refuse_size();
   return exchange.cancel_.stop_requested() || !exchange.refusal_.empty() ? 1 : 0;
 }
 
-CURLcode Exchange::Transfer::on_tls_context(CURL*, void* context, void* certificate) {
+CURLcode HttpClient::Transfer::on_tls_context(CURL*, void* context, void* certificate) {
   watch_server_certificate(static_cast<ssl_ctx_st*>(context), *static_cast<ServerCertificate*>(certificate));
   return CURLE_OK;
 }
 
 /// curl's words for what went wrong, and ours where it is about trust.
-std::string Exchange::Transfer::explain(CURLcode code, const std::string& detail) const {
+std::string HttpClient::Transfer::explain(CURLcode code, const std::string& detail) const {
   const auto says = [&](const char* text) { return detail.find(text) != std::string::npos; };
   const bool is_about_files = code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE;
   if (is_about_files) {
@@ -216,43 +218,45 @@ std::string Exchange::Transfer::explain(CURLcode code, const std::string& detail
 
 // ---- the exchange ----
 
-Exchange::Exchange(const std::string& url, uint64_t max_size, std::stop_token cancel, const Access& access)
+HttpClient::HttpClient(const std::string& url, uint64_t max_size, std::stop_token cancel, const ClientCredentials& access)
     : url_(without_password(url)),
       max_size_(max_size),
       cancel_(std::move(cancel)),
       transfer_(std::make_unique<Transfer>(*this, url, access)) {}
 
-Exchange::~Exchange() = default;
+HttpClient::~HttpClient() = default;
 
-void Exchange::add_header(const std::string& line) { transfer_->headers = curl_slist_append(transfer_->headers, line.c_str()); }
+void HttpClient::add_header(const std::string& line) {
+  transfer_->headers = curl_slist_append(transfer_->headers, line.c_str());
+}
 
-void Exchange::post(const std::string& body) {
+void HttpClient::post(const std::string& body) {
   transfer_->set(CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   transfer_->set(CURLOPT_POSTFIELDS, body.c_str());
 }
 
-void Exchange::ask_from(uint64_t offset) { transfer_->set(CURLOPT_RANGE, cat(offset, "-").c_str()); }
+void HttpClient::ask_from(uint64_t offset) { transfer_->set(CURLOPT_RANGE, cat(offset, "-").c_str()); }
 
-void Exchange::follow_redirects() {
+void HttpClient::follow_redirects() {
   transfer_->set(CURLOPT_FOLLOWLOCATION, 1L);
   transfer_->set(CURLOPT_MAXREDIRS, kMaxRedirects);
 }
 
-void Exchange::end_after(std::chrono::seconds time) { transfer_->set(CURLOPT_TIMEOUT, static_cast<long>(time.count())); }
+void HttpClient::end_after(std::chrono::seconds time) { transfer_->set(CURLOPT_TIMEOUT, static_cast<long>(time.count())); }
 
-void Exchange::end_when_slower(uint64_t bytes_per_second, std::chrono::seconds for_so_long) {
+void HttpClient::end_when_slower(uint64_t bytes_per_second, std::chrono::seconds for_so_long) {
   transfer_->set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(bytes_per_second));
   transfer_->set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(for_so_long.count()));
 }
 
-bool Exchange::refuse(std::string why) {
+bool HttpClient::refuse(std::string why) {
   refusal_ = std::move(why);
   return false;
 }
 
-bool Exchange::refuse_size() { return refuse(cat("the reply is longer than ", max_size_, " bytes")); }
+bool HttpClient::refuse_size() { return refuse(cat("the reply is longer than ", max_size_, " bytes")); }
 
-Result<void> Exchange::run(const Take& take) {
+Result<void> HttpClient::run(const Take& take) {
   CURL* curl = transfer_->curl.get();
   char detail[CURL_ERROR_SIZE] = {};
   transfer_->take = &take;
@@ -271,19 +275,19 @@ Result<void> Exchange::run(const Take& take) {
   return Error{cat(url_, ": ", transfer_->explain(code, detail[0] == '\0' ? curl_easy_strerror(code) : one_line(detail, 300)))};
 }
 
-long Exchange::status() const {
+long HttpClient::status() const {
   long status = 0;
   curl_easy_getinfo(transfer_->curl.get(), CURLINFO_RESPONSE_CODE, &status);
   return status;
 }
 
-std::optional<uint64_t> Exchange::body_size() const {
+std::optional<uint64_t> HttpClient::body_size() const {
   curl_off_t length = -1;
   curl_easy_getinfo(transfer_->curl.get(), CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
   return length < 0 ? std::nullopt : std::optional(static_cast<uint64_t>(length));
 }
 
-std::string status_text(long status, const std::string& url, const Access& access) {
+std::string status_text(long status, const std::string& url, const ClientCredentials& access) {
   const std::string text = cat("the server says ", status);
   if (status != 401 && status != 403) return text;
   if (!split_user(url).user.empty()) return text + "; look at the user and the password in its URL";

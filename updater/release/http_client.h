@@ -19,21 +19,21 @@
 namespace ops::updater {
 
 /// TLS sessions with servers, so that the next connection costs no full handshake. Synchronises itself.
-class Sessions;
-std::shared_ptr<Sessions> make_sessions();
+class TlsSessionCache;
+std::shared_ptr<TlsSessionCache> make_sessions();
 
 /// Who we are to servers, and which ones are trusted: over https:// their certificates must be from `tls.ca` (the system's CAs
 /// if ""), and for the host in the URL. There is no way to do without.
-struct Access {
+struct ClientCredentials {
   std::string token;                 // a secret, sent as Bearer, or as Basic when it is user:password; "" for none
   std::vector<std::string> servers;  // base URLs. The token goes to the scheme, host and port of each of them, nowhere else
   TlsFiles tls;                      // read for each connection
-  std::shared_ptr<Sessions> sessions = {};            // none: none are kept
+  std::shared_ptr<TlsSessionCache> sessions = {};     // none: none are kept
   std::map<std::string, std::string> passwords = {};  // secrets, user:password by server: sent there instead of the token
 };
 
 /// "the server says 401", and what to do about that.
-std::string status_text(long status, const std::string& url, const Access& access);
+std::string status_text(long status, const std::string& url, const ClientCredentials& access);
 
 /// The reply's header fields that somebody here needs; of the last reply when there were redirects.
 struct ReplyHeader {
@@ -44,14 +44,14 @@ struct ReplyHeader {
   std::string date;
 };
 
-class Exchange {
+class HttpClient {
  public:
   /// `max_size`: bytes that the reply's body may have, and that of a redirect. `access` is borrowed while this is made. A user
   /// and password in `url` are sent instead of what `access` has.
-  Exchange(const std::string& url, uint64_t max_size, std::stop_token cancel, const Access& access);
-  ~Exchange();
-  Exchange(const Exchange&) = delete;
-  Exchange& operator=(const Exchange&) = delete;
+  HttpClient(const std::string& url, uint64_t max_size, std::stop_token cancel, const ClientCredentials& access);
+  ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
 
   // What to ask for, and for how long; before run(). A GET of the whole, unless one of these says else.
   void add_header(const std::string& line);

@@ -19,8 +19,8 @@ constexpr std::chrono::seconds kSmallFileTimeout{30};
 
 PrepareError passing(const Error& error, const std::string& checksum = "") { return {error, false, checksum}; }
 
-std::optional<PrepareError> get_text(const std::string& url, size_t max_size, std::string& text, const Access& access,
-                                     const std::stop_token& cancel) {
+std::optional<PrepareError> get_text(const std::string& url, size_t max_size, std::string& text,
+                                     const ClientCredentials& access, const std::stop_token& cancel) {
   auto reply = get_small(url, max_size, kSmallFileTimeout, cancel, access);
   if (!reply) return passing(reply.error());
   if (reply->status != 200) {
@@ -32,7 +32,7 @@ std::optional<PrepareError> get_text(const std::string& url, size_t max_size, st
 }
 
 /// Finds out the digest that the tarball should have.
-std::optional<PrepareError> find_expected(const DesiredAgent& agent, std::string& digest, const Access& access,
+std::optional<PrepareError> find_expected(const DesiredAgent& agent, std::string& digest, const ClientCredentials& access,
                                           const std::stop_token& cancel) {
   digest = given_checksum(agent);
   if (!digest.empty()) return std::nullopt;

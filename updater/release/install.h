@@ -26,7 +26,7 @@ struct InstallLimits {
 /// Whose releases are taken, and who we are to servers.
 struct Trust {
   std::vector<PublicKey> keys;  // with any, one of them must have signed the tarball
-  Access access;
+  ClientCredentials access;
 };
 
 struct PrepareError {

@@ -66,10 +66,10 @@ std::string describe_some(const std::vector<Process>& processes) {
   return processes.size() > 3 ? cat(text, " and ", processes.size() - 3, " more") : text;
 }
 
-/// One release in its folder, in a process that run_contained made.
-class Rehearsal {
+/// One release in its folder, in a process that run_in_subreaper made.
+class SmokeTest {
  public:
-  Rehearsal(const RehearsalOptions& options, const ReleaseName& release, const std::string& root)
+  SmokeTest(const SmokeTestOptions& options, const ReleaseName& release, const std::string& root)
       : options_(options), release_(release), layout_(root), folder_(layout_.version(release.name, release.version)) {}
 
   Verdict run() {
@@ -235,7 +235,7 @@ class Rehearsal {
     return Error{describe_some(agent_processes()) + " still there"};
   }
 
-  /// All that came of the agent: what run_contained's process was given, but for this one and the one that did the start.
+  /// All that came of the agent: what run_in_subreaper's process was given, but for this one and the one that did the start.
   std::vector<Process> agent_processes() const {
     auto found = descendants_of(::getppid());
     std::erase_if(found, [&](const Process& process) { return process.pid == ::getpid() || process.pid == updater_; });
@@ -254,7 +254,7 @@ class Rehearsal {
 
   static constexpr char kDone[] = "done";
 
-  const RehearsalOptions& options_;
+  const SmokeTestOptions& options_;
   const ReleaseName& release_;
   const Layout layout_;
   const std::string folder_;
@@ -266,7 +266,7 @@ class Rehearsal {
 
 }  // namespace
 
-int rehearse(const RehearsalOptions& options) {
+int run_smoke_test(const SmokeTestOptions& options) {
   const auto release = parse_tarball_name(fs::path(options.tarball).filename());
   if (!release) {
     std::cout << "FAIL  it is named NAME-VERSION.tar.gz, like falcon-agent-3.1.3.tar.gz: it is " << options.tarball << "\n";
@@ -280,7 +280,7 @@ int rehearse(const RehearsalOptions& options) {
   }
   ::chmod(scratch.c_str(), 0755);  // as an agent's folder is: it may run as another user
   std::cout << "Trying " << release->name << " " << release->version << ", in " << scratch << std::endl;
-  const auto verdict = static_cast<Verdict>(run_contained([&] { return Rehearsal(options, *release, scratch).run(); }));
+  const auto verdict = static_cast<Verdict>(run_in_subreaper([&] { return SmokeTest(options, *release, scratch).run(); }));
   std::cout << sentence_of(verdict) << "\n";
   if (verdict == kHarmful) {
     std::cout << "Its folder is kept, with the logs in it: " << Layout(scratch).version(release->name, release->version)

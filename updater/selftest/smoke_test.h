@@ -24,21 +24,21 @@
 
 namespace ops::updater {
 
-struct RehearsalOptions {
+struct SmokeTestOptions {
   std::string tarball;
   std::chrono::seconds probation{30};        // the updater's own default: what passes here should pass there
   std::chrono::seconds control_timeout{60};  // for start and stop, the same
 
-  bool operator==(const RehearsalOptions&) const = default;
+  bool operator==(const SmokeTestOptions&) const = default;
 };
 
 /// --try and what may go with it.
 const std::vector<LongOption>& rehearsal_flags();
 
 /// Of flags that were given, --try among them. The error is about a number.
-Result<RehearsalOptions> parse_rehearsal(const std::map<std::string, std::string>& flags);
+Result<SmokeTestOptions> parse_rehearsal(const std::map<std::string, std::string>& flags);
 
 /// Prints on stdout, and returns the exit code: 0 when nothing failed, 1 otherwise. To be called before any thread is made.
-int rehearse(const RehearsalOptions& options);
+int run_smoke_test(const SmokeTestOptions& options);
 
 }  // namespace ops::updater

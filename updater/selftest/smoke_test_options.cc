@@ -31,8 +31,8 @@ const std::vector<LongOption>& rehearsal_flags() {
   return flags;
 }
 
-Result<RehearsalOptions> parse_rehearsal(const std::map<std::string, std::string>& flags) {
-  RehearsalOptions options;
+Result<SmokeTestOptions> parse_rehearsal(const std::map<std::string, std::string>& flags) {
+  SmokeTestOptions options;
   options.tarball = flags.at("try");
   const auto probation = parse_seconds(flags, "probation", options.probation);
   if (!probation) return probation.error();

@@ -184,22 +184,22 @@ TEST_F(File, FolderThatOthersMayWriteIsADanger) {
   const std::string& it = folder.path();
   for (const unsigned mode : {0700u, 0755u, 0775u, 01755u}) {
     ASSERT_EQ(::chmod(it.c_str(), mode), 0);
-    EXPECT_EQ(danger_of(it), "") << mode;
+    EXPECT_EQ(unsafe_permissions(it), "") << mode;
   }
   for (const unsigned mode : {0777u, 0702u, 01777u}) {
     ASSERT_EQ(::chmod(it.c_str(), mode), 0);
-    EXPECT_EQ(danger_of(it), it + " can be written by everybody: chmod go-w " + it) << mode;
+    EXPECT_EQ(unsafe_permissions(it), it + " can be written by everybody: chmod go-w " + it) << mode;
   }
-  EXPECT_EQ(danger_of(folder / "nothing"), "");
+  EXPECT_EQ(unsafe_permissions(folder / "nothing"), "");
 
   if (::geteuid() != 0) return;  // what follows takes root
   ASSERT_EQ(::chmod(it.c_str(), 0775), 0);
   ASSERT_EQ(::chown(it.c_str(), 0, 54321), 0);
-  EXPECT_EQ(danger_of(it), it + " can be written by group 54321: chmod g-w " + it);
+  EXPECT_EQ(unsafe_permissions(it), it + " can be written by group 54321: chmod g-w " + it);
   ASSERT_EQ(::chmod(it.c_str(), 0755), 0);
-  EXPECT_EQ(danger_of(it), "");
+  EXPECT_EQ(unsafe_permissions(it), "");
   ASSERT_EQ(::chown(it.c_str(), 54321, 0), 0);
-  EXPECT_EQ(danger_of(it), it + " belongs to user 54321, who can change what runs from it: chown it");
+  EXPECT_EQ(unsafe_permissions(it), it + " belongs to user 54321, who can change what runs from it: chown it");
 }
 
 TEST(IsWithin, FollowsLinksAndDots) {

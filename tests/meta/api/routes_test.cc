@@ -1,4 +1,4 @@
-// Heartbeats, the front, reloads and limits; what operators ask for is in operator_routes_test.cc.
+// HeartbeatHandler, the front, reloads and limits; what operators ask for is in operator_routes_test.cc.
 
 #include "common/base/version.h"
 #include "tests/meta/api/routes_fixture.h"

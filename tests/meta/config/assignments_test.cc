@@ -10,10 +10,10 @@ namespace ops::tests {
 namespace {
 
 using meta::AgentConfig;
+using meta::Answer;
+using meta::Assignments;
 using meta::Config;
-using meta::Desired;
 using meta::Override;
-using meta::Told;
 
 const DesiredAgent kDefaults{"falcon-agent", "1.0.0", "http://m/falcon", "http://m/md5", "start"};
 
@@ -21,7 +21,7 @@ const DesiredAgent kDefaults{"falcon-agent", "1.0.0", "http://m/falcon", "http:/
 AgentConfig agent(std::vector<Override> others) { return {kDefaults, std::move(others)}; }
 
 std::vector<DesiredAgent> desired_agents(const Config& config, std::string_view hostname) {
-  return Desired(std::make_shared<const Config>(config)).agents(hostname);
+  return Assignments(std::make_shared<const Config>(config)).agents(hostname);
 }
 
 DesiredAgent resolve(const AgentConfig& agent, std::string_view hostname) {
@@ -30,7 +30,7 @@ DesiredAgent resolve(const AgentConfig& agent, std::string_view hostname) {
   return desired_agents(config, hostname).at(0);
 }
 
-TEST(Desired, IsTheDefaultWhereNoPrefixMatches) {
+TEST(Assignments, IsTheDefaultWhereNoPrefixMatches) {
   EXPECT_EQ(resolve(agent({}), "h1"), kDefaults);
   EXPECT_EQ(resolve(agent({{"lg-", "2", "", "", ""}}), "h1"), kDefaults);
   EXPECT_EQ(resolve(agent({{"lg-web01-", "2", "", "", ""}}), "lg-web01"), kDefaults) << "the prefix is longer than the name";
@@ -38,7 +38,7 @@ TEST(Desired, IsTheDefaultWhereNoPrefixMatches) {
   EXPECT_EQ(resolve(agent({{"LG-", "2", "", "", ""}}), "lg-web"), kDefaults) << "it has other letters";
 }
 
-TEST(Desired, EveryFieldCanBeOverriddenAndEmptyOnesInherit) {
+TEST(Assignments, EveryFieldCanBeOverriddenAndEmptyOnesInherit) {
   const AgentConfig all = agent({{"lg-", "2", "http://n/falcon", "http://n/md5", "stop"}});
   EXPECT_EQ(resolve(all, "lg-web"), (DesiredAgent{"falcon-agent", "2", "http://n/falcon", "http://n/md5", "stop"}));
   EXPECT_EQ(resolve(agent({{"lg-", "", "", "", ""}}), "lg-web"), kDefaults);
@@ -47,7 +47,7 @@ TEST(Desired, EveryFieldCanBeOverriddenAndEmptyOnesInherit) {
   EXPECT_EQ(resolve(agent({{"lg-", "", "", "", "stop"}}), "lg-web"), stopped);
 }
 
-TEST(Desired, LaterOverrideWins) {
+TEST(Assignments, LaterOverrideWins) {
   const AgentConfig both = agent({{"lg-", "2", "http://n/falcon", "", ""}, {"lg-web", "3", "", "", ""}});
   EXPECT_EQ(resolve(both, "lg-web01").version, "3");
   EXPECT_EQ(resolve(both, "lg-web01").tarball, "http://n/falcon") << "what the later one leaves open comes from the earlier";
@@ -56,18 +56,18 @@ TEST(Desired, LaterOverrideWins) {
   EXPECT_EQ(resolve(agent({{"lg-web", "3", "", "", ""}, {"lg-", "2", "", "", ""}}), "lg-web01").version, "2");
 }
 
-TEST(Desired, EmptyPrefixMatchesEveryHost) { EXPECT_EQ(resolve(agent({{"", "2", "", "", ""}}), "h1").version, "2"); }
+TEST(Assignments, EmptyPrefixMatchesEveryHost) { EXPECT_EQ(resolve(agent({{"", "2", "", "", ""}}), "h1").version, "2"); }
 
-TEST(Desired, WholeNameIsAPrefixOfItself) { EXPECT_EQ(resolve(agent({{"h1", "2", "", "", ""}}), "h1").version, "2"); }
+TEST(Assignments, WholeNameIsAPrefixOfItself) { EXPECT_EQ(resolve(agent({{"h1", "2", "", "", ""}}), "h1").version, "2"); }
 
-TEST(Desired, HasEveryAgentInTheOrderOfTheConfig) {
+TEST(Assignments, HasEveryAgentInTheOrderOfTheConfig) {
   Config config;
   config.agents = {{{"b", "1", "", "", ""}, {{"h", "2", "", "", ""}}}, {{"a", "1", "", "", ""}, {}}};
   EXPECT_EQ(desired_agents(config, "h1"), (std::vector<DesiredAgent>{{"b", "2", "", "", ""}, {"a", "1", "", "", ""}}));
   EXPECT_TRUE(desired_agents({}, "h1").empty());
 }
 
-TEST(Desired, HasAnOverrideWithAShareOnThatShareOfTheHosts) {
+TEST(Assignments, HasAnOverrideWithAShareOnThatShareOfTheHosts) {
   AgentConfig canary = agent({{"lg-", "2", "", "", "", 50}});
   int on_two = 0;
   for (int i = 0; i < 1000; ++i) {
@@ -82,25 +82,25 @@ TEST(Desired, HasAnOverrideWithAShareOnThatShareOfTheHosts) {
   EXPECT_EQ(resolve(canary, "lg-1"), kDefaults);
 }
 
-Told as_desired(const DesiredAgent&, const meta::RolloutLimits&) { return Told::desired; }
+Answer as_desired(const DesiredAgent&, const meta::RolloutLimits&) { return Answer::desired; }
 
-TEST(Desired, AHeldHostIsToldTheVersionThatItHas) {
+TEST(Assignments, AHeldHostIsToldTheVersionThatItHas) {
   auto config = std::make_shared<Config>();
   config->interval = std::chrono::seconds(600);
   config->agents = {{{"a", "2", "http://m/a", "0cc175b9c0f1b6a831c399e269772661", "start"}, {}, {}},
                     {{"b", "2", "http://m/b", "http://m/md5", "start"}, {{"h", "3", "", "", ""}}, {}},
                     {{"c", "2", "http://m/c", "", "start"}, {}, {}}};
-  const Desired desired(config);
+  const Assignments desired(config);
   const std::vector<RealAgent> own = {{"a", "1", "started", 0}, {"b", "1", "started", 0}};
   const auto held = [](const DesiredAgent& agent, const meta::RolloutLimits&) {
-    return agent.name == "c" ? Told::nothing : Told::own;
+    return agent.name == "c" ? Answer::nothing : Answer::own;
   };
   HeartbeatResponse expected;
   // The checksum in the config is another version's.
   expected.desired_agents = {{"a", "1", "http://m/a", "", "start"}, {"b", "1", "http://m/b", "http://m/md5", "start"}};
   expected.interval = 600;
   EXPECT_EQ(desired.reply("h1", own, held), to_json(expected));
-  const auto nothing = [](const DesiredAgent&, const meta::RolloutLimits&) { return Told::nothing; };
+  const auto nothing = [](const DesiredAgent&, const meta::RolloutLimits&) { return Answer::nothing; };
   EXPECT_EQ(desired.reply("h1", own, nothing), R"({"errorMessage":"","desiredAgents":[],"interval":600})");
 }
 
@@ -117,7 +117,7 @@ DesiredAgent plainly_resolved(const AgentConfig& config, const std::string& host
   return desired;
 }
 
-TEST(Desired, IsByThePlainRuleWhateverTheConfig) {
+TEST(Assignments, IsByThePlainRuleWhateverTheConfig) {
   std::mt19937 random(7);
   const auto pick = [&](size_t below) { return random() % below; };
   const auto text = [&](size_t most) {
@@ -135,7 +135,7 @@ TEST(Desired, IsByThePlainRuleWhateverTheConfig) {
         agent.others.push_back({text(4), maybe(std::to_string(n)), maybe("http://m/" + text(3)), maybe("x"), maybe("stop")});
       }
     }
-    const Desired desired(config);
+    const Assignments desired(config);
     for (int host = 0; host < 30; ++host) {
       const std::string hostname = text(6);
       HeartbeatResponse expected;

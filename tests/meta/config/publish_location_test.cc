@@ -17,10 +17,10 @@ Config config_with(const std::string& tarball, const std::string& md5 = "", cons
   return config;
 }
 
-ReleasePlace place(const Config& config, const std::string& agent = "a", const std::string& arch = "") {
+PublishLocation place(const Config& config, const std::string& agent = "a", const std::string& arch = "") {
   const auto found = place_of(config, agent, arch);
   EXPECT_TRUE(found) << found.error().message;
-  return found ? *found : ReleasePlace();
+  return found ? *found : PublishLocation();
 }
 
 std::string refusal(const Config& config, const std::string& agent = "a") {
@@ -32,7 +32,7 @@ std::string steps(const Config& config, PublishedRelease release = {"a", "2", ""
   return next_steps(config, place(config, release.agent, release.arch), release);
 }
 
-TEST(ReleasePlace, IsThePathOfTheTarballUrl) {
+TEST(PublishLocation, IsThePathOfTheTarballUrl) {
   for (const auto& [url, folder] : {std::pair("http://127.0.0.1:2000/falcon", "/srv/files/falcon"),
                                     {"http://127.0.0.1:2000/falcon/", "/srv/files/falcon"},
                                     {"http://127.0.0.1:2000//x//y", "/srv/files/x/y"},
@@ -41,12 +41,13 @@ TEST(ReleasePlace, IsThePathOfTheTarballUrl) {
                                     {"127.0.0.1:2000/falcon", "/srv/files/falcon"},
                                     {"HTTP://127.0.0.1:2000/falcon", "/srv/files/falcon"},
                                     {"http://[::1]:2000/falcon", "/srv/files/falcon"}}) {
-    EXPECT_EQ(place(config_with(url)), (ReleasePlace{folder, folder, true})) << url;
+    EXPECT_EQ(place(config_with(url)), (PublishLocation{folder, folder, true})) << url;
   }
 }
 
-TEST(ReleasePlace, IsHereUnderAnyNameOfThisMachineAtTheListeningPort) {
-  for (const std::string& host : {std::string("127.0.0.1"), std::string("127.8.8.8"), std::string("localhost"), own_name()}) {
+TEST(PublishLocation, IsHereUnderAnyNameOfThisMachineAtTheListeningPort) {
+  for (const std::string& host :
+       {std::string("127.0.0.1"), std::string("127.8.8.8"), std::string("localhost"), machine_name()}) {
     EXPECT_TRUE(place(config_with("http://" + host + ":2000/a")).is_here) << host;
     EXPECT_FALSE(place(config_with("http://" + host + ":2001/a")).is_here) << host;
     EXPECT_FALSE(place(config_with("http://" + host + "/a")).is_here) << host;
@@ -54,18 +55,18 @@ TEST(ReleasePlace, IsHereUnderAnyNameOfThisMachineAtTheListeningPort) {
   EXPECT_TRUE(place(config_with("http://m.example:80/a", "", "m.example:80")).is_here);
   EXPECT_TRUE(place(config_with("http://127.0.0.1/a", "", ":80")).is_here);
   EXPECT_TRUE(place(config_with("https://127.0.0.1/a", "", ":443")).is_here);
-  EXPECT_TRUE(place(config_with("http://" + own_address() + ":2000/a")).is_here);
+  EXPECT_TRUE(place(config_with("http://" + machine_address() + ":2000/a")).is_here);
   EXPECT_FALSE(place(config_with("http://192.0.2.1:2000/a")).is_here);
   EXPECT_FALSE(place(config_with("http://127.0.0.1:2000/get?file=")).is_here);
 }
 
-TEST(ReleasePlace, OfAChecksumUrlIsItsOwn) {
+TEST(PublishLocation, OfAChecksumUrlIsItsOwn) {
   const std::string url = "http://127.0.0.1:2000/falcon";
   EXPECT_EQ(place(config_with(url, "http://127.0.0.1:2000/sums")).checksum_folder, "/srv/files/sums");
   EXPECT_EQ(place(config_with(url, "d41d8cd98f00b204e9800998ecf8427e")).checksum_folder, "/srv/files/falcon");
 }
 
-TEST(ReleasePlace, FillsInThePlatformThatItIsToldOf) {
+TEST(PublishLocation, FillsInThePlatformThatItIsToldOf) {
   const Config config = config_with("http://127.0.0.1:2000/{os}/{arch}/a");
   EXPECT_EQ(refusal(config),
             "cannot tell the folder: the URL http://127.0.0.1:2000/{os}/{arch}/a holds {arch}; add -a amd64 or -a arm64, "
@@ -74,13 +75,13 @@ TEST(ReleasePlace, FillsInThePlatformThatItIsToldOf) {
   EXPECT_EQ(place(config_with("http://127.0.0.1:2000/{os}")).folder, "/srv/files/linux");
 }
 
-TEST(ReleasePlace, OfAnAgentThatTheConfigDoesNotNameIsUnderItsName) {
+TEST(PublishLocation, OfAnAgentThatTheConfigDoesNotNameIsUnderItsName) {
   const Config config = config_with("http://127.0.0.1:2000/falcon");
-  EXPECT_EQ(place(config, "b"), (ReleasePlace{"/srv/files/b", "/srv/files/b", true}));
+  EXPECT_EQ(place(config, "b"), (PublishLocation{"/srv/files/b", "/srv/files/b", true}));
   EXPECT_EQ(place(config_with(""), "a").folder, "/srv/files/a");
 }
 
-TEST(ReleasePlace, IsNeverOutsideTarballDirNorUnderAPageOfOpsMeta) {
+TEST(PublishLocation, IsNeverOutsideTarballDirNorUnderAPageOfOpsMeta) {
   EXPECT_EQ(refusal(config_with("http://127.0.0.1:2000/a/../../b")),
             "cannot tell the folder: the path of the URL http://127.0.0.1:2000/a/../../b holds \"..\"");
   EXPECT_EQ(refusal(config_with("http://127.0.0.1:2000/%2e%2e/b")),
@@ -92,19 +93,19 @@ TEST(ReleasePlace, IsNeverOutsideTarballDirNorUnderAPageOfOpsMeta) {
             "`tarball` in cfg.json");
 }
 
-TEST(ReleasePlace, NextStepsAreTheLineForTheConfig) {
+TEST(PublishLocation, NextStepsAreTheLineForTheConfig) {
   EXPECT_EQ(steps(config_with("http://127.0.0.1:2000/falcon", "", "127.0.0.1:2000")),
             "For cfg.json, and then ./control reload:\n"
             "    \"version\": \"2\", \"tarball\": \"http://127.0.0.1:2000/falcon\"\n");
 }
 
-TEST(ReleasePlace, NextStepsHaveTheChecksumWhereTheConfigHasOne) {
+TEST(PublishLocation, NextStepsHaveTheChecksumWhereTheConfigHasOne) {
   EXPECT_NE(steps(config_with("http://127.0.0.1:2000/a", "00000000000000000000000000000000"))
                 .find("/a\", \"md5\": \"d41d8cd98f00b204e9800998ecf8427e\"\n"),
             std::string::npos);
 }
 
-TEST(ReleasePlace, NextStepsAreToCopyTheFilesOfAUrlElsewhere) {
+TEST(PublishLocation, NextStepsAreToCopyTheFilesOfAUrlElsewhere) {
   const std::string for_config = "For cfg.json, and then ./control reload:\n    \"version\": \"2\", \"tarball\": ";
   const std::string needless = ", from where hosts fetch them (needless if that URL leads to this ops-meta):\n";
   EXPECT_EQ(steps(config_with("http://192.0.2.1/{arch}/r"), {"a", "2", "arm64", "", true}),
@@ -121,7 +122,7 @@ TEST(ReleasePlace, NextStepsAreToCopyTheFilesOfAUrlElsewhere) {
                 "\"http://127.0.0.1:2000/r\"\n");
 }
 
-TEST(ReleasePlace, NextStepsNameOverridesThatLookElsewhere) {
+TEST(PublishLocation, NextStepsNameOverridesThatLookElsewhere) {
   Config config = config_with("http://127.0.0.1:2000/a", "", "127.0.0.1:2000");
   config.agents[0].others = {{"x-", "2", "", "", ""}, {"bj-", "", "http://192.0.2.1/a", "", ""}};
   EXPECT_TRUE(steps(config).starts_with(
@@ -129,7 +130,7 @@ TEST(ReleasePlace, NextStepsNameOverridesThatLookElsewhere) {
       << steps(config);
 }
 
-TEST(ReleasePlace, NextStepsHaveTheWholeEntryOfAnAgentThatTheConfigDoesNotName) {
+TEST(PublishLocation, NextStepsHaveTheWholeEntryOfAnAgentThatTheConfigDoesNotName) {
   const Config config = config_with("http://127.0.0.1:2000/a", "", "127.0.0.1:2000");
   EXPECT_EQ(
       steps(config, {"b", "2", "", "", false}),
@@ -138,14 +139,14 @@ TEST(ReleasePlace, NextStepsHaveTheWholeEntryOfAnAgentThatTheConfigDoesNotName) 
       "\"\", \"cmd\": \"start\"}}\n");
 }
 
-TEST(ReleasePlace, NextStepsSayThatALoopbackAddressIsForOneMachine) {
+TEST(PublishLocation, NextStepsSayThatALoopbackAddressIsForOneMachine) {
   const std::string text = steps(config_with("http://127.0.0.1:2000/a"));
   EXPECT_TRUE(
       text.ends_with("\nOnly this machine fetches from 127.0.0.1. For other hosts, put an address that they reach, like " +
-                     own_address() + ", in its place in cfg.json.\n"))
+                     machine_address() + ", in its place in cfg.json.\n"))
       << text;
   const std::string new_agent = steps(config_with("http://192.0.2.1/a"), {"b", "2", "", "", false});
-  EXPECT_NE(new_agent.find("\"http://" + own_address() + ":2000/b\""), std::string::npos) << new_agent;
+  EXPECT_NE(new_agent.find("\"http://" + machine_address() + ":2000/b\""), std::string::npos) << new_agent;
 }
 
 }  // namespace

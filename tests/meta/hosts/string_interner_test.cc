@@ -5,10 +5,10 @@
 namespace ops::tests {
 namespace {
 
-using meta::TextPool;
+using meta::StringInterner;
 
-TEST(TextPool, KeepsATextOnceForAllWhoHaveIt) {
-  TextPool pool(10, "(full)");
+TEST(StringInterner, KeepsATextOnceForAllWhoHaveIt) {
+  StringInterner pool(10, "(full)");
   const auto a = pool.acquire("a");
   EXPECT_EQ(pool.acquire("a"), a);
   EXPECT_NE(pool.acquire("b"), a);
@@ -16,8 +16,8 @@ TEST(TextPool, KeepsATextOnceForAllWhoHaveIt) {
   EXPECT_EQ(pool.size(), 2u);
 }
 
-TEST(TextPool, FreesATextWithItsLastReference) {
-  TextPool pool(10, "(full)");
+TEST(StringInterner, FreesATextWithItsLastReference) {
+  StringInterner pool(10, "(full)");
   const auto a = pool.acquire("a");
   pool.acquire("a");
   pool.release(a);
@@ -29,29 +29,29 @@ TEST(TextPool, FreesATextWithItsLastReference) {
   EXPECT_EQ(pool.text(a), "other");
 }
 
-TEST(TextPool, HasNoMoreThanItsLimit) {
-  TextPool pool(2, "(full)");
+TEST(StringInterner, HasNoMoreThanItsLimit) {
+  StringInterner pool(2, "(full)");
   const auto a = pool.acquire("a");
   pool.acquire("b");
-  EXPECT_EQ(pool.acquire("c"), TextPool::kOverflow);
-  EXPECT_EQ(pool.text(TextPool::kOverflow), "(full)");
+  EXPECT_EQ(pool.acquire("c"), StringInterner::kOverflow);
+  EXPECT_EQ(pool.text(StringInterner::kOverflow), "(full)");
   EXPECT_EQ(pool.acquire("a"), a) << "what is there is still found";
-  for (int i = 0; i < 3; ++i) pool.release(TextPool::kOverflow);
-  EXPECT_EQ(pool.text(TextPool::kOverflow), "(full)");
-  EXPECT_NE(pool.acquire("needed", /*even_if_full=*/true), TextPool::kOverflow);
+  for (int i = 0; i < 3; ++i) pool.release(StringInterner::kOverflow);
+  EXPECT_EQ(pool.text(StringInterner::kOverflow), "(full)");
+  EXPECT_NE(pool.acquire("needed", /*even_if_full=*/true), StringInterner::kOverflow);
   pool.release(a);
   pool.release(a);
-  EXPECT_EQ(pool.acquire("c"), TextPool::kOverflow) << "one too many were let in";
+  EXPECT_EQ(pool.acquire("c"), StringInterner::kOverflow) << "one too many were let in";
   EXPECT_EQ(pool.size(), 2u);
 }
 
-TEST(TextPool, HasRoomAgainWhenATextGoes) {
-  TextPool pool(1, "(full)");
+TEST(StringInterner, HasRoomAgainWhenATextGoes) {
+  StringInterner pool(1, "(full)");
   pool.release(pool.acquire("a"));
-  EXPECT_NE(pool.acquire("b"), TextPool::kOverflow);
+  EXPECT_NE(pool.acquire("b"), StringInterner::kOverflow);
 }
 
-TEST(TextPool, JoinsPairs) {
+TEST(StringInterner, JoinsPairs) {
   EXPECT_EQ(meta::split(meta::join("agent", "1.0")), (std::pair<std::string_view, std::string_view>("agent", "1.0")));
   EXPECT_EQ(meta::split(meta::join("", "")), (std::pair<std::string_view, std::string_view>()));
   EXPECT_EQ(meta::split("alone"), (std::pair<std::string_view, std::string_view>("alone", "")));

@@ -8,12 +8,12 @@ namespace ops::tests {
 namespace {
 
 struct ExplainTest : FleetTest {
-  std::string text(const std::string& host, const std::shared_ptr<const meta::Desired>& desired) {
-    return to_text(explain(*desired, admissions, host, *hosts.find(host), now));
+  std::string text(const std::string& host, const std::shared_ptr<const meta::Assignments>& desired) {
+    return to_text(explain(*desired, controller, host, *hosts.find(host), now));
   }
   /// What follows "is told".
-  std::string told(const std::string& host, const std::shared_ptr<const meta::Desired>& desired) {
-    const auto explanation = explain(*desired, admissions, host, *hosts.find(host), now);
+  std::string told(const std::string& host, const std::shared_ptr<const meta::Assignments>& desired) {
+    const auto explanation = explain(*desired, controller, host, *hosts.find(host), now);
     return explanation.agents[0].told + ": " + explanation.agents[0].why;
   }
 };
@@ -38,7 +38,7 @@ TEST_F(ExplainTest, SaysWhatHoldsAHost) {
   runs("h1", "1");
   runs("h2", "1");
   EXPECT_EQ(told("h1", two), "2: it may go, with its next heartbeat");
-  admissions.tell(agent, {}, {"h1", {{"a", "1", "started", 0}}, {}, "", ""}, now);
+  controller.tell(agent, {}, {"h1", {{"a", "1", "started", 0}}, {}, "", ""}, now);
   now += std::chrono::seconds(5);
   EXPECT_EQ(told("h1", two), "2: it was told 5 s ago, and has not said how it went");
   EXPECT_EQ(told("h2", two), "1: others go first: 1 are on their way, and 1 may be");
@@ -50,13 +50,13 @@ TEST_F(ExplainTest, SaysWhatHoldsAHost) {
   EXPECT_EQ(told("h4", two), "2: it failed there, and is told it again so that it leaves it alone");
   EXPECT_NE(text("h4", two).find("  update     2 rolled-back: it died\n"), std::string::npos) << text("h4", two);
 
-  ASSERT_TRUE(admissions.orders().give(*two->config(), "a", "2", meta::Order::halt));
+  ASSERT_TRUE(controller.orders().give(*two->config(), "a", "2", meta::Order::halt));
   EXPECT_EQ(told("h2", two), "1: the release is halted by hand");
 }
 
 TEST_F(ExplainTest, SaysThatMetaLearns) {
   runs("h1", "1");
-  admissions.learn_first(now);
+  controller.start_warm_up(now);
   now += std::chrono::seconds(60);
   EXPECT_EQ(told("h1", want("2")), "1: ops-meta lost what it knew, and learns for another 300 s what runs where");
 }
@@ -70,7 +70,7 @@ TEST_F(ExplainTest, NamesAgentsThatNobodyLooksAfter) {
 
 TEST_F(ExplainTest, SpeaksJson) {
   runs("h1", "1");
-  const auto json = nlohmann::json::parse(to_json(explain(*want("2"), admissions, "h1", *hosts.find("h1"), now)));
+  const auto json = nlohmann::json::parse(to_json(explain(*want("2"), controller, "h1", *hosts.find("h1"), now)));
   EXPECT_EQ(json["hostname"], "h1");
   EXPECT_EQ(json["agents"][0]["name"], "a");
   EXPECT_EQ(json["agents"][0]["told"], "2");
@@ -85,8 +85,8 @@ TEST_F(ExplainTest, AgreesWithWhatIsTold) {
     const std::string host = "h" + std::to_string(i);
     const HeartbeatRequest heartbeat{host, {{"a", "1", "started", 0}}, {}, "1.0.0", "linux_amd64"};
     ASSERT_TRUE(hosts.record(heartbeat, now));
-    const meta::Explanation said = admissions.explain(config.defaults, config.rollout, host, *hosts.find(host), now);
-    EXPECT_EQ(admissions.tell(config.defaults, config.rollout, heartbeat, now), said.told) << host << ": " << said.why;
+    const meta::ExplainedAnswer said = controller.explain(config.defaults, config.rollout, host, *hosts.find(host), now);
+    EXPECT_EQ(controller.tell(config.defaults, config.rollout, heartbeat, now), said.told) << host << ": " << said.why;
     if (i % 3 == 0) runs(host, "2");
     if (i % 7 == 0) fails(host, "1", "2", "it died");
   }

@@ -14,10 +14,10 @@ namespace ops::tests {
 struct FleetTest : testing::Test {
   using TimePoint = std::chrono::system_clock::time_point;
 
-  static std::shared_ptr<const meta::Desired> want(const std::string& version, std::vector<meta::Override> others = {}) {
+  static std::shared_ptr<const meta::Assignments> want(const std::string& version, std::vector<meta::Override> others = {}) {
     meta::Config config;
     config.agents = {{{"a", version, "http://m/a", "", "start"}, std::move(others), {}}};
-    return std::make_shared<const meta::Desired>(std::make_shared<const meta::Config>(std::move(config)));
+    return std::make_shared<const meta::Assignments>(std::make_shared<const meta::Config>(std::move(config)));
   }
   /// "": it has no agent.
   void runs(const std::string& host, const std::string& version, std::vector<AgentUpdate> updates = {}) {
@@ -30,7 +30,7 @@ struct FleetTest : testing::Test {
   }
 
   meta::HostTable hosts;
-  meta::Admissions admissions{hosts};
+  meta::RolloutController controller{hosts};
   TimePoint now{std::chrono::hours(500'000)};
 };
 

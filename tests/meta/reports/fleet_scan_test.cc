@@ -5,13 +5,13 @@
 namespace ops::tests {
 namespace {
 
-using meta::Census;
+using meta::FleetScan;
 using meta::HostsOf;
-using meta::ReleaseCensus;
+using meta::ReleaseScan;
 
 struct CensusTest : FleetTest {
-  Census take(const std::shared_ptr<const meta::Desired>& desired) {
-    meta::CensusTaker taker(hosts, admissions.leases(), desired, now);
+  FleetScan take(const std::shared_ptr<const meta::Assignments>& desired) {
+    meta::FleetScanner taker(hosts, controller.leases(), desired, now);
     while (taker.step()) {
     }
     return taker.result();
@@ -19,11 +19,11 @@ struct CensusTest : FleetTest {
 };
 
 TEST_F(CensusTest, OfNobody) {
-  const Census census = take(want("2"));
-  EXPECT_EQ(census.of("a", "2"), ReleaseCensus{});
-  EXPECT_EQ(census.of("x", "2"), ReleaseCensus{});
-  EXPECT_EQ(census.oldest_host, "");
-  EXPECT_EQ(census.silent, HostsOf{});
+  const FleetScan scan = take(want("2"));
+  EXPECT_EQ(scan.of("a", "2"), ReleaseScan{});
+  EXPECT_EQ(scan.of("x", "2"), ReleaseScan{});
+  EXPECT_EQ(scan.oldest_host, "");
+  EXPECT_EQ(scan.silent, HostsOf{});
 }
 
 TEST_F(CensusTest, CountsWhoShouldRunWhatAndWhoWaits) {
@@ -31,19 +31,19 @@ TEST_F(CensusTest, CountsWhoShouldRunWhatAndWhoWaits) {
   runs("h2", "1");
   runs("h3", "");
   runs("lg-1", "2");
-  const Census census = take(want("2", {{"lg-", "3", "", "", ""}}));
-  EXPECT_EQ(census.of("a", "2").desired, 3u);
-  EXPECT_EQ(census.of("a", "2").held, 2u);
-  EXPECT_EQ(census.of("a", "3").desired, 1u);
-  EXPECT_EQ(census.of("a", "3").held, 1u);
-  EXPECT_EQ(census.of("a", "1"), ReleaseCensus{}) << "nobody should run it";
+  const FleetScan scan = take(want("2", {{"lg-", "3", "", "", ""}}));
+  EXPECT_EQ(scan.of("a", "2").desired, 3u);
+  EXPECT_EQ(scan.of("a", "2").held, 2u);
+  EXPECT_EQ(scan.of("a", "3").desired, 1u);
+  EXPECT_EQ(scan.of("a", "3").held, 1u);
+  EXPECT_EQ(scan.of("a", "1"), ReleaseScan{}) << "nobody should run it";
 }
 
 TEST_F(CensusTest, WhoHasALeaseOrFailedDoesNotWait) {
   const auto desired = want("2");
   runs("h1", "1");
-  ASSERT_EQ(admissions.tell(desired->config()->agents[0].defaults, {}, {"h1", {{"a", "1", "started", 0}}, {}, "", ""}, now),
-            meta::Told::desired);
+  ASSERT_EQ(controller.tell(desired->config()->agents[0].defaults, {}, {"h1", {{"a", "1", "started", 0}}, {}, "", ""}, now),
+            meta::Answer::desired);
   fails("h2", "1", "2", "it died");
   fails("h3", "1", "1.5", "of another release");
   EXPECT_EQ(take(desired).of("a", "2").held, 1u);
@@ -51,7 +51,7 @@ TEST_F(CensusTest, WhoHasALeaseOrFailedDoesNotWait) {
 
 TEST_F(CensusTest, HostsThatShouldStopAreNoRollout) {
   runs("h1", "1");
-  EXPECT_EQ(take(want("2", {{"", "", "", "", "stop"}})).of("a", "2"), ReleaseCensus{});
+  EXPECT_EQ(take(want("2", {{"", "", "", "", "stop"}})).of("a", "2"), ReleaseScan{});
 }
 
 TEST_F(CensusTest, TheSilentAreAbsentAndNamed) {
@@ -59,13 +59,13 @@ TEST_F(CensusTest, TheSilentAreAbsentAndNamed) {
   now += std::chrono::seconds(60);
   runs("h1", "1");
   now += std::chrono::seconds(15 * 60 - 30);
-  const Census census = take(want("2"));
-  EXPECT_EQ(census.of("a", "2").desired, 2u);
-  EXPECT_EQ(census.of("a", "2").held, 1u);
-  EXPECT_EQ(census.of("a", "2").absent, 1u);
-  EXPECT_EQ(census.silent, (HostsOf{1, {"h2"}}));
-  EXPECT_EQ(census.oldest_host, "h2");
-  EXPECT_EQ(now - census.oldest_heard_at, std::chrono::seconds(15 * 60 + 30));
+  const FleetScan scan = take(want("2"));
+  EXPECT_EQ(scan.of("a", "2").desired, 2u);
+  EXPECT_EQ(scan.of("a", "2").held, 1u);
+  EXPECT_EQ(scan.of("a", "2").absent, 1u);
+  EXPECT_EQ(scan.silent, (HostsOf{1, {"h2"}}));
+  EXPECT_EQ(scan.oldest_host, "h2");
+  EXPECT_EQ(now - scan.oldest_heard_at, std::chrono::seconds(15 * 60 + 30));
 }
 
 TEST_F(CensusTest, ErrorsThatDifferInNumbersAreOne) {
@@ -90,13 +90,13 @@ TEST_F(CensusTest, ErrorsOfAnyKindTakeBoundedRoom) {
 
 TEST_F(CensusTest, GoesThroughManyHostsInSteps) {
   for (int i = 0; i < 10'000; ++i) runs("h" + std::to_string(i), i % 2 == 0 ? "2" : "1");
-  meta::CensusTaker taker(hosts, admissions.leases(), want("2"), now);
+  meta::FleetScanner taker(hosts, controller.leases(), want("2"), now);
   int steps = 1;
   while (taker.step()) ++steps;
   EXPECT_GT(steps, 1);
-  const Census census = taker.result();
-  EXPECT_EQ(census.of("a", "2").desired, 10'000u);
-  EXPECT_EQ(census.of("a", "2").held, 5'000u);
+  const FleetScan scan = taker.result();
+  EXPECT_EQ(scan.of("a", "2").desired, 10'000u);
+  EXPECT_EQ(scan.of("a", "2").held, 5'000u);
 }
 
 }  // namespace

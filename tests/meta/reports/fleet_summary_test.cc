@@ -10,34 +10,34 @@ namespace ops::tests {
 namespace {
 
 using meta::Bars;
-using meta::Overview;
-using meta::Pace;
-using meta::ReleaseOverview;
+using meta::FleetSummary;
+using meta::RateEstimator;
+using meta::ReleaseSummary;
 using std::chrono::seconds;
 
 /// Half of a hundred hosts run it.
-ReleaseOverview half() {
-  ReleaseOverview release{"a", "2", {{50, 50, 2}, {3, 1}, {}, false}, {100, 40, 4, {}}, "", 10};
-  release.census.errors = {{"it died", {2, {"h1", "h2"}}}};
+ReleaseSummary half() {
+  ReleaseSummary release{"a", "2", {{50, 50, 2}, {3, 1}, {}, false}, {100, 40, 4, {}}, "", 10};
+  release.scan.errors = {{"it died", {2, {"h1", "h2"}}}};
   return release;
 }
 
-Overview overview(ReleaseOverview release) {
-  Overview all;
+FleetSummary overview(ReleaseSummary release) {
+  FleetSummary all;
   all.hosts = 100;
   all.heartbeats_per_second = 33.4;
-  all.census = std::make_shared<const meta::Census>();
+  all.scan = std::make_shared<const meta::FleetScan>();
   all.releases = {std::move(release)};
   return all;
 }
 
-TEST(Overview, SaysHowARolloutGetsOn) {
+TEST(FleetSummary, SaysHowARolloutGetsOn) {
   EXPECT_EQ(to_text(half()),
             "runs on 50 of 100 hosts; 3 on their way, 40 wait, 3 failed, 4 are silent; 10 a minute, 4 min left");
 }
 
-TEST(Overview, ForPeopleHasBarsErrorsAndTheReasonOfAHalt) {
-  ReleaseOverview release = half();
+TEST(FleetSummary, ForPeopleHasBarsErrorsAndTheReasonOfAHalt) {
+  ReleaseSummary release = half();
   release.state.is_halted = true;
   release.why_halted = "3 of 53 hosts failed";
   EXPECT_EQ(to_text(overview(release), Bars::yes),
@@ -49,12 +49,12 @@ TEST(Overview, ForPeopleHasBarsErrorsAndTheReasonOfAHalt) {
   EXPECT_EQ(to_text(overview(release), Bars::no).find('['), std::string::npos);
 }
 
-TEST(Overview, TheTimeLeftIsSaidWhenItCanBe) {
-  ReleaseOverview release = half();
+TEST(FleetSummary, TheTimeLeftIsSaidWhenItCanBe) {
+  ReleaseSummary release = half();
   EXPECT_EQ(release.time_left(), seconds(258));
   release.per_minute = 0;
   EXPECT_EQ(release.time_left(), std::nullopt);
-  release.census.held = 0;
+  release.scan.held = 0;
   release.state.leases.inflight = 0;
   EXPECT_EQ(release.time_left(), seconds(0));
   release = half();
@@ -62,9 +62,9 @@ TEST(Overview, TheTimeLeftIsSaidWhenItCanBe) {
   EXPECT_EQ(release.time_left(), std::nullopt);
 }
 
-TEST(Overview, SpeaksJson) {
+TEST(FleetSummary, SpeaksJson) {
   const meta::HostTable hosts;
-  ReleaseOverview release = half();
+  ReleaseSummary release = half();
   release.state.order = meta::Order::resume;
   const auto json = nlohmann::json::parse(to_json(overview(release), hosts));
   const auto& two = json["rollouts"]["a"]["2"];
@@ -83,7 +83,7 @@ TEST(Overview, SpeaksJson) {
   EXPECT_FALSE(json.contains("oldest"));
 }
 
-TEST(Overview, NumbersReadWell) {
+TEST(FleetSummary, NumbersReadWell) {
   EXPECT_EQ(meta::grouped(0), "0");
   EXPECT_EQ(meta::grouped(999), "999");
   EXPECT_EQ(meta::grouped(1000), "1,000");
@@ -93,9 +93,9 @@ TEST(Overview, NumbersReadWell) {
   EXPECT_EQ(meta::rough(seconds(3 * 3600 - 1)), "2.9 h");
 }
 
-TEST(Pace, IsThatOfTheLastMinutes) {
-  Pace pace(seconds(300));
-  Pace::TimePoint now{};
+TEST(RateEstimator, IsThatOfTheLastMinutes) {
+  RateEstimator pace(seconds(300));
+  RateEstimator::TimePoint now{};
   now += std::chrono::hours(500'000);
   EXPECT_EQ(pace.per_second(5, now), 0) << "nothing is known";
   pace.note(0, now);

@@ -7,17 +7,18 @@
 namespace ops::tests {
 namespace {
 
-using meta::Plan;
+using meta::Preview;
 
 struct PlanTest : FleetTest {
-  Plan plan(const std::shared_ptr<const meta::Desired>& before, const std::shared_ptr<const meta::Desired>& after) const {
-    meta::Planner planner(hosts, before, after);
+  Preview plan(const std::shared_ptr<const meta::Assignments>& before,
+               const std::shared_ptr<const meta::Assignments>& after) const {
+    meta::Previewer planner(hosts, before, after);
     while (planner.step()) {
     }
     return planner.result();
   }
-  std::string text(const std::shared_ptr<const meta::Desired>& before,
-                   const std::shared_ptr<const meta::Desired>& after) const {
+  std::string text(const std::shared_ptr<const meta::Assignments>& before,
+                   const std::shared_ptr<const meta::Assignments>& after) const {
     return to_text(plan(before, after));
   }
 };
@@ -72,10 +73,10 @@ TEST_F(PlanTest, WarnsOfAPrefixThatIsNobodys) {
 TEST_F(PlanTest, CountsAShareAsItWillBe) {
   for (int i = 0; i < 1000; ++i) runs("h" + std::to_string(i), "1");
   const auto canary = want("1", {{"", "2", "", "", "", 5}});
-  const Plan planned = plan(want("1"), canary);
+  const Preview planned = plan(want("1"), canary);
   uint32_t will = 0;
   for (int i = 0; i < 1000; ++i) will += canary->agents("h" + std::to_string(i))[0].version == "2" ? 1 : 0;
-  const meta::AgentPlan& agent = planned.agents[0].second;
+  const meta::AgentPreview& agent = planned.agents[0].second;
   EXPECT_EQ(agent.moves.at({"1", "2"}).hosts.count, will);
   EXPECT_EQ(agent.overrides[0].taken, will);
   EXPECT_EQ(agent.overrides[0].matched, 1000u);
@@ -104,7 +105,7 @@ TEST_F(PlanTest, TakesATildeAsOlderThanTheEnd) {
 TEST_F(PlanTest, WarnsOfAnAgentThatVanishes) {
   runs("h1", "1");
   runs("h2", "2");
-  const auto none = std::make_shared<const meta::Desired>(std::make_shared<const meta::Config>());
+  const auto none = std::make_shared<const meta::Assignments>(std::make_shared<const meta::Config>());
   EXPECT_EQ(
       text(want("1"), none),
       "2 hosts are known.\n\nwarning: a is not in this config any more: 2 hosts run it on as it is, and nobody looks after "

@@ -7,15 +7,15 @@ namespace ops::tests {
 namespace {
 
 using meta::Bars;
-using meta::Monitor;
-using meta::Overview;
+using meta::FleetSummary;
+using meta::RolloutReporter;
 using std::chrono::seconds;
 
 struct MonitorTest : FleetTest {
   /// What the log says while this much time passes.
   std::string told_in(seconds time) {
     testing::internal::CaptureStderr();
-    for (const auto end = now + time; now < end; now += Monitor::kTick) monitor.tick(now);
+    for (const auto end = now + time; now < end; now += RolloutReporter::kTick) monitor.tick(now);
     return testing::internal::GetCapturedStderr();
   }
   /// The hosts ask, and do at once what they are told.
@@ -25,19 +25,19 @@ struct MonitorTest : FleetTest {
       const std::string host = "h" + std::to_string(i);
       const HeartbeatRequest heartbeat{host, {{"a", version[host].empty() ? "1" : version[host], "started", 0}}, {}, "", ""};
       ASSERT_TRUE(hosts.record(heartbeat, now));
-      if (admissions.tell(config.defaults, config.rollout, heartbeat, now) == meta::Told::desired) version[host] = "2";
+      if (controller.tell(config.defaults, config.rollout, heartbeat, now) == meta::Answer::desired) version[host] = "2";
     }
   }
   std::string text() {
     HttpResponse response;
-    response.stream = monitor.stream([](const Overview& overview) { return to_text(overview, Bars::no); });
+    response.stream = monitor.stream([](const FleetSummary& overview) { return to_text(overview, Bars::no); });
     return whole_body(response);
   }
 
-  std::shared_ptr<const meta::Desired> two = want("2");
+  std::shared_ptr<const meta::Assignments> two = want("2");
   DurationHistogram heartbeats;
-  meta::HourlyNotes refused{"refused"};
-  Monitor monitor{hosts, admissions, heartbeats, refused, [this] { return two; }};
+  meta::ThrottledLog refused{"refused"};
+  RolloutReporter monitor{hosts, controller, heartbeats, refused, [this] { return two; }};
   std::map<std::string, std::string> version;  // by host
 };
 
@@ -73,7 +73,7 @@ TEST_F(MonitorTest, KnowsThePaceAndWhatIsLeft) {
 TEST_F(MonitorTest, ManyWhoAskAtOnceShareACensus) {
   for (int i = 0; i < 20'000; ++i) runs("h" + std::to_string(i), "1");
   std::vector<BodyStream> streams;
-  for (int i = 0; i < 100; ++i) streams.push_back(monitor.stream([](const Overview&) { return "x"; }));
+  for (int i = 0; i < 100; ++i) streams.push_back(monitor.stream([](const FleetSummary&) { return "x"; }));
   int calls = 0;
   for (bool is_any_left = true; is_any_left; ++calls) {
     is_any_left = false;

@@ -7,10 +7,10 @@
 namespace ops::tests {
 namespace {
 
-using meta::HourlyNotes;
+using meta::ThrottledLog;
 using std::chrono::minutes;
 
-struct HourlyNotesTest : testing::Test {
+struct ThrottledLogTest : testing::Test {
   /// The lines that the log gets, without their times.
   std::string logged(const std::string& subject, const std::string& text = "x") {
     testing::internal::CaptureStderr();
@@ -19,11 +19,11 @@ struct HourlyNotesTest : testing::Test {
     return log.substr(std::min(log.find("refused"), log.size()));
   }
 
-  HourlyNotes notes{"refused"};
-  HourlyNotes::TimePoint now{std::chrono::hours(500'000)};
+  ThrottledLog notes{"refused"};
+  ThrottledLog::TimePoint now{std::chrono::hours(500'000)};
 };
 
-TEST_F(HourlyNotesTest, NameASubjectOnceAnHour) {
+TEST_F(ThrottledLogTest, NameASubjectOnceAnHour) {
   EXPECT_EQ(logged("h1", "no token"), "refused h1: no token\n");
   EXPECT_EQ(logged("h2"), "refused h2: x\n");
   EXPECT_EQ(logged("h1", "another reason"), "");
@@ -35,27 +35,27 @@ TEST_F(HourlyNotesTest, NameASubjectOnceAnHour) {
   EXPECT_EQ(logged("h1", "the clock was set back"), "refused h1: the clock was set back\n");
 }
 
-TEST_F(HourlyNotesTest, ShowTheLatestOfTheLastHour) {
+TEST_F(ThrottledLogTest, ShowTheLatestOfTheLastHour) {
   for (const char* subject : {"h1", "h2", "h3", "h4"}) {
     now += minutes(10);
     logged(subject);
   }
   logged("h4");
-  const HourlyNotes::Recent recent = notes.recent(now);
+  const ThrottledLog::Recent recent = notes.recent(now);
   EXPECT_EQ(recent.total, 5u);
   EXPECT_EQ(recent.subjects, 4u);
-  EXPECT_EQ(recent.latest,
-            (std::vector<HourlyNotes::Note>{{"h4", "x", now}, {"h3", "x", now - minutes(10)}, {"h2", "x", now - minutes(20)}}));
+  EXPECT_EQ(recent.latest, (std::vector<ThrottledLog::Note>{
+                               {"h4", "x", now}, {"h3", "x", now - minutes(10)}, {"h2", "x", now - minutes(20)}}));
   EXPECT_EQ(notes.recent(now + minutes(45)).subjects, 2u);
   EXPECT_EQ(notes.recent(now + minutes(60)).subjects, 0u);
 }
 
-TEST_F(HourlyNotesTest, SumUpACrowdInOneLine) {
-  for (size_t i = 0; i < HourlyNotes::kMaxSubjects; ++i) EXPECT_NE(logged("h" + std::to_string(i)), "");
+TEST_F(ThrottledLogTest, SumUpACrowdInOneLine) {
+  for (size_t i = 0; i < ThrottledLog::kMaxSubjects; ++i) EXPECT_NE(logged("h" + std::to_string(i)), "");
   EXPECT_EQ(logged("one more"), "refused more than 1000 within an hour; for the next hour no further one is named\n");
   for (int i = 0; i < 100; ++i) EXPECT_EQ(logged("another " + std::to_string(i)), "");
-  EXPECT_EQ(notes.recent(now).subjects, HourlyNotes::kMaxSubjects) << "nothing else is kept";
-  EXPECT_EQ(notes.recent(now).total, HourlyNotes::kMaxSubjects + 101);
+  EXPECT_EQ(notes.recent(now).subjects, ThrottledLog::kMaxSubjects) << "nothing else is kept";
+  EXPECT_EQ(notes.recent(now).total, ThrottledLog::kMaxSubjects + 101);
   now += minutes(60);
   EXPECT_EQ(logged("one more"), "refused one more: x\n") << "the crowd is gone";
   EXPECT_EQ(notes.recent(now).subjects, 1u);

@@ -7,8 +7,8 @@
 namespace ops::tests {
 namespace {
 
+using meta::OperatorOrders;
 using meta::Order;
-using meta::Orders;
 
 meta::Config config_of(const std::string& version, const std::string& other_agent = "b") {
   meta::Config config;
@@ -17,8 +17,8 @@ meta::Config config_of(const std::string& version, const std::string& other_agen
   return config;
 }
 
-TEST(Orders, HoldForOneRelease) {
-  Orders orders;
+TEST(OperatorOrders, HoldForOneRelease) {
+  OperatorOrders orders;
   EXPECT_EQ(orders.find("a", "2"), std::nullopt);
   EXPECT_TRUE(orders.give(config_of("2"), "a", "2", Order::halt));
   EXPECT_EQ(orders.find("a", "2"), Order::halt);
@@ -28,8 +28,8 @@ TEST(Orders, HoldForOneRelease) {
   EXPECT_EQ(orders.find("a", "2"), Order::resume) << "the last one counts";
 }
 
-TEST(Orders, AreRefusedForWhatIsNotThere) {
-  Orders orders;
+TEST(OperatorOrders, AreRefusedForWhatIsNotThere) {
+  OperatorOrders orders;
   const auto given = orders.give(config_of("2"), "x", "2", Order::halt);
   ASSERT_FALSE(given);
   EXPECT_EQ(given.error().message, "there is no agent \"x\" in the config");
@@ -39,8 +39,8 @@ TEST(Orders, AreRefusedForWhatIsNotThere) {
   EXPECT_EQ(typo.error().message, "the config names a 2, and no 22");
 }
 
-TEST(Orders, EndWhenTheAgentsEntryChangesAndNotWithAnothers) {
-  Orders orders;
+TEST(OperatorOrders, EndWhenTheAgentsEntryChangesAndNotWithAnothers) {
+  OperatorOrders orders;
   ASSERT_TRUE(orders.give(config_of("2"), "a", "2", Order::halt));
   EXPECT_TRUE(orders.keep_those_of(config_of("2", "c")).empty());
   EXPECT_EQ(orders.find("a", "2"), Order::halt);
@@ -48,37 +48,37 @@ TEST(Orders, EndWhenTheAgentsEntryChangesAndNotWithAnothers) {
   EXPECT_EQ(orders.find("a", "2"), std::nullopt);
 }
 
-TEST(Orders, SurviveACrash) {
+TEST(OperatorOrders, SurviveACrash) {
   const TempDir folder;
   const std::string path = folder / "orders.json";
   {
-    Orders orders(path);
+    OperatorOrders orders(path);
     EXPECT_TRUE(orders.load()) << "there is no file yet";
     EXPECT_TRUE(orders.give(config_of("2"), "a", "2", Order::halt));
     EXPECT_TRUE(orders.give(config_of("2"), "b", "1", Order::resume));
   }
-  Orders orders(path);
+  OperatorOrders orders(path);
   ASSERT_TRUE(orders.load());
   EXPECT_EQ(orders.find("a", "2"), Order::halt);
   EXPECT_EQ(orders.find("b", "1"), Order::resume);
   orders.keep_those_of(config_of("3"));
-  Orders later(path);
+  OperatorOrders later(path);
   ASSERT_TRUE(later.load());
   EXPECT_EQ(later.find("a", "2"), std::nullopt) << "it ended for good";
   EXPECT_EQ(later.find("b", "1"), Order::resume);
 }
 
-TEST(Orders, OfADamagedFileAreAnError) {
+TEST(OperatorOrders, OfADamagedFileAreAnError) {
   const TempDir folder;
   for (const char* text : {"", "{", "[]", "{\"orders\": [{}]}", "{\"orders\": 5}"}) {
     write_file(folder / "orders.json", text);
-    Orders orders(folder / "orders.json");
+    OperatorOrders orders(folder / "orders.json");
     EXPECT_FALSE(orders.load()) << text;
   }
 }
 
-TEST(Orders, HoldInMemoryWhenTheDiskFails) {
-  Orders orders("/nowhere/orders.json");
+TEST(OperatorOrders, HoldInMemoryWhenTheDiskFails) {
+  OperatorOrders orders("/nowhere/orders.json");
   const auto given = orders.give(config_of("2"), "a", "2", Order::halt);
   ASSERT_FALSE(given);
   EXPECT_NE(given.error().message.find("it holds until ops-meta ends"), std::string::npos) << given.error().message;

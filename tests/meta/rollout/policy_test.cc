@@ -19,7 +19,7 @@ constexpr Leases::TimePoint kNow{std::chrono::hours(500'000)};
 TEST(Admission, FollowsTheRule) {
   struct Case {
     const char* what;
-    uint32_t running, proven, failed, inflight;
+    uint32_t running, peak_running, failed, inflight;
     Admission expected;
   };
   constexpr auto kGo = Admission::go;
@@ -46,7 +46,7 @@ TEST(Admission, FollowsTheRule) {
            {"halted, whatever was proven", 90, 1000, 10, 0, kHalted},
            {"no more at once than parallel", 5'000'000, 5'000'000, 0, 1'000'000, kWait},
        }) {
-    EXPECT_EQ(admit(RolloutLimits{}, c.running, c.proven, c.failed, c.inflight), c.expected) << c.what;
+    EXPECT_EQ(admit(RolloutLimits{}, c.running, c.peak_running, c.failed, c.inflight), c.expected) << c.what;
   }
 }
 

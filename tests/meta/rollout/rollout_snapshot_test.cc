@@ -7,16 +7,16 @@
 namespace ops::tests {
 namespace {
 
-using meta::SavedRollouts;
+using meta::RolloutSnapshot;
 
 struct SavedRolloutsTest : testing::Test {
   TempDir folder;
   std::string path = folder / "rollouts.json";
-  const SavedRollouts some{{{"a", "2", "h1", 1447000000}, {"b", "1.0+x", "größe", 1}}, {{"a", "1", 1'000'000}}};
+  const RolloutSnapshot some{{{"a", "2", "h1", 1447000000}, {"b", "1.0+x", "größe", 1}}, {{"a", "1", 1'000'000}}};
 };
 
 TEST_F(SavedRolloutsTest, AreTheSameWhenTheyAreRead) {
-  for (const SavedRollouts& rollouts : {some, SavedRollouts{}}) {
+  for (const RolloutSnapshot& rollouts : {some, RolloutSnapshot{}}) {
     ASSERT_TRUE(save_rollouts(rollouts, path));
     const auto loaded = meta::load_rollouts(path);
     ASSERT_TRUE(loaded) << loaded.error().message;

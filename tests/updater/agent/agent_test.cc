@@ -60,14 +60,14 @@ TEST_F(AgentMemory, LooksAgainDuringAProbationAndAtTheEndOfAPause) {
 }
 
 TEST_F(AgentMemory, ShowsWhatItDoesNowRatherThanWhatWasDecided) {
-  const auto shown = [&](const std::optional<Preparer::Progress>& preparing, int64_t at) {
+  const auto shown = [&](const std::optional<FetchWorker::Progress>& preparing, int64_t at) {
     agent.note_phase(preparing, at);
     return std::pair(agent.shown_phase, agent.since);
   };
   agent.phase = Phase::waiting;
   EXPECT_EQ(shown({}, 10), std::pair(Phase::waiting, int64_t{10}));
   EXPECT_EQ(shown({}, 11), std::pair(Phase::waiting, int64_t{10})) << "since it began";
-  EXPECT_EQ(shown(Preparer::Progress{Phase::downloading, 1, 2}, 12), std::pair(Phase::downloading, int64_t{12}));
+  EXPECT_EQ(shown(FetchWorker::Progress{Phase::downloading, 1, 2}, 12), std::pair(Phase::downloading, int64_t{12}));
   agent.action = Action::switch_over;
   EXPECT_EQ(shown({}, 13), std::pair(Phase::switching, int64_t{13}));
   agent.action.reset();
@@ -81,7 +81,7 @@ TEST_F(AgentMemory, ReportsTheAttemptThatIsUnderWay) {
   agent.note_outcome(Action::switch_over, kBad, now, random);
   EXPECT_EQ(agent.report("a", nullptr, {}).attempts, 1);
   const DesiredAgent desired{"a", "2", "", "", "start"};
-  const AgentReport report = agent.report("a", &desired, Preparer::Progress{Phase::downloading, 5, 9});
+  const AgentReport report = agent.report("a", &desired, FetchWorker::Progress{Phase::downloading, 5, 9});
   EXPECT_EQ(report.attempts, 2);
   EXPECT_EQ(report.done, 5u);
   EXPECT_EQ(report.total, 9u);

@@ -83,7 +83,7 @@ TEST_F(HarmfulStart, ThatAlsoKillsTheUpdaterKeepsTheVersionToGoBackTo) {
   add("1", kGood);
   add("2", "#!/bin/sh\nif [ $1 = start ]; then exit 1; fi\necho stoped\n");
   State state;
-  state.trial = Trial{"2", "1", "0cc175b9c0f1b6a831c399e269772662", 0};
+  state.trial = Probation{"2", "1", "0cc175b9c0f1b6a831c399e269772662", 0};
   ASSERT_TRUE(write_state(layout.state_file("a"), state));  // and .version is gone
   ASSERT_FALSE(carry_out_next(look()));
   const Observed after = look();

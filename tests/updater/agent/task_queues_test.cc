@@ -32,18 +32,18 @@ bool is_asleep(pid_t thread) {
   return stat.substr(stat.rfind(')') + 1).starts_with(" S");
 }
 
-struct LanesTest : testing::Test {
-  Lanes::Task waits_at(Gate& gate) {
+struct TaskQueuesTest : testing::Test {
+  TaskQueues::Task waits_at(Gate& gate) {
     return [&](const std::stop_token& cancel) { gate.wait(cancel); };
   }
 
   std::atomic<int> ends = 0;
   Gate first;
   Gate second;
-  Lanes lanes{[this] { ++ends; }};
+  TaskQueues lanes{[this] { ++ends; }};
 };
 
-TEST_F(LanesTest, AreBusyForTheLengthOfATask) {
+TEST_F(TaskQueuesTest, AreBusyForTheLengthOfATask) {
   EXPECT_FALSE(lanes.is_busy("a"));
   lanes.run("a", waits_at(first));
   EXPECT_TRUE(lanes.is_busy("a"));
@@ -53,7 +53,7 @@ TEST_F(LanesTest, AreBusyForTheLengthOfATask) {
   EXPECT_TRUE(eventually([&] { return ends == 1; }));
 }
 
-TEST_F(LanesTest, OneThatHangsDelaysNoOther) {
+TEST_F(TaskQueuesTest, OneThatHangsDelaysNoOther) {
   lanes.run("a", waits_at(first));
   for (int i = 1; i <= 20; ++i) {
     lanes.run("b", [](const std::stop_token&) {});
@@ -62,7 +62,7 @@ TEST_F(LanesTest, OneThatHangsDelaysNoOther) {
   EXPECT_TRUE(lanes.is_busy("a"));
 }
 
-TEST_F(LanesTest, WaitingEndsWhenAllOfThemHaveEnded) {
+TEST_F(TaskQueuesTest, WaitingEndsWhenAllOfThemHaveEnded) {
   lanes.run("a", waits_at(first));
   lanes.run("b", waits_at(second));
   std::jthread opens([&, waiter = ::gettid()] {
@@ -76,7 +76,7 @@ TEST_F(LanesTest, WaitingEndsWhenAllOfThemHaveEnded) {
   EXPECT_EQ(ends, 0) << "who waits for it needs no call";
 }
 
-TEST_F(LanesTest, WaitingEndsWithPatience) {
+TEST_F(TaskQueuesTest, WaitingEndsWithPatience) {
   lanes.run("a", waits_at(first));
   const auto begin = Clock::now();
   lanes.wait_until_idle({"a"}, milliseconds(50));
@@ -86,13 +86,13 @@ TEST_F(LanesTest, WaitingEndsWithPatience) {
   EXPECT_TRUE(eventually([&] { return ends == 1; })) << "an end after that is told";
 }
 
-TEST_F(LanesTest, WaitingForWhatNeverRanEndsAtOnce) {
+TEST_F(TaskQueuesTest, WaitingForWhatNeverRanEndsAtOnce) {
   lanes.wait_until_idle({"a", "b"}, seconds(60));
   lanes.wait_until_idle({}, seconds(60));
   EXPECT_FALSE(lanes.is_busy("a"));
 }
 
-TEST_F(LanesTest, AnEndIsToldWhileSomebodyWaitsForAnotherLane) {
+TEST_F(TaskQueuesTest, AnEndIsToldWhileSomebodyWaitsForAnotherLane) {
   lanes.run("a", waits_at(first));
   lanes.run("b", waits_at(second));
   std::jthread waits([&] { lanes.wait_until_idle({"a"}, seconds(60)); });
@@ -103,10 +103,10 @@ TEST_F(LanesTest, AnEndIsToldWhileSomebodyWaitsForAnotherLane) {
   first.open = true;
 }
 
-TEST_F(LanesTest, DestructionCancelsAllTasksAndWaitsForThem) {
+TEST_F(TaskQueuesTest, DestructionCancelsAllTasksAndWaitsForThem) {
   std::atomic<int> cancelled = 0;
   {
-    Lanes brief([] {});
+    TaskQueues brief([] {});
     for (const char* agent : {"a", "b", "c"}) {
       brief.run(agent, [&](const std::stop_token& cancel) {
         eventually([&] { return cancel.stop_requested(); }, seconds(60));
@@ -129,7 +129,7 @@ TEST(LanesDeathTest, ATaskIsDoneEvenWhenThereIsNoThreadForIt) {
       {
         int done = 0;
         int told = 0;
-        Lanes lanes([&] { ++told; });
+        TaskQueues lanes([&] { ++told; });
         take_all_threads_away();
         lanes.run("a", [&](const std::stop_token&) { ++done; });
         lanes.wait_until_idle({"a"}, seconds(0));

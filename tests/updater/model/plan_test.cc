@@ -47,7 +47,7 @@ Observed on_trial(Status status, int64_t until) {
   seen.version = "2";
   seen.checksum = kNew;
   seen.releases.push_back({"2", kNew, false, 200});
-  seen.state.trial = Trial{"2", "1", kNew, until};
+  seen.state.trial = Probation{"2", "1", kNew, until};
   return seen;
 }
 
@@ -78,7 +78,7 @@ TEST(Plan, FailedTrialIsRolledBackEvenWithoutMeta) {
 
 TEST(Plan, RollbackGoesOnAfterTheVersionWasPutBack) {
   Observed seen = with_failure(installed(Status::stopped), "2");
-  seen.state.trial = Trial{"2", "1", kNew, 0};
+  seen.state.trial = Probation{"2", "1", kNew, 0};
   EXPECT_EQ(decide_without_meta(seen).action, Action::roll_back);
 }
 
@@ -128,7 +128,7 @@ TEST(Plan, ProbationIsWaitedFor) {
 
 TEST(Plan, WithoutMetaASwitchThatWasCutShortEndsWithTheOldVersionStarted) {
   Observed seen = with_staged(installed(Status::stopped), "2");
-  seen.state.trial = Trial{"2", "1", kNew, 0};
+  seen.state.trial = Probation{"2", "1", kNew, 0};
   EXPECT_EQ(decide_without_meta(seen).action, Action::start);
 }
 
@@ -237,7 +237,7 @@ TEST(Plan, SameVersionInOtherContentIsInstalledAnew) {
 
 TEST(Plan, SameVersionOnTrialIsCommittedByItsContent) {
   Observed seen = with_staged(installed(), "1");
-  seen.state.trial = Trial{"1", "1", kNew, 0};
+  seen.state.trial = Probation{"1", "1", kNew, 0};
   EXPECT_FALSE(is_committed(*seen.state.trial, seen));
   EXPECT_EQ(decide(seen, desire("1", "start", kNew)).action, Action::switch_over);
   seen.checksum = kNew;

@@ -12,7 +12,7 @@ using tests::TempDir;
 
 State full_state() {
   State state;
-  state.trial = Trial{"3.1.3", "3.1.2", "9d5e", 1447000030};
+  state.trial = Probation{"3.1.3", "3.1.2", "9d5e", 1447000030};
   state.failed = Failure{"3.1.3", "9d5e", "3.1.3 did not start: \"exit status 1\"", 1447000012};
   state.previous = "3.1.2";
   state.stopped = true;

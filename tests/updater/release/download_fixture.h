@@ -45,7 +45,7 @@ struct Fetch : testing::Test {
     limits.stall_time = seconds(1);
   }
 
-  static Result<void> outcome(const std::optional<FetchError>& failed) { return failed ? failed->error : Result<void>(); }
+  static Result<void> outcome(const std::optional<DownloadError>& failed) { return failed ? failed->error : Result<void>(); }
 
   Result<void> download() {
     done = 0;

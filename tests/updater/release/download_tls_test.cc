@@ -43,7 +43,7 @@ struct FetchTls : testing::Test {
   Authority ca;
   TlsServer tls;
   std::string redirect_to;
-  Access access;
+  ClientCredentials access;
   std::unique_ptr<HttpServer> server;
 };
 

@@ -17,7 +17,7 @@ struct Token : Fetch {
     return always_sends(http_reply(302, "", {{"Location", url}}));
   }
 
-  Access access{"s3cret", {}};
+  ClientCredentials access{"s3cret", {}};
   HellServer other{always_sends(http_reply(200, "theirs"))};
 };
 

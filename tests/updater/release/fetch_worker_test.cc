@@ -25,11 +25,11 @@ struct PreparerTest : testing::Test {
   DesiredAgent agent(const std::string& name) const { return {name, "1", server.url("/t"), tests::md5_hex(tarball), "start"}; }
   bool is_staged(const std::string& name) const { return tests::exists(layout.staged(name, "1") + "/.installed"); }
 
-  /// The next outcome that the preparer tells of.
-  Preparer::Outcome next() {
-    std::optional<Preparer::Outcome> outcome;
-    EXPECT_TRUE(eventually([&] { return (outcome = preparer.take_outcome()).has_value(); }));
-    return outcome.value_or(Preparer::Outcome{});
+  /// The next outcome that the fetch_worker tells of.
+  FetchWorker::Outcome next() {
+    std::optional<FetchWorker::Outcome> outcome;
+    EXPECT_TRUE(eventually([&] { return (outcome = fetch_worker.take_outcome()).has_value(); }));
+    return outcome.value_or(FetchWorker::Outcome{});
   }
 
   const std::string tarball = tests::make_agent_tarball("#!/bin/sh\n");
@@ -41,69 +41,69 @@ struct PreparerTest : testing::Test {
     if (request.target.find("slow") != std::string::npos) peer.stall();
     peer.send(http_reply(200, tarball));
   }};
-  Preparer preparer{layout, limits, [this] { ++ends; }};
+  FetchWorker fetch_worker{layout, limits, [this] { ++ends; }};
 };
 
 TEST_F(PreparerTest, PreparesOneReleaseAndTellsOfItOnce) {
-  EXPECT_FALSE(preparer.take_outcome());
-  preparer.want({agent("a"), agent("b")}, {});
+  EXPECT_FALSE(fetch_worker.take_outcome());
+  fetch_worker.want({agent("a"), agent("b")}, {});
   const auto outcome = next();
   EXPECT_EQ(outcome.agent.name, "a");
   EXPECT_FALSE(outcome.error) << outcome.error->error.message;
   EXPECT_TRUE(is_staged("a"));
   EXPECT_FALSE(tests::exists(layout.agent("b"))) << "one at a time";
-  EXPECT_FALSE(preparer.take_outcome());
+  EXPECT_FALSE(fetch_worker.take_outcome());
   EXPECT_TRUE(eventually([&] { return ends == 1; }));
 }
 
 TEST_F(PreparerTest, TellsOfErrors) {
   DesiredAgent wrong = agent("a");
   wrong.md5 = "0cc175b9c0f1b6a831c399e269772661";
-  preparer.want({wrong}, {});
+  fetch_worker.want({wrong}, {});
   const auto outcome = next();
   ASSERT_TRUE(outcome.error);
   EXPECT_NE(outcome.error->error.message.find("checksum"), std::string::npos);
 }
 
 TEST_F(PreparerTest, GoesOnWithWhatIsStillWanted) {
-  preparer.want({agent("slow")}, {});
+  fetch_worker.want({agent("slow")}, {});
   ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));
-  preparer.want({agent("a"), agent("slow")}, {});
-  EXPECT_TRUE(preparer.progress("slow"));
-  EXPECT_FALSE(preparer.progress("a"));
-  EXPECT_EQ(preparer.progress("slow")->phase, Phase::downloading);
+  fetch_worker.want({agent("a"), agent("slow")}, {});
+  EXPECT_TRUE(fetch_worker.progress("slow"));
+  EXPECT_FALSE(fetch_worker.progress("a"));
+  EXPECT_EQ(fetch_worker.progress("slow")->phase, Phase::downloading);
 }
 
 TEST_F(PreparerTest, AChangeOfMindCancelsItUntold) {
-  preparer.want({agent("slow")}, {});
+  fetch_worker.want({agent("slow")}, {});
   ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));
-  preparer.want({agent("a")}, {});
+  fetch_worker.want({agent("a")}, {});
   ASSERT_TRUE(eventually([&] { return ends == 1; }));
-  EXPECT_FALSE(preparer.take_outcome()) << "nobody wants to know";
-  EXPECT_FALSE(preparer.progress("slow"));
-  preparer.want({agent("a")}, {});
+  EXPECT_FALSE(fetch_worker.take_outcome()) << "nobody wants to know";
+  EXPECT_FALSE(fetch_worker.progress("slow"));
+  fetch_worker.want({agent("a")}, {});
   EXPECT_EQ(next().agent.name, "a");
 }
 
 TEST_F(PreparerTest, WantingNothingCancelsToo) {
-  preparer.want({agent("slow")}, {});
-  preparer.want({}, {});
+  fetch_worker.want({agent("slow")}, {});
+  fetch_worker.want({}, {});
   ASSERT_TRUE(eventually([&] { return ends == 1; }));
-  EXPECT_FALSE(preparer.take_outcome());
+  EXPECT_FALSE(fetch_worker.take_outcome());
 }
 
 TEST_F(PreparerTest, AnotherMd5IsAnotherRelease) {
-  preparer.want({agent("slow")}, {});
+  fetch_worker.want({agent("slow")}, {});
   DesiredAgent other = agent("slow");
   other.md5 = "";
-  preparer.want({other}, {});
+  fetch_worker.want({other}, {});
   EXPECT_TRUE(eventually([&] { return ends == 1; }));
 }
 
 TEST_F(PreparerTest, DestructionEndsADownloadThatStalls) {
   const auto begin = std::chrono::steady_clock::now();
   {
-    Preparer brief(layout, limits, [] {});
+    FetchWorker brief(layout, limits, [] {});
     brief.want({agent("slow")}, {});
     ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));
   }
