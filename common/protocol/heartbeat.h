@@ -18,9 +18,8 @@
 // `./control status` printed, or an error text; common/protocol/status.h says what it means. `timestamp` is the host's own
 // clock, in seconds.
 //
-// `updates` has an entry for each agent about which there is more to say than its status: phase is waiting, downloading,
-// verifying, unpacking, switching, probation, failed, rolled-back or held; done and total are bytes of the download; since is
-// when the phase began; error says what went wrong last.
+// `updates` has an entry for each agent that is being updated, failed or is held. common/protocol/phase.h lists the phases.
+// done and total are bytes of the download. since is when the phase began. error is the error of the last attempt.
 //
 // `interval` is how many seconds the host should let pass between heartbeats, 1 to 3600 (what lies beyond is taken as the
 // nearest of the two), until a reply says otherwise; 0, or no such key, leaves it to the host's own config. So a fleet is
@@ -53,11 +52,11 @@ struct RealAgent {
   bool operator==(const RealAgent&) const = default;
 };
 
-/// What happens to an agent beside running.
+/// The progress of an agent's update.
 struct AgentUpdate {
   std::string name;
   std::string version;
-  std::string phase;
+  std::string phase;  // a word of common/protocol/phase.h, or of a later updater
   int64_t done = 0;
   int64_t total = 0;  // 0 when it isn't known
   int64_t attempts = 0;

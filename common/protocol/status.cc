@@ -53,14 +53,14 @@ void add(std::optional<Status>& said, std::optional<Status> more) {
 std::optional<Status> meaning_of(std::vector<std::string> words) {
   std::optional<Status> said;
   std::erase(words, "been");  // "has been started" is "started"
-  static constexpr std::array<std::string_view, 2> kNotStarted = {"not", "started"};
+  static constexpr std::array<std::string_view, 2> kNotStarted = {"not", kStartedWord};
   for (auto at = words.begin(); (at = std::search(at, words.end(), kNotStarted.begin(), kNotStarted.end())) != words.end();) {
     at = words.erase(at, at + kNotStarted.size());
     said = Status::stopped;
   }
   for (const std::string& word : words) {
-    if (word == "started") add(said, Status::started);
-    if (word == "stoped" || word == "stopped") add(said, Status::stopped);
+    if (word == kStartedWord) add(said, Status::started);
+    if (word == kStopedWord || word == kStoppedWord) add(said, Status::stopped);
   }
   return said && std::any_of(words.begin(), words.end(), casts_doubt) ? Status::unclear : said;
 }
@@ -93,7 +93,7 @@ std::string without_escapes(std::string_view text) {
 }  // namespace
 
 Status to_status(std::string_view text) {
-  if (text == "started") return Status::started;  // nearly always
+  if (text == kStartedWord) return Status::started;  // nearly always
   // An error text ends with the script's last words, which are no status.
   if (text.starts_with("exec `./control ") || text.starts_with("`./control ")) return Status::unclear;
   std::optional<Status> said;
@@ -114,8 +114,8 @@ std::string status_line(std::string_view output) {
 
 std::string_view plain_status(std::string_view line) {
   switch (to_status(line)) {
-    case Status::started: return "started";
-    case Status::stopped: return line == "stopped" ? "stopped" : "stoped";
+    case Status::started: return kStartedWord;
+    case Status::stopped: return line == kStoppedWord ? kStoppedWord : kStopedWord;
     case Status::unclear: break;
   }
   return line;

@@ -30,6 +30,11 @@ namespace ops {
 
 enum class Status { started, stopped, unclear };
 
+// The words on the wire. "stoped" is Open-Falcon's spelling; "stopped" means the same and is kept as it is.
+inline constexpr std::string_view kStartedWord = "started";
+inline constexpr std::string_view kStopedWord = "stoped";
+inline constexpr std::string_view kStoppedWord = "stopped";
+
 /// `text` is the output, whole or as status_line returns it, or an error text as run_control and the Go
 /// updater word it.
 Status to_status(std::string_view text);

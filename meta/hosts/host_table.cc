@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/protocol/phase.h"
 #include "common/protocol/status.h"
 
 namespace ops::meta {
@@ -11,13 +12,8 @@ namespace {
 constexpr size_t kHostsAtATime = 256;
 constexpr StringInterner::Id kReleasesAtATime = 4096;
 
-// These statuses have fixed ids, and behind them the phases have.
-enum CommonStatus : StringInterner::Id { kStarted = 1, kStoped, kStopped, kFirstPhase };
-
-size_t phase_index(StringInterner::Id status) {
-  const size_t other = kPhases.size() - 1;
-  return status < kFirstPhase ? other : std::min<size_t>(status - kFirstPhase, other);
-}
+// The ids of the three status words in statuses_: the constructor acquires them first, in this order.
+enum CommonStatus : StringInterner::Id { kStarted = 1, kStoped, kStopped };
 
 template <typename Entry>
 std::vector<const Entry*> first_of_each_name(const std::vector<Entry>& entries) {
@@ -53,8 +49,8 @@ size_t bytes_of(const HostRecord& record) {
 
 HostTable::HostTable(size_t max_hosts)
     : max_hosts_(max_hosts), statuses_(kMaxStatuses, kTooManyStatuses), updaters_(kMaxUpdaters, kTooManyUpdaters) {
-  for (const std::string_view text : {"started", "stoped", "stopped"}) statuses_.acquire(text);
-  for (size_t i = 0; i + 1 < kPhases.size(); ++i) statuses_.acquire(kPhases[i]);
+  for (const std::string_view word : {kStartedWord, kStopedWord, kStoppedWord}) statuses_.acquire(word);
+  for (const Phase phase : kPhases) statuses_.acquire(to_word(phase));
 }
 
 Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now) {
@@ -109,7 +105,7 @@ void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpd
   for (const AgentUpdate* update : updates) {
     const Releases::Id release = releases_.acquire(update->name, update->version);
     const StringInterner::Id phase = statuses_.acquire(update->phase);
-    ++releases_.counts(release).phases[phase_index(phase)];
+    ++releases_.counts(release).in(to_phase(statuses_.text(phase)));
     fresh->push_back({release, static_cast<uint16_t>(phase), update->done, update->total, update->attempts, update->since,
                       std::string(update->error)});
   }
@@ -142,7 +138,7 @@ void HostTable::drop(const AgentEntry& entry) {
 void HostTable::drop_updates(HostRecord& record) {
   if (!record.updates) return;
   for (const UpdateEntry& update : *record.updates) {
-    --releases_.counts(update.release).phases[phase_index(update.phase)];
+    --releases_.counts(update.release).in(to_phase(statuses_.text(update.phase)));
     releases_.release(update.release);
     statuses_.release(update.phase);
   }

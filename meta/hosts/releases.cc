@@ -12,12 +12,8 @@ ReleaseCounts& ReleaseCounts::operator+=(const ReleaseCounts& other) {
   return *this;
 }
 
-// The places of these in kPhases.
-constexpr size_t kProbation = 5, kFailed = 6, kRolledBack = 7;
-static_assert(kPhases[kProbation] == "probation" && kPhases[kFailed] == "failed" && kPhases[kRolledBack] == "rolled-back");
-
-uint32_t ReleaseCounts::running() const { return started - std::min(started, phases[kProbation]); }
-uint32_t ReleaseCounts::broken() const { return phases[kFailed] + phases[kRolledBack]; }
+uint32_t ReleaseCounts::running() const { return started - std::min(started, in(Phase::probation)); }
+uint32_t ReleaseCounts::broken() const { return in(Phase::failed) + in(Phase::rolled_back); }
 
 Releases::Releases() : names_(kMaxAgentNames, kTooManyAgents), texts_(kMaxReleases, ""), facts_(1) {}
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <unordered_map>
 
+#include "common/protocol/phase.h"
 #include "meta/hosts/limits.h"
 #include "meta/hosts/string_interner.h"
 
@@ -19,10 +20,6 @@ namespace ops::meta {
 /// What stands for the agents and versions beyond these limits. No host can report such a name.
 inline constexpr std::string_view kTooManyAgents = "(too-many-agents)";
 inline constexpr std::string_view kTooManyVersions = "(too-many-versions)";
-
-/// An update's phases, as common/protocol/heartbeat.h has them; one that is not known counts as the last.
-inline constexpr std::array<std::string_view, 10> kPhases = {
-    "waiting", "downloading", "verifying", "unpacking", "switching", "probation", "failed", "rolled-back", "held", "other"};
 
 /// What hosts report of a release.
 struct RolloutReports {
@@ -34,8 +31,11 @@ struct RolloutReports {
 struct ReleaseCounts {
   uint32_t hosts = 0;  // that report it as installed
   uint32_t started = 0;
-  uint32_t stopped = 0;                           // the rest of `hosts` reports another status
-  std::array<uint32_t, kPhases.size()> phases{};  // hosts that are on their way to it
+  uint32_t stopped = 0;                               // the rest of `hosts` reports another status
+  std::array<uint32_t, kPhases.size() + 1> phases{};  // hosts that report an update to it, by Phase
+
+  uint32_t& in(Phase phase) { return phases[static_cast<size_t>(phase)]; }
+  uint32_t in(Phase phase) const { return phases[static_cast<size_t>(phase)]; }
 
   ReleaseCounts& operator+=(const ReleaseCounts& other);
   bool operator==(const ReleaseCounts&) const = default;

@@ -162,8 +162,8 @@ void append_counts(std::string& to, const ReleaseCounts& counts) {
   append_field(to, "other", counts.hosts - counts.started - counts.stopped);
   append_json_key(to, "updates");
   to += '{';
-  for (size_t i = 0; i < kPhases.size(); ++i) {
-    if (counts.phases[i] > 0) append_field(to, kPhases[i], counts.phases[i]);
+  for (const Phase phase : kPhases) {
+    if (counts.in(phase) > 0) append_field(to, to_word(phase), counts.in(phase));
   }
   if (to.back() == ',') to.pop_back();
   to += "}}";

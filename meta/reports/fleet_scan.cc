@@ -82,7 +82,7 @@ void FleetScanner::look_at(const HostView& host, bool is_silent, const DesiredAg
     by.add(host.name());
   }
   if (real && real->version == desired.version) return;
-  if (is_on_its_way && (update->phase == "failed" || update->phase == "rolled-back")) return;
+  if (is_on_its_way && has_failed(to_phase(update->phase))) return;
   if (leases_.find(desired.name, host.name())) return;
   ++(is_silent ? release.absent : release.held);
 }

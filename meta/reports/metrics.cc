@@ -67,8 +67,8 @@ void add_agents(MetricsText& text, const Counts& counts) {
   text.begin("ops_meta_agent_updates", MetricType::gauge,
              "Hosts that are on their way to this version of the agent, by phase.");
   counts.each([&](std::string_view agent, std::string_view version, const ReleaseCounts& of) {
-    for (size_t i = 0; i < kPhases.size(); ++i) {
-      text.add({{"agent", agent}, {"version", version}, {"phase", kPhases[i]}}, of.phases[i]);
+    for (const Phase phase : kPhases) {
+      text.add({{"agent", agent}, {"version", version}, {"phase", to_word(phase)}}, of.in(phase));
     }
   });
 }

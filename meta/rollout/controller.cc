@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/log.h"
+#include "common/protocol/phase.h"
 #include "common/protocol/status.h"
 
 namespace ops::meta {
@@ -20,11 +21,11 @@ const Entry* find_by_name(const std::vector<Entry>& entries, const std::string& 
 /// The one that is on its way to what is desired, or says that the host leaves the agent as it is.
 const AgentUpdate* find_update(const std::vector<AgentUpdate>& updates, const DesiredAgent& desired) {
   const AgentUpdate* update = find_by_name(updates, desired.name);
-  return update != nullptr && (update->version == desired.version || update->phase == "held") ? update : nullptr;
+  return update != nullptr && (update->version == desired.version || to_phase(update->phase) == Phase::held) ? update : nullptr;
 }
 
 bool is_over_probation(const RealAgent& agent, const AgentUpdate* update) {
-  return to_status(agent.status) == Status::started && (update == nullptr || update->phase != "probation");
+  return to_status(agent.status) == Status::started && (update == nullptr || to_phase(update->phase) != Phase::probation);
 }
 
 /// An operator who resumes a release has seen its failures.
@@ -46,8 +47,8 @@ RolloutController::Reason RolloutController::reason(const DesiredAgent& desired,
                                                     const RealAgent* real, const AgentUpdate* update, TimePoint now) const {
   if (desired.cmd != "start") return Reason::unrestricted;
   if (real != nullptr && real->version == desired.version) return Reason::has_version;
-  if (update != nullptr && (update->phase == "failed" || update->phase == "rolled-back")) return Reason::failed;
-  if (update != nullptr && update->phase == "held") return Reason::held_on_host;
+  if (update != nullptr && has_failed(to_phase(update->phase))) return Reason::failed;
+  if (update != nullptr && to_phase(update->phase) == Phase::held) return Reason::held_on_host;
   if (orders_.find(desired.name, desired.version) == Order::halt) return Reason::halted_by_hand;
   if (limits.parallel == 0) return Reason::unrestricted;
   if (real != nullptr && warm_up_ends(limits, now)) return Reason::warming_up;

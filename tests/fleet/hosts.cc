@@ -105,15 +105,13 @@ void Hosts::render(uint32_t host, int64_t now, int64_t unix_now, std::string& to
 }
 
 void Hosts::render_update(const Agent& agent, size_t index, int64_t now, int64_t unix_now, std::string& to) const {
-  static constexpr std::array kPhases{"", "downloading", "probation", "rolled-back", "failed"};
   const bool loads = agent.phase == Phase::downloading;
-  const bool has_failed = agent.phase == Phase::rolled_back || agent.phase == Phase::failed;
   to.append("{\"name\":\"").append(options_.agents[index]).append("\",\"version\":\"").append(versions_[agent.target]);
-  to.append("\",\"phase\":\"").append(kPhases[static_cast<size_t>(agent.phase)]);
+  to.append("\",\"phase\":\"").append(to_word(agent.phase));
   append(to.append("\",\"done\":"), loads ? kTarballSize / 2 : 0);
   append(to.append(",\"total\":"), loads ? kTarballSize : 0);
   append(to.append(",\"attempts\":1,\"since\":"), unix_now - (now - agent.since) / 1000);
-  to.append(",\"error\":\"").append(has_failed ? "it did not stay started for its probation" : "").append("\"},");
+  to.append(",\"error\":\"").append(has_failed(agent.phase) ? "it did not stay started for its probation" : "").append("\"},");
 }
 
 void Hosts::advance(uint32_t host, size_t index, int64_t now) {

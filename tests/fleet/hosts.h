@@ -16,6 +16,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "common/protocol/phase.h"
+
 namespace ops::fleet {
 
 struct HostsOptions {
@@ -69,7 +71,6 @@ class Hosts {
   size_t bytes_per_host() const { return options_.agents.size() * sizeof(Agent); }
 
  private:
-  enum class Phase : uint8_t { idle, downloading, probation, rolled_back, failed };
   struct Agent {
     uint16_t version = 0;   // of versions_; 0 when it isn't installed
     uint16_t target = 0;    // of the update, or of the one that failed

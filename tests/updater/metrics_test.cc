@@ -9,7 +9,6 @@ namespace {
 
 using updater::AgentReport;
 using updater::metrics_text;
-using updater::Phase;
 
 AgentReport installed(const std::string& name, const std::string& version, Status status) {
   AgentReport report;

@@ -94,22 +94,6 @@ std::optional<std::string> reason_to_leave(const std::string& name, const std::s
   return cat("this host's cfg.json has desiredAgent ", desired_agent);
 }
 
-std::string to_string(Phase phase) {
-  switch (phase) {
-    case Phase::idle: return "";
-    case Phase::waiting: return "waiting";
-    case Phase::downloading: return "downloading";
-    case Phase::verifying: return "verifying";
-    case Phase::unpacking: return "unpacking";
-    case Phase::switching: return "switching";
-    case Phase::probation: return "probation";
-    case Phase::failed: return "failed";
-    case Phase::rolled_back: return "rolled-back";
-    case Phase::held: return "held";
-  }
-  return "";
-}
-
 std::string to_string(Action action) {
   switch (action) {
     case Action::none: return "nothing";

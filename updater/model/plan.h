@@ -44,6 +44,7 @@
 #include <vector>
 
 #include "common/protocol/heartbeat.h"
+#include "common/protocol/phase.h"
 #include "common/protocol/status.h"
 #include "updater/model/state.h"
 
@@ -92,10 +93,6 @@ struct Circumstances {
 
 enum class Action { none, start, stop, switch_over, resume_trial, roll_back, pass, tidy };
 
-/// What is said of an agent upstream. The names on the wire are in to_string.
-enum class Phase { idle, waiting, downloading, verifying, unpacking, switching, probation, failed, rolled_back, held };
-
-std::string to_string(Phase phase);
 std::string to_string(Action action);
 
 struct Decision {

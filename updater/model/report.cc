@@ -10,8 +10,7 @@ namespace {
 /// The version that the phase is about, and why.
 void name_version(const AgentReport& report, AgentUpdate& update) {
   const State state = report.seen ? report.seen->state : State{};
-  const bool has_failed = report.phase == Phase::failed || report.phase == Phase::rolled_back;
-  if (has_failed && state.failed) {
+  if (has_failed(report.phase) && state.failed) {
     update.version = state.failed->version;
     update.error = state.failed->error;
   } else if (report.phase == Phase::probation && state.trial) {
@@ -30,7 +29,7 @@ std::optional<AgentUpdate> update_of(const AgentReport& report) {
   if (report.phase == Phase::idle) return std::nullopt;
   AgentUpdate update;
   update.name = report.name;
-  update.phase = to_string(report.phase);
+  update.phase = to_word(report.phase);
   update.since = report.since;
   update.attempts = report.attempts;
   update.error = report.error;

@@ -49,11 +49,6 @@ void record(Model& model, const HeartbeatRequest& heartbeat, HostTable::TimePoin
   model[heartbeat.hostname] = {heartbeat.real_agents, heartbeat.updates, heartbeat.updater_version, heartbeat.platform, now};
 }
 
-size_t phase_index(const std::string& phase) {
-  const auto found = std::find(meta::kPhases.begin(), meta::kPhases.end(), phase);
-  return std::min<size_t>(static_cast<size_t>(found - meta::kPhases.begin()), meta::kPhases.size() - 1);
-}
-
 Summary summary(const Model& model) {
   Summary summary;
   for (const auto& [name, host] : model) {
@@ -63,7 +58,7 @@ Summary summary(const Model& model) {
       if (agent.status == "started") ++counts.started;
       if (agent.status == "stoped" || agent.status == "stopped") ++counts.stopped;
     }
-    for (const AgentUpdate& update : host.updates) ++summary[update.name][update.version].phases[phase_index(update.phase)];
+    for (const AgentUpdate& update : host.updates) ++summary[update.name][update.version].in(to_phase(update.phase));
   }
   return summary;
 }
