@@ -39,14 +39,15 @@ class RawConnection {
   /// False when the peer has hung up.
   bool send(const std::string& bytes) const;
   void end_sending() const;
-  /// All that comes until the peer hangs up or `milliseconds` pass without a byte.
-  std::string read_all(int milliseconds = 15000) const;
-  /// What comes next; "" when the peer hangs up, or nothing comes for `milliseconds`.
-  std::string read_some(int milliseconds = 15000) const;
-  /// Reads until `text` has come, and returns all of it.
-  std::string read_until(const std::string& text, int milliseconds = 15000) const;
+  /// Reads until the peer closes the connection, or sends nothing for `milliseconds`.
+  std::string read_all(int milliseconds = kPatience) const;
+  /// Reads the next bytes. Returns "" when the peer closes the connection, or sends nothing for `milliseconds`.
+  std::string read_some(int milliseconds = kPatience) const;
+  /// Reads until the bytes contain `text`, and returns all bytes.
+  std::string read_until(const std::string& text, int milliseconds = kPatience) const;
 
  private:
+  static constexpr int kPatience = 60'000;
   void connect(const void* address, size_t size);
 
   int socket_ = -1;

@@ -33,7 +33,7 @@ class Process {
   void signal(int number) const;
 
   /// Waits for its end; the exit code as in Finished, or -1 when it still runs at the deadline.
-  int wait(std::chrono::seconds deadline = std::chrono::seconds(20));
+  int wait(std::chrono::seconds deadline = std::chrono::seconds(60));
 
   /// SIGTERM, and waits.
   int stop();

@@ -32,12 +32,13 @@ std::string reply_naming(const std::string& agent) {
 struct Post : testing::Test {
   Result<HttpReply> post(const HellServer::Handler& handler, size_t max_size = 100'000) {
     server.set_handler(handler);
-    return post_json(server.url("/heartbeat"), "{}", max_size, seconds(1), {});
+    return post_json(server.url("/heartbeat"), "{}", max_size, timeout, {});
   }
   std::string failure(const HellServer::Handler& handler) {
     const auto reply = post(handler);
     return reply ? "no error" : reply.error().message;
   }
+  seconds timeout{30};
   HellServer server{always_sends("")};
 };
 
@@ -80,6 +81,7 @@ TEST_F(Post, WhatIsNoWholeReplyIsAnErrorThatNamesTheServer) {
                }
              }),
              "longer than");
+  timeout = seconds(1);
   EXPECT_HAS(failure([](const HellRequest&, const HellPeer& peer) { peer.stall(); }), "timed out");
   EXPECT_HAS(failure([whole](const HellRequest&, const HellPeer& peer) { peer.drip(whole, milliseconds(50)); }), "timed out");
 }

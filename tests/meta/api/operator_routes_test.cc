@@ -51,7 +51,7 @@ TEST_F(OperatorRoutes, StatusJsonTellsWhatHappensToTheAgentBesideRunning) {
 
 TEST_F(OperatorRoutes, StatusOfAllOfManyHostsTakesAMoment) {
   for (int i = 0; i < 50'000; ++i) report("host-" + std::to_string(i), {{"falcon-agent", "1", "started", 7}});
-  const double limit = kSanitized ? 20 : 2;
+  constexpr double limit = 20;  // seconds; time that grows with the square of the hosts takes minutes
   size_t size = 0;
   EXPECT_LT(seconds_of([&] { size = whole_body(get("/status/json/falcon-agent")).size(); }), limit);
   EXPECT_GT(size, 50'000u * 70);

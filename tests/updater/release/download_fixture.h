@@ -52,11 +52,11 @@ struct Fetch : testing::Test {
     return outcome(updater::download(server.url("/t.tar.gz"), path, limits, progress, cancel.get_token()));
   }
 
-  /// The error of a download that must fail, within a few seconds.
+  /// The error of a download that must fail. A download that does not notice the fault runs until the end of the test.
   std::string failure() {
     const auto begin = std::chrono::steady_clock::now();
     const auto result = download();
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(6));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, seconds(30));
     return result ? "no error" : result.error().message;
   }
 

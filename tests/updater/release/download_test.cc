@@ -255,14 +255,15 @@ TEST_F(Fetch, CancelEndsItAtOnce) {
     limits.stall_time = seconds(60);
     EXPECT_HAS(failure(), "was cancelled");
     cancels = {};
-    EXPECT_LT(Clock::now() - asked, milliseconds(1500));
+    EXPECT_LT(Clock::now() - asked, seconds(20));
   }
 }
 
 TEST_F(Fetch, SmallFilesHaveALimitAndADeadline) {
+  seconds timeout(30);
   const auto get = [&](const HellServer::Handler& handler) {
     server.set_handler(handler);
-    const auto reply = get_small(server.url("/x.md5"), 1000, seconds(1), {});
+    const auto reply = get_small(server.url("/x.md5"), 1000, timeout, {});
     return reply ? std::to_string(reply->status) + " " + reply->body : reply.error().message;
   };
   const std::string url = server.url("/x.md5") + ": ";
@@ -270,6 +271,7 @@ TEST_F(Fetch, SmallFilesHaveALimitAndADeadline) {
   EXPECT_EQ(get(always_sends(http_reply(404, "abc"))), "404 abc");
   EXPECT_EQ(get(always_sends(http_reply(200, std::string(1001, 'x')))), url + "the reply is longer than 1000 bytes");
   EXPECT_HAS(get(always_sends(http_reply(200, "abc").substr(0, 60))), url);
+  timeout = seconds(1);
   EXPECT_HAS(get([](const HellRequest&, const HellPeer& peer) { peer.stall(); }), "timed out");
   EXPECT_HAS(get([](const HellRequest&, const HellPeer& peer) { peer.drip(http_reply(200, "abc"), milliseconds(100)); }),
              "timed out");
