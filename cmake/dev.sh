@@ -1,32 +1,39 @@
 #!/usr/bin/env bash
-# dev.sh VERB: builds, tests, measures and packs both daemons. ./control calls it in a checkout; it lies on no box.
+# dev.sh VERB [WORD...]: builds, tests, measures and packs both daemons. ./control runs it in a checkout; hosts do not have it.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 usage() {
     cat <<'TEXT'
 
-In a checkout:
-  build      build both daemons to build/, installing what is missing with apt
-  test       build and run all tests; more arguments go to ctest
-  test crash build, and break an update at every single system call, which takes a while; more arguments go to GoogleTest
+In a checkout of the sources:
+  build      build both daemons in build/, after installing missing packages with apt
+  test [CTEST_OPTION...]
+             build and run all tests
+  test tidy  run clang-tidy on all sources; `test` runs it only on the sources that differ from main
+  test crash [GTEST_OPTION...]
+             run the fault tests at every system call of an update
   test fuzz [SECONDS]
-             build the fuzzers with clang, and let each look for input that breaks a parser, for a minute or so many seconds
-  test soak  build, and run 100 upgrades, 100 rollbacks, 10,000 rounds and a download of 5 minutes
-  test rollout
-             build, and roll releases out to a million simulated hosts, good ones and bad: an hour and a half, or
-             OPS_ROLLOUT_HOSTS=N hosts, every OPS_ROLLOUT_INTERVAL=S seconds instead of 300; more arguments go to GoogleTest
-  bench      measure both daemons, ops-meta next to nginx: bench [heartbeats] [tarballs] [idle] [--rounds N] [--seconds S]
-  bench admission
-             measure what it costs to decide whether a host may change to a version, among a million hosts; --hosts N
-  bench tls  measure heartbeats over TLS, with sessions resumed and with full handshakes; --seconds S
-  bench scale
-             fill an ops-meta with a million hosts, then list, download, stall, restart: half an hour; --hosts N --seconds S for less
-  demo       run both daemons on this machine, deploying a small agent; demo stop ends it
-  pack       make the two tarballs to put on boxes, the same bytes wherever it is done, and a .sha256 of each
+             run each fuzzer for 60 s, or SECONDS
+  test soak [GTEST_OPTION...]
+             run 100 upgrades, 100 rollbacks, 10,000 rounds and a download of 5 minutes
+  test rollout [GTEST_OPTION...]
+             roll out good and bad releases to 1,000,000 simulated hosts, about 90 minutes. OPS_ROLLOUT_HOSTS=N sets the
+             number of hosts, OPS_ROLLOUT_INTERVAL=S the seconds between heartbeats (300)
+  bench [heartbeats] [tarballs] [idle] [--rounds N] [--seconds S]
+             measure both daemons, and nginx for comparison
+  bench admission [--hosts N]
+             measure the rollout decision for one heartbeat, among 1,000,000 hosts
+  bench tls [--seconds S]
+             measure heartbeats over TLS, with resumed sessions and with full handshakes
+  bench scale [--hosts N] [--seconds S]
+             fill an ops-meta with 1,000,000 hosts, then list, download, stall and restart: about 30 minutes
+  demo       run both daemons here, deploy a small agent and upgrade it
+  demo stop  stop the demo
+  pack       build the two tarballs for hosts, each with a .sha256
   clean      remove build/
 
-build and test take --sanitize address,undefined or --sanitize thread, and then work in build/address-undefined or build/thread.
+build and test take --sanitize address,undefined or --sanitize thread, and then use build/address-undefined or build/thread.
 TEXT
 }
 
@@ -40,17 +47,17 @@ usage_error() {
     exit 2
 }
 
-# One version of clang-format and clang for all suites: another version formats the same sources in another way.
+# One version of clang, clang-format and clang-tidy everywhere: other versions format and warn differently.
 readonly llvm=19
 readonly build_packages=(cmake ninja-build g++ dpkg-dev pkgconf libssl-dev zlib1g-dev libzstd-dev nlohmann-json3-dev
     libspdlog-dev libfmt-dev libarchive-dev libacl1-dev)
 readonly test_packages=("${build_packages[@]}" libgtest-dev shellcheck "clang-format-$llvm" file curl git minisign openssl
     chromium chromium-driver)
 readonly fuzz_packages=("${build_packages[@]}" "clang-$llvm" "libclang-rt-$llvm-dev")
-readonly bench_packages=("${test_packages[@]}" libpcre2-8-0) # which nginx wants
+readonly bench_packages=("${test_packages[@]}" libpcre2-8-0) # nginx needs libpcre2
 readonly demo_packages=("${build_packages[@]}" curl)
 
-# as_root COMMAND...: runs it as root; fails when that can't be.
+# as_root COMMAND...: runs it as root, with sudo if necessary; fails when neither is possible.
 as_root() {
     if [[ $EUID -eq 0 ]]; then
         "$@"
@@ -61,37 +68,37 @@ as_root() {
     fi
 }
 
-# need PACKAGE...: installs those that are missing. Without any, it does nothing and touches no network.
+# need PACKAGE...: installs the missing packages. When all are installed, it uses no network.
 need() {
     local missing=() package
-    type dpkg-query apt-get >/dev/null 2>&1 || die "no apt here, so install by hand: cmake 3.25, ninja, g++ 12, pkgconf," \
-        "and static OpenSSL, zlib, libarchive, libacl, libcurl, and nlohmann-json, spdlog, cpp-httplib 0.18, GoogleTest; then" \
-        "cmake -G Ninja -B build -DCMAKE_PREFIX_PATH=WHERE && ninja -C build"
+    type dpkg-query apt-get >/dev/null 2>&1 || die "apt-get is missing, so packages cannot be installed. Install by hand:" \
+        "cmake 3.25, ninja, g++ 12, pkgconf, static OpenSSL, zlib, libarchive, libacl and libcurl, and nlohmann-json, spdlog," \
+        "cpp-httplib 0.18 and GoogleTest; then: cmake -G Ninja -B build -DCMAKE_PREFIX_PATH=FOLDER && ninja -C build"
     for package in "$@"; do
         dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
     done
     [[ ${#missing[@]} -gt 0 ]] || return 0
-    as_root true || die "some packages are missing; as root: apt-get update && apt-get install -y ${missing[*]}"
+    as_root true || die "packages are missing; run as root: apt-get update && apt-get install -y ${missing[*]}"
     say "Installing with apt: ${missing[*]}"
     mkdir -p build
-    as_root apt-get -q update >build/apt.log 2>&1 || say "apt-get update failed; going on with what apt knows"
+    as_root apt-get -q update >build/apt.log 2>&1 || say "apt-get update failed (see build/apt.log); trying with the old package lists"
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y install --no-install-recommends "${missing[@]}" 2>&1 |
         tee -a build/apt.log | apt_progress || {
         tail -n 15 build/apt.log >&2
-        die "apt can't install all of: ${missing[*]}"
+        die "apt-get could not install ${missing[*]}; see build/apt.log"
     }
 }
 
-# apt_progress: reads the output of apt-get install, and prints how much it fetches and a line for each 25 packages.
+# apt_progress: reads the output of apt-get install; prints the download size and a line for each 25 packages.
 apt_progress() {
     awk '
         / newly installed, / { for (i = 1; i <= NF; ++i) if ($i == "newly") total = $(i - 1) }
         /^Need to get / { print "  " $0; fflush() }
-        /^Get:/ && ++fetched % 25 == 0 { printf "  %d of %d packages are fetched\n", fetched, total; fflush() }
-        /^Unpacking / && ++unpacked % 25 == 0 { printf "  %d of %d packages are unpacked\n", unpacked, total; fflush() }'
+        /^Get:/ && ++fetched % 25 == 0 { printf "  %d of %d packages fetched\n", fetched, total; fflush() }
+        /^Unpacking / && ++unpacked % 25 == 0 { printf "  %d of %d packages unpacked\n", unpacked, total; fflush() }'
 }
 
-# parse_sanitize ARGUMENT...: sets `sanitize`, `folder`, and `rest` to what is left.
+# parse_sanitize WORD...: sets `sanitize`, `folder` and, to all other words, `rest`.
 parse_sanitize() {
     sanitize="" folder=build rest=()
     while [[ $# -gt 0 ]]; do
@@ -102,7 +109,7 @@ parse_sanitize() {
         fi
         case ${2:-} in
             address,undefined | thread) sanitize=$2 folder=build/${2//,/-} ;;
-            *) usage_error "--sanitize takes address,undefined or thread" ;;
+            *) usage_error "--sanitize needs address,undefined or thread" ;;
         esac
         shift 2
     done
@@ -115,7 +122,7 @@ configure() {
 build() {
     local name
     parse_sanitize "$@"
-    [[ ${#rest[@]} -eq 0 ]] || usage_error "build takes no ${rest[0]}"
+    [[ ${#rest[@]} -eq 0 ]] || usage_error "build does not take \"${rest[0]}\"; see ./control build --help"
     need "${build_packages[@]}"
     build_daemons
     for name in ops-meta ops-updater; do
@@ -128,20 +135,20 @@ build_daemons() {
     cmake --build "$folder" --target ops-meta ops-updater
 }
 
-# fetch_program FOLDER FILE PACKAGE...: build/deps/FOLDER/FILE out of the first of these Debian packages that holds it. The
-# package is unpacked and not installed, so that no service starts.
+# fetch_program FOLDER FILE PACKAGE...: gets build/deps/FOLDER/FILE from the first of these Debian packages that contains it. It
+# unpacks the package and does not install it, so that no service starts.
 fetch_program() {
     local at=$PWD/build/deps/$1 log=$PWD/build/deps/$1.log file=$2
     shift 2
     [[ ! -x $at/$file ]] || return 0
-    say "Fetching $file of Debian's $* (once)"
+    say "Fetching $file from the Debian package $* (once)"
     mkdir -p "$PWD/build/deps"
     : >"$log"
     unpack_first "$@" || { as_root apt-get -q update >>"$log" 2>&1 && unpack_first "$@"; } ||
-        die "no $file in Debian's $*: $(tail -n 1 "$log")"
+        die "cannot get $file from the Debian packages $* (see $log): $(tail -n 1 "$log")"
 }
 
-# unpack_first PACKAGE...: to $at, the first one that can be downloaded and holds $file.
+# unpack_first PACKAGE...: unpacks to $at the first package that can be downloaded and contains $file.
 unpack_first() {
     local package
     for package in "$@"; do
@@ -150,7 +157,7 @@ unpack_first() {
         (cd "$at" && apt-get -q -o APT::Sandbox::User=root download "$package" && dpkg -x ./*.deb . && rm -f ./*.deb) >>"$log" 2>&1 ||
             continue
         [[ ! -x $at/$file ]] || return 0
-        echo "$package holds no $file" >>"$log"
+        echo "$package does not contain $file" >>"$log"
     done
     return 1
 }
@@ -163,7 +170,7 @@ configure_tests() {
     fi
 }
 
-# fuzz_one PROGRAM SECONDS: what it finds is added to a corpus of its own.
+# fuzz_one PROGRAM SECONDS: new inputs go to build/fuzz/corpus, inputs that fail to build/fuzz/found.
 fuzz_one() {
     local name=${1##*/fuzz_} log at=build/fuzz
     log=$at/$name.log
@@ -171,7 +178,7 @@ fuzz_one() {
     "$1" -max_total_time="$2" -timeout=10 -close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$at/found/$name-" \
         "$at/corpus/$name" "tests/fuzz/corpus/$name" >"$log" 2>&1 || {
         grep -vE '^(#[0-9]|INFO|NEW)' "$log" | tail -n 40 >&2
-        die "fuzz_$name broke, see $log; the input is in $at/found/, and $1 FILE repeats it"
+        die "fuzz_$name failed, see $log. To repeat: $1 $at/found/FILE"
     }
     awk -v name="$name" '
         /^INFO: Loaded/ { for (i = 1; i <= NF; ++i) if ($i ~ /^\([0-9]+$/) all = substr($i, 2) }
@@ -183,7 +190,7 @@ fuzz_one() {
 
 fuzz() {
     local program seconds=${1:-60} running=0 broken=0
-    [[ $seconds =~ ^[0-9]+$ ]] || usage_error "test fuzz takes a number of seconds"
+    [[ $seconds =~ ^[0-9]+$ ]] || usage_error "test fuzz needs a whole number of seconds, not \"$seconds\""
     need "${fuzz_packages[@]}"
     [[ -f build/fuzz/build.ninja ]] || folder=build/fuzz sanitize=fuzzer-no-link,address,undefined \
         configure -DCMAKE_CXX_COMPILER="clang++-$llvm" -DOPS_FUZZ=ON
@@ -207,24 +214,26 @@ run_tests() {
         return
     fi
     parse_sanitize "$@"
-    need "${test_packages[@]}"
-    # An agent of another project, which an end-to-end test deploys.
+    local packages=("${test_packages[@]}")
+    # The package is big, so it is installed only when there is a file to check.
+    [[ ${rest[0]:-} != tidy && -z $(tests/tidy --list) ]] || packages+=("clang-tidy-$llvm")
+    need "${packages[@]}"
+    # tests/e2e/real_agent_test.cc deploys this agent of another project.
     fetch_program node-exporter usr/bin/prometheus-node-exporter prometheus-node-exporter
-    # The judge of both daemons' metrics.
+    # promtool checks the metrics of both daemons.
     fetch_program prometheus usr/bin/promtool promtool prometheus
     configure_tests
     cmake --build "$folder"
     export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
-    if [[ ${rest[0]:-} == crash ]]; then
-        OPS_SWEEP=${OPS_SWEEP:-full} exec "$folder/tests/crash_tests" "${rest[@]:1}"
-    fi
-    if [[ ${rest[0]:-} == soak ]]; then
-        OPS_SOAK=full exec "$folder/tests/e2e_tests" --gtest_filter='Soak.*:Update.ThatDownloads*' "${rest[@]:1}"
-    fi
-    if [[ ${rest[0]:-} == rollout ]]; then
-        export OPS_ROLLOUT_HOSTS=${OPS_ROLLOUT_HOSTS:-1000000} OPS_ROLLOUT_INTERVAL=${OPS_ROLLOUT_INTERVAL:-300}
-        exec "$folder/tests/rollout_tests" "${rest[@]:1}"
-    fi
+    case ${rest[0]:-} in
+        tidy) exec tests/tidy --all "$folder" ;;
+        crash) OPS_SWEEP=${OPS_SWEEP:-full} exec "$folder/tests/crash_tests" "${rest[@]:1}" ;;
+        soak) OPS_SOAK=full exec "$folder/tests/e2e_tests" --gtest_filter='Soak.*:Update.ThatDownloads*' "${rest[@]:1}" ;;
+        rollout)
+            export OPS_ROLLOUT_HOSTS=${OPS_ROLLOUT_HOSTS:-1000000} OPS_ROLLOUT_INTERVAL=${OPS_ROLLOUT_INTERVAL:-300}
+            exec "$folder/tests/rollout_tests" "${rest[@]:1}"
+            ;;
+    esac
     exec ctest --test-dir "$folder" --output-on-failure --parallel 4 "${rest[@]}"
 }
 
@@ -251,10 +260,10 @@ pack() {
         strip -o "$at/$name" "build/$name"
         cp control "$at/control"
         cp "cmake/$name.service" "$at/"
-        if [[ $name == ops-meta ]]; then cp cfg.example.json "$at/"; else cp updater/cfg.example.json "$at/"; fi
+        if [[ $name == ops-meta ]]; then cp cfg.example.json meta/verbs.sh "$at/"; else cp updater/cfg.example.json "$at/"; fi
+        chmod 644 "$at"/*
         chmod 755 "$at/$name" "$at/control"
-        chmod 644 "$at/$name.service" "$at/cfg.example.json"
-        # One commit gives the same bytes, on every machine of one Debian release.
+        # One commit gives the same bytes on all machines with the same Debian release and updates.
         (cd "$at" && tar --format=gnu --sort=name --owner=0 --group=0 --numeric-owner --mtime="@$time" -cf - -- *) |
             gzip -9n >"build/$name-$version.tar.gz"
         (cd build && sha256sum "$name-$version.tar.gz" >"$name-$version.tar.gz.sha256")
@@ -262,142 +271,8 @@ pack() {
     done
 }
 
-# ---- the demo ----
-
-readonly demo=build/demo
-
-free_port() {
-    local port
-    while :; do
-        port=$((20000 + RANDOM % 12000))
-        [[ $port != "${1:-}" ]] && ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
-    done
-    echo "$port"
-}
-
-demo_fail() {
-    local name
-    echo "demo: $*" >&2
-    for name in ops-meta ops-updater; do
-        echo "--- $demo/$name/var/app.log" >&2
-        tail -n 15 "$demo/$name/var/app.log" >&2 || true
-    done
-    echo "The daemons are left as they are; ./control demo stop stops them." >&2
-    exit 1
-}
-
-# Each is stopped by its own control: the updater first, or it would start the agent anew.
-demo_stop() {
-    local agent
-    [[ -d $demo ]] || { say "no demo here"; return; }
-    if [[ -x $demo/ops-updater/control ]]; then "$demo/ops-updater/control" stop; fi
-    for agent in "$demo"/ops-updater/demo-agent/*/control; do
-        [[ -x $agent && $("$agent" status) == started ]] || continue
-        "$agent" stop
-        say "demo-agent stopped"
-    done
-    if [[ -x $demo/ops-meta/control ]]; then "$demo/ops-meta/control" stop; fi
-}
-
-# demo_publish VERSION: puts the agent's tarball and its checksum where ops-meta serves them.
-demo_publish() {
-    local at=$demo/ops-meta/tarball/demo-agent name=demo-agent-$1.tar.gz
-    mkdir -p "$at"
-    tar -C tests/support/demo-agent -czf "$at/$name" agent control
-    (cd "$at" && md5sum "$name" >"$name.md5")
-}
-
-demo_meta_config() {
-    cat <<JSON
-{
-    "debug": true,
-    "tarballDir": "./tarball",
-    "http": {"enabled": true, "listen": "127.0.0.1:$2"},
-    "agents": [
-        {
-            "default": {
-                "name": "demo-agent",
-                "version": "$1",
-                "tarball": "http://127.0.0.1:$2/demo-agent",
-                "md5": "",
-                "cmd": "start"
-            },
-            "others": []
-        }
-    ]
-}
-JSON
-}
-
-demo_updater_config() {
-    cat <<JSON
-{
-    "debug": true,
-    "hostname": "demo-host",
-    "server": "127.0.0.1:$1",
-    "interval": 1,
-    "probation": 2,
-    "http": {"enabled": true, "listen": "127.0.0.1:$2"}
-}
-JSON
-}
-
-# demo_await URL VERSION: until ops-meta says that the agent runs in this version.
-demo_await() {
-    local status="" deadline=$((SECONDS + 60))
-    until [[ $status == *" $2 started "* ]]; do
-        [[ $SECONDS -lt $deadline ]] || demo_fail "version $2 of the agent did not arrive within a minute"
-        sleep 0.1
-        status=$(curl -sS --max-time 2 "$1" 2>/dev/null) || true
-    done
-    say "      $status"
-}
-
-demo_start() {
-    local name meta updater status
-    need "${demo_packages[@]}"
-    parse_sanitize
-    build_daemons
-    [[ ! -d $demo ]] || demo_stop
-    rm -rf "$demo"
-    for name in ops-meta ops-updater; do
-        mkdir -p "$demo/$name"
-        cp "build/$name" control "$demo/$name/"
-    done
-    meta=$(free_port)
-    updater=$(free_port "$meta")
-    demo_updater_config "$meta" "$updater" >"$demo/ops-updater/cfg.json"
-    status=http://127.0.0.1:$meta/status/text/demo-agent
-
-    say ""
-    say "1. Publishing two versions of demo-agent in $demo/ops-meta/tarball/"
-    demo_publish 1.0.0
-    demo_publish 2.0.0
-    say "2. Starting ops-meta, whose cfg.json asks for demo-agent 1.0.0, and ops-updater, which asks ops-meta every second"
-    demo_meta_config 1.0.0 "$meta" >"$demo/ops-meta/cfg.json"
-    for name in ops-meta ops-updater; do
-        "$demo/$name/control" start | sed 's/^/      /' || demo_fail "$name does not start"
-    done
-    say "3. Waiting until version 1.0.0 has been fetched, checked, unpacked and started (host, version, status, time):"
-    demo_await "$status" 1.0.0
-    say "4. Changing the version in $demo/ops-meta/cfg.json to 2.0.0, and reloading it"
-    demo_meta_config 2.0.0 "$meta" >"$demo/ops-meta/cfg.json"
-    "$demo/ops-meta/control" reload >/dev/null 2>&1 || demo_fail "ops-meta does not reload its config"
-    say "5. Waiting until version 2.0.0 has replaced it:"
-    demo_await "$status" 2.0.0
-    cat <<TEXT
-
-It works, and is left running. To look at:
-  $status  who runs what
-  http://127.0.0.1:$meta/status/json/demo-agent  the same, for programs
-  http://127.0.0.1:$meta/health                  ok
-  http://127.0.0.1:$meta/demo-agent/             the tarballs
-  http://127.0.0.1:$updater/agents                  what the updater knows of its agents
-  $demo/ops-updater/demo-agent/            what it put on the disk
-  $demo/ops-meta/control tail              a log; ops-updater has the same
-To stop it: ./control demo stop
-TEXT
-}
+# no_words VERB WORD...: refuses all words.
+no_words() { [[ $# -eq 1 ]] || usage_error "$1 does not take \"$2\"; see ./control $1 --help"; }
 
 verb=${1:-help}
 [[ $# -eq 0 ]] || shift
@@ -405,16 +280,19 @@ case $verb in
     build) build "$@" ;;
     test) run_tests "$@" ;;
     bench) bench "$@" ;;
-    pack) pack ;;
-    clean) rm -rf build ;;
-    version) sed -n 's/^project(ops VERSION \([^ ]*\).*/\1, a checkout of the sources/p' CMakeLists.txt ;;
+    pack) no_words pack "$@" && pack ;;
+    clean) no_words clean "$@" && rm -rf build ;;
+    version)
+        no_words version "$@"
+        sed -n 's/^project(ops VERSION \([^ ]*\).*/\1, a checkout of the sources/p' CMakeLists.txt
+        ;;
     demo)
-        case ${1:-start} in
-            start) demo_start ;;
-            stop) demo_stop ;;
-            *) usage_error "demo, or demo stop" ;;
-        esac
+        [[ ${1:-} == stop ]] || no_words demo "$@"
+        [[ ${1:-} != stop ]] || no_words "demo stop" "${@:2}"
+        # shellcheck source-path=SCRIPTDIR source=demo.sh
+        . cmake/demo.sh
+        demo_"${1:-start}"
         ;;
     help) usage ;;
-    *) usage_error "no verb $verb; ./control help lists them" ;;
+    *) usage_error "unknown verb \"$verb\"; ./control help lists the verbs" ;;
 esac

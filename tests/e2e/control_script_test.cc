@@ -79,7 +79,7 @@ TEST_F(Control, StartsAndStopsTheDaemonBesideIt) {
   EXPECT_EQ(::getsid(pid), pid) << "it would die with the terminal";
   expect("status", 0, "started\n");
   expect("pid", 0, std::to_string(pid) + "\n");
-  expect("start", 0, "ops-meta runs already, pid " + std::to_string(pid) + "\n");
+  expect("start", 0, "ops-meta is already running, pid " + std::to_string(pid) + "\n");
   EXPECT_EQ(beside.pid(), pid);
 
   expect("stop", 0, "ops-meta stopped\n");
@@ -132,6 +132,47 @@ TEST_F(Control, PrintsVersionAndUsage) {
   const Finished unknown = control("strat");
   EXPECT_EQ(unknown.exit_code, 2);
   EXPECT_TRUE(contains(unknown.output, "usage: ./control VERB"));
+}
+
+TEST_F(Control, ExplainsEachVerbWithHelp) {
+  for (const std::string verb : {"start", "stop", "restart", "status", "pid", "reload", "check", "tail", "version", "publish",
+                                 "plan", "explain", "watch", "halt", "resume", "try", "hold", "unhold", "retry"}) {
+    const Finished finished = run({"./control", verb, "--help"}, box.folder());
+    EXPECT_EQ(finished.exit_code, 0) << verb;
+    EXPECT_TRUE(finished.output.starts_with("usage: ./control VERB [WORD...]\n\n  " + verb)) << finished.output;
+    EXPECT_EQ(run({"./control", "help", verb}, box.folder()).output, finished.output) << verb;
+  }
+  EXPECT_EQ(run({"./control", "strat", "--help"}, box.folder()).exit_code, 2);
+  EXPECT_FALSE(exists(box / "var/app.pid")) << "--help started the daemon";
+}
+
+TEST_F(Control, RefusesWordsThatAVerbDoesNotTake) {
+  fs::copy_file(std::string(OPS_SOURCE_DIR) + "/meta/verbs.sh", box / "verbs.sh");
+  for (const std::string verb : {"start", "stop", "restart", "status", "pid", "reload", "check", "tail", "version", "watch"}) {
+    const Finished finished = run({"./control", verb, "nwo"}, box.folder());
+    EXPECT_EQ(finished.exit_code, 2) << verb;
+    EXPECT_EQ(finished.output, verb + " does not take \"nwo\"; see ./control " + verb + " --help\n");
+  }
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{"status", "-v", "x"},
+                                                                                     {"check", "--fecth"},
+                                                                                     {"plan", "a", "b"},
+                                                                                     {"explain", "a", "b"},
+                                                                                     {"halt", "a", "1", "x"},
+                                                                                     {"resume", "a"},
+                                                                                     {"publish", "a", "1", "f", "-x"},
+                                                                                     {"hold", "a"},
+                                                                                     {"try", "f"}}) {
+    std::vector<std::string> command = {"./control"};
+    command.insert(command.end(), words.begin(), words.end());
+    EXPECT_EQ(run(command, box.folder()).exit_code, 2) << words[0];
+  }
+}
+
+TEST_F(Control, NamesTheFileThatIsMissingForAVerbOfOpsMeta) {
+  const Finished finished = run({"./control", "plan"}, box.folder());
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_TRUE(contains(finished.output, "/verbs.sh is missing, and plan needs it: unpack ops-meta's tarball here again\n"))
+      << finished.output;
 }
 
 TEST_F(Control, FollowsTheLog) {
@@ -192,15 +233,16 @@ TEST_F(Control, SaysInTheDaemonsOwnWordsWhyItDoesNotStart) {
 TEST_F(Control, StartsNothingWhereOthersMayPutLinks) {
   fs::create_directory(box / "var");
   for (const std::string& folder : {box / "var", box.folder()}) {
+    const std::string path = fs::canonical(folder);
     fs::permissions(folder, fs::perms::all);
-    expect("start", 1, fs::canonical(folder).string() + " can be written by everybody: chmod o-w\n");
+    expect("start", 1, "all users can write to " + path + ": chmod o-w " + path + "\n");
     fs::permissions(folder, fs::perms::owner_all);
     if (::geteuid() != 0) continue;  // nobody else can give a folder away
     ASSERT_EQ(::chown(folder.c_str(), 65534, 0), 0);
     expect("start", 1,
-           fs::canonical(folder).string() +
-               " belongs to nobody, and root would follow any link there: start "
-               "ops-meta as that user, or chown it\n");
+           path +
+               " belongs to user nobody, whose links root would follow there: start ops-meta as user nobody, or chown root " +
+               path + "\n");
     ASSERT_EQ(::chown(folder.c_str(), 0, 0), 0);
   }
   EXPECT_FALSE(exists(box / "var/app.out")) << "nothing is written before";
@@ -251,8 +293,7 @@ TEST_F(Control, RefusesToStartBesideADaemonOfTheOriginal) {
           << finished.output;
       EXPECT_TRUE(contains(finished.output, way_out)) << finished.output;
     }
-    expect("status", 3,
-           "stoped\npid " + pid + " runs in this folder, and holds no lock on var/app.pid, as the Go original does not\n");
+    expect("status", 3, "stoped\npid " + pid + " runs in this folder but does not lock var/app.pid, like the Go original\n");
     EXPECT_TRUE(is_alive(original.process.pid()));
     const Finished bare = run({box / "ops-meta", "-c", box / "cfg.json"}, "/");
     EXPECT_EQ(bare.exit_code, 1) << "systemd starts it without control";
@@ -277,7 +318,8 @@ TEST_F(Control, WaitsForNoFifoInPlaceOfThePidFile) {
   ASSERT_EQ(::mkfifo((box / "var/app.pid").c_str(), 0600), 0);
   const Finished finished = control("start");
   EXPECT_EQ(finished.exit_code, 1);
-  EXPECT_TRUE(contains(finished.output, "var/app.pid is no file that ")) << finished.output;
+  EXPECT_TRUE(contains(finished.output, "cannot read ") && contains(finished.output, "/var/app.pid: it must be a file"))
+      << finished.output;
 }
 
 TEST_F(Control, MakesNothingOfRubbishInThePidFile) {
@@ -297,7 +339,7 @@ TEST_F(Control, StartsOneDaemonHoweverOftenItIsToldAtOnce) {
   std::istringstream lines(finished.output);
   for (std::string line; std::getline(lines, line);) {
     started += line == "ops-meta started, pid " + pid ? 1 : 0;
-    running += line == "ops-meta runs already, pid " + pid ? 1 : 0;
+    running += line == "ops-meta is already running, pid " + pid ? 1 : 0;
   }
   EXPECT_EQ(started, 1u) << finished.output;
   EXPECT_EQ(running, 3u) << finished.output;
@@ -325,12 +367,12 @@ TEST_F(Control, StatusNeverBreaksAStart) {
 TEST_F(Control, WantsOneDaemonBesideIt) {
   write_file(box / "ops-updater", "", 0755);
   for (const std::string verb : {"start", "status", "stop"}) {
-    expect(verb, 2, "both ops-meta and ops-updater lie beside control; each wants a folder of its own\n");
+    expect(verb, 2, "this folder contains both ops-meta and ops-updater; move one of them to its own folder\n");
   }
   fs::remove(box / "ops-updater");
   fs::remove(box / "ops-meta");
-  expect("start", 2, "neither ops-meta nor ops-updater lies beside control\n");
-  expect("build", 2, "build works in a checkout only\n");
+  expect("start", 2, "this folder contains neither ops-meta nor ops-updater; unpack one of their tarballs here\n");
+  expect("build", 2, "build works in a checkout of the sources only\n");
   fs::copy_file(std::string(OPS_BUILD_DIR) + "/ops-meta", box / "ops-meta");
 }
 

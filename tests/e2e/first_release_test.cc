@@ -24,6 +24,7 @@ std::string with(std::string text, const std::string& from, const std::string& t
 struct FirstRelease : testing::Test {
   FirstRelease() {
     std::filesystem::copy_file(std::string(OPS_SOURCE_DIR) + "/control", meta / "control");
+    std::filesystem::copy_file(std::string(OPS_SOURCE_DIR) + "/meta/verbs.sh", meta / "verbs.sh");
     write_file(meta / "cfg.json", with(read_file(std::string(OPS_SOURCE_DIR) + "/cfg.example.json"), "2000", port));
     write_file(meta / "release.tar.gz", demo_agent_tarball());
     EXPECT_TRUE(meta.start()) << meta.log();

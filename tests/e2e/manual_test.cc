@@ -1,4 +1,4 @@
-// README's chapter "On real boxes", run as it stands there (tests/walkthrough), on ports that are free.
+// Runs the commands of README's chapter "Install on real hosts" unchanged (tests/walkthrough), on free ports.
 
 #include <gtest/gtest.h>
 
@@ -22,13 +22,14 @@ struct Walkthrough : testing::Test {
     EXPECT_EQ(updater::processes_in(root.path()), std::vector<pid_t>());
   }
 
-  /// ~/NAME-VERSION.tar.gz, with what `./control pack` puts there.
+  /// Makes ~/NAME-VERSION.tar.gz with the files that `./control pack` puts in it.
   void pack(const std::string& name, const std::string& example) const {
     const std::string at = root / "pack/" + name;
     const std::string source = OPS_SOURCE_DIR;
     fs::create_directories(at);
     fs::copy_file(std::string(OPS_BUILD_DIR) + "/" + name, at + "/" + name);
     for (const std::string& file : {std::string("/control"), "/cmake/" + name + ".service"}) fs::copy(source + file, at);
+    if (name == "ops-meta") fs::copy(source + "/meta/verbs.sh", at);
     fs::copy_file(source + example, at + "/cfg.example.json");
     fs::create_directories(root / "home");
     const std::string file = root / "home/" + name + "-" + version() + ".tar.gz";
@@ -38,12 +39,12 @@ struct Walkthrough : testing::Test {
   TempDir root;
 };
 
-TEST_F(Walkthrough, OfRealBoxesInstallsAnAgentAndUpgradesIt) {
+TEST_F(Walkthrough, OfTheManualInstallsAnAgentAndUpgradesIt) {
   pack("ops-meta", "/cfg.example.json");
   pack("ops-updater", "/updater/cfg.example.json");
   const Finished done = run({std::string(OPS_SOURCE_DIR) + "/tests/walkthrough", root.path(), std::to_string(free_port()),
                              std::to_string(free_port())},
-                            "", std::chrono::seconds(110));
+                            "", std::chrono::seconds(250));
   EXPECT_EQ(done.exit_code, 0) << done.output;
   EXPECT_NE(done.output.find(" 1.0.0 started "), std::string::npos) << done.output;
   EXPECT_NE(done.output.find(" 1.0.1 started "), std::string::npos) << done.output;

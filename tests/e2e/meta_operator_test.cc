@@ -18,6 +18,7 @@ namespace fs = std::filesystem;
 struct MetaOperator : testing::Test {
   MetaOperator() {
     fs::copy_file(std::string(OPS_SOURCE_DIR) + "/control", meta / "control");
+    fs::copy_file(std::string(OPS_SOURCE_DIR) + "/meta/verbs.sh", meta / "verbs.sh");
     EXPECT_TRUE(meta.start({{"a", "1"}, {"b", "1"}})) << meta.log();
   }
 

@@ -1,4 +1,4 @@
-// What an operator does on one host by hand: hold an agent, and have a failed version tried again.
+// The verbs of ./control in ops-updater's folder: hold, unhold and retry.
 
 #include <gtest/gtest.h>
 
@@ -55,45 +55,45 @@ TEST_F(Operator, HoldKeepsAnAgentAsItIsAndIsReported) {
   EXPECT_TRUE(eventually([&] { return !says("\"held\""); }));
 }
 
-TEST_F(Operator, RetryTriesAFailedVersionAgain) {
+TEST_F(Operator, RetryClearsTheLatchOfAFailedRelease) {
   ASSERT_TRUE(meta.desire({{"demo-agent", "bad"}}));
   ASSERT_TRUE(eventually([&] { return says("\"rolled-back\""); })) << host.log();
   EXPECT_EQ(host.running("demo-agent"), Versions{"1.0.0"});
 
-  meta.publish("demo-agent", "bad", demo_agent_tarball("mended"));
+  meta.publish("demo-agent", "bad", demo_agent_tarball("repaired"));
   EXPECT_TRUE(always([&] { return host.version("demo-agent") == "1.0.0"; }, std::chrono::seconds(3))) << host.log();
   EXPECT_EQ(control({"retry", "demo-agent"}).exit_code, 0);
   EXPECT_TRUE(eventually([&] { return host.running("demo-agent") == Versions{"bad"}; })) << host.log();
   EXPECT_FALSE(exists(host.agent("demo-agent") + "/.retry"));
 }
 
-TEST_F(Operator, ARetryIsAskedForOnceWhateverItIsMadeOf) {
+TEST_F(Operator, AFolderNamedRetryIsRemovedAfterItsUse) {
   write_file(host.agent("demo-agent") + "/.retry/a/b", "");
   EXPECT_TRUE(eventually([&] { return host.log().find("are forgotten, as the operator asked") != std::string::npos; }));
   EXPECT_FALSE(exists(host.agent("demo-agent") + "/.retry"));
 }
 
-TEST_F(Operator, MayNameAnAgentAsTheShellCompletesIt) {
+TEST_F(Operator, HoldAcceptsAnAgentNameWithATrailingSlash) {
   write_file(host.agent("demo-agent") + "/.hold/a", "a folder");
   EXPECT_EQ(control({"hold", "demo-agent/", "debugging"}).output,
-            "demo-agent is held; ./control unhold demo-agent ends that\n");
+            "demo-agent is held; ./control unhold demo-agent ends the hold\n");
   EXPECT_EQ(read_file(host.agent("demo-agent") + "/.hold"), "debugging\n");
   EXPECT_EQ(control({"unhold", "demo-agent/"}).exit_code, 0);
   EXPECT_FALSE(exists(host.agent("demo-agent") + "/.hold"));
 }
 
-// A folder of the same name in $CDPATH would be gone to, and the daemon there be stopped.
-TEST_F(Operator, IsTakenAtItsWordWhateverTheShell) {
+// With $CDPATH set, cd could enter a folder of the same name elsewhere, and control could stop the daemon there.
+TEST_F(Operator, ControlIgnoresCdpathAndRunsUnderSh) {
   const TempDir elsewhere;
   fs::create_directories(elsewhere / "host");
   const TempDir here;
   fs::create_directory_symlink(host.folder(), here / "host");
-  const std::string asks = "cd '" + here.path() + "' && CDPATH='" + elsewhere.path() + "' ";
-  EXPECT_EQ(run({"bash", "-c", asks + "bash host/control status"}).output, "started\n");
-  EXPECT_EQ(run({"bash", "-c", asks + "sh host/control status"}).output, "started\n");
+  const std::string enter = "cd '" + here.path() + "' && CDPATH='" + elsewhere.path() + "' ";
+  EXPECT_EQ(run({"bash", "-c", enter + "bash host/control status"}).output, "started\n");
+  EXPECT_EQ(run({"bash", "-c", enter + "sh host/control status"}).output, "started\n");
 }
 
-TEST_F(Operator, SlipsOfThePenMakeNoFolders) {
+TEST_F(Operator, MisspeltAgentNamesCreateNoFolders) {
   EXPECT_EQ(control({"hold", "demo-agnet"}).exit_code, 1);
   EXPECT_EQ(control({"hold", "../demo-agent"}).exit_code, 2);
   EXPECT_EQ(control({"hold"}).exit_code, 2);
