@@ -1,8 +1,8 @@
-# Third-party libraries, as ordinary CMake targets, all of them static:
+# Third-party libraries as CMake targets, all static, and where they come from:
 #   OpenSSL::Crypto OpenSSL::SSL ZLIB::ZLIB LibArchive::static nlohmann_json::nlohmann_json     Debian's -dev packages
-#   spdlog::spdlog_header_only                                                        the same; it has no .a, nor has its fmt
-#   CURL::libcurl httplib::httplib                           Debian's source packages, or a CMAKE_PREFIX_PATH that has them
-set(OPS_DEPS_DIR ${CMAKE_BINARY_DIR}/deps CACHE PATH "Where curl and cpp-httplib are unpacked and built; may be shared by build folders")
+#   spdlog::spdlog_header_only                                                        the same; headers only, like fmt
+#   CURL::libcurl httplib::httplib                           Debian's source packages, or a folder in CMAKE_PREFIX_PATH
+set(OPS_DEPS_DIR ${CMAKE_BINARY_DIR}/deps CACHE PATH "Folder for the sources and builds of curl and cpp-httplib; build folders may share it")
 
 set(OPENSSL_USE_STATIC_LIBS ON)
 set(ZLIB_USE_STATIC_LIBS ON)
@@ -14,10 +14,10 @@ find_package(ZLIB REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
-# Debian's spdlog names its shared fmt here.
+# Debian's spdlog target links the shared fmt.
 set_target_properties(spdlog::spdlog_header_only PROPERTIES INTERFACE_LINK_LIBRARIES "Threads::Threads;fmt::fmt-header-only")
 
-# libcrypto.a needs other libraries, which differ by release: OpenSSL 3.5 compresses certificates with zlib and zstd.
+# libcrypto.a needs other libraries, depending on its release: OpenSSL 3.5 needs zlib and zstd for certificates.
 pkg_check_modules(OPS_LIBCRYPTO REQUIRED QUIET libcrypto)
 foreach(library ${OPS_LIBCRYPTO_STATIC_LIBRARIES})
   find_library(OPS_STATIC_${library} NAMES lib${library}.a REQUIRED)
@@ -25,8 +25,8 @@ foreach(library ${OPS_LIBCRYPTO_STATIC_LIBRARIES})
 endforeach()
 set_property(TARGET OpenSSL::Crypto APPEND PROPERTY INTERFACE_LINK_LIBRARIES ${libcrypto_libraries})
 
-# libarchive.a can do more formats than we ask of it. The linker takes only the objects that tar and writing to disk
-# need, and of the libraries that libarchive names those two are enough: no xml2, lzma, bz2, nettle...
+# libarchive.a supports more formats than the daemons use. The linker takes only the objects for tar and for writing to disk,
+# and these need two of libarchive's libraries: no xml2, lzma, bz2, nettle...
 find_library(LIBARCHIVE_A NAMES libarchive.a REQUIRED)
 find_library(LIBACL_A NAMES libacl.a REQUIRED)
 find_path(LIBARCHIVE_INCLUDE NAMES archive.h REQUIRED)
@@ -36,13 +36,13 @@ set_target_properties(LibArchive::static PROPERTIES
   INTERFACE_INCLUDE_DIRECTORIES ${LIBARCHIVE_INCLUDE}
   INTERFACE_LINK_LIBRARIES "${LIBACL_A};ZLIB::ZLIB")
 
-# Only a prefix that was asked for: what a distribution installs is a shared library, or wants ones that exist only as such.
+# Searches only the given prefix: a distribution's curl and cpp-httplib are shared libraries, or need shared libraries.
 if(CMAKE_PREFIX_PATH)
   find_package(CURL CONFIG QUIET PATHS ${CMAKE_PREFIX_PATH} NO_DEFAULT_PATH)
   find_package(httplib CONFIG QUIET PATHS ${CMAKE_PREFIX_PATH} NO_DEFAULT_PATH)
 endif()
 
-# HTTP and HTTPS, nothing else. No CA bundle is built in: the program says which to use.
+# HTTP and HTTPS only. No CA bundle is built in: the updater sets one.
 set(curl_options
   -DCMAKE_BUILD_TYPE=Release
   -DBUILD_SHARED_LIBS=OFF -DBUILD_STATIC_LIBS=ON -DBUILD_CURL_EXE=OFF
@@ -55,22 +55,22 @@ set(curl_options
   -DCURL_DISABLE_COOKIES=ON -DCURL_DISABLE_NETRC=ON -DCURL_DISABLE_DOH=ON -DCURL_DISABLE_MIME=ON -DCURL_DISABLE_FORM_API=ON
   -DCURL_DISABLE_AWS=ON -DCURL_DISABLE_NTLM=ON -DCURL_DISABLE_KERBEROS_AUTH=ON -DCURL_DISABLE_NEGOTIATE_AUTH=ON)
 
-# run(LOG WHAT COMMAND...): runs COMMAND at configure time, with its output in LOG.
-function(run log what)
+# run(LOG STEP COMMAND...): runs COMMAND at configure time and writes its output to LOG. On failure, stops with STEP and the log.
+function(run log step)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE result OUTPUT_FILE ${log} ERROR_FILE ${log})
   if(result)
     file(READ ${log} text)
-    message(FATAL_ERROR "${what} failed:\n${text}")
+    message(FATAL_ERROR "${step} failed (log: ${log}):\n${text}")
   endif()
 endfunction()
 
-# What the result depends on names the folder that it is in, so that commits which differ in it can share OPS_DEPS_DIR.
+# The folder's name is a hash of all inputs of the build, so that commits with different inputs can share OPS_DEPS_DIR.
 file(SHA256 ${CMAKE_CURRENT_LIST_DIR}/fetch-debian-source.sh script)
 string(SHA256 inputs "${script}\n${CMAKE_C_COMPILER} ${CMAKE_C_COMPILER_VERSION}\n${curl_options}\n")
 string(SUBSTRING ${inputs} 0 12 inputs)
 set(ops_deps ${OPS_DEPS_DIR}/${inputs})
 
-# Fetched and built once, while configuring. With the stamp in place, nothing is done and no network is touched.
+# Fetches the sources and builds curl, once, at configure time. The stamp file marks a complete build: then nothing is fetched.
 function(make_deps)
   set(stamp ${ops_deps}/stamp)
   if(EXISTS ${stamp})
@@ -82,13 +82,14 @@ function(make_deps)
   execute_process(COMMAND bash ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fetch-debian-source.sh ${ops_deps}/source curl cpp-httplib
     RESULT_VARIABLE result)
   if(result)
-    message(FATAL_ERROR "curl and cpp-httplib are missing, see above")
+    message(FATAL_ERROR "cannot get the sources of curl and cpp-httplib: the lines above say why. "
+      "Or give a folder that contains them: -DCMAKE_PREFIX_PATH=FOLDER")
   endif()
 
   message(STATUS "Building curl (once, half a minute)")
   cmake_host_system_information(RESULT cores QUERY NUMBER_OF_LOGICAL_CORES)
   set(log ${ops_deps}/curl.log)
-  # The map: see link.cmake.
+  # -ffile-prefix-map: see link.cmake.
   run(${log} "Configuring curl" ${CMAKE_COMMAND} -G ${CMAKE_GENERATOR} -S ${ops_deps}/source/curl -B ${ops_deps}/curl-build
     "-DCMAKE_C_FLAGS=-ffunction-sections -fdata-sections \"-ffile-prefix-map=${ops_deps}=deps\""
     -DCMAKE_C_COMPILER=${CMAKE_C_COMPILER} -DCMAKE_INSTALL_PREFIX=${ops_deps}/prefix -DCMAKE_INSTALL_LIBDIR=lib ${curl_options})
@@ -101,19 +102,19 @@ endfunction()
 if(NOT CURL_FOUND OR NOT httplib_FOUND)
   make_deps()
   if(NOT CURL_FOUND)
-    unset(CURL_DIR CACHE)  # of what it depended on before
+    unset(CURL_DIR CACHE)  # may name the folder of earlier inputs
     find_package(CURL CONFIG REQUIRED PATHS ${ops_deps}/prefix NO_DEFAULT_PATH)
   endif()
   if(NOT httplib_FOUND)
-    # cpp-httplib's own CMake project would compile it; here it is included by one .cc, with OpenSSL left off.
+    # Not cpp-httplib's own CMake project, which compiles a library: one .cc includes the header, without OpenSSL.
     add_library(httplib::httplib INTERFACE IMPORTED)
     set_target_properties(httplib::httplib PROPERTIES
       INTERFACE_INCLUDE_DIRECTORIES ${ops_deps}/prefix/include INTERFACE_LINK_LIBRARIES Threads::Threads)
   endif()
 endif()
 
-# The versions of the libraries that are linked in, for the daemons' -v, as "OpenSSL 3.5.1-1 (Debian)": a security advisory of
-# Debian names the package's version. Libraries from elsewhere have the version that their CMake package says.
+# add_linked(LIST NAME PACKAGE VERSION): appends a linked library for the daemons' -v, as "OpenSSL 3.5.1-1 (Debian)". It takes the
+# version of the Debian package, because Debian's security advisories name that; VERSION for a library from elsewhere.
 function(add_linked list name package version)
   execute_process(COMMAND dpkg-query -W -f \${Version} ${package} OUTPUT_VARIABLE packaged RESULT_VARIABLE failed ERROR_QUIET)
   if(NOT failed AND packaged)
@@ -122,7 +123,7 @@ function(add_linked list name package version)
   set(${list} ${${list}} "${name} ${version}" PARENT_SCOPE)
 endfunction()
 
-# The same of a source package that make_deps() unpacked.
+# The same for a source package that make_deps() unpacked.
 function(add_linked_source list name package version)
   set(changelog ${ops_deps}/source/${package}/debian/changelog)
   if(EXISTS ${changelog})

@@ -1,15 +1,15 @@
-# Makes build/version.cc, the source of common/base/version.h: the version, the commit, and the libraries that are linked in.
+# Writes build/version.cc, which implements common/base/version.h: the version, the commit, and the linked libraries.
 #   cmake -DSOURCE_DIR=… -DVERSION=1.0.0 "-DLIBRARIES_META=OpenSSL 3.0.19-1|…" "-DLIBRARIES_UPDATER=…" -DOUTPUT=version.cc -P version.cmake
-# The build runs it each time; the file changes only when its content does.
+# Each build runs this script. It writes the file only when the content changes.
 
-# In a tarball that `git archive` made, this file holds the commit: see .gitattributes.
+# `git archive` writes the commit to this file (.gitattributes).
 file(STRINGS ${SOURCE_DIR}/cmake/commit commit LIMIT_COUNT 1)
 if(commit MATCHES "Format")
   set(commit unknown)
 endif()
 find_program(GIT git)
 if(GIT AND EXISTS ${SOURCE_DIR}/.git)
-  # A user may build in a checkout of another user.
+  # safe.directory: the checkout may belong to another user.
   set(git ${GIT} -c safe.directory=* -C ${SOURCE_DIR})
   execute_process(COMMAND ${git} rev-parse --short=12 HEAD OUTPUT_VARIABLE head RESULT_VARIABLE failed
     OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
