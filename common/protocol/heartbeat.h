@@ -25,6 +25,7 @@
 // nearest of the two), until a reply says otherwise; 0, or no such key, leaves it to the host's own config. So a fleet is
 // slowed down at one place.
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -100,6 +101,13 @@ struct HeartbeatResponse {
 
   bool operator==(const HeartbeatResponse&) const = default;
 };
+
+/// The first entry of this name in a list of RealAgent, AgentUpdate or DesiredAgent, borrowed; nullptr if there is none.
+template <typename Entry>
+const Entry* find_by_name(const std::vector<Entry>& entries, std::string_view name) {
+  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name; });
+  return found == entries.end() ? nullptr : &*found;
+}
 
 /// Agent names match [A-Za-z0-9][A-Za-z0-9._+-]{0,127}. Versions may hold a "~" as well, as Debian's 1.0~rc1 does. Both become
 /// folder names, parts of URLs and columns of text.

@@ -31,8 +31,7 @@ void append_agent(std::string& to, const DesiredAgent& agent) {
 
 /// The agent in the version that the host has. A checksum in the config is the other version's.
 DesiredAgent held_at(DesiredAgent desired, const std::vector<RealAgent>& own) {
-  const auto real = std::find_if(own.begin(), own.end(), [&](const RealAgent& agent) { return agent.name == desired.name; });
-  if (real != own.end()) desired.version = real->version;
+  if (const RealAgent* real = find_by_name(own, desired.name)) desired.version = real->version;
   if (is_hex(desired.md5, 32)) desired.md5.clear();
   return desired;
 }

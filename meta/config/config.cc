@@ -1,5 +1,6 @@
 #include "meta/config/config.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -252,6 +253,20 @@ Json json_of(const AgentConfig& agent) {
 }
 
 }  // namespace
+
+const AgentConfig* find_agent(const Config& config, std::string_view name) {
+  const auto has_name = [&](const AgentConfig& agent) { return agent.defaults.name == name; };
+  const auto found = std::find_if(config.agents.begin(), config.agents.end(), has_name);
+  return found == config.agents.end() ? nullptr : &*found;
+}
+
+std::set<std::string, std::less<>> versions_of(const AgentConfig& agent) {
+  std::set<std::string, std::less<>> versions = {agent.defaults.version};
+  for (const Override& entry : agent.others) {
+    if (!entry.version.empty()) versions.insert(entry.version);
+  }
+  return versions;
+}
 
 Config load_config(const std::string& path, ConfigReport& report) {
   Config config = read_config(ConfigDocument::load(path, report), report);

@@ -13,7 +13,10 @@
 // It is never written by us.
 
 #include <chrono>
+#include <functional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/daemon/config_reader.h"
@@ -70,6 +73,12 @@ struct Config {
 
   bool operator==(const Config&) const = default;
 };
+
+/// The agent's entry, borrowed; nullptr if the config has no agent of this name.
+const AgentConfig* find_agent(const Config& config, std::string_view name);
+
+/// The versions that the agent's entry names: the default version and those of `others`.
+std::set<std::string, std::less<>> versions_of(const AgentConfig& agent);
 
 /// Reads the file, and sees that those of http.tls can be used; what it returns may be used only when `report` has no errors.
 Config load_config(const std::string& path, ConfigReport& report);

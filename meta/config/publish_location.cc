@@ -61,10 +61,8 @@ std::string quoted(const std::string& text) {
 }
 
 const DesiredAgent* find_defaults(const Config& config, const std::string& agent) {
-  for (const AgentConfig& entry : config.agents) {
-    if (entry.defaults.name == agent) return &entry.defaults;
-  }
-  return nullptr;
+  const AgentConfig* entry = find_agent(config, agent);
+  return entry == nullptr ? nullptr : &entry->defaults;
 }
 
 /// http://10.0.0.1:2000, by which hosts reach this ops-meta: as cfg.json has it for another agent, or as this machine knows it.

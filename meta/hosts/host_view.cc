@@ -1,18 +1,6 @@
-#include <algorithm>
-
 #include "meta/hosts/host_table.h"
 
 namespace ops::meta {
-
-namespace {
-
-template <typename Entry>
-const Entry* find_by_name(const std::vector<Entry>& entries, const std::string& name) {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name; });
-  return found == entries.end() ? nullptr : &*found;
-}
-
-}  // namespace
 
 const RealAgent* Host::agent(const std::string& name) const { return find_by_name(agents, name); }
 const AgentUpdate* Host::update(const std::string& name) const { return find_by_name(updates, name); }

@@ -1,6 +1,5 @@
 #include "meta/reports/agent_names.h"
 
-#include <algorithm>
 #include <set>
 
 namespace ops::meta {
@@ -8,11 +7,6 @@ namespace ops::meta {
 namespace {
 
 constexpr size_t kMaxListed = 100;
-
-bool is_in(const Config& config, const std::string& agent) {
-  return std::any_of(config.agents.begin(), config.agents.end(),
-                     [&](const AgentConfig& entry) { return entry.defaults.name == agent; });
-}
 
 /// "a, b, c and 7 more"
 std::string listed(const std::set<std::string>& names) {
@@ -29,7 +23,7 @@ std::string listed(const std::set<std::string>& names) {
 }  // namespace
 
 std::string unknown_agent(const std::string& agent, const Config& config, const HostTable& hosts) {
-  if (is_in(config, agent) || hosts.has_agent(agent)) return {};
+  if (find_agent(config, agent) != nullptr || hosts.has_agent(agent)) return {};
   std::set<std::string> known;
   for (const AgentConfig& entry : config.agents) known.insert(entry.defaults.name);
   hosts.visit_releases([&](std::string_view name, std::string_view, const ReleaseCounts&) { known.emplace(name); });

@@ -80,8 +80,7 @@ HostExplanation explain(const Assignments& desired, RolloutController& controlle
     if (told.told == Answer::own) agent.told = real->version;
   });
   for (const RealAgent& agent : host.agents) {
-    const auto is_it = [&](const AgentExplanation& known) { return known.desired.name == agent.name; };
-    if (std::none_of(explanation.agents.begin(), explanation.agents.end(), is_it)) {
+    if (find_agent(*desired.config(), agent.name) == nullptr) {
       explanation.others.push_back(cat(agent.name, " ", describe(agent)));
     }
   }

@@ -11,11 +11,7 @@ constexpr std::string_view kOther = "other";
 NamedReleases::Names names_in(const Config& config) {
   NamedReleases::Names names;
   for (const AgentConfig& agent : config.agents) {
-    auto& versions = names[agent.defaults.name];
-    versions.insert(agent.defaults.version);
-    for (const Override& entry : agent.others) {
-      if (!entry.version.empty()) versions.insert(entry.version);
-    }
+    names.emplace(agent.defaults.name, versions_of(agent));
   }
   return names;
 }

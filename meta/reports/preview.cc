@@ -39,13 +39,6 @@ std::string like(const HostsOf& hosts) {
 
 std::string hosts_of(uint64_t count) { return cat(grouped(count), count == 1 ? " host" : " hosts"); }
 
-/// Its place in the config.
-std::optional<size_t> find_agent(const Config& config, const std::string& name) {
-  const auto has_name = [&](const AgentConfig& agent) { return agent.defaults.name == name; };
-  const auto found = std::find_if(config.agents.begin(), config.agents.end(), has_name);
-  return found == config.agents.end() ? std::nullopt : std::optional(static_cast<size_t>(found - config.agents.begin()));
-}
-
 }  // namespace
 
 Previewer::Previewer(const HostTable& hosts, std::shared_ptr<const Assignments> in_force,
@@ -54,8 +47,10 @@ Previewer::Previewer(const HostTable& hosts, std::shared_ptr<const Assignments> 
       in_force_(std::move(in_force)),
       fresh_(std::move(fresh)),
       walk_(hosts, in_force_->config()->agents.size() + fresh_->config()->agents.size()) {
+  const Config& old = *in_force_->config();
   for (const AgentConfig& agent : fresh_->config()->agents) {
-    before_.push_back(find_agent(*in_force_->config(), agent.defaults.name));
+    const AgentConfig* before = find_agent(old, agent.defaults.name);
+    before_.push_back(before == nullptr ? std::nullopt : std::optional(static_cast<size_t>(before - old.agents.data())));
     AgentPreview& plan = plan_.agents.emplace_back(agent.defaults.name, AgentPreview{}).second;
     for (size_t i = 0; i < agent.others.size(); ++i) plan.overrides.push_back({place_of(agent.others[i], i)});
   }
@@ -104,7 +99,7 @@ Preview Previewer::result() {
   }
   for (const AgentConfig& agent : in_force_->config()->agents) {
     const std::string& name = agent.defaults.name;
-    if (find_agent(*fresh_->config(), name)) continue;
+    if (find_agent(*fresh_->config(), name) != nullptr) continue;
     ReleaseCounts counts;
     if (const auto found = seen.find(name); found != seen.end()) {
       for (const auto& [version, of_version] : found->second) counts += of_version;

@@ -1,7 +1,5 @@
 #include "meta/reports/rollout_reporter.h"
 
-#include <set>
-
 #include "common/base/log.h"
 
 namespace ops::meta {
@@ -17,11 +15,7 @@ constexpr uint32_t kStoryShare = 20;  // a rollout is told of when one host in s
 template <typename Use>
 void visit_releases(const Config& config, const Use& use) {
   for (const AgentConfig& agent : config.agents) {
-    std::set<std::string> versions = {agent.defaults.version};
-    for (const Override& entry : agent.others) {
-      if (!entry.version.empty()) versions.insert(entry.version);
-    }
-    for (const std::string& version : versions) use(agent, version);
+    for (const std::string& version : versions_of(agent)) use(agent, version);
   }
 }
 

@@ -12,12 +12,6 @@ namespace {
 
 constexpr size_t kMaxToldOf = 10'000;
 
-template <typename Entry>
-const Entry* find_by_name(const std::vector<Entry>& entries, const std::string& name) {
-  const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name; });
-  return found == entries.end() ? nullptr : &*found;
-}
-
 /// The one that is on its way to what is desired, or says that the host leaves the agent as it is.
 const AgentUpdate* find_update(const std::vector<AgentUpdate>& updates, const DesiredAgent& desired) {
   const AgentUpdate* update = find_by_name(updates, desired.name);

@@ -2,7 +2,6 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/base/file.h"
@@ -14,22 +13,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxSize = 64 << 20;
-
-const AgentConfig* find_agent(const Config& config, std::string_view name) {
-  const auto has_name = [&](const AgentConfig& agent) { return agent.defaults.name == name; };
-  const auto found = std::find_if(config.agents.begin(), config.agents.end(), has_name);
-  return found == config.agents.end() ? nullptr : &*found;
-}
-
-/// Which some host may be told, each once.
-std::vector<std::string> versions_of(const AgentConfig& agent) {
-  std::vector<std::string> versions = {agent.defaults.version};
-  for (const Override& entry : agent.others) {
-    const bool is_new = !entry.version.empty() && std::find(versions.begin(), versions.end(), entry.version) == versions.end();
-    if (is_new) versions.push_back(entry.version);
-  }
-  return versions;
-}
 
 }  // namespace
 
@@ -67,7 +50,7 @@ Result<void> OperatorOrders::give(const Config& config, const std::string& agent
   const AgentConfig* entry = find_agent(config, agent);
   if (entry == nullptr) return Error{cat("there is no agent \"", one_line(agent, 100), "\" in the config")};
   if (!is_valid_version(version)) return Error{invalid_version_message(version)};
-  if (const auto known = versions_of(*entry); std::find(known.begin(), known.end(), version) == known.end()) {
+  if (const auto known = versions_of(*entry); !known.contains(version)) {
     std::string list;
     for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
     return Error{cat("the config names ", agent, " ", list, ", and no ", version)};
