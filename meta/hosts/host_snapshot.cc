@@ -1,7 +1,6 @@
 #include "meta/hosts/host_snapshot.h"
 
 #include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <cstring>
 #include <filesystem>
 #include <unordered_map>
+#include <vector>
 
 #include "common/base/file.h"
 
@@ -20,45 +20,32 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view kMagic = "OPSHOSTS";
-constexpr uint32_t kFormat = 1;
-constexpr size_t kBlockSize = 256 << 10;
-constexpr size_t kLargestBlock = 2 << 20;  // a host alone may have a megabyte
-constexpr size_t kHostsAtATime = 256;
+constexpr uint32_t kFormat = 2;
+constexpr size_t kFormatAt = kMagic.size();
+constexpr size_t kSavedAtAt = kFormatAt + sizeof(uint32_t);
+constexpr size_t kHostsAt = kSavedAtAt + sizeof(uint64_t);
+constexpr size_t kChecksumSize = sizeof(uint64_t);
+constexpr size_t kMaxFileSize = size_t{4} << 30;  // bytes
+constexpr size_t kBufferSize = 256 << 10;         // bytes
+constexpr size_t kHostsPerVisit = 256;
 
-struct Header {
-  char magic[8];
-  uint32_t format;
-  uint32_t saved_at_low;  // two halves: the header has no gaps
-  uint32_t saved_at_high;
-};
-
-struct BlockHead {
-  uint32_t size;
-  uint32_t checksum_low;
-  uint32_t checksum_high;
-};
-
-/// Of the bytes and of what came before. Not against malice: whoever may write the file may write anything.
-uint64_t checksum_of(std::string_view bytes, uint64_t before) {
-  constexpr uint64_t kPrime = 0x9E3779B97F4A7C15;
-  uint64_t sum = before ^ (bytes.size() * kPrime);
-  while (!bytes.empty()) {
-    uint64_t word = 0;
-    const size_t size = std::min(bytes.size(), sizeof word);
-    std::memcpy(&word, bytes.data(), size);
-    sum = std::rotl((sum ^ word) * kPrime, 29);
-    bytes.remove_prefix(size);
-  }
+/// Detects damage, not malice: a user who can write the file can write a right checksum, too.
+constexpr uint64_t kFnvStart = 0xcbf29ce484222325;
+uint64_t fnv1a(std::string_view bytes, uint64_t sum = kFnvStart) {
+  for (const char byte : bytes) sum = (sum ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
   return sum;
 }
 
-BlockHead block_head(size_t size, uint64_t checksum) {
-  return {static_cast<uint32_t>(size), static_cast<uint32_t>(checksum), static_cast<uint32_t>(checksum >> 32)};
+template <typename Number>
+std::string_view bytes_of(const Number& number) {
+  return {reinterpret_cast<const char*>(&number), sizeof number};
 }
 
-template <typename Value>
-std::string_view bytes_of(const Value& value) {
-  return {reinterpret_cast<const char*>(&value), sizeof value};
+template <typename Number>
+Number number_at(std::string_view bytes, size_t at) {
+  Number number = 0;
+  std::memcpy(&number, bytes.data() + at, sizeof number);
+  return number;
 }
 
 uint64_t to_seconds(HostTable::TimePoint time) {
@@ -73,9 +60,10 @@ HostTable::TimePoint to_time(uint64_t seconds) {
 uint64_t zigzag(int64_t value) { return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63); }
 int64_t unzigzag(uint64_t value) { return static_cast<int64_t>((value >> 1) ^ (~(value & 1) + 1)); }
 
-/// Puts hosts into blocks.
-class Writer {
+class Encoder {
  public:
+  std::string bytes;  // the caller writes and clears them
+
   void add(std::string_view hostname, const Host& host) {
     const uint64_t heard_at = to_seconds(host.heard_at);
     text(hostname);
@@ -95,30 +83,15 @@ class Writer {
     }
   }
 
-  size_t size() const { return block_.size(); }
-
-  /// The block that was begun, with its head.
-  std::string take() {
-    checksum_ = checksum_of(block_, checksum_);
-    std::string whole(bytes_of(block_head(block_.size(), checksum_)));
-    whole += block_;
-    block_.clear();
-    return whole;
-  }
-
-  std::string take_end(size_t hosts) const {
-    return std::string(bytes_of(block_head(0, checksum_of(bytes_of(hosts), checksum_))));
-  }
-
  private:
   void number(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) block_ += static_cast<char>(value | 0x80);
-    block_ += static_cast<char>(value);
+    for (; value >= 0x80; value >>= 7) bytes += static_cast<char>(value | 0x80);
+    bytes += static_cast<char>(value);
   }
 
   void text(std::string_view value) {
     number(value.size());
-    block_ += value;
+    bytes += value;
   }
 
   void name(const std::string& value) {
@@ -127,26 +100,18 @@ class Writer {
     if (is_new) text(value);
   }
 
-  std::string block_;
-  uint64_t checksum_ = 0;
   std::unordered_map<std::string, uint64_t> names_;
 };
 
-/// Takes hosts out of blocks. Past the end of a block, everything is empty and `is_bad`.
-class Reader {
+/// After a fault all fields are empty and is_bad() is true.
+class Decoder {
  public:
-  /// False when it is not the block that was written.
-  bool enter(std::string_view block, uint64_t checksum) {
-    block_ = block;
-    checksum_ = checksum_of(block, checksum_);
-    return checksum_ == checksum;
-  }
+  explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
 
-  bool is_end(size_t hosts, uint64_t checksum) const { return checksum_of(bytes_of(hosts), checksum_) == checksum; }
-  bool is_at_end() const { return block_.empty(); }
+  bool is_at_end() const { return bytes_.empty(); }
   bool is_bad() const { return is_bad_; }
 
-  /// Fills `host` and returns when it was heard.
+  /// Fills `host` and returns the time of its last heartbeat, in seconds since 1970.
   uint64_t next(HeartbeatRequest& host) {
     host.hostname = text();
     const uint64_t heard_at = number();
@@ -170,9 +135,9 @@ class Reader {
  private:
   uint64_t number() {
     uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && !block_.empty(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(block_.front());
-      block_.remove_prefix(1);
+    for (unsigned shift = 0; shift < 64 && !bytes_.empty(); shift += 7) {
+      const auto byte = static_cast<unsigned char>(bytes_.front());
+      bytes_.remove_prefix(1);
       value |= static_cast<uint64_t>(byte & 0x7F) << shift;
       if (byte < 0x80) return value;
     }
@@ -188,10 +153,10 @@ class Reader {
 
   std::string_view text() {
     const uint64_t size = number();
-    if (size > block_.size()) is_bad_ = true;
+    if (size > bytes_.size()) is_bad_ = true;
     if (is_bad_) return {};
-    const std::string_view value = block_.substr(0, size);
-    block_.remove_prefix(size);
+    const std::string_view value = bytes_.substr(0, size);
+    bytes_.remove_prefix(size);
     return value;
   }
 
@@ -202,100 +167,62 @@ class Reader {
     return is_bad_ ? std::string_view() : names_[number_of_name - 1];
   }
 
-  std::string_view block_;
-  uint64_t checksum_ = 0;
+  std::string_view bytes_;
   bool is_bad_ = false;
-  std::deque<std::string> names_;
+  std::vector<std::string_view> names_;  // in bytes_; the name number n is at n - 1
 };
 
-Result<size_t> write_hosts(const HostTable& hosts, int fd, const std::string& path, uint64_t now) {
-  Header header{{}, kFormat, static_cast<uint32_t>(now), static_cast<uint32_t>(now >> 32)};
-  std::memcpy(header.magic, kMagic.data(), sizeof header.magic);
-  if (auto written = write_all(fd, bytes_of(header), path); !written) return written.error();
-  Writer writer;
-  Host host;  // its memory is used for all of them
+Result<size_t> write_hosts(const HostTable& hosts, int fd, const std::string& path, HostTable::TimePoint now) {
+  const uint64_t saved_at = to_seconds(now);
+  Encoder encoder;
+  encoder.bytes.append(kMagic).append(bytes_of(kFormat)).append(bytes_of(saved_at));
+  uint64_t checksum = kFnvStart;
   size_t count = 0;
+  Host host;  // reuses its memory
   std::string from;
   for (bool more = true; more;) {
-    more = hosts.visit(from, kHostsAtATime, [&](const HostView& view) {
+    more = hosts.visit(from, kHostsPerVisit, [&](const HostView& view) {
       view.copy_to(host);
-      writer.add(view.name(), host);
+      encoder.add(view.name(), host);
       ++count;
-      return writer.size() < kBlockSize;
+      return encoder.bytes.size() < kBufferSize;
     });
-    if (writer.size() < kBlockSize && (more || writer.size() == 0)) continue;
-    if (auto written = write_all(fd, writer.take(), path); !written) return written.error();
+    if (more && encoder.bytes.size() < kBufferSize) continue;
+    checksum = fnv1a(encoder.bytes, checksum);
+    if (auto written = write_all(fd, encoder.bytes, path); !written) return written.error();
+    encoder.bytes.clear();
   }
-  if (auto written = write_all(fd, writer.take_end(count), path); !written) return written.error();
+  if (auto written = write_all(fd, bytes_of(checksum), path); !written) return written.error();
   if (::fsync(fd) != 0) return system_error("sync", path);
   return count;
 }
 
-/// Reads exactly so many bytes; false at the end of the file and when reading fails.
-bool read_exactly(int fd, char* to, size_t size) {
-  while (size > 0) {
-    const ssize_t n = ::read(fd, to, size);
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return false;
-    to += n;
-    size -= static_cast<size_t>(n);
+/// Why the file cannot be used; "" if it can. The checksum is verified before any host is decoded: a damaged version name
+/// would count as a release that many hosts ran (Releases::peak_running).
+std::string fault_of(std::string_view file, HostTable::TimePoint now) {
+  if (file.size() < kHostsAt + kChecksumSize) return "it is damaged";
+  if (!file.starts_with(kMagic)) return "it is not a host table";
+  if (const auto format = number_at<uint32_t>(file, kFormatAt); format != kFormat) {
+    return cat("its format is ", format, ", not ", kFormat);
   }
-  return true;
-}
-
-template <typename Value>
-bool read_value(int fd, Value& value) {
-  return read_exactly(fd, reinterpret_cast<char*>(&value), sizeof value);
-}
-
-/// What makes the header useless; "" when nothing does.
-std::string fault_of(const Header& header, HostTable::TimePoint now) {
-  if (std::string_view(header.magic, sizeof header.magic) != kMagic) return "it is no table of hosts";
-  if (header.format != kFormat) return cat("its format is ", header.format, ", not ", kFormat);
-  const uint64_t saved_at = header.saved_at_low | static_cast<uint64_t>(header.saved_at_high) << 32;
-  if (now - to_time(saved_at) > kForgetAfter) return "it is older than 3 days";
+  const size_t checksum_at = file.size() - kChecksumSize;
+  if (fnv1a(file.substr(0, checksum_at)) != number_at<uint64_t>(file, checksum_at)) return "it is damaged";
+  if (now - to_time(number_at<uint64_t>(file, kSavedAtAt)) > kForgetAfter) return "it is older than 3 days";
   return {};
 }
 
-struct Counts {
-  size_t in_file = 0;
-  size_t in_table = 0;
-};
-
-Result<void> read_block(Reader& reader, HostTable& hosts, HostTable::TimePoint now, Counts& counts) {
+Result<size_t> read_hosts(HostTable& hosts, std::string_view file, HostTable::TimePoint now) {
+  if (const std::string fault = fault_of(file, now); !fault.empty()) return Error{fault};
+  Decoder decoder(file.substr(kHostsAt, file.size() - kHostsAt - kChecksumSize));
   HeartbeatRequest host;
-  while (!reader.is_at_end()) {
-    const uint64_t heard_at = reader.next(host);
-    if (reader.is_bad()) return Error{"a host in it makes no sense"};
-    // A clock that was set back must not keep a host for ever.
-    const auto recorded = hosts.record(host, std::min(to_time(heard_at), now));
-    counts.in_table += recorded ? 1 : 0;
-    ++counts.in_file;
+  size_t count = 0;
+  while (!decoder.is_at_end()) {
+    const uint64_t heard_at = decoder.next(host);
+    if (decoder.is_bad()) return Error{"it is damaged"};
+    // A time in the future, after the clock was set back, would keep a silent host in the table for too long.
+    if (hosts.record(host, std::min(to_time(heard_at), now))) ++count;
   }
-  return {};
-}
-
-Result<size_t> read_hosts(HostTable& hosts, int fd, HostTable::TimePoint now) {
-  const Error damaged{"it is damaged"};
-  Header header{};
-  if (!read_value(fd, header)) return damaged;
-  if (const std::string fault = fault_of(header, now); !fault.empty()) return Error{fault};
-  Reader reader;
-  std::string block;
-  Counts counts;
-  for (;;) {
-    BlockHead head{};
-    if (!read_value(fd, head) || head.size > kLargestBlock) return damaged;
-    const uint64_t checksum = head.checksum_low | static_cast<uint64_t>(head.checksum_high) << 32;
-    if (head.size == 0) {
-      char beyond = 0;
-      if (!reader.is_end(counts.in_file, checksum) || ::read(fd, &beyond, 1) != 0) return damaged;
-      return counts.in_table;
-    }
-    block.resize(head.size);
-    if (!read_exactly(fd, block.data(), block.size()) || !reader.enter(block, checksum)) return damaged;
-    if (auto read = read_block(reader, hosts, now, counts); !read) return read.error();
-  }
+  return count;
 }
 
 }  // namespace
@@ -305,7 +232,7 @@ Result<size_t> save_hosts(const HostTable& hosts, const std::string& path, HostT
   ::unlink(beside.c_str());
   const Fd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file) return system_error("create", beside);
-  auto count = write_hosts(hosts, file.get(), beside, to_seconds(now));
+  auto count = write_hosts(hosts, file.get(), beside, now);
   if (count && ::rename(beside.c_str(), path.c_str()) != 0) count = system_error("replace", path);
   if (!count) {
     ::unlink(beside.c_str());
@@ -316,10 +243,10 @@ Result<size_t> save_hosts(const HostTable& hosts, const std::string& path, HostT
 }
 
 Result<size_t> load_hosts(HostTable& hosts, const std::string& path, HostTable::TimePoint now) {
-  const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
-  if (!file && errno == ENOENT) return size_t{0};
-  if (!file) return system_error("open", path);
-  auto count = read_hosts(hosts, file.get(), now);
+  if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return size_t{0};
+  const auto file = read_file(path, kMaxFileSize);
+  if (!file) return file.error();
+  auto count = read_hosts(hosts, *file, now);
   if (count) return count;
   hosts.clear();
   return Error{cat(path, " is ignored: ", count.error().message)};

@@ -1,25 +1,28 @@
 #pragma once
 
-// The host table on the disk: written when ops-meta stops, read when it starts, so that a restart forgets nobody. Only then:
-// written every few minutes it would cost a write of 50 MB each time, and a crash without it costs one interval of knowledge.
-// What is damaged, cut off, of another format or old is ignored: hosts will tell again.
+// The host table on disk. ops-meta writes it when it stops and reads it when it starts, so that a restart loses no host.
+// Rejected: to write it every few minutes as well. That costs 50 MB per write for a million hosts, and after a crash without
+// the file all hosts report again within one interval anyway.
 //
-//   "OPSHOSTS"                                   8 bytes
-//   format                                       4 bytes, kFormat; the next three are little-endian too
-//   saved at, seconds since 1970                 8 bytes
-//   block ...                                    size (4 bytes), checksum (8 bytes), and so many bytes of hosts
-//   block of size 0                              marks the end; a checksum of the number of hosts
+//   "OPSHOSTS"                              8 bytes
+//   format: kFormat                         4 bytes, little-endian like the two below
+//   time of the save, seconds since 1970    8 bytes
+//   hosts, sorted by name
+//   checksum of all bytes above             8 bytes, 64-bit FNV-1a
 //
-// A checksum is of the block's bytes, and of all blocks before it: none can be missing. A block has whole hosts, in order:
+// A host is a sequence of these fields:
 //
 //   text hostname
-//   number heard at, seconds since 1970
+//   number time of the last heartbeat, seconds since 1970
 //   name updaterVersion, name platform
-//   number of agents, and for each   name agent, name version, name status, signed (timestamp - heard at)
+//   number of agents, and for each   name agent, name version, name status, signed (timestamp - time of the last heartbeat)
 //   number of updates, and for each  name agent, name version, name phase, signed done, total, attempts, since, text error
 //
-// A number is LEB128 (seven bits a byte, the lowest first), a signed one zigzag in it; a text its size and its bytes. A name
-// stands for a text: 0 and the text the first time, which is then 1, 2, … for the rest of the file. About 50 bytes a host.
+// A number is LEB128 (seven bits a byte, the lowest first); a signed number is zigzag in LEB128. A text is its size in bytes
+// (a number) and its bytes. A name is a text that many hosts share: at its first use the number 0 and the text, which gets
+// the next number, 1, 2, …; at later uses that number. A host takes about 50 bytes.
+//
+// Format 1 (blocks with a checksum each) is not read any more. An older ops-meta refuses format 2 by its number.
 
 #include <string>
 
@@ -30,12 +33,13 @@ namespace ops::meta {
 
 inline constexpr char kSavedHostsFile[] = "var/hosts.table";
 
-/// Replaces the file, atomically, for its owner only. Returns the number of hosts.
+/// Replaces the file atomically, with mode 0600. Returns the number of hosts in it.
 Result<size_t> save_hosts(const HostTable& hosts, const std::string& path, HostTable::TimePoint now);
 
-/// Reads the file into the table, which must be empty, and returns the number of hosts: 0 when there is no file. Hosts keep the
-/// time when they were heard; those for which the table has no room are left out. After an error, which says why the file is
-/// ignored, the table is empty.
+/// Reads the file into the table, which must be empty. Returns the number of hosts in the table; 0 if there is no file. Each
+/// host keeps the time of its last heartbeat, or gets `now` if that is earlier. Hosts beyond the table's limits are left out.
+///
+/// A file that is damaged, of another format or older than kForgetAfter is an error that says so; the table is empty then.
 Result<size_t> load_hosts(HostTable& hosts, const std::string& path, HostTable::TimePoint now);
 
 }  // namespace ops::meta
