@@ -8,6 +8,11 @@ namespace ops {
 
 namespace {
 
+void append_comma_and_key(std::string& to, std::string_view key) {
+  if (!to.ends_with('{')) to += ',';
+  append_json_key(to, key);
+}
+
 bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
 
 }  // namespace
@@ -21,6 +26,16 @@ void append_json_string(std::string& to, std::string_view text) {
 }
 
 void append_json_key(std::string& to, std::string_view key) { to.append(1, '"').append(key).append("\":"); }
+
+void append_json_member(std::string& to, std::string_view key, std::string_view value) {
+  append_comma_and_key(to, key);
+  append_json_string(to, value);
+}
+
+void append_json_member(std::string& to, std::string_view key, int64_t value) {
+  append_comma_and_key(to, key);
+  append_number(to, value);
+}
 
 void append_number(std::string& to, int64_t number) {
   char digits[24];

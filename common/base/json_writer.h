@@ -16,4 +16,8 @@ void append_json_key(std::string& to, std::string_view key);
 
 void append_number(std::string& to, int64_t number);
 
+/// `"key":value`, with a comma before it unless `to` ends with "{". The key as it is.
+void append_json_member(std::string& to, std::string_view key, std::string_view value);
+void append_json_member(std::string& to, std::string_view key, int64_t value);
+
 }  // namespace ops

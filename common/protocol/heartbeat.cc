@@ -148,11 +148,16 @@ Result<HeartbeatResponse> parse_heartbeat_response(std::string_view body) {
 // Text that no JSON can hold (a status that is no UTF-8, say) is sent with U+FFFD in its place rather than not at all.
 constexpr auto kReplaceBadUtf8 = Json::error_handler_t::replace;
 
-std::string to_json(const AgentUpdate& update) {
-  return Json{{"name", update.name},   {"version", update.version},   {"phase", update.phase}, {"done", update.done},
-              {"total", update.total}, {"attempts", update.attempts}, {"since", update.since}, {"error", update.error}}
-      .dump(-1, ' ', false, kReplaceBadUtf8);
+namespace {
+
+Json json_of(const AgentUpdate& update) {
+  return {{"name", update.name},   {"version", update.version},   {"phase", update.phase}, {"done", update.done},
+          {"total", update.total}, {"attempts", update.attempts}, {"since", update.since}, {"error", update.error}};
 }
+
+}  // namespace
+
+std::string to_json(const AgentUpdate& update) { return json_of(update).dump(-1, ' ', false, kReplaceBadUtf8); }
 
 std::string to_json(const HeartbeatRequest& request) {
   Json agents = Json::array();
@@ -166,7 +171,7 @@ std::string to_json(const HeartbeatRequest& request) {
                    {"platform", request.platform}};
   if (!request.updates.empty()) {
     Json& updates = document["updates"] = Json::array();
-    for (const AgentUpdate& update : request.updates) updates.push_back(Json::parse(to_json(update)));
+    for (const AgentUpdate& update : request.updates) updates.push_back(json_of(update));
   }
   return document.dump(-1, ' ', false, kReplaceBadUtf8);
 }

@@ -90,30 +90,18 @@ class TextFormat {
   LocalTimes times_;
 };
 
-void append_field(std::string& to, std::string_view key, std::string_view value) {
-  append_json_key(to, key);
-  append_json_string(to, value);
-  to += ',';
-}
-
-void append_field(std::string& to, std::string_view key, int64_t value) {
-  append_json_key(to, key);
-  append_number(to, value);
-  to += ',';
-}
-
-/// As the protocol has it.
+/// The member "update", in the protocol's form (common/protocol/heartbeat.h).
 void append_update(std::string& to, std::string_view agent, const UpdateView& update) {
-  to += '{';
-  append_field(to, "name", agent);
-  append_field(to, "version", update.version);
-  append_field(to, "phase", update.phase);
-  append_field(to, "done", update.entry.done);
-  append_field(to, "total", update.entry.total);
-  append_field(to, "attempts", update.entry.attempts);
-  append_field(to, "since", update.entry.since);
-  append_json_key(to, "error");
-  append_json_string(to, update.entry.error);
+  if (!to.ends_with('{')) to += ',';
+  to += R"("update":{)";
+  append_json_member(to, "name", agent);
+  append_json_member(to, "version", update.version);
+  append_json_member(to, "phase", update.phase);
+  append_json_member(to, "done", update.entry.done);
+  append_json_member(to, "total", update.entry.total);
+  append_json_member(to, "attempts", update.entry.attempts);
+  append_json_member(to, "since", update.entry.since);
+  append_json_member(to, "error", update.entry.error);
   to += '}';
 }
 
@@ -134,18 +122,13 @@ class JsonFormat {
     }
     to += '{';
     if (agent) {
-      append_field(to, "name", agent_name_);
-      append_field(to, "version", agent->version);
-      append_field(to, "status", agent->status);
-      append_field(to, "timestamp", agent->timestamp);
+      append_json_member(to, "name", agent_name_);
+      append_json_member(to, "version", agent->version);
+      append_json_member(to, "status", agent->status);
+      append_json_member(to, "timestamp", agent->timestamp);
     }
-    if (update) {
-      append_json_key(to, "update");
-      append_update(to, agent_name_, *update);
-      to += '}';
-    } else {
-      to.back() = '}';
-    }
+    if (update) append_update(to, agent_name_, *update);
+    to += '}';
   }
   void end(std::string& to) { to += '}'; }
 
@@ -153,48 +136,6 @@ class JsonFormat {
   std::string agent_name_;
   bool is_first_ = true;
 };
-
-void append_counts(std::string& to, const ReleaseCounts& counts) {
-  to += '{';
-  append_field(to, "hosts", counts.hosts);
-  append_field(to, "started", counts.started);
-  append_field(to, "stopped", counts.stopped);
-  append_field(to, "other", counts.hosts - counts.started - counts.stopped);
-  append_json_key(to, "updates");
-  to += '{';
-  for (const Phase phase : kPhases) {
-    if (counts.in(phase) > 0) append_field(to, to_word(phase), counts.in(phase));
-  }
-  if (to.back() == ',') to.pop_back();
-  to += "}}";
-}
-
-/// The versions with most hosts first; `listed` counts those of all agents.
-void append_agent(std::string& to, const std::map<std::string, ReleaseCounts>& versions, size_t& listed) {
-  std::vector<std::pair<std::string_view, const ReleaseCounts*>> order;
-  for (const auto& [version, counts] : versions) order.emplace_back(version, &counts);
-  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second->hosts > b.second->hosts; });
-  const size_t count = std::min({order.size(), kMaxListedVersions, kMaxListedReleases - listed});
-  listed += count;
-  to += R"({"versions":{)";
-  ReleaseCounts others;
-  for (size_t i = 0; i < order.size(); ++i) {
-    if (i >= count) {
-      others += *order[i].second;
-      continue;
-    }
-    if (i > 0) to += ',';
-    append_json_string(to, order[i].first);
-    to += ':';
-    append_counts(to, *order[i].second);
-  }
-  to += '}';
-  if (count < order.size()) {
-    to += R"(,"others":)";
-    append_counts(to, others);
-  }
-  to += '}';
-}
 
 }  // namespace
 
@@ -224,22 +165,6 @@ BodyStream status_text(const HostTable& hosts, StatusFilter filter) {
 BodyStream status_json(const HostTable& hosts, StatusFilter filter) {
   JsonFormat format(filter.agent);
   return Listing<JsonFormat>(hosts, std::move(filter), std::move(format));
-}
-
-std::string status_summary(const HostTable& hosts, std::string_view more) {
-  std::string json = R"({"hosts":)";
-  append_number(json, static_cast<int64_t>(hosts.size()));
-  json += R"(,"agents":{)";
-  size_t listed = 0;
-  for (const auto& [agent, versions] : hosts.summary()) {
-    if (json.back() != '{') json += ',';
-    append_json_string(json, agent);
-    json += ':';
-    append_agent(json, versions, listed);
-  }
-  json += '}';
-  if (more == "{}") return json + "}";
-  return json.append(1, ',').append(more.substr(1));
 }
 
 }  // namespace ops::meta

@@ -1,8 +1,10 @@
 #pragma once
 
-// The listings of many hosts: /status/text, /status/json and /status/summary. What is long is made while it is read, a few
-// hundred hosts at a time, so that it starts at once, takes no memory, and no heartbeat waits for it. A host that comes or
-// goes meanwhile may be in it or not; all others are in it once.
+// Listings of one agent on many hosts: /status/text/AGENT and /status/json/AGENT.
+//
+// A listing is produced while it is sent, a few hundred hosts at a time: the first byte is early, the memory is bounded, and
+// heartbeats are blocked for a moment only. A host that is added or removed meanwhile may be listed or not; every other host
+// is listed once.
 
 #include <optional>
 #include <string>
@@ -13,34 +15,28 @@
 
 namespace ops::meta {
 
-/// Which hosts to list. What is "" holds for every host; a host that lacks the agent has no version and no status.
+/// Which hosts to list. A field that is "" matches every host. A host that lacks the agent has no version and no status.
 struct StatusFilter {
   std::string agent;
   std::string version;  // the installed one
-  std::string status;   // a text that means started or stopped (common/protocol/status.h) stands for all that do
+  std::string status;   // a text that means started or stopped (common/protocol/status.h) matches all texts that mean the same
   std::string phase;    // of the agent's update
   std::string prefix;   // of the hostname
-  std::string from;     // the first hostname that may be listed, whether there is such a host or not: to go on with a listing
+  std::string from;     // the least hostname to list; no host of this name need exist
   std::optional<size_t> limit;
 
-  /// From ?version=…&status=…&phase=…&prefix=…&from=HOST&limit=N; other keys are ignored, as the original does. An error is a
-  /// line for the person who asked.
+  /// From ?version=…&status=…&phase=…&prefix=…&from=HOST&limit=N. Other keys are ignored, as in the original. The error is
+  /// one line for the client.
   static Result<StatusFilter> from_query(const std::string& agent, const HttpRequest& request);
 };
 
-/// `host version status timestamp YYYY-MM-DD HH:MM:SS`, or `host not found`; a line a host. Borrows the table.
+/// One line per host: `host version status timestamp YYYY-MM-DD HH:MM:SS`, or `host not found` if it lacks the agent. Borrows
+/// the table.
 BodyStream status_text(const HostTable& hosts, StatusFilter filter);
 
-/// An object by hostname: the original's fields, and behind them what happens to the agent, if anything. null where the host
-/// lacks it; an agent that is on its way to a host for the first time has the update only.
+/// An object by hostname: the original's fields, then "update" while an update of the agent is under way or has failed. The
+/// value is null if the host lacks the agent, and has "update" only while the agent is installed for the first time. Borrows
+/// the table.
 BodyStream status_json(const HostTable& hosts, StatusFilter filter);
-
-/// {"hosts": 3, "agents": {"falcon-agent": {"versions": {"1.0.0": {"hosts": 2, "started": 2, "stopped": 0, "other": 0,
-///   "updates": {"downloading": 1}}}, "others": {…}}}}
-/// Versions with most hosts first. At most kMaxListedVersions of them; those beyond are summed up as "others".
-/// `more`: a JSON object whose keys follow.
-std::string status_summary(const HostTable& hosts, std::string_view more = "{}");
-inline constexpr size_t kMaxListedVersions = 1000;    // of an agent
-inline constexpr size_t kMaxListedReleases = 10'000;  // of all
 
 }  // namespace ops::meta

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "common/base/json_writer.h"
 #include "common/base/version.h"
-#include "meta/reports/agent_status.h"
 
 namespace ops::meta {
 
@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kListedErrors = 10;  // of a release
+constexpr size_t kListedErrors = 10;  // per release
 constexpr size_t kBarWidth = 30;      // characters
 
 int64_t to_seconds(std::chrono::system_clock::time_point time) { return std::chrono::system_clock::to_time_t(time); }
@@ -21,6 +21,46 @@ int64_t to_seconds(std::chrono::system_clock::time_point time) { return std::chr
 double with_one_digit(double number) { return std::round(number * 10) / 10; }
 
 std::string dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+void append_counts(std::string& to, const ReleaseCounts& counts) {
+  to += '{';
+  append_json_member(to, "hosts", counts.hosts);
+  append_json_member(to, "started", counts.started);
+  append_json_member(to, "stopped", counts.stopped);
+  append_json_member(to, "other", counts.hosts - counts.started - counts.stopped);
+  to += R"(,"updates":{)";
+  for (const Phase phase : kPhases) {
+    if (counts.in(phase) > 0) append_json_member(to, to_word(phase), counts.in(phase));
+  }
+  to += "}}";
+}
+
+/// `listed` is the number of versions listed so far, of all agents.
+void append_agent(std::string& to, const std::map<std::string, ReleaseCounts>& versions, size_t& listed) {
+  std::vector<std::pair<std::string_view, const ReleaseCounts*>> order;
+  for (const auto& [version, counts] : versions) order.emplace_back(version, &counts);
+  std::stable_sort(order.begin(), order.end(), [](const auto& a, const auto& b) { return a.second->hosts > b.second->hosts; });
+  const size_t count = std::min({order.size(), kMaxListedVersions, kMaxListedReleases - listed});
+  listed += count;
+  to += R"({"versions":{)";
+  ReleaseCounts others;
+  for (size_t i = 0; i < order.size(); ++i) {
+    if (i >= count) {
+      others += *order[i].second;
+      continue;
+    }
+    if (i > 0) to += ',';
+    append_json_string(to, order[i].first);
+    to += ':';
+    append_counts(to, *order[i].second);
+  }
+  to += '}';
+  if (count < order.size()) {
+    to += R"(,"others":)";
+    append_counts(to, others);
+  }
+  to += '}';
+}
 
 Json json_of(const ReleaseSummary& release) {
   const RolloutState& state = release.state;
@@ -30,13 +70,13 @@ Json json_of(const ReleaseSummary& release) {
     errors.push_back({{"error", text}, {"hosts", hosts.count}, {"examples", hosts.examples}});
   }
   const auto left = release.time_left();
-  return {{"desired", release.scan.desired},
+  return {{"desired", release.scan.assigned},
           {"running", state.reports.running},
           {"proven", state.reports.peak_running},
           {"inflight", state.leases.inflight},
           {"failed", state.failed()},
           {"silent", state.leases.overdue},
-          {"held", release.scan.held},
+          {"held", release.scan.waiting},
           {"absent", release.scan.absent},
           {"halted", state.is_halted},
           {"why", release.why_halted},
@@ -46,6 +86,18 @@ Json json_of(const ReleaseSummary& release) {
           {"perMinute", with_one_digit(release.per_minute)},
           {"secondsLeft", left ? Json(left->count()) : Json(nullptr)},
           {"errors", std::move(errors)}};
+}
+
+void append_agents(std::string& to, const Summary& agents) {
+  to += '{';
+  size_t listed = 0;
+  for (const auto& [agent, versions] : agents) {
+    if (!to.ends_with('{')) to += ',';
+    append_json_string(to, agent);
+    to += ':';
+    append_agent(to, versions, listed);
+  }
+  to += '}';
 }
 
 /// "h1, h2, h3 …"
@@ -88,33 +140,41 @@ std::optional<std::chrono::seconds> ReleaseSummary::time_left() const {
 
 std::string to_json(const FleetSummary& summary, const HostTable& hosts) {
   const FleetScan& scan = *summary.scan;
-  Json facts = {{"now", to_seconds(summary.now)},
-                {"version", version()},
-                {"heartbeats", {{"total", summary.heartbeats}, {"perSecond", with_one_digit(summary.heartbeats_per_second)}}}};
-  if (!scan.oldest_host.empty()) {
-    facts["oldest"] = {{"host", scan.oldest_host}, {"heardAt", to_seconds(scan.oldest_heard_at)}};
-  }
-  facts["silent"] = {{"hosts", scan.silent.count}, {"examples", scan.silent.examples}};
+  std::string json = "{";
+  const auto add = [&json](std::string_view key, const Json& value) {
+    if (!json.ends_with('{')) json += ',';
+    append_json_key(json, key);
+    json += dump(value);
+  };
+  add("hosts", hosts.size());
+  json += R"(,"agents":)";
+  append_agents(json, hosts.summary());
+  add("now", to_seconds(summary.now));
+  add("version", version());
+  add("heartbeats", {{"total", summary.heartbeats}, {"perSecond", with_one_digit(summary.heartbeats_per_second)}});
+  if (!scan.oldest_host.empty()) add("oldest", {{"host", scan.oldest_host}, {"heardAt", to_seconds(scan.oldest_heard_at)}});
+  add("silent", {{"hosts", scan.silent.count}, {"examples", scan.silent.examples}});
   Json refused = Json::array();
   for (const ThrottledLog::Note& note : summary.refused.latest) {
     refused.push_back({{"peer", note.subject}, {"at", to_seconds(note.at)}, {"why", note.text}});
   }
-  facts["refused"] = {{"total", summary.refused.total}, {"peers", summary.refused.subjects}, {"examples", std::move(refused)}};
-  facts["lookedAt"] = to_seconds(scan.taken_at);
-  Json& rollouts = facts["rollouts"] = Json::object();
+  add("refused", {{"total", summary.refused.total}, {"peers", summary.refused.subjects}, {"examples", std::move(refused)}});
+  add("lookedAt", to_seconds(scan.taken_at));
+  Json rollouts = Json::object();
   for (const ReleaseSummary& release : summary.releases) rollouts[release.agent][release.version] = json_of(release);
-  return status_summary(hosts, dump(facts));
+  add("rollouts", rollouts);
+  return json += '}';
 }
 
 std::string to_text(const ReleaseSummary& release) {
   const RolloutState& state = release.state;
-  std::string text = cat("runs on ", grouped(state.reports.running), " of ", grouped(release.scan.desired), " hosts");
+  std::string text = cat("runs on ", grouped(state.reports.running), " of ", grouped(release.scan.assigned), " hosts");
   std::string rest;
   const auto add = [&rest](uint32_t count, std::string_view what) {
     if (count > 0) rest += cat(rest.empty() ? "" : ", ", grouped(count), what);
   };
-  add(state.leases.inflight, " on their way");
-  add(release.scan.held, " wait");
+  add(state.leases.inflight, " updating");
+  add(release.scan.waiting, " wait");
   add(state.failed(), " failed");
   add(release.scan.absent, " are silent");
   if (!rest.empty()) text += cat("; ", rest);
@@ -136,10 +196,10 @@ std::string to_text(const FleetSummary& summary, Bars bars) {
   }
   text += '\n';
   for (const ReleaseSummary& release : summary.releases) {
-    const uint32_t percent = percent_of(release.state.reports.running, release.scan.desired);
+    const uint32_t percent = percent_of(release.state.reports.running, release.scan.assigned);
     text += cat(release.agent, " ", release.version, "  ", bars == Bars::yes ? bar(percent) : "", to_text(release), "\n");
     if (release.state.is_halted) text += cat("    halted: ", release.why_halted, "\n");
-    if (release.state.order == Order::resume) text += "    resumed by hand, whatever fails\n";
+    if (release.state.order == Order::resume) text += "    resumed by hand: failures do not halt it\n";
     for (size_t i = 0; i < std::min(release.scan.errors.size(), kListedErrors); ++i) {
       const auto& [error, hosts] = release.scan.errors[i];
       text += cat("    ", grouped(hosts.count), " x ", error, " (", named(hosts), ")\n");

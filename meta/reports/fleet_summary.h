@@ -1,6 +1,6 @@
 #pragma once
 
-// How the fleet and its rollouts get on, as values: what /status/summary, the page, `./control watch` and the log say.
+// The state of the fleet and of its rollouts as values. /status/summary, the page, `./control watch` and the log print it.
 
 #include <chrono>
 #include <cstdint>
@@ -16,19 +16,19 @@
 
 namespace ops::meta {
 
-/// A release of the config. The hosts that it is desired on are running, failed, on their way (inflight), held, or absent;
-/// the rest have it but don't run it.
+/// A release of the config. Each host that the config assigns it to runs it, failed with it, has a lease for it (inflight),
+/// waits, is absent, or has it installed without running it.
 struct ReleaseSummary {
   std::string agent;
   std::string version;
   RolloutState state;
   ReleaseScan scan;
-  std::string why_halted;  // "" when it is not
-  double per_minute = 0;   // hosts that came to run it, over the last minutes
+  std::string why_halted;  // "" if it is not halted
+  double per_minute = 0;   // hosts that began to run it, per minute, over the last minutes
 
-  /// Hosts that will come to it, if it goes on.
-  uint32_t to_go() const { return state.leases.inflight + scan.held; }
-  /// Until they all have, at that pace; nullopt when nobody can say.
+  /// Hosts that change to it if the rollout continues.
+  uint32_t to_go() const { return state.leases.inflight + scan.waiting; }
+  /// Until all hosts run it, at the rate of now; nullopt if that rate is 0 or the release is halted.
   std::optional<std::chrono::seconds> time_left() const;
 };
 
@@ -37,20 +37,25 @@ struct FleetSummary {
   size_t hosts = 0;
   uint64_t heartbeats = 0;  // since the start
   double heartbeats_per_second = 0;
-  ThrottledLog::Recent refused;           // heartbeats, by the client's address
+  ThrottledLog::Recent refused;           // heartbeats; the subject is the client's address
   std::shared_ptr<const FleetScan> scan;  // never null
-  std::vector<ReleaseSummary> releases;   // in the order of the config, an agent's versions sorted
+  std::vector<ReleaseSummary> releases;   // in the order of the config, versions sorted
 };
 
-/// The whole of /status/summary: README.md shows it. Borrows the table, for how many hosts have which release.
+/// The body of /status/summary; README.md shows it. "agents" counts hosts by release and state:
+///   {"hosts": 3, "agents": {"falcon-agent": {"versions": {"1.0.0": {"hosts": 2, "started": 2, "stopped": 0, "other": 0,
+///     "updates": {"downloading": 1}}}, "others": {…}}}, …}
+/// The versions with the most hosts are first. "others" sums up the versions beyond the limits below. Borrows the table.
 std::string to_json(const FleetSummary& summary, const HostTable& hosts);
+inline constexpr size_t kMaxListedVersions = 1000;    // of one agent
+inline constexpr size_t kMaxListedReleases = 10'000;  // of all agents
 
 enum class Bars { yes, no };
 
-/// The same for people, some lines a release.
+/// The same as text, a few lines per release.
 std::string to_text(const FleetSummary& summary, Bars bars);
 
-/// One line: "runs on 512 of 10,000 hosts; 200 are on their way, 9,287 wait, 1 failed; 120 a minute, 79 min left".
+/// One line: "runs on 512 of 10,000 hosts; 200 updating, 9,287 wait, 1 failed; 120 a minute, 79 min left".
 std::string to_text(const ReleaseSummary& release);
 
 /// "1,000,000"

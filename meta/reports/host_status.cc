@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <nlohmann/json.hpp>
 
 #include "common/base/json_writer.h"
 
@@ -10,26 +9,35 @@ namespace ops::meta {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+constexpr size_t kHostsOfAPage = 100;  // without a limit
+constexpr size_t kHostsPerVisit = 16;  // a host may have 256 agents
 
-constexpr size_t kHostsOfAPage = 100;  // when none are asked for
-constexpr size_t kHostsAtATime = 16;   // each may have 256 agents
-
-Json agent_json(const RealAgent& agent) {
-  return {{"name", agent.name}, {"version", agent.version}, {"status", agent.status}, {"timestamp", agent.timestamp}};
+/// `agent` or `update` may be null, but not both.
+void append_agent(std::string& to, std::string_view name, const RealAgent* agent, const AgentUpdate* update) {
+  if (!to.ends_with('[')) to += ',';
+  to += '{';
+  append_json_member(to, "name", name);
+  if (agent != nullptr) {
+    append_json_member(to, "version", agent->version);
+    append_json_member(to, "status", agent->status);
+    append_json_member(to, "timestamp", agent->timestamp);
+  }
+  if (update != nullptr) to.append(R"(,"update":)").append(to_json(*update));
+  to += '}';
 }
 
-Json agents_json(const Host& host) {
-  Json agents = Json::array();
-  for (const RealAgent& agent : host.agents) {
-    agents.push_back(agent_json(agent));
-    if (const AgentUpdate* update = host.update(agent.name)) agents.back()["update"] = Json::parse(to_json(*update));
-  }
+void append_host(std::string& to, std::string_view hostname, const Host& host) {
+  to += '{';
+  append_json_member(to, "hostname", hostname);
+  append_json_member(to, "heardAt", std::chrono::system_clock::to_time_t(host.heard_at));
+  append_json_member(to, "updaterVersion", host.updater_version);
+  append_json_member(to, "platform", host.platform);
+  to += R"(,"agents":[)";
+  for (const RealAgent& agent : host.agents) append_agent(to, agent.name, &agent, host.update(agent.name));
   for (const AgentUpdate& update : host.updates) {
-    if (host.agent(update.name) != nullptr) continue;
-    agents.push_back({{"name", update.name}, {"update", Json::parse(to_json(update))}});
+    if (host.agent(update.name) == nullptr) append_agent(to, update.name, nullptr, &update);
   }
-  return agents;
+  to += "]}";
 }
 
 class Page {
@@ -49,11 +57,11 @@ class Page {
   }
 
  private:
-  /// Heartbeats wait while hosts are copied, but not while their JSON is made.
+  /// Heartbeats are blocked while hosts are copied, but not while their JSON is made.
   bool add_some(std::string& to) {
     size_t count = 0;
     bool is_over = false;
-    const bool more = hosts_.visit(from_, kHostsAtATime, [&](const HostView& host) {
+    const bool more = hosts_.visit(from_, kHostsPerVisit, [&](const HostView& host) {
       const bool is_wanted = host.name().starts_with(prefix_);
       if (is_wanted && left_ > 0) {
         --left_;
@@ -68,7 +76,7 @@ class Page {
     for (size_t i = 0; i < count; ++i) {
       if (!is_first_) to += ',';
       is_first_ = false;
-      to += host_json(names_[i], copies_[i]);
+      append_host(to, names_[i], copies_[i]);
     }
     return more && !is_over;
   }
@@ -88,29 +96,28 @@ class Page {
   size_t left_;
   bool is_first_ = true;
   std::string next_;
-  std::array<std::string, kHostsAtATime> names_;
-  std::array<Host, kHostsAtATime> copies_;
+  std::array<std::string, kHostsPerVisit> names_;
+  std::array<Host, kHostsPerVisit> copies_;
 };
 
 }  // namespace
 
 std::string host_json(const std::string& hostname, const Host& host) {
-  const Json json = {{"hostname", hostname},
-                     {"heardAt", std::chrono::system_clock::to_time_t(host.heard_at)},
-                     {"updaterVersion", host.updater_version},
-                     {"platform", host.platform},
-                     {"agents", agents_json(host)}};
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  std::string json;
+  append_host(json, hostname, host);
+  return json;
 }
 
 Result<StatusFilter> page_from_query(const HttpRequest& request) {
   auto filter = StatusFilter::from_query("", request);
   if (!filter) return filter;
   if (!filter->version.empty() || !filter->status.empty() || !filter->phase.empty()) {
-    return Error{"version, status and phase are of an agent: /status/json/AGENT takes them; here are prefix, from and limit"};
+    return Error{
+        "version, status and phase filter one agent: use /status/json/AGENT; /status/hosts takes prefix, from and limit"};
   }
   if (filter->limit.value_or(0) > kMaxHostsOfAPage) {
-    return Error{cat("limit is ", *filter->limit, ", should be at most ", kMaxHostsOfAPage, "; \"next\" says how to go on")};
+    return Error{
+        cat("limit is ", *filter->limit, ", should be at most ", kMaxHostsOfAPage, "; the next page begins at \"next\"")};
   }
   return filter;
 }

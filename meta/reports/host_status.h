@@ -1,7 +1,6 @@
 #pragma once
 
-// Hosts with all that they last said: one (/status/host/HOST), and pages of them, for people who look through them
-// (/status/hosts).
+// Hosts with everything in their last heartbeat: one host (/status/host/HOST) and pages of hosts (/status/hosts).
 
 #include <string>
 
@@ -14,17 +13,16 @@ namespace ops::meta {
 
 /// {"hostname": "h1", "heardAt": 1447000000, "updaterVersion": "1.0.0", "platform": "linux_amd64", "agents": [{"name":
 ///   "falcon-agent", "version": "3.1.2", "status": "started", "timestamp": 1447000000, "update": {…}}]}
-/// "update" is there while something happens to the agent; one that is on its way to the host for the first time has the
-/// name and that only.
+/// "update" (common/protocol/heartbeat.h) is present while the host reports one for the agent. An agent that is installed
+/// for the first time has "name" and "update" only.
 std::string host_json(const std::string& hostname, const Host& host);
 
-/// The filter of ?prefix=…&from=HOST&limit=N, with a limit of 1 to kMaxHostsOfAPage. An error is a line for the person who
-/// asked.
+/// The filter of ?prefix=…&from=HOST&limit=N, with a limit of 1 to kMaxHostsOfAPage. The error is one line for the client.
 Result<StatusFilter> page_from_query(const HttpRequest& request);
 inline constexpr size_t kMaxHostsOfAPage = 1000;
 
-/// {"hosts": [as host_json has it], "next": "h200"}: sorted by name; "next" is what to give as `from` to go on, and absent
-/// when these were the last ones. Made while it is read, like the other listings. Borrows the table.
+/// {"hosts": [as host_json has it], "next": "h200"}, sorted by name. "next" is the `from` of the next page; the last page has
+/// none. Produced while it is sent, like the listings of agent_status.h. Borrows the table.
 BodyStream status_hosts(const HostTable& hosts, StatusFilter page);
 
 }  // namespace ops::meta

@@ -18,8 +18,8 @@ using meta::StatusFilter;
 using Query = std::vector<std::pair<std::string, std::string>>;
 using Json = nlohmann::json;
 
-struct MetaStatus : testing::Test {
-  MetaStatus() {
+struct AgentStatus : testing::Test {
+  AgentStatus() {
     ::setenv("TZ", "UTC", 1);
     ::tzset();
   }
@@ -33,7 +33,7 @@ struct MetaStatus : testing::Test {
   std::string text(const Query& query) { return read(query, false); }
   std::string json(const Query& query) { return read(query, true); }
 
-  /// The listing of agent "a", or why there is none.
+  /// The listing of agent "a", or the error.
   std::string read(const Query& query, bool as_json) {
     HttpRequest request;
     request.query = query;
@@ -47,7 +47,7 @@ struct MetaStatus : testing::Test {
   HostTable hosts;
 };
 
-TEST_F(MetaStatus, ListsOnlyHostsThatMatchTheFilter) {
+TEST_F(AgentStatus, ListsOnlyHostsThatMatchTheFilter) {
   report("h1", {{"a", "1", "started", 0}});
   report("h2", {{"a", "2", "stoped", 0}}, {{"a", "3", "failed", 0, 0, 1, 7, "why"}});
   report("k1", {{"a", "2", "stopped", 0}});
@@ -60,7 +60,7 @@ TEST_F(MetaStatus, ListsOnlyHostsThatMatchTheFilter) {
   EXPECT_EQ(text({{"status", "started"}}), h1);
   EXPECT_EQ(text({{"status", "stopped"}}), h2 + k1) << "both spellings";
   EXPECT_EQ(text({{"status", "stoped"}}), h2 + k1);
-  EXPECT_EQ(text({{"status", "a is started"}}), h1) << "which means the same";
+  EXPECT_EQ(text({{"status", "a is started"}}), h1) << "it means the same";
   EXPECT_EQ(text({{"phase", "failed"}}), h2) << "of this agent";
   EXPECT_EQ(text({{"phase", "waiting"}}), k2);
   EXPECT_EQ(text({{"prefix", "h"}}), h1 + h2);
@@ -68,10 +68,10 @@ TEST_F(MetaStatus, ListsOnlyHostsThatMatchTheFilter) {
   EXPECT_EQ(text({{"prefix", "i"}}), "");
   EXPECT_EQ(text({{"limit", "3"}}), h1 + h2 + k1);
   EXPECT_EQ(text({{"from", "h2"}}), h2 + k1 + k2);
-  EXPECT_EQ(text({{"from", "h3"}, {"limit", "1"}}), k1) << "no such host is needed";
+  EXPECT_EQ(text({{"from", "h3"}, {"limit", "1"}}), k1) << "no host of this name is needed";
   EXPECT_EQ(text({{"from", "a"}, {"prefix", "h"}}), h1 + h2) << "before the prefix";
   EXPECT_EQ(text({{"from", "h2"}, {"prefix", "h"}}), h2);
-  EXPECT_EQ(text({{"from", "k2"}, {"prefix", "h"}}), "") << "behind it";
+  EXPECT_EQ(text({{"from", "k2"}, {"prefix", "h"}}), "") << "after it";
   EXPECT_EQ(text({{"version", "2"}, {"limit", "1"}}), h2);
   EXPECT_EQ(text({{"version", "2"}, {"status", "stoped"}, {"prefix", "k"}}), k1);
   EXPECT_EQ(text({{"version", ""}, {"limit", ""}}), h1 + h2 + k1 + k2);
@@ -79,14 +79,14 @@ TEST_F(MetaStatus, ListsOnlyHostsThatMatchTheFilter) {
   EXPECT_EQ(json({{"version", "7"}}), "{}");
 }
 
-TEST_F(MetaStatus, IgnoresUnknownKeysAndRefusesABadLimit) {
-  EXPECT_EQ(text({{"_", "1"}, {"versions", "1"}}), text({})) << "others are ignored";
+TEST_F(AgentStatus, IgnoresUnknownKeysAndRefusesABadLimit) {
+  EXPECT_EQ(text({{"_", "1"}, {"versions", "1"}}), text({})) << "unknown keys are ignored";
   for (const std::string bad : {"0", "-1", "x", "1x", "1.5", " 1", "99999999999999999999"}) {
     EXPECT_EQ(text({{"limit", bad}}), "limit is \"" + bad + "\", should be a number of hosts like 100");
   }
 }
 
-TEST_F(MetaStatus, StreamsManyHostsInPieces) {
+TEST_F(AgentStatus, StreamsManyHostsInPieces) {
   std::string expected;
   for (int i = 10'000; i < 30'000; ++i) {
     const std::string name = "host-" + std::to_string(i);
@@ -110,7 +110,7 @@ TEST_F(MetaStatus, StreamsManyHostsInPieces) {
   EXPECT_LT(largest, kPieceSize * 2);
 }
 
-TEST_F(MetaStatus, LetsOthersBeServedWhileAFilterFindsNothing) {
+TEST_F(AgentStatus, YieldsToOtherClientsWhileAFilterMatchesNoHost) {
   for (int i = 0; i < 20'000; ++i) report("host-" + std::to_string(i), {});
   report("host-7", {{"a", "1", "started", 0}});
   const BodyStream stream = status_text(hosts, {.agent = "a", .version = "1"});
@@ -125,20 +125,20 @@ TEST_F(MetaStatus, LetsOthersBeServedWhileAFilterFindsNothing) {
   EXPECT_EQ(all, "host-7 1 started 0 1970-01-01 00:00:00\n");
 }
 
-TEST_F(MetaStatus, GoesOnWhenHostsComeAndGo) {
+TEST_F(AgentStatus, ContinuesWhileHostsAreAddedAndRemoved) {
   for (int i = 10'000; i < 15'000; ++i) report("h" + std::to_string(i), {});
   const BodyStream stream = status_text(hosts, {.agent = "a"});
   std::string before;
   EXPECT_TRUE(stream(before));
   hosts.clear();
-  report("h00000", {});  // behind us
+  report("h00000", {});  // before the place of the listing
   report("h99999", {});
   std::string after;
   EXPECT_FALSE(stream(after));
   EXPECT_EQ(after, "h99999 not found\n");
 }
 
-TEST_F(MetaStatus, JsonIsGoodWhateverHostsSay) {
+TEST_F(AgentStatus, WritesValidJsonForAnyReport) {
   report("\"q\"", {{"a", "1", "\x01 \x7f \xff \\ \" ä \xf0\x9f\x98\x80", -7}},
          {{"a", "2", "\"", INT64_MIN, INT64_MAX, 1, 7, "line\nbreak \xc3"}});
   const Json host = Json::parse(json({}))["\"q\""];
@@ -147,33 +147,7 @@ TEST_F(MetaStatus, JsonIsGoodWhateverHostsSay) {
   EXPECT_EQ(host["update"], Json::parse(to_json(AgentUpdate{"a", "2", "\"", INT64_MIN, INT64_MAX, 1, 7, "line\nbreak \xc3"})));
 }
 
-TEST_F(MetaStatus, SummaryCountsHostsByVersionAndState) {
-  EXPECT_EQ(meta::status_summary(hosts), R"({"hosts":0,"agents":{}})");
-  report("h1", {{"a", "1", "started", 0}, {"b", "1", "started", 0}});
-  report("h2", {{"a", "2", "stoped", 0}}, {{"a", "3", "failed", 0, 0, 1, 7, "why"}});
-  report("h3", {{"a", "2", "exit status 3", 0}}, {{"a", "3", "downloading"}});
-  report("h4", {});
-  EXPECT_EQ(meta::status_summary(hosts),
-            R"({"hosts":4,"agents":{"a":{"versions":{)"
-            R"("2":{"hosts":2,"started":0,"stopped":1,"other":1,"updates":{}},)"
-            R"("1":{"hosts":1,"started":1,"stopped":0,"other":0,"updates":{}},)"
-            R"("3":{"hosts":0,"started":0,"stopped":0,"other":0,"updates":{"downloading":1,"failed":1}}}},)"
-            R"("b":{"versions":{"1":{"hosts":1,"started":1,"stopped":0,"other":0,"updates":{}}}}}})");
-}
-
-TEST_F(MetaStatus, SummaryListsSoManyVersionsAndAddsUpTheRest) {
-  for (size_t i = 0; i < meta::kMaxListedVersions + 5; ++i)
-    report("h" + std::to_string(i), {{"a", std::to_string(i), "started", 0}});
-  report("hot", {{"a", "9999", "started", 0}});
-  report("hotter", {{"a", "9999", "started", 0}});
-  const Json agent = Json::parse(meta::status_summary(hosts))["agents"]["a"];
-  EXPECT_EQ(agent["versions"].size(), meta::kMaxListedVersions);
-  EXPECT_EQ(agent["versions"]["9999"]["hosts"], 2) << "those with most hosts are listed";
-  EXPECT_EQ(agent["others"]["hosts"], 6);
-  EXPECT_EQ(agent["others"]["started"], 6);
-}
-
-/// As the C library would have it.
+/// The same by the C library.
 std::string plain_time(int64_t seconds) {
   const auto time = static_cast<time_t>(seconds);
   tm parts{};
@@ -182,7 +156,7 @@ std::string plain_time(int64_t seconds) {
   return text;
 }
 
-TEST_F(MetaStatus, LocalTimesAreTheLibrarys) {
+TEST_F(AgentStatus, LocalTimesAreThoseOfTheCLibrary) {
   // Summer time; half an hour; and one whose minutes once began 30 seconds late (Monrovia, until 1972).
   for (const char* zone : {"CET-1CEST,M3.5.0,M10.5.0/3", "IST-5:30", "XXX0:44:30", "UTC"}) {
     ::setenv("TZ", zone, 1);

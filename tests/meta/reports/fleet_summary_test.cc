@@ -15,14 +15,14 @@ using meta::RateEstimator;
 using meta::ReleaseSummary;
 using std::chrono::seconds;
 
-/// Half of a hundred hosts run it.
+/// A release that 50 of 100 hosts run.
 ReleaseSummary half() {
   ReleaseSummary release{"a", "2", {{50, 50, 2}, {3, 1}, {}, false}, {100, 40, 4, {}}, "", 10};
   release.scan.errors = {{"it died", {2, {"h1", "h2"}}}};
   return release;
 }
 
-FleetSummary overview(ReleaseSummary release) {
+FleetSummary summary_of(ReleaseSummary release) {
   FleetSummary all;
   all.hosts = 100;
   all.heartbeats_per_second = 33.4;
@@ -31,30 +31,29 @@ FleetSummary overview(ReleaseSummary release) {
   return all;
 }
 
-TEST(FleetSummary, SaysHowARolloutGetsOn) {
-  EXPECT_EQ(to_text(half()),
-            "runs on 50 of 100 hosts; 3 on their way, 40 wait, 3 failed, 4 are silent; 10 a minute, 4 min left");
+TEST(FleetSummary, DescribesARolloutInOneLine) {
+  EXPECT_EQ(to_text(half()), "runs on 50 of 100 hosts; 3 updating, 40 wait, 3 failed, 4 are silent; 10 a minute, 4 min left");
 }
 
-TEST(FleetSummary, ForPeopleHasBarsErrorsAndTheReasonOfAHalt) {
+TEST(FleetSummary, ShowsBarsErrorsAndTheReasonForAHalt) {
   ReleaseSummary release = half();
   release.state.is_halted = true;
   release.why_halted = "3 of 53 hosts failed";
-  EXPECT_EQ(to_text(overview(release), Bars::yes),
+  EXPECT_EQ(to_text(summary_of(release), Bars::yes),
             "100 hosts, 33 heartbeats/s\n"
-            "a 2  [###############...............] 50 %  runs on 50 of 100 hosts; 3 on their way, 40 wait, 3 failed, 4 are "
+            "a 2  [###############...............] 50 %  runs on 50 of 100 hosts; 3 updating, 40 wait, 3 failed, 4 are "
             "silent; 10 a minute\n"
             "    halted: 3 of 53 hosts failed\n"
             "    2 x it died (h1, h2)\n");
-  EXPECT_EQ(to_text(overview(release), Bars::no).find('['), std::string::npos);
+  EXPECT_EQ(to_text(summary_of(release), Bars::no).find('['), std::string::npos);
 }
 
-TEST(FleetSummary, TheTimeLeftIsSaidWhenItCanBe) {
+TEST(FleetSummary, EstimatesTheTimeLeftFromTheRate) {
   ReleaseSummary release = half();
   EXPECT_EQ(release.time_left(), seconds(258));
   release.per_minute = 0;
   EXPECT_EQ(release.time_left(), std::nullopt);
-  release.scan.held = 0;
+  release.scan.waiting = 0;
   release.state.leases.inflight = 0;
   EXPECT_EQ(release.time_left(), seconds(0));
   release = half();
@@ -62,11 +61,51 @@ TEST(FleetSummary, TheTimeLeftIsSaidWhenItCanBe) {
   EXPECT_EQ(release.time_left(), std::nullopt);
 }
 
-TEST(FleetSummary, SpeaksJson) {
+/// The members "hosts" and "agents" of /status/summary, as text.
+std::string counts(const meta::HostTable& hosts) {
+  const std::string json = to_json(summary_of(half()), hosts);
+  return json.substr(0, json.find(R"(,"now":)"));
+}
+
+void report(meta::HostTable& hosts, const std::string& hostname, std::vector<RealAgent> agents,
+            std::vector<AgentUpdate> updates = {}) {
+  EXPECT_TRUE(hosts.record({hostname, std::move(agents), std::move(updates), "1.0.0", "linux_amd64"},
+                           std::chrono::system_clock::now()));
+}
+
+TEST(FleetSummary, CountsHostsByVersionAndState) {
+  meta::HostTable hosts;
+  EXPECT_EQ(counts(hosts), R"({"hosts":0,"agents":{})");
+  report(hosts, "h1", {{"a", "1", "started", 0}, {"b", "1", "started", 0}});
+  report(hosts, "h2", {{"a", "2", "stoped", 0}}, {{"a", "3", "failed", 0, 0, 1, 7, "why"}});
+  report(hosts, "h3", {{"a", "2", "exit status 3", 0}}, {{"a", "3", "downloading"}});
+  report(hosts, "h4", {});
+  EXPECT_EQ(counts(hosts), R"({"hosts":4,"agents":{"a":{"versions":{)"
+                           R"("2":{"hosts":2,"started":0,"stopped":1,"other":1,"updates":{}},)"
+                           R"("1":{"hosts":1,"started":1,"stopped":0,"other":0,"updates":{}},)"
+                           R"("3":{"hosts":0,"started":0,"stopped":0,"other":0,"updates":{"downloading":1,"failed":1}}}},)"
+                           R"("b":{"versions":{"1":{"hosts":1,"started":1,"stopped":0,"other":0,"updates":{}}}}})");
+}
+
+TEST(FleetSummary, SumsUpVersionsBeyondTheLimit) {
+  meta::HostTable hosts;
+  for (size_t i = 0; i < meta::kMaxListedVersions + 5; ++i) {
+    report(hosts, "h" + std::to_string(i), {{"a", std::to_string(i), "started", 0}});
+  }
+  report(hosts, "hot", {{"a", "9999", "started", 0}});
+  report(hosts, "hotter", {{"a", "9999", "started", 0}});
+  const auto agent = nlohmann::json::parse(to_json(summary_of(half()), hosts))["agents"]["a"];
+  EXPECT_EQ(agent["versions"].size(), meta::kMaxListedVersions);
+  EXPECT_EQ(agent["versions"]["9999"]["hosts"], 2) << "the versions with the most hosts are listed";
+  EXPECT_EQ(agent["others"]["hosts"], 6);
+  EXPECT_EQ(agent["others"]["started"], 6);
+}
+
+TEST(FleetSummary, WritesJson) {
   const meta::HostTable hosts;
   ReleaseSummary release = half();
   release.state.order = meta::Order::resume;
-  const auto json = nlohmann::json::parse(to_json(overview(release), hosts));
+  const auto json = nlohmann::json::parse(to_json(summary_of(release), hosts));
   const auto& two = json["rollouts"]["a"]["2"];
   EXPECT_EQ(two["desired"], 100);
   EXPECT_EQ(two["running"], 50);
@@ -83,7 +122,7 @@ TEST(FleetSummary, SpeaksJson) {
   EXPECT_FALSE(json.contains("oldest"));
 }
 
-TEST(FleetSummary, NumbersReadWell) {
+TEST(FleetSummary, FormatsNumbersAndTimes) {
   EXPECT_EQ(meta::grouped(0), "0");
   EXPECT_EQ(meta::grouped(999), "999");
   EXPECT_EQ(meta::grouped(1000), "1,000");
@@ -93,21 +132,21 @@ TEST(FleetSummary, NumbersReadWell) {
   EXPECT_EQ(meta::rough(seconds(3 * 3600 - 1)), "2.9 h");
 }
 
-TEST(RateEstimator, IsThatOfTheLastMinutes) {
-  RateEstimator pace(seconds(300));
+TEST(RateEstimator, EstimatesOverItsWindow) {
+  RateEstimator rate(seconds(300));
   RateEstimator::TimePoint now{};
   now += std::chrono::hours(500'000);
-  EXPECT_EQ(pace.per_second(5, now), 0) << "nothing is known";
-  pace.note(0, now);
-  EXPECT_EQ(pace.per_second(60, now + seconds(1)), 2) << "a moment is no pace";
+  EXPECT_EQ(rate.per_second(5, now), 0) << "no sample yet";
+  rate.note(0, now);
+  EXPECT_EQ(rate.per_second(60, now + seconds(1)), 2) << "less than a tenth of the window counts as a tenth";
   uint64_t count = 0;
-  for (int i = 0; i < 60; ++i, now += seconds(10), count += 20) pace.note(count, now);
-  EXPECT_NEAR(pace.per_second(count, now), 2, 0.1);
-  for (int i = 0; i < 31; ++i, now += seconds(10)) pace.note(count, now);
-  EXPECT_EQ(pace.per_second(count, now), 0) << "it came to rest";
-  EXPECT_EQ(pace.per_second(count - 100, now), 0) << "it fell";
-  pace.note(count, now - std::chrono::hours(1));
-  EXPECT_EQ(pace.per_second(count + 60, now - std::chrono::hours(1) + seconds(60)), 1) << "the clock was set back";
+  for (int i = 0; i < 60; ++i, now += seconds(10), count += 20) rate.note(count, now);
+  EXPECT_NEAR(rate.per_second(count, now), 2, 0.1);
+  for (int i = 0; i < 31; ++i, now += seconds(10)) rate.note(count, now);
+  EXPECT_EQ(rate.per_second(count, now), 0) << "the count no longer grows";
+  EXPECT_EQ(rate.per_second(count - 100, now), 0) << "the count fell";
+  rate.note(count, now - std::chrono::hours(1));
+  EXPECT_EQ(rate.per_second(count + 60, now - std::chrono::hours(1) + seconds(60)), 1) << "the clock was set back";
 }
 
 }  // namespace

@@ -15,14 +15,14 @@ using Json = nlohmann::json;
 using Names = std::vector<std::string>;
 using Query = std::vector<std::pair<std::string, std::string>>;
 
-struct MetaStatusHosts : testing::Test {
+struct HostStatus : testing::Test {
   void report(const std::string& hostname, std::vector<RealAgent> agents = {}, std::vector<AgentUpdate> updates = {}) {
     const auto recorded = hosts.record({hostname, std::move(agents), std::move(updates), "1.0.0", "linux_amd64"},
                                        HostTable::TimePoint(std::chrono::seconds(1447000000)));
     EXPECT_TRUE(recorded);
   }
 
-  /// The page, or why there is none.
+  /// The page, or the error.
   std::string text(const Query& query) const {
     HttpRequest request;
     request.query = query;
@@ -33,7 +33,7 @@ struct MetaStatusHosts : testing::Test {
     return whole_body(response);
   }
 
-  /// The hosts' names, and the next one's behind a ">".
+  /// The hosts' names, and ">" with the name of the next page's first host.
   Names names(const Query& query) const {
     const Json page = Json::parse(text(query));
     Names names;
@@ -45,7 +45,7 @@ struct MetaStatusHosts : testing::Test {
   HostTable hosts;
 };
 
-TEST_F(MetaStatusHosts, AreAllThatTheySaid) {
+TEST_F(HostStatus, ListsEverythingInTheLastHeartbeat) {
   EXPECT_EQ(text({}), R"({"hosts":[]})");
   report("h1", {{"a", "1", "started", 7}}, {{"a", "2", "failed", 0, 0, 3, 7, "why"}, {"b", "1", "waiting", 0, 0, 0, 7, ""}});
   const std::string h1 =
@@ -57,40 +57,40 @@ TEST_F(MetaStatusHosts, AreAllThatTheySaid) {
   EXPECT_EQ(meta::host_json("h1", *hosts.find("h1")), h1);
 }
 
-TEST_F(MetaStatusHosts, ComeInPages) {
+TEST_F(HostStatus, ListsHostsInPages) {
   for (const char* name : {"g", "h1", "h2", "h3", "i"}) report(name);
   EXPECT_EQ(names({}), (Names{"g", "h1", "h2", "h3", "i"}));
   EXPECT_EQ(names({{"limit", "2"}}), (Names{"g", "h1", ">h2"}));
   EXPECT_EQ(names({{"limit", "2"}, {"from", "h2"}}), (Names{"h2", "h3", ">i"}));
   EXPECT_EQ(names({{"limit", "2"}, {"from", "h3"}}), (Names{"h3", "i"}));
-  EXPECT_EQ(names({{"from", "h21"}}), (Names{"h3", "i"})) << "a host that has gone meanwhile";
+  EXPECT_EQ(names({{"from", "h21"}}), (Names{"h3", "i"})) << "no host of this name exists";
   EXPECT_EQ(names({{"prefix", "h"}}), (Names{"h1", "h2", "h3"}));
-  EXPECT_EQ(names({{"prefix", "h"}, {"limit", "3"}}), (Names{"h1", "h2", "h3"})) << "nothing of the prefix comes next";
+  EXPECT_EQ(names({{"prefix", "h"}, {"limit", "3"}}), (Names{"h1", "h2", "h3"})) << "the prefix has no further host";
   EXPECT_EQ(names({{"prefix", "h"}, {"limit", "2"}}), (Names{"h1", "h2", ">h3"}));
   EXPECT_EQ(names({{"prefix", "h"}, {"from", "a"}, {"limit", "1"}}), (Names{"h1", ">h2"}));
   EXPECT_EQ(names({{"prefix", "h"}, {"from", "i"}}), Names{});
   EXPECT_EQ(names({{"prefix", "z"}}), Names{});
 }
 
-TEST_F(MetaStatusHosts, AreAHundredUnlessMoreAreAskedForAndAThousandAtMost) {
+TEST_F(HostStatus, LimitsAPageTo100HostsByDefaultAnd1000AtMost) {
   for (int i = 10'000; i < 12'000; ++i) report("h" + std::to_string(i));
   EXPECT_EQ(names({}).size(), 101u);
   EXPECT_EQ(names({{"limit", "1000"}}).size(), 1001u);
   EXPECT_EQ(names({{"limit", "1000"}}).back(), ">h11000");
   EXPECT_EQ(names({{"limit", "1000"}, {"from", "h11000"}}).size(), 1000u);
-  EXPECT_EQ(text({{"limit", "1001"}}), "limit is 1001, should be at most 1000; \"next\" says how to go on");
+  EXPECT_EQ(text({{"limit", "1001"}}), "limit is 1001, should be at most 1000; the next page begins at \"next\"");
   EXPECT_EQ(text({{"limit", "0"}}), "limit is \"0\", should be a number of hosts like 100");
 }
 
-TEST_F(MetaStatusHosts, SayWhatFilterIsNoneOfTheirs) {
+TEST_F(HostStatus, RefusesFiltersThatNeedAnAgent) {
   EXPECT_EQ(text({{"x", "1"}}), text({})) << "an unknown key is ignored";
   for (const char* key : {"version", "status", "phase"}) {
     EXPECT_EQ(text({{key, "1"}}),
-              "version, status and phase are of an agent: /status/json/AGENT takes them; here are prefix, from and limit");
+              "version, status and phase filter one agent: use /status/json/AGENT; /status/hosts takes prefix, from and limit");
   }
 }
 
-TEST_F(MetaStatusHosts, ThatSayMuchAreStreamedInPieces) {
+TEST_F(HostStatus, StreamsLargeHostsInPieces) {
   std::vector<RealAgent> agents;
   for (int i = 0; i < 256; ++i) agents.push_back({"agent-" + std::to_string(i), "1", std::string(512, 's'), i});
   for (int i = 100; i < 200; ++i) report("h" + std::to_string(i), agents);
@@ -107,7 +107,7 @@ TEST_F(MetaStatusHosts, ThatSayMuchAreStreamedInPieces) {
   EXPECT_EQ(Json::parse(all)["hosts"].size(), 100u);
 }
 
-TEST_F(MetaStatusHosts, MayBeCalledAnything) {
+TEST_F(HostStatus, EscapesAnyHostname) {
   const std::string name = R"("><script>alert(1)</script>\)";
   report(name, {{"a", "1", "\x01 \xff \" <b>", -7}});
   const Json page = Json::parse(text({{"prefix", "\""}}));
