@@ -6,19 +6,19 @@ namespace ops::meta {
 
 namespace {
 
-constexpr size_t kAgentsAtATime = 1024;   // heartbeats wait while so many are looked at,
-constexpr size_t kAgentsForAStep = 8192;  // and other answers of the same thread meanwhile
+constexpr size_t kAgentsPerVisit = 1024;  // while the table is locked
+constexpr size_t kAgentsPerStep = 8192;   // other requests of the same thread wait for a step
 
 }  // namespace
 
 HostWalk::HostWalk(const HostTable& hosts, size_t agents)
-    : hosts_(hosts), at_a_time_(std::max<size_t>(1, kAgentsAtATime / std::max<size_t>(1, agents))) {}
+    : hosts_(hosts), hosts_per_visit_(std::max<size_t>(1, kAgentsPerVisit / std::max<size_t>(1, agents))) {}
 
-bool HostWalk::step(const std::function<void(const HostView&)>& look_at) {
+bool HostWalk::step(const std::function<void(const HostView&)>& visit) {
   bool more = true;
-  for (size_t looked_at = 0; more && looked_at < kAgentsForAStep; looked_at += kAgentsAtATime) {
-    more = hosts_.visit(from_, at_a_time_, [&](const HostView& host) {
-      look_at(host);
+  for (size_t visited = 0; more && visited < kAgentsPerStep; visited += kAgentsPerVisit) {
+    more = hosts_.visit(from_, hosts_per_visit_, [&](const HostView& host) {
+      visit(host);
       return true;
     });
   }

@@ -8,18 +8,19 @@
 
 namespace ops::meta {
 
-/// Goes through all hosts, in steps of a few milliseconds, each of which lets heartbeats pass all along. Borrows the table.
+/// Visits all hosts of the table in steps of a few milliseconds. Within a step, heartbeats are blocked for about a thousand
+/// agents at a time. Borrows the table.
 class HostWalk {
  public:
-  /// `agents`: how many are looked at on each host.
+  /// `agents`: how many agents `visit` examines per host.
   HostWalk(const HostTable& hosts, size_t agents);
 
-  /// Goes on with some hosts; false when all were seen.
-  bool step(const std::function<void(const HostView&)>& look_at);
+  /// Visits some more hosts. False when all hosts are visited.
+  bool step(const std::function<void(const HostView&)>& visit);
 
  private:
   const HostTable& hosts_;
-  const size_t at_a_time_;  // hosts, while heartbeats wait
+  const size_t hosts_per_visit_;
   std::string from_;
 };
 

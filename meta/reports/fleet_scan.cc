@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cctype>
 
+#include "common/protocol/phase.h"
+
 namespace ops::meta {
 
 namespace {
 
-constexpr std::chrono::seconds kUsualInterval{300};
+constexpr std::chrono::seconds kDefaultInterval{300};
 constexpr size_t kMaxErrorSize = 300;  // bytes
 
 std::string without_numbers(std::string_view text) {
@@ -35,45 +37,45 @@ const ReleaseScan& FleetScan::of(std::string_view agent, std::string_view versio
 }
 
 std::chrono::seconds silent_after(const Config& config) {
-  return 3 * (config.interval.count() > 0 ? config.interval : kUsualInterval);
+  return 3 * (config.interval.count() > 0 ? config.interval : kDefaultInterval);
 }
 
-FleetScanner::FleetScanner(const HostTable& hosts, const Leases& leases, std::shared_ptr<const Assignments> desired,
+FleetScanner::FleetScanner(const HostTable& hosts, const Leases& leases, std::shared_ptr<const Assignments> assignments,
                            TimePoint now)
     : leases_(leases),
-      desired_(std::move(desired)),
-      silent_before_(now - silent_after(*desired_->config())),
-      agents_(desired_->config()->agents.size()),
+      assignments_(std::move(assignments)),
+      silent_before_(now - silent_after(*assignments_->config())),
+      agents_(assignments_->config()->agents.size()),
       walk_(hosts, agents_.size()) {
-  scan_.desired = desired_;
+  scan_.assignments = assignments_;
   scan_.taken_at = now;
 }
 
 bool FleetScanner::step() {
-  return walk_.step([this](const HostView& host) { look_at(host); });
+  return walk_.step([this](const HostView& host) { scan(host); });
 }
 
-void FleetScanner::look_at(const HostView& host) {
+void FleetScanner::scan(const HostView& host) {
   if (scan_.oldest_host.empty() || host.heard_at() < scan_.oldest_heard_at) {
     scan_.oldest_host = host.name();
     scan_.oldest_heard_at = host.heard_at();
   }
   const bool is_silent = host.heard_at() < silent_before_;
   if (is_silent) scan_.silent.add(host.name());
-  desired_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) {
-    if (desired.cmd == "start") look_at(host, is_silent, desired, agents_[agent]);
+  assignments_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) {
+    if (desired.cmd == "start") scan(host, is_silent, desired, agents_[agent]);
   });
 }
 
-void FleetScanner::look_at(const HostView& host, bool is_silent, const DesiredAgent& desired, Agent& agent) {
+void FleetScanner::scan(const HostView& host, bool is_silent, const DesiredAgent& desired, Agent& agent) {
   auto found = agent.versions.find(desired.version);
   if (found == agent.versions.end()) found = agent.versions.try_emplace(desired.version).first;
   auto& [release, errors] = found->second;
-  ++release.desired;
+  ++release.assigned;
   const auto real = host.agent(desired.name);
   const auto update = host.update(desired.name);
-  const bool is_on_its_way = update && update->version == desired.version;
-  if (is_on_its_way && !update->entry.error.empty()) {
+  const bool is_updating = update && update->version == desired.version;
+  if (is_updating && !update->entry.error.empty()) {
     const std::string text = one_line(update->entry.error, kMaxErrorSize);
     std::string form = without_numbers(text);
     if (errors.size() >= kMaxErrorTexts && !errors.contains(form)) form.clear();
@@ -82,14 +84,14 @@ void FleetScanner::look_at(const HostView& host, bool is_silent, const DesiredAg
     by.add(host.name());
   }
   if (real && real->version == desired.version) return;
-  if (is_on_its_way && has_failed(to_phase(update->phase))) return;
+  if (is_updating && has_failed(to_phase(update->phase))) return;
   if (leases_.find(desired.name, host.name())) return;
-  ++(is_silent ? release.absent : release.held);
+  ++(is_silent ? release.absent : release.waiting);
 }
 
 FleetScan FleetScanner::result() {
   for (size_t i = 0; i < agents_.size(); ++i) {
-    auto& versions = scan_.agents[desired_->config()->agents[i].defaults.name];
+    auto& versions = scan_.agents[assignments_->config()->agents[i].defaults.name];
     for (auto& [version, found] : agents_[i].versions) {
       auto& [release, errors] = found;
       for (auto& [form, error] : errors) release.errors.push_back(std::move(error));

@@ -1,8 +1,8 @@
 #pragma once
 
-// What is known of rollouts only by looking at each host: where the config wants what, who waits, who is silent, what went
-// wrong. All else is counted as heartbeats come (releases.h). It goes through a million hosts in half a second, some at a time,
-// so that no heartbeat waits for it.
+// What is known of rollouts only by a look at each host: which release the config assigns to it, whether it waits, whether it
+// is silent, and its error. All other numbers are counted as heartbeats arrive (releases.h). A scan of a million hosts takes
+// half a second, in steps that block heartbeats for a moment only.
 
 #include <chrono>
 #include <cstdint>
@@ -21,8 +21,8 @@
 
 namespace ops::meta {
 
-inline constexpr size_t kMaxExamples = 3;      // hosts that are named
-inline constexpr size_t kMaxErrorTexts = 200;  // different ones, of a release; those beyond are one
+inline constexpr size_t kMaxExamples = 3;      // hostnames
+inline constexpr size_t kMaxErrorTexts = 200;  // different texts per release; all others are counted as kOtherErrors
 inline constexpr std::string_view kOtherErrors = "(other errors)";
 
 struct HostsOf {
@@ -33,59 +33,59 @@ struct HostsOf {
   bool operator==(const HostsOf&) const = default;
 };
 
-/// A release that the config wants somewhere.
+/// A release that the config assigns to at least one host.
 struct ReleaseScan {
-  uint32_t desired = 0;  // hosts that should run it
-  uint32_t held = 0;     // of these, who have another version or none, didn't fail, have no lease, and are not silent
-  uint32_t absent = 0;   // the same, but silent
-  /// What hosts on their way to it report, most frequent first. Texts that differ in numbers only are one.
+  uint32_t assigned = 0;  // hosts that should run it
+  uint32_t waiting = 0;   // of these: hosts with another version or none that did not fail, have no lease and are not silent
+  uint32_t absent = 0;    // the same, but silent
+  /// Errors that hosts report of their update to it, the most frequent first. Texts that differ in digits only are one.
   std::vector<std::pair<std::string, HostsOf>> errors;
 
   bool operator==(const ReleaseScan&) const = default;
 };
 
 struct FleetScan {
-  std::shared_ptr<const Assignments> desired;  // what it was taken for; null of one that was never taken
+  std::shared_ptr<const Assignments> assignments;  // of the scan; null before the first scan
   std::chrono::system_clock::time_point taken_at{};
-  std::string oldest_host;  // who was unheard of for the longest time; "" without hosts
+  std::string oldest_host;  // the host with the oldest last heartbeat; "" without hosts
   std::chrono::system_clock::time_point oldest_heard_at{};
-  HostsOf silent;                                                                              // unheard of for three intervals
+  HostsOf silent;                                                                              // for silent_after()
   std::map<std::string, std::map<std::string, ReleaseScan, std::less<>>, std::less<>> agents;  // by agent and version
 
-  /// All zero when there is none.
+  /// All zero if the config does not assign the release.
   const ReleaseScan& of(std::string_view agent, std::string_view version) const;
 };
 
-/// Three intervals of the config, or of 5 minutes when it leaves that to the hosts.
+/// A host is silent after three intervals without a heartbeat: the config's interval, or 5 minutes if it sets none.
 std::chrono::seconds silent_after(const Config& config);
 
-/// Takes a census. Borrows the table and the leases.
+/// Makes one scan. Borrows the table and the leases.
 class FleetScanner {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
 
-  FleetScanner(const HostTable& hosts, const Leases& leases, std::shared_ptr<const Assignments> desired, TimePoint now);
+  FleetScanner(const HostTable& hosts, const Leases& leases, std::shared_ptr<const Assignments> assignments, TimePoint now);
 
-  /// Goes on with some hosts, for a few milliseconds; false when all were seen.
+  /// Scans some more hosts, for a few milliseconds. False when all hosts are scanned.
   bool step();
 
-  /// To be called once, at the end.
+  /// To be called once, after the last step.
   FleetScan result();
 
  private:
-  using Errors = std::map<std::string, std::pair<std::string, HostsOf>>;  // by the text without its numbers: it as first seen
+  using Errors = std::map<std::string, std::pair<std::string, HostsOf>>;  // the key is the text without its digits
   struct Agent {
     std::map<std::string, std::pair<ReleaseScan, Errors>, std::less<>> versions;
   };
 
-  void look_at(const HostView& host);
-  void look_at(const HostView& host, bool is_silent, const DesiredAgent& desired, Agent& agent);
+  void scan(const HostView& host);
+  void scan(const HostView& host, bool is_silent, const DesiredAgent& desired, Agent& agent);
 
   const Leases& leases_;
-  const std::shared_ptr<const Assignments> desired_;
+  const std::shared_ptr<const Assignments> assignments_;
   const TimePoint silent_before_;
   FleetScan scan_;
-  std::vector<Agent> agents_;  // by their place in the config
+  std::vector<Agent> agents_;  // in the order of the config
   HostWalk walk_;
 };
 

@@ -1,7 +1,6 @@
 #pragma once
 
-// Watches over the rollouts: makes overviews (fleet_summary.h) for whoever asks, and tells the log each rollout's story, a few
-// lines an hour.
+// Makes fleet summaries (fleet_summary.h) for clients, and logs the progress of each rollout, a few lines an hour.
 
 #include <chrono>
 #include <map>
@@ -20,65 +19,67 @@
 
 namespace ops::meta {
 
-/// Synchronises itself. Borrows the table, the controller, and what is known of heartbeats.
+/// Thread-safe. Borrows the table, the controller and the counters of heartbeats.
 class RolloutReporter {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
 
-  /// `desired` gives the config that is in force.
+  /// `current` returns the assignments of the config in force.
   using Current = std::function<std::shared_ptr<const Assignments>()>;
   RolloutReporter(const HostTable& hosts, RolloutController& controller, const DurationHistogram& heartbeats,
-                  const ThrottledLog& refused, Current desired)
-      : hosts_(hosts), controller_(controller), heartbeats_(heartbeats), refused_(refused), desired_(std::move(desired)) {}
+                  const ThrottledLog& refused, Current current)
+      : hosts_(hosts), controller_(controller), heartbeats_(heartbeats), refused_(refused), current_(std::move(current)) {}
 
-  /// To be called every kTick. While a rollout is under way it takes a census once a minute, for the log.
+  /// To be called every kTick, by one thread. Samples the rates. While a rollout is in progress, scans the fleet once a minute
+  /// and logs the progress.
   void tick(TimePoint now);
   static constexpr std::chrono::seconds kTick{10};
 
-  /// The overview; waits for a census if it has to.
-  FleetSummary look(TimePoint now);
+  /// Blocks until a fresh scan is there.
+  FleetSummary summary(TimePoint now);
 
-  /// What `write` makes of an overview whose census is fresh; first it takes one, piece by piece, if it has to. Those who ask
-  /// at a time share it. A census is fresh for kRest times as long as it took, but for kFresh at most.
+  /// A body with what `write` makes of a summary with a fresh scan. If there is no fresh scan, the stream makes one first, one
+  /// step per piece; streams that need a scan at the same time share it. A scan is fresh for kFreshFactor times the time that
+  /// it took, at most kMaxFresh: so scans take a twentieth of a core at most.
   using Write = std::function<std::string(const FleetSummary&)>;
   BodyStream stream(Write write);
-  static constexpr std::chrono::seconds kFresh{10};
-  static constexpr int kRest = 20;
+  static constexpr std::chrono::seconds kMaxFresh{10};
+  static constexpr int kFreshFactor = 20;
 
  private:
-  struct Story {
-    TimePoint begun;
-    TimePoint told;
+  struct Progress {
+    TimePoint began;
+    TimePoint logged_at;
   };
   using Release = std::pair<std::string, std::string>;  // agent, version
 
-  void note_paces(const Assignments& desired, TimePoint now);
-  std::shared_ptr<const FleetScan> go_on(TimePoint asked_at);
+  void sample_rates(const Assignments& assignments, TimePoint now);
+  std::shared_ptr<const FleetScan> continue_scan(TimePoint asked_at);
   bool is_fresh(TimePoint asked_at) const;
-  FleetSummary summary(std::shared_ptr<const FleetScan> scan, TimePoint now) const;
-  bool is_any_under_way(const Assignments& desired, TimePoint now) const;
-  void tell_stories(const FleetSummary& summary);
+  FleetSummary summary_of(std::shared_ptr<const FleetScan> scan, TimePoint now) const;
+  bool is_any_inflight(const Assignments& assignments, TimePoint now) const;
+  void log_progress(const FleetSummary& summary);
 
   const HostTable& hosts_;
   RolloutController& controller_;
   const DurationHistogram& heartbeats_;
   const ThrottledLog& refused_;
-  const Current desired_;
+  const Current current_;
 
   mutable std::mutex mutex_;
-  RateEstimator pace_{std::chrono::minutes(1)};  // guarded by mutex_
-  std::map<Release, RateEstimator> paces_;       // guarded by mutex_; of hosts that run it
+  RateEstimator heartbeat_rate_{std::chrono::minutes(1)};  // guarded by mutex_
+  std::map<Release, RateEstimator> running_rates_;         // guarded by mutex_; of the hosts that run the release
 
-  std::mutex census_mutex_;
-  // Guarded by census_mutex_:
-  std::shared_ptr<const Assignments> taken_for_;  // the config of these two
-  std::unique_ptr<FleetScanner> taker_;           // of one that is being taken: all who want it take it together
-  std::shared_ptr<const FleetScan> scan_;         // the last one; null before
-  std::chrono::nanoseconds effort_{};             // that was spent on the last one, or on this so far
+  std::mutex scan_mutex_;
+  // Guarded by scan_mutex_:
+  std::shared_ptr<const Assignments> assignments_;  // of scanner_ and scan_
+  std::unique_ptr<FleetScanner> scanner_;           // of the scan in progress; else null
+  std::shared_ptr<const FleetScan> scan_;           // the last complete scan; null before the first
+  std::chrono::nanoseconds scan_time_{};            // CPU time of the scan in progress, or of the last one
 
-  // Of tick() alone:
-  std::map<Release, Story> stories_;
-  TimePoint told_at_{};
+  // Used by tick() only:
+  std::map<Release, Progress> progress_;  // of rollouts that are logged
+  TimePoint checked_at_{};
 };
 
 }  // namespace ops::meta
