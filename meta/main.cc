@@ -36,8 +36,8 @@ int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
 void load_rollouts(meta::HostTable& hosts, meta::RolloutController& controller) {
   auto rollouts = meta::load_rollouts(meta::kSavedRolloutsFile);
   if (rollouts) {
-    const bool was_used = !rollouts->peak_running.empty() || !rollouts->leases.empty();
-    hosts.set_proven(rollouts->peak_running);
+    const bool was_used = !rollouts->peaks.empty() || !rollouts->leases.empty();
+    hosts.set_peaks(rollouts->peaks);
     controller.restore(std::move(rollouts->leases));
     if (!was_used || hosts.size() > 0) return;
     controller.start_warm_up(std::chrono::system_clock::now());
@@ -59,7 +59,7 @@ void begin_rollouts() {
 
 void save_rollouts(const meta::HostTable& hosts, const meta::RolloutController& controller) {
   if (controller.is_warming_up(std::chrono::system_clock::now())) return;  // so that the next start learns first, too
-  const auto saved = meta::save_rollouts({controller.leases().all(), hosts.peak_running()}, meta::kSavedRolloutsFile);
+  const auto saved = meta::save_rollouts({controller.leases().all(), hosts.peaks()}, meta::kSavedRolloutsFile);
   if (!saved) return log::error("the state of rollouts is lost: ", saved.error().message);
   ::unlink(meta::kRolloutsUnderWay);
 }
@@ -68,7 +68,7 @@ void load(meta::HostTable& hosts) {
   const auto now = std::chrono::system_clock::now();
   const auto loaded = meta::load_hosts(hosts, meta::kSavedHostsFile, now);
   if (!loaded) return log::warning(loaded.error().message);
-  hosts.forget_silent(now);
+  hosts.remove_silent(now);
   if (*loaded > 0) log::info(*loaded, " hosts are known from ", meta::kSavedHostsFile);
 }
 
@@ -192,7 +192,7 @@ int main(int argc, char** argv) {
     }
     if (std::chrono::steady_clock::now() < forget_at) continue;
     forget_at += kForgetPause;
-    const size_t forgotten = hosts.forget_silent(std::chrono::system_clock::now());
+    const size_t forgotten = hosts.remove_silent(std::chrono::system_clock::now());
     if (forgotten > 0) log::info(forgotten, " hosts are forgotten, unheard of for 3 days");
   }
 }

@@ -34,7 +34,7 @@ HttpResponse HeartbeatHandler::record(const HttpRequest& request, const Assignme
   if (auto recorded = hosts_.record(*heartbeat, now); !recorded) return no_room(*heartbeat, recorded.error());
   if (!heartbeat->refused.empty()) note_left_out(*heartbeat);
   const auto tell = [&](const DesiredAgent& agent, const RolloutLimits& limits) {
-    return controller_.tell(agent, limits, *heartbeat, now);
+    return controller_.decide(agent, limits, *heartbeat, now);
   };
   return HttpResponse::json(desired.reply(heartbeat->hostname, heartbeat->real_agents, tell));
 }

@@ -213,7 +213,7 @@ void Routes::load_orders() {
 }
 
 void Routes::forget_orders(const Config& config) {
-  for (const std::string& order : controller_.orders().keep_those_of(config)) {
+  for (const std::string& order : controller_.orders().remove_outdated(config)) {
     log::info("the ", order, " by hand is over: the agent's entry in the config has changed");
   }
 }

@@ -45,7 +45,7 @@ void HostRecord::Delete::operator()(HostRecord* record) const {
 
 namespace {
 
-/// Has the records fetched that the next steps of a binary search may look at.
+/// Prefetches the records that the next steps of a binary search may read.
 void prefetch(std::span<const HostRecord::Pointer> records, int steps) {
   if (steps == 0 || records.empty()) return;
   const size_t middle = records.size() / 2;
@@ -54,7 +54,7 @@ void prefetch(std::span<const HostRecord::Pointer> records, int steps) {
   prefetch(records.subspan(middle + 1), steps - 1);
 }
 
-/// A binary search. The names of a million hosts are in no cache: waiting for three steps' at once halves its time.
+/// A binary search. The names of a million hosts do not fit into the CPU cache; prefetching three steps halves its time.
 size_t first_not_before(std::span<const HostRecord::Pointer> records, std::string_view name) {
   constexpr int kSteps = 3;
   size_t begin = 0;
@@ -102,7 +102,7 @@ void HostIndex::insert(HostRecord::Pointer record) {
   };
   if (blocks_.empty()) add_block(0);
   if (blocks_[block].size() == kBlockSize) {
-    // What comes in order, as from a saved table, leaves full blocks behind.
+    // Hosts inserted in order, as from a snapshot, fill the blocks: then only the new record moves to the next block.
     const size_t kept = at == kBlockSize ? kBlockSize : kBlockSize / 2;
     const auto upper = add_block(block + 1);
     Block& lower = blocks_[block];
@@ -130,7 +130,7 @@ void HostIndex::erase(std::string_view name) {
   }
 }
 
-/// Keeps blocks from staying nearly empty when most hosts go.
+/// Merges small blocks, so that few are nearly empty after most hosts were removed.
 void HostIndex::merge_with_next(size_t block) {
   if (block + 1 == blocks_.size()) return;
   Block& here = blocks_[block];
@@ -153,7 +153,7 @@ bool HostIndex::visit(std::string& from, size_t limit, const std::function<bool(
   for (; block < blocks_.size(); ++block, at = 0) {
     for (; at < blocks_[block].size(); ++at) {
       if (limit-- == 0 || !goes_on) {
-        if (last != nullptr) from.assign(last->name()).push_back('\0');  // the least name behind that one
+        if (last != nullptr) from.assign(last->name()).push_back('\0');  // the least name after it
         return true;
       }
       last = blocks_[block][at].get();

@@ -4,13 +4,13 @@
 //
 //   HostRecord (16 bytes) | the name's size, 1 byte | the name, up to a multiple of 8 | AgentEntry x agents (16 bytes each)
 //
-// 96 bytes as malloc counts them, for a name of 20 bytes and three agents. The name stands first, as most of what is read of
-// records are the names that a search passes. Hosts that report updates have a second block.
-// Whatever each host and agent must have later goes into AgentEntry (a version and a time are 8 bytes), what few have beside
-// `updates`.
+// A record with a name of 20 bytes and three agents takes 96 bytes of malloc. The name is near the start because a search
+// mostly reads names. A host that reports updates has a second block for them.
+// To add a field: if every agent of a host has it, to AgentEntry; if few hosts have it, beside `updates`.
 //
-// The index is a vector of sorted blocks: an insertion moves a part of one block, and once in a while splits it. A hash table
-// would find a host a little faster, but pauses to grow and can't be listed in order; a std::map takes 60 bytes a host more.
+// The index is a vector of sorted blocks: an insertion moves a part of one block, and sometimes splits it. Rejected: a hash
+// table finds a host a little faster, but blocks to grow and cannot be listed in order. A std::map takes 60 bytes more per
+// host.
 
 #include <cstdint>
 #include <functional>
@@ -24,7 +24,7 @@ namespace ops::meta {
 
 struct AgentEntry {
   int64_t timestamp = 0;
-  uint32_t release = 0;  // Releases::kNone until it is set
+  uint32_t release = 0;  // Releases::kNone until set
   uint16_t status = 0;
 };
 
@@ -45,10 +45,10 @@ class HostRecord {
   };
   using Pointer = std::unique_ptr<HostRecord, Delete>;
 
-  /// `name` has 255 bytes at most.
+  /// `name` is 255 bytes at most.
   static Pointer make(std::string_view name, size_t agent_count);
 
-  /// What such a record takes, in bytes.
+  /// The size of such a record in bytes.
   static size_t size_of(size_t name_size, size_t agent_count);
 
   std::string_view name() const {
@@ -58,9 +58,9 @@ class HostRecord {
   std::span<AgentEntry> agents();
   std::span<const AgentEntry> agents() const { return const_cast<HostRecord*>(this)->agents(); }
 
-  std::unique_ptr<std::vector<UpdateEntry>> updates;  // null when there are none
-  uint32_t heard_at = 0;                              // seconds since 1970
-  uint16_t software = 0;
+  std::unique_ptr<std::vector<UpdateEntry>> updates;  // null if the host reports none
+  uint32_t heard_at = 0;                              // time of the last heartbeat, seconds since 1970
+  uint16_t updater = 0;                               // of HostTable::updaters_
 
  private:
   explicit HostRecord(uint16_t agent_count) : agent_count_(agent_count) {}
@@ -68,22 +68,22 @@ class HostRecord {
 };
 static_assert(sizeof(HostRecord) == 16 && sizeof(AgentEntry) == 16);
 
-/// Not synchronised. Each call but visit takes a few microseconds, whatever the size.
+/// Not thread-safe. Each call except visit() takes a few microseconds at any size.
 class HostIndex {
  public:
-  /// Where the host's record stands, to be changed or replaced by one of the same name; nullptr when there is none. Valid
-  /// until the next insert or erase.
+  /// The slot of the host's record, nullptr if there is none. The caller may change the record, or replace it by one of the
+  /// same name. Valid until the next insert() or erase().
   HostRecord::Pointer* find(std::string_view name);
   const HostRecord* find(std::string_view name) const;
 
-  /// There must be no record of that name.
+  /// There must be no record of this name.
   void insert(HostRecord::Pointer record);
   void erase(std::string_view name);
   void clear();
   size_t size() const { return size_; }
 
-  /// Calls `visit` for the records from the name `from` on, in order, until it returns false or `limit` were visited. Sets
-  /// `from` to where to go on; false when there is nothing more.
+  /// Visits the records in order, beginning at the name `from`, until `visit` returns false or `limit` records are visited.
+  /// Sets `from` to the name to continue at. False if no record is left.
   bool visit(std::string& from, size_t limit, const std::function<bool(const HostRecord&)>& visit) const;
 
  private:
@@ -92,7 +92,7 @@ class HostIndex {
     size_t block;
     size_t at;
   };
-  /// The first record whose name is not before `name`; in the last block, or at its end, when there is none.
+  /// The first record whose name is not less than `name`; the end of the last block if there is none.
   Place lower_bound(std::string_view name) const;
   void merge_with_next(size_t block);
 

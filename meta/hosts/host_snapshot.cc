@@ -198,7 +198,7 @@ Result<size_t> write_hosts(const HostTable& hosts, int fd, const std::string& pa
 }
 
 /// Why the file cannot be used; "" if it can. The checksum is verified before any host is decoded: a damaged version name
-/// would count as a release that many hosts ran (Releases::peak_running).
+/// would count as a release that many hosts ran (Releases::peak).
 std::string fault_of(std::string_view file, HostTable::TimePoint now) {
   if (file.size() < kHostsAt + kChecksumSize) return "it is damaged";
   if (!file.starts_with(kMagic)) return "it is not a host table";

@@ -9,8 +9,8 @@ namespace ops::meta {
 
 namespace {
 
-constexpr size_t kHostsAtATime = 256;
-constexpr StringInterner::Id kReleasesAtATime = 4096;
+constexpr size_t kHostsPerLock = 256;
+constexpr StringInterner::Id kReleasesPerLock = 4096;
 
 // The ids of the three status words in statuses_: the constructor acquires them first, in this order.
 enum CommonStatus : StringInterner::Id { kStarted = 1, kStoped, kStopped };
@@ -72,9 +72,9 @@ Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now)
   HostRecord& record = fits ? **known : *fresh;
   for (size_t i = 0; i < agents.size(); ++i) set_agent(record.agents()[i], *agents[i]);
   set_updates(record, updates);
-  set_software(record, heartbeat);
+  set_updater(record, heartbeat);
   record.heard_at = to_seconds(now);
-  for (const AgentEntry& entry : record.agents()) releases_.note_running(entry.release);
+  for (const AgentEntry& entry : record.agents()) releases_.update_peak(entry.release);
   bytes_ += bytes - bytes_before;
   if (fits) return {};
   if (known == nullptr) {
@@ -86,7 +86,7 @@ Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now)
   return {};
 }
 
-/// Most often nothing but the timestamp is new.
+/// In most heartbeats only the timestamp is new.
 void HostTable::set_agent(AgentEntry& entry, const RealAgent& agent) {
   const std::string_view status = plain_status(agent.status);
   entry.timestamp = agent.timestamp;
@@ -113,10 +113,10 @@ void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpd
   record.updates = std::move(fresh);
 }
 
-void HostTable::set_software(HostRecord& record, const HeartbeatRequest& heartbeat) {
-  if (is_joined(updaters_.text(record.software), heartbeat.updater_version, heartbeat.platform)) return;
-  const StringInterner::Id before = record.software;
-  record.software = static_cast<uint16_t>(updaters_.acquire(join(heartbeat.updater_version, heartbeat.platform)));
+void HostTable::set_updater(HostRecord& record, const HeartbeatRequest& heartbeat) {
+  if (is_joined(updaters_.text(record.updater), heartbeat.updater_version, heartbeat.platform)) return;
+  const StringInterner::Id before = record.updater;
+  record.updater = static_cast<uint16_t>(updaters_.acquire(join(heartbeat.updater_version, heartbeat.platform)));
   updaters_.release(before);
 }
 
@@ -147,7 +147,7 @@ void HostTable::drop_updates(HostRecord& record) {
 void HostTable::drop(HostRecord& record) {
   for (const AgentEntry& entry : record.agents()) drop(entry);
   drop_updates(record);
-  updaters_.release(record.software);
+  updaters_.release(record.updater);
 }
 
 void HostTable::set_max_hosts(size_t max_hosts) {
@@ -155,18 +155,18 @@ void HostTable::set_max_hosts(size_t max_hosts) {
   max_hosts_ = max_hosts;
 }
 
-size_t HostTable::forget_silent(TimePoint now) {
+size_t HostTable::remove_silent(TimePoint now) {
   const uint32_t before = to_seconds(now - kForgetAfter);
   std::string from;
-  size_t forgotten = 0;
-  for (bool more = true; more;) forgotten += forget_some(from, before, more);
-  return forgotten;
+  size_t removed = 0;
+  for (bool more = true; more;) removed += remove_some(from, before, more);
+  return removed;
 }
 
-size_t HostTable::forget_some(std::string& from, uint32_t before, bool& more) {
+size_t HostTable::remove_some(std::string& from, uint32_t before, bool& more) {
   const std::lock_guard lock(mutex_);
   std::vector<std::string> silent;
-  more = hosts_.visit(from, kHostsAtATime, [&](const HostRecord& record) {
+  more = hosts_.visit(from, kHostsPerLock, [&](const HostRecord& record) {
     if (record.heard_at < before) silent.emplace_back(record.name());
     return true;
   });
@@ -219,7 +219,7 @@ void HostTable::visit_releases(
   for (Releases::Id next = 1, end = 2; next < end;) {
     const std::lock_guard lock(mutex_);
     end = releases_.end();
-    for (const Releases::Id stop = std::min(end, next + kReleasesAtATime); next < stop; ++next) {
+    for (const Releases::Id stop = std::min(end, next + kReleasesPerLock); next < stop; ++next) {
       const ReleaseCounts& counts = releases_.counts(next);
       if (counts != ReleaseCounts{}) visit(releases_.agent(next), releases_.version(next), counts);
     }
@@ -237,22 +237,21 @@ Summary HostTable::summary() const {
 RolloutReports HostTable::reports(std::string_view agent, std::string_view version) const {
   const std::lock_guard lock(mutex_);
   const Releases::Id id = releases_.find(agent, version);
-  if (id == Releases::kNone) return {.peak_running = releases_.peak_running(agent, version)};
-  return {releases_.counts(id).running(), releases_.peak_running(id), releases_.counts(id).broken()};
+  if (id == Releases::kNone) return {.peak = releases_.peak(agent, version)};
+  return {releases_.counts(id).running(), releases_.peak(id), releases_.counts(id).broken()};
 }
 
-HostTable::Proven HostTable::peak_running() const {
+HostTable::Peaks HostTable::peaks() const {
   const std::lock_guard lock(mutex_);
-  Proven peak_running;
-  releases_.visit_peaks([&](std::string_view agent, std::string_view version, uint32_t hosts) {
-    peak_running.emplace_back(agent, version, hosts);
-  });
-  return peak_running;
+  Peaks peaks;
+  releases_.visit_peaks(
+      [&](std::string_view agent, std::string_view version, uint32_t hosts) { peaks.emplace_back(agent, version, hosts); });
+  return peaks;
 }
 
-void HostTable::set_proven(const Proven& peak_running) {
+void HostTable::set_peaks(const Peaks& peaks) {
   const std::lock_guard lock(mutex_);
-  for (const auto& [agent, version, hosts] : peak_running) releases_.note_peak(agent, version, hosts);
+  for (const auto& [agent, version, hosts] : peaks) releases_.raise_peak(agent, version, hosts);
 }
 
 }  // namespace ops::meta

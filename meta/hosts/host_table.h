@@ -1,12 +1,11 @@
 #pragma once
 
-// What every host last said of itself, in memory: a million hosts with three agents each in 110 MB. The record of a host is
-// described in meta/hosts/host_index.h. Names, versions and texts are kept once for all hosts.
+// The last heartbeat of each host, in memory: a million hosts with three agents each take 110 MB. host_index.h describes the
+// record of a host. Names, versions and other texts are interned.
 //
-// Hosts send what they like, so everything has a bound: the number of hosts, the memory of them all (kBytesPerHost for each
-// host that may come), and the number of different agent names (kMaxAgentNames), releases (kMaxReleases), statuses
-// (kMaxStatuses) and updaters (kMaxUpdaters). What is beyond one of the latter is recorded as a text in parentheses, like
-// "(too-many-versions)", until there is room again.
+// A host can send any text, so everything has a limit (limits.h): the number of hosts, their memory (kBytesPerHost times the
+// number of hosts), and the number of different agent names, releases, statuses and updaters. A name or text beyond one of the
+// latter is recorded as a text in parentheses, like "(too-many-versions)", until there is room again.
 
 #include <chrono>
 #include <functional>
@@ -27,7 +26,7 @@
 
 namespace ops::meta {
 
-/// An entry unheard of for so long goes.
+/// A host without a heartbeat for so long is removed.
 inline constexpr std::chrono::hours kForgetAfter{72};
 
 inline constexpr std::string_view kTooManyStatuses = "(too-many-statuses)";
@@ -35,19 +34,19 @@ inline constexpr std::string_view kTooManyUpdaters = "(too-many-updaters)";
 
 struct Host {
   std::vector<RealAgent> agents;     // may be empty: a host without agents is an entry too
-  std::vector<AgentUpdate> updates;  // what happens to them beside running
-  std::string updater_version;       // "" of the Go updater
+  std::vector<AgentUpdate> updates;  // at most one per agent
+  std::string updater_version;       // "" for a Go updater
   std::string platform;
-  std::chrono::system_clock::time_point heard_at;  // our clock, never the host's; whole seconds
+  std::chrono::system_clock::time_point heard_at;  // of the last heartbeat, by the clock of ops-meta; whole seconds
 
-  /// nullptr when the host has no such agent, or nothing happens to it.
+  /// Borrowed; nullptr if the host reports none for the agent.
   const RealAgent* agent(const std::string& name) const;
   const AgentUpdate* update(const std::string& name) const;
 
   bool operator==(const Host&) const = default;
 };
 
-/// One agent of one host, as the host's record has it.
+/// One agent of a host in the table.
 struct AgentView {
   std::string_view version;
   std::string_view status;
@@ -61,7 +60,7 @@ struct UpdateView {
 
 class HostTable;
 
-/// A host in the table. Borrowed: valid only while it is visited.
+/// A host in the table. Valid only during the visit.
 class HostView {
  public:
   std::string_view name() const { return record_.name(); }
@@ -69,7 +68,7 @@ class HostView {
   std::optional<AgentView> agent(std::string_view name) const;
   std::optional<UpdateView> update(std::string_view name) const;
 
-  /// Makes `host` this one; memory that it has is used again.
+  /// Overwrites `host`, and reuses its memory.
   void copy_to(Host& host) const;
 
  private:
@@ -79,73 +78,72 @@ class HostView {
   const HostRecord& record_;
 };
 
-/// agent name -> version -> how many hosts
+/// By agent name and version.
 using Summary = std::map<std::string, std::map<std::string, ReleaseCounts>>;
 
-/// Synchronises itself: one lock, which is held for a millisecond at most. Time is an argument, so that three days pass in a
-/// test.
+/// Thread-safe. One lock, which is held for a millisecond at most.
 class HostTable {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
 
   explicit HostTable(size_t max_hosts = kDefaultMaxHosts);
 
-  /// Replaces what the host said before. Of an agent that is named twice, the first counts. When a bound of the table is
-  /// reached, the error says which, and what the host said before stays.
+  /// Replaces the host's last heartbeat. If the heartbeat names an agent twice, the first entry counts. If a limit of the table
+  /// is reached, the error says which, and the host's last heartbeat stays.
   Result<void> record(const HeartbeatRequest& heartbeat, TimePoint now);
 
-  /// Hosts that are there stay, also when they are more.
+  /// Removes no host, even if the table has more.
   void set_max_hosts(size_t max_hosts);
 
-  /// Drops what was unheard of for kForgetAfter, and returns how many that were.
-  size_t forget_silent(TimePoint now);
+  /// Removes the hosts without a heartbeat for kForgetAfter. Returns their number.
+  size_t remove_silent(TimePoint now);
 
-  /// Forgets all of them, in one go.
+  /// Removes all hosts under one lock.
   void clear();
 
   size_t size() const;
 
-  /// What the hosts' records take, in bytes, as far as it is bounded.
+  /// The memory of the hosts' records in bytes, as the limit of kBytesPerHost counts it.
   size_t bytes() const;
 
   std::optional<Host> find(const std::string& hostname) const;
 
-  /// Calls `visit` for the hosts from the name `from` on, sorted byte by byte, until it returns false or `limit` were
-  /// visited. Sets `from` to where to go on; false when there is nothing more. Heartbeats wait meanwhile: a few hundred at a
-  /// time are well.
+  /// Visits the hosts in the order of their names' bytes, beginning at the name `from`, until `visit` returns false or `limit`
+  /// hosts are visited. Sets `from` to the name to continue at. False if no host is left. Heartbeats are blocked during the
+  /// call: visit a few hundred hosts per call.
   bool visit(std::string& from, size_t limit, const std::function<bool(const HostView&)>& visit) const;
 
-  /// Calls `visit` for each release that hosts report, and looks at no host. Heartbeats wait for a few thousand at a time.
+  /// Visits each release that hosts report; takes no time per host. Heartbeats are blocked for 4096 releases at a time.
   void visit_releases(
       const std::function<void(std::string_view agent, std::string_view version, const ReleaseCounts&)>& visit) const;
 
-  /// How many hosts have which release, in which state.
+  /// The counts of all releases.
   Summary summary() const;
 
-  /// Whether any host reports the agent, as installed or on its way. It looks at no host.
+  /// Whether any host reports the agent or an update of it. Takes no time per host.
   bool has_agent(std::string_view name) const {
     const std::lock_guard lock(mutex_);
     return releases_.has_agent(name);
   }
 
-  /// What they report of one release, for its admission (policy.h).
+  /// The counts of one release for the rollout rule (policy.h).
   RolloutReports reports(std::string_view agent, std::string_view version) const;
 
-  /// How many hosts ever ran which release at once, to be saved; and what was saved.
-  using Proven = std::vector<std::tuple<std::string, std::string, uint32_t>>;  // agent, version, hosts
-  Proven peak_running() const;
-  void set_proven(const Proven& peak_running);
+  /// The peak of each release (Releases::peak), for rollout_snapshot.h.
+  using Peaks = std::vector<std::tuple<std::string, std::string, uint32_t>>;  // agent, version, hosts
+  Peaks peaks() const;
+  void set_peaks(const Peaks& peaks);
 
  private:
   friend class HostView;
   void set_agent(AgentEntry& entry, const RealAgent& agent);
   void set_updates(HostRecord& record, const std::vector<const AgentUpdate*>& updates);
-  void set_software(HostRecord& record, const HeartbeatRequest& heartbeat);
+  void set_updater(HostRecord& record, const HeartbeatRequest& heartbeat);
   void count(const AgentEntry& entry, int change);
   void drop(const AgentEntry& entry);
   void drop_updates(HostRecord& record);
   void drop(HostRecord& record);
-  size_t forget_some(std::string& from, uint32_t before, bool& more);
+  size_t remove_some(std::string& from, uint32_t before, bool& more);
 
   mutable std::mutex mutex_;
   // All guarded by mutex_:

@@ -39,7 +39,7 @@ void HostView::copy_to(Host& host) const {
                             std::string(table_.releases_.version(entry.release)), table_.statuses_.text(entry.phase),
                             entry.done, entry.total, entry.attempts, entry.since, entry.error});
   }
-  const auto [updater_version, platform] = split(table_.updaters_.text(record_.software));
+  const auto [updater_version, platform] = split(table_.updaters_.text(record_.updater));
   host.updater_version = updater_version;
   host.platform = platform;
   host.heard_at = HostTable::TimePoint(std::chrono::seconds(record_.heard_at));

@@ -1,17 +1,17 @@
 #pragma once
 
-// The bounds of what ops-meta keeps of hosts, which send what they like. host_table.h says how each of them is applied.
+// The limits of what ops-meta stores about hosts: a host can send any text. host_table.h says how each limit is applied.
 
 #include <cstddef>
 
 namespace ops::meta {
 
 inline constexpr size_t kDefaultMaxHosts = 2'000'000;
-inline constexpr size_t kBytesPerHost = 1024;   // on average, over all hosts that the table may hold
-inline constexpr size_t kMaxStatuses = 16'384;  // different ones, phases included
-inline constexpr size_t kMaxUpdaters = 4096;    // pairs of updaterVersion and platform
-inline constexpr size_t kMaxAgentNames = 4096;
-inline constexpr size_t kMaxReleases = 100'000;
-inline constexpr size_t kMaxRemembered = 10'000;  // releases whose peak is remembered after no host reports them
+inline constexpr size_t kBytesPerHost = 1024;     // average over the hosts that the table may hold
+inline constexpr size_t kMaxStatuses = 16'384;    // different texts, phases included
+inline constexpr size_t kMaxUpdaters = 4096;      // different pairs of updaterVersion and platform
+inline constexpr size_t kMaxAgentNames = 4096;    // different names
+inline constexpr size_t kMaxReleases = 100'000;   // different ones
+inline constexpr size_t kMaxRemembered = 10'000;  // releases that no host reports any more, whose peak is kept
 
 }  // namespace ops::meta

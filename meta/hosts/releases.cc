@@ -34,30 +34,30 @@ Releases::Id Releases::acquire(std::string_view agent, std::string_view version)
 
 void Releases::release(Id id) {
   if (texts_.references(id) == 1) {
-    remember(texts_.text(id), facts_[id].peak_running);
+    remember(texts_.text(id), facts_[id].peak);
     names_.release(facts_[id].agent);
     facts_[id] = {};
   }
   texts_.release(id);
 }
 
-void Releases::note_running(Id id) { facts_[id].peak_running = std::max(facts_[id].peak_running, facts_[id].counts.running()); }
+void Releases::update_peak(Id id) { facts_[id].peak = std::max(facts_[id].peak, facts_[id].counts.running()); }
 
-uint32_t Releases::peak_running(std::string_view agent, std::string_view version) const {
+uint32_t Releases::peak(std::string_view agent, std::string_view version) const {
   const std::string text = join(agent, version);
-  if (const Id id = texts_.find(text); id != kNone) return facts_[id].peak_running;
+  if (const Id id = texts_.find(text); id != kNone) return facts_[id].peak;
   const auto remembered = remembered_.find(text);
   return remembered == remembered_.end() ? 0 : remembered->second;
 }
 
-void Releases::note_peak(std::string_view agent, std::string_view version, uint32_t hosts) {
+void Releases::raise_peak(std::string_view agent, std::string_view version, uint32_t hosts) {
   const Id id = find(agent, version);
   if (id == kNone) return remember(join(agent, version), hosts);
-  facts_[id].peak_running = std::max(facts_[id].peak_running, hosts);
+  facts_[id].peak = std::max(facts_[id].peak, hosts);
 }
 
 void Releases::remember(const std::string& release, uint32_t hosts) {
-  if (hosts < 2 || remembered_.size() >= kMaxRemembered) return;  // who was proven by one host may as well start anew
+  if (hosts < 2 || remembered_.size() >= kMaxRemembered) return;  // a peak of one is as good as none
   uint32_t& noted = remembered_[release];
   noted = std::max(noted, hosts);
 }
@@ -65,7 +65,7 @@ void Releases::remember(const std::string& release, uint32_t hosts) {
 void Releases::visit_peaks(const std::function<void(std::string_view, std::string_view, uint32_t)>& visit) const {
   for (const auto& [text, hosts] : remembered_) visit(split(text).first, split(text).second, hosts);
   for (Id id = 1; id < end(); ++id) {
-    if (!facts_[id].is_new && facts_[id].peak_running > 1) visit(agent(id), version(id), facts_[id].peak_running);
+    if (!facts_[id].is_new && facts_[id].peak > 1) visit(agent(id), version(id), facts_[id].peak);
   }
 }
 

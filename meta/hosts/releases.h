@@ -1,7 +1,7 @@
 #pragma once
 
-// The releases that hosts report, and how many hosts are in which state with each: kept as heartbeats come, so that a summary
-// of a million hosts counts nothing. A release is an agent in a version.
+// The releases that hosts report, with the number of hosts in each state. The counts are updated with each heartbeat, so that
+// a summary of a million hosts visits no host. A release is an agent in a version.
 
 #include <array>
 #include <cstdint>
@@ -17,21 +17,21 @@
 
 namespace ops::meta {
 
-/// What stands for the agents and versions beyond these limits. No host can report such a name.
+/// Stand for agents and versions beyond the limits. No host can report such a name.
 inline constexpr std::string_view kTooManyAgents = "(too-many-agents)";
 inline constexpr std::string_view kTooManyVersions = "(too-many-versions)";
 
-/// What hosts report of a release.
+/// Hosts by what they report of a release; policy.h explains the counts.
 struct RolloutReports {
   uint32_t running = 0;
-  uint32_t peak_running = 0;
+  uint32_t peak = 0;
   uint32_t broken = 0;
 };
 
 struct ReleaseCounts {
-  uint32_t hosts = 0;  // that report it as installed
+  uint32_t hosts = 0;  // report it as installed
   uint32_t started = 0;
-  uint32_t stopped = 0;                               // the rest of `hosts` reports another status
+  uint32_t stopped = 0;                               // the rest of `hosts` report another status
   std::array<uint32_t, kPhases.size() + 1> phases{};  // hosts that report an update to it, by Phase
 
   uint32_t& in(Phase phase) { return phases[static_cast<size_t>(phase)]; }
@@ -40,22 +40,22 @@ struct ReleaseCounts {
   ReleaseCounts& operator+=(const ReleaseCounts& other);
   bool operator==(const ReleaseCounts&) const = default;
 
-  /// Hosts that run it and are past its probation.
+  /// Started and past probation.
   uint32_t running() const;
-  /// Hosts that report that it failed.
+  /// Failed or rolled back.
   uint32_t broken() const;
 };
 
-/// Not synchronised. A release is freed with its last reference, its counts with it; how many hosts ever ran it at once is
-/// remembered, of the first kMaxRemembered releases that more than one host ran.
+/// Not thread-safe. The last reference frees a release and its counts. Its peak is remembered if that is more than one host,
+/// for kMaxRemembered releases at most.
 class Releases {
  public:
   using Id = StringInterner::Id;
-  static constexpr Id kNone = StringInterner::kOverflow;  // is no release
+  static constexpr Id kNone = StringInterner::kOverflow;  // not a release
 
   Releases();
 
-  /// Takes a reference. Beyond the limits, to the agent's kTooManyVersions, or to that of kTooManyAgents.
+  /// Adds a reference. Beyond the limits, the release is kTooManyVersions of the agent or of kTooManyAgents.
   Id acquire(std::string_view agent, std::string_view version);
   void release(Id id);
 
@@ -66,33 +66,34 @@ class Releases {
   ReleaseCounts& counts(Id id) { return facts_[id].counts; }
   const ReleaseCounts& counts(Id id) const { return facts_[id].counts; }
 
-  /// Without a reference; kNone when nobody has the release.
+  /// The id without a new reference; kNone if no host reports the release.
   Id find(std::string_view agent, std::string_view version) const { return texts_.find(join(agent, version)); }
 
-  /// Whether anybody has a release of that agent.
+  /// Whether any host reports a release of the agent.
   bool has_agent(std::string_view name) const {
     return names_.find(name) != StringInterner::kOverflow || find(name, kTooManyVersions) != kNone;
   }
 
-  /// The most hosts that ever ran it at once, as far as it was noted.
-  uint32_t peak_running(std::string_view agent, std::string_view version) const;
-  uint32_t peak_running(Id id) const { return facts_[id].peak_running; }
-  void note_peak(std::string_view agent, std::string_view version, uint32_t hosts);
-  /// To be called when its counts have changed.
-  void note_running(Id id);
+  /// The peak: the most hosts that ever ran the release at once; 0 if it is not known.
+  uint32_t peak(std::string_view agent, std::string_view version) const;
+  uint32_t peak(Id id) const { return facts_[id].peak; }
+  /// Raises the peak to `hosts`.
+  void raise_peak(std::string_view agent, std::string_view version, uint32_t hosts);
+  /// Raises the peak to the hosts that run it now. To be called when its counts have changed.
+  void update_peak(Id id);
 
-  /// Calls `visit` for each release that more than one host ever ran at once.
+  /// Visits each release with a peak of more than one host.
   void visit_peaks(const std::function<void(std::string_view agent, std::string_view version, uint32_t hosts)>& visit) const;
 
-  /// Ids are below this. An id that nobody has has no counts.
+  /// All ids are below this. The counts of an id without a release are 0.
   Id end() const { return static_cast<Id>(facts_.size()); }
   size_t size() const { return texts_.size(); }
 
  private:
   struct Facts {
-    StringInterner::Id agent = StringInterner::kOverflow;  // each release has one reference to its agent's name
+    StringInterner::Id agent = StringInterner::kOverflow;  // a release holds one reference to its agent's name
     bool is_new = true;
-    uint32_t peak_running = 0;
+    uint32_t peak = 0;
     ReleaseCounts counts;
   };
 
@@ -100,7 +101,7 @@ class Releases {
 
   StringInterner names_;
   StringInterner texts_;                                  // join(agent, version)
-  std::unordered_map<std::string, uint32_t> remembered_;  // proven, of releases that were freed; by join(agent, version)
+  std::unordered_map<std::string, uint32_t> remembered_;  // peaks of freed releases; by join(agent, version)
   std::deque<Facts> facts_;                               // by id
 };
 

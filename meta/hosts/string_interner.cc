@@ -10,7 +10,7 @@ constexpr char kSeparator = '\n';
 
 StringInterner::StringInterner(size_t limit, std::string_view overflow) : limit_(limit) {
   slots_.push_back({std::string(overflow), 1});
-  ids_.reserve(limit);  // rehashing would pause
+  ids_.reserve(limit);  // a rehash would block heartbeats
 }
 
 StringInterner::Id StringInterner::acquire(std::string_view text, bool even_if_full) {

@@ -22,66 +22,66 @@ Result<void> OperatorOrders::load() {
   if (path_.empty() || ::access(path_.c_str(), F_OK) != 0) return {};
   const auto text = read_file(path_, kMaxSize);
   if (!text) return text.error();
-  std::vector<Given> given;
+  std::vector<Entry> entries;
   try {
     const Json document = Json::parse(*text);
     for (const Json& order : document.at("orders")) {
-      given.push_back({order.at("agent"), order.at("version"), order.at("order") == "halt" ? Order::halt : Order::resume,
-                       order.at("config")});
+      entries.push_back({order.at("agent"), order.at("version"), order.at("order") == "halt" ? Order::halt : Order::resume,
+                         order.at("config")});
     }
   } catch (const Json::exception&) {
-    return Error{
-        cat(path_, " is damaged, so what was halted or resumed by hand is not known; say it again, or remove the file")};
+    return Error{cat(path_, " is damaged: the halts and resumes by hand are lost; remove the file, then give them again")};
   }
   const std::lock_guard lock(mutex_);
-  given_ = std::move(given);
+  entries_ = std::move(entries);
   return {};
 }
 
 std::optional<Order> OperatorOrders::find(std::string_view agent, std::string_view version) const {
   const std::lock_guard lock(mutex_);
-  for (const Given& given : given_) {
-    if (given.agent == agent && given.version == version) return given.order;
+  for (const Entry& entry : entries_) {
+    if (entry.agent == agent && entry.version == version) return entry.order;
   }
   return std::nullopt;
 }
 
 Result<void> OperatorOrders::give(const Config& config, const std::string& agent, const std::string& version, Order order) {
-  const AgentConfig* entry = find_agent(config, agent);
-  if (entry == nullptr) return Error{cat("there is no agent \"", one_line(agent, 100), "\" in the config")};
+  const AgentConfig* agent_config = find_agent(config, agent);
+  if (agent_config == nullptr) return Error{cat("the config has no agent \"", one_line(agent, 100), "\"")};
   if (!is_valid_version(version)) return Error{invalid_version_message(version)};
-  if (const auto known = versions_of(*entry); !known.contains(version)) {
+  if (const auto known = versions_of(*agent_config); !known.contains(version)) {
     std::string list;
     for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
-    return Error{cat("the config names ", agent, " ", list, ", and no ", version)};
+    return Error{cat("the config has no version ", version, " of ", agent, ", only ", list)};
   }
   const std::lock_guard lock(mutex_);
-  std::erase_if(given_, [&](const Given& given) { return given.agent == agent && given.version == version; });
-  given_.push_back({agent, version, order, to_json(*entry)});
-  if (auto saved = save(); !saved)
-    return Error{cat("it holds until ops-meta ends, for it is not saved: ", saved.error().message)};
+  std::erase_if(entries_, [&](const Entry& entry) { return entry.agent == agent && entry.version == version; });
+  entries_.push_back({agent, version, order, to_json(*agent_config)});
+  if (auto saved = save(); !saved) {
+    return Error{cat("the order is in effect, but is lost at the next restart: ", saved.error().message)};
+  }
   return {};
 }
 
-std::vector<std::string> OperatorOrders::keep_those_of(const Config& config) {
+std::vector<std::string> OperatorOrders::remove_outdated(const Config& config) {
   const std::lock_guard lock(mutex_);
-  std::vector<std::string> forgotten;
-  std::erase_if(given_, [&](const Given& given) {
-    const AgentConfig* entry = find_agent(config, given.agent);
-    if (entry != nullptr && to_json(*entry) == given.config) return false;
-    forgotten.push_back(cat(name_of(given.order), " of ", given.agent, " ", given.version));
+  std::vector<std::string> removed;
+  std::erase_if(entries_, [&](const Entry& entry) {
+    const AgentConfig* agent_config = find_agent(config, entry.agent);
+    if (agent_config != nullptr && to_json(*agent_config) == entry.config) return false;
+    removed.push_back(cat(name_of(entry.order), " of ", entry.agent, " ", entry.version));
     return true;
   });
-  if (!forgotten.empty()) (void)save();  // what stays in the file is of another config, and is forgotten at the next start too
-  return forgotten;
+  if (!removed.empty()) (void)save();  // if that fails, the next start removes them again
+  return removed;
 }
 
 Result<void> OperatorOrders::save() const {
   if (path_.empty()) return {};
   Json orders = Json::array();
-  for (const Given& given : given_) {
+  for (const Entry& entry : entries_) {
     orders.push_back(
-        {{"agent", given.agent}, {"version", given.version}, {"order", name_of(given.order)}, {"config", given.config}});
+        {{"agent", entry.agent}, {"version", entry.version}, {"order", name_of(entry.order)}, {"config", entry.config}});
   }
   return replace_file(path_, Json{{"orders", std::move(orders)}}.dump(-1, ' ', false, Json::error_handler_t::replace), 0600);
 }

@@ -1,15 +1,15 @@
 #pragma once
 
-// What an operator decided of a release by hand, over the rule of policy.h: `./control halt AGENT VERSION` and
+// Orders of an operator about a release, which override the rule of policy.h: `./control halt AGENT VERSION` and
 // `./control resume AGENT VERSION`.
 //
-//   halt     no host changes to it any more, not even one that has a lease
-//   resume   failures don't halt it
+//   halt     no host changes to the release any more, not even a host with a lease
+//   resume   failures do not halt the release
 //
-// An order holds until the agent's entry in cfg.json changes, and over restarts and crashes: each is written to kOrdersFile at
-// once,
+// An order is in effect until the agent's entry in cfg.json changes, also over restarts and crashes. Each order is saved at
+// once:
 //
-//   {"orders": [{"agent": "falcon-agent", "version": "3.1.3", "order": "halt", "config": "the agent's entry, in JSON"}]}
+//   {"orders": [{"agent": "falcon-agent", "version": "3.1.3", "order": "halt", "config": "the agent's entry as JSON text"}]}
 
 #include <mutex>
 #include <optional>
@@ -29,36 +29,36 @@ enum class Order { halt, resume };
 /// "halt" or "resume".
 std::string_view name_of(Order order);
 
-/// Synchronises itself.
+/// Thread-safe.
 class OperatorOrders {
  public:
-  /// `path`: where they are kept; "" keeps them in memory only.
+  /// `path`: the file of the orders; "" keeps them in memory only.
   explicit OperatorOrders(std::string path = "") : path_(std::move(path)) {}
 
-  /// Takes up what was given before. A file that is damaged is an error, and nothing is taken up; none is no error.
+  /// Reads the saved orders. A missing file is no error. A damaged file is an error and changes nothing.
   Result<void> load();
 
   std::optional<Order> find(std::string_view agent, std::string_view version) const;
 
-  /// Replaces an earlier one. An error when the config names no such agent or version, or when it can't be written: then it
-  /// holds in memory, and the error says so.
+  /// Replaces an earlier order about the release. An error if the config does not name the agent or the version. If the
+  /// file cannot be written, the error says that the order is in effect but not saved.
   Result<void> give(const Config& config, const std::string& agent, const std::string& version, Order order);
 
-  /// Forgets those whose agent's entry is another now, and returns them, as "halt of falcon-agent 3.1.3".
-  std::vector<std::string> keep_those_of(const Config& config);
+  /// Removes the orders about agents whose entry has changed. Returns them, as "halt of falcon-agent 3.1.3".
+  std::vector<std::string> remove_outdated(const Config& config);
 
  private:
-  struct Given {
+  struct Entry {
     std::string agent;
     std::string version;
     Order order;
-    std::string config;  // the agent's entry
+    std::string config;  // the agent's entry when the order was given
   };
   Result<void> save() const;
 
   const std::string path_;
   mutable std::mutex mutex_;
-  std::vector<Given> given_;  // guarded by mutex_; a few
+  std::vector<Entry> entries_;  // guarded by mutex_; a few
 };
 
 }  // namespace ops::meta

@@ -4,20 +4,20 @@
 
 namespace ops::meta {
 
-uint32_t max_inflight(const RolloutLimits& limits, uint32_t peak_running, uint32_t failed) {
-  const uint32_t doubling = std::min(limits.parallel, std::max(uint32_t{1}, peak_running));
-  return failed > 0 && peak_running < kCautiousBelow ? std::min(doubling, kCautiousAtOnce) : doubling;
+uint32_t max_inflight(const RolloutLimits& limits, uint32_t peak, uint32_t failed) {
+  const uint32_t doubling = std::min(limits.parallel, std::max(uint32_t{1}, peak));
+  return failed > 0 && peak < kCautiousBelow ? std::min(doubling, kCautiousInflight) : doubling;
 }
 
-Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t peak_running, uint32_t failed, uint32_t inflight) {
+Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t peak, uint32_t failed, uint32_t inflight) {
   if (limits.parallel == 0) return Admission::go;
   const double rate = failed == 0 ? 0 : 100.0 * failed / (static_cast<double>(failed) + running);
   if (failed >= limits.max_failures && rate > limits.max_failure_rate) return Admission::halted;
-  return inflight < max_inflight(limits, peak_running, failed) ? Admission::go : Admission::wait;
+  return inflight < max_inflight(limits, peak, failed) ? Admission::go : Admission::wait;
 }
 
-Admission Leases::ask(std::string_view agent_name, std::string_view version, std::string_view host, const RolloutLimits& limits,
-                      const RolloutReports& reports, TimePoint now) {
+Admission Leases::request(std::string_view agent_name, std::string_view version, std::string_view host,
+                          const RolloutLimits& limits, const RolloutReports& reports, TimePoint now) {
   if (limits.parallel == 0) return Admission::go;
   const std::lock_guard lock(mutex_);
   auto found = agents_.find(agent_name);
@@ -29,9 +29,8 @@ Admission Leases::ask(std::string_view agent_name, std::string_view version, std
   if (known != agent.by_host.end() && known->second.version == version) return Admission::go;
   const auto counted = agent.by_version.find(version);
   const Counts counts = counted == agent.by_version.end() ? Counts{} : counted->second;
-  const Admission admission =
-      admit(limits, reports.running, reports.peak_running, reports.broken + counts.overdue, counts.inflight);
-  if (known != agent.by_host.end()) {  // it was told another version, which is not asked for any more
+  const Admission admission = admit(limits, reports.running, reports.peak, reports.broken + counts.overdue, counts.inflight);
+  if (known != agent.by_host.end()) {  // a lease of another version
     count(agent, known->second, -1);
     agent.by_host.erase(known);
   }

@@ -1,40 +1,38 @@
 #pragma once
 
-// Which hosts may change to a version now: a release that does not work must stop itself.
+// The rollout rule: how many hosts may change to a release at a time, and when a release is halted. A release that does not
+// work must stop itself after a few hosts.
 //
-// For each release (an agent in a version):
-//   running    hosts that report it started and past probation            |  by what hosts report (host_table.h)
-//   proven     the most hosts that ever ran it at once                    |
-//   broken     hosts that report it failed or rolled back                 |
-//   inflight   hosts that were told it, and have not said yet how it went: their leases
-//   overdue    hosts whose lease is over `timeout` without that; they count as failed until they say otherwise
+// Counted for each release:
 //
-// A host that should change gets the version while
-//     inflight < min(parallel, max(1, proven))     (4 of them, while it failed on some host and fewer than 100 ever ran it)
-//     and not halted,
-//     halted = failed >= max_failures and failed / (failed + running) > max_failure_rate %,   failed = broken + overdue.
+//   count      hosts                                                                        source
+//   running    report the version as started, past its probation                            heartbeats (host_table.h)
+//   peak       the most hosts that ever ran it at once                                      heartbeats (host_table.h)
+//   broken     report that it failed or was rolled back                                     heartbeats (host_table.h)
+//   inflight   have a lease: they were told to change, and have not reported the result     Leases
+//   overdue    have a lease that is older than `timeout`                                    Leases
+//   failed     broken + overdue
 //
-// So a release begins with one host, and doubles as hosts succeed: with n hosts running it, at most n more are on their way.
-// One that fails everywhere reaches max_failures hosts, one at a time; one that fails on a fifth reaches 18 hosts on average,
-// and more than 60 once in 700 times: without the 4, once in 30 times, when it is lucky at first. What was proven stays
-// proven: to go back to yesterday's version takes one interval.
+// A host that should change to the release gets a lease by the first row that applies (admit()):
 //
-// What a host is told of an agent that should be started (controller.h has the code):
+//   condition                                                                              admission
+//   parallel = 0                                                                           go
+//   failed >= max_failures and failed / (failed + running) > max_failure_rate %            halted
+//   failed > 0 and peak < 100 and inflight >= min(parallel, max(1, peak), 4)               wait
+//   inflight >= min(parallel, max(1, peak))                                                wait
+//   otherwise                                                                              go
 //
-//   the host reports                                    it is told
-//   the desired version                                 that; its lease ends once it runs, past probation
-//   that the desired version failed or was rolled back  that again, which keeps it latched there; its lease ends
-//   another version, or none, and has a lease           the desired version
-//   another version, or none, and the rule lets it go   the desired version, and gets a lease
-//   another version, else                               its own version, so that it stays supervised
-//   none, else                                          nothing of this agent
+// So a rollout begins with one host and doubles: while n hosts run the release, at most n more change to it. A release that
+// fails on every host reaches max_failures hosts, one after the other. A release that fails on a fifth of the hosts reaches 18
+// hosts on average, and more than 60 hosts in one rollout of 700. Without the limit of 4 that is one in 30: the release may
+// work on the first few hosts by chance. The peak never falls, so the change back to an earlier version takes one interval.
 //
-// So neither `stop` nor a host that has its version is ever held up. A host that changes without having been told (it was
-// told by another ops-meta, or before a crash of this one) needs no lease: what it reports counts.
+// A host may report a result without a lease: another ops-meta told it to change, or this one did before a crash. Its report
+// counts all the same.
 //
-// A Go updater reports no phases: its first heartbeat with the version, started, ends the lease. So five of them, told one,
-// one, two and one at a time, take four intervals. (Four at a time after the first would be faster; a release that works on the
-// first host only would then stop the agent on all others of such a site at once, and a Go updater rolls nothing back.)
+// A Go updater reports no phases: its first heartbeat with the version, started, is its result. Five Go updaters change in
+// groups of one, one, two and one, which takes four intervals. Rejected: four at a time after the first host. A release that
+// works on the first host only would stop the agent on all others of a small site, and a Go updater does not roll back.
 
 #include <chrono>
 #include <cstdint>
@@ -52,33 +50,29 @@
 
 namespace ops::meta {
 
-enum class Admission {
-  go,
-  wait,    // others first
-  halted,  // too many failed
-};
+enum class Admission { go, wait, halted };
 
-/// The caution with a release that failed somewhere, until it has shown itself on so many hosts.
-inline constexpr uint32_t kCautiousBelow = 100;
-inline constexpr uint32_t kCautiousAtOnce = 4;
+/// The row of the table with 100 and 4.
+inline constexpr uint32_t kCautiousBelow = 100;   // hosts
+inline constexpr uint32_t kCautiousInflight = 4;  // hosts
 
-/// How many hosts may be on their way at a time. `failed` is broken + overdue.
-uint32_t max_inflight(const RolloutLimits& limits, uint32_t peak_running, uint32_t failed);
+/// How many hosts may have a lease at a time.
+uint32_t max_inflight(const RolloutLimits& limits, uint32_t peak, uint32_t failed);
 
-/// The rule: a pure function.
-Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t peak_running, uint32_t failed, uint32_t inflight);
+/// The table above as a pure function.
+Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t peak, uint32_t failed, uint32_t inflight);
 
-/// Hosts that were told a version. Synchronises itself; a decision takes a microsecond. Time is an argument.
+/// The leases of all agents: one per agent and host at most. Thread-safe. A decision takes a microsecond.
 class Leases {
  public:
   using Clock = std::chrono::system_clock;
   using TimePoint = Clock::time_point;
 
-  /// Whether the host is told the version, which it does not have yet. Asked again, the answer stays `go`.
-  Admission ask(std::string_view agent, std::string_view version, std::string_view host, const RolloutLimits& limits,
-                const RolloutReports& reports, TimePoint now);
+  /// Decides whether the host may change to the version, and grants a lease on `go`. A host with a lease of this version gets
+  /// `go` again; a lease of another version of the agent ends.
+  Admission request(std::string_view agent, std::string_view version, std::string_view host, const RolloutLimits& limits,
+                    const RolloutReports& reports, TimePoint now);
 
-  /// The host's lease of the agent, for those who want to know.
   struct Lease {
     std::string version;
     TimePoint granted_at;
@@ -86,7 +80,7 @@ class Leases {
   };
   std::optional<Lease> find(std::string_view agent, std::string_view host) const;
 
-  /// The host has said how it went, in one way or the other, or wants no change any more.
+  /// To be called when the host reports the result of its change, or should not change any more.
   void end(std::string_view agent, std::string_view host);
 
   struct Counts {
@@ -97,10 +91,10 @@ class Leases {
   };
   Counts counts(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
 
-  /// How many were ever given.
+  /// Leases granted since the start.
   uint64_t granted() const;
 
-  /// A lease, to be saved; and what was saved.
+  /// A lease in rollout_snapshot.h.
   struct Saved {
     std::string agent;
     std::string version;
@@ -125,11 +119,11 @@ class Leases {
   };
   struct Agent {
     ByText<Lease> by_host;
-    std::deque<Grant> grants;  // in the order of time; those whose lease has ended or was renewed mean nothing
+    std::deque<Grant> grants;  // the oldest first; a grant whose lease has ended or was replaced is ignored
     ByText<Counts> by_version;
   };
 
-  void expire(Agent& agent, std::chrono::seconds timeout, TimePoint now);
+  static void expire(Agent& agent, std::chrono::seconds timeout, TimePoint now);
   static void count(Agent& agent, const Lease& lease, int change);
 
   mutable std::mutex mutex_;

@@ -12,9 +12,9 @@ using Json = nlohmann::json;
 
 constexpr size_t kMaxSize = size_t{1} << 30;
 
-/// Not a fraction, nor a number that is none here: to convert one of those is undefined.
+/// Throws for a fraction and for a number out of range: to convert one is undefined.
 int64_t whole_number(const Json& number) {
-  if (!number.is_number_integer()) throw Json::other_error::create(599, "it is no whole number", nullptr);
+  if (!number.is_number_integer()) throw Json::other_error::create(599, "not a whole number", nullptr);
   return number;
 }
 
@@ -26,11 +26,11 @@ Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& p
     leases.push_back(
         {{"agent", lease.agent}, {"version", lease.version}, {"host", lease.host}, {"grantedAt", lease.granted_at}});
   }
-  Json peak_running = Json::array();
-  for (const auto& [agent, version, hosts] : rollouts.peak_running) {
-    peak_running.push_back({{"agent", agent}, {"version", version}, {"hosts", hosts}});
+  Json peaks = Json::array();
+  for (const auto& [agent, version, hosts] : rollouts.peaks) {
+    peaks.push_back({{"agent", agent}, {"version", version}, {"hosts", hosts}});
   }
-  const Json document = {{"leases", std::move(leases)}, {"proven", std::move(peak_running)}};
+  const Json document = {{"leases", std::move(leases)}, {"proven", std::move(peaks)}};
   return replace_file(path, document.dump(-1, ' ', false, Json::error_handler_t::replace), 0600);
 }
 
@@ -45,8 +45,8 @@ Result<RolloutSnapshot> load_rollouts(const std::string& path) {
           {lease.at("agent"), lease.at("version"), lease.at("host"), whole_number(lease.at("grantedAt"))});
     }
     for (const Json& entry : document.at("proven")) {
-      rollouts.peak_running.emplace_back(entry.at("agent"), entry.at("version"),
-                                         static_cast<uint32_t>(whole_number(entry.at("hosts"))));
+      rollouts.peaks.emplace_back(entry.at("agent"), entry.at("version"),
+                                  static_cast<uint32_t>(whole_number(entry.at("hosts"))));
     }
   } catch (const Json::exception&) {
     return Error{cat(path, " is ignored: it is damaged")};

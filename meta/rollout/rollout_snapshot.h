@@ -1,13 +1,12 @@
 #pragma once
 
-// What a restart must not forget of rollouts, beside what hosts report (host_snapshot.h): who was told a version and has not
-// said how it went, and how many hosts ever ran one.
+// The state of rollouts on disk: the leases and the peaks, which heartbeats do not report (host_snapshot.h has the rest).
 //
 //   {"leases": [{"agent": "falcon-agent", "version": "3.1.3", "host": "h1", "grantedAt": 1447000000}],
 //    "proven": [{"agent": "falcon-agent", "version": "3.1.2", "hosts": 1000}]}
 //
-// Written when ops-meta stops; read when it starts, and removed once it serves. kRolloutsUnderWay is there instead while it
-// serves, so a start that finds that knows that it does not know, and learns first (controller.h).
+// "proven" are the peaks. ops-meta writes the file when it stops. It reads the file when it starts, and then replaces it by
+// kRolloutsUnderWay. A start that finds kRolloutsUnderWay instead follows a crash: it begins with a warm-up (controller.h).
 
 #include <string>
 
@@ -22,15 +21,15 @@ inline constexpr char kRolloutsUnderWay[] = "var/rollouts.under-way";
 
 struct RolloutSnapshot {
   std::vector<Leases::Saved> leases;
-  HostTable::Proven peak_running;
+  HostTable::Peaks peaks;
 
   bool operator==(const RolloutSnapshot&) const = default;
 };
 
-/// Replaces the file, atomically, for its owner only.
+/// Replaces the file atomically, with mode 0600.
 Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& path);
 
-/// An error when there is no file, or when it is damaged.
+/// An error if the file is missing or damaged.
 Result<RolloutSnapshot> load_rollouts(const std::string& path);
 
 }  // namespace ops::meta

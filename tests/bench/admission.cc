@@ -61,11 +61,11 @@ class FullTable {
     return measure(controller, version, Answer::own);
   }
 
-  /// So many hosts ran it once.
-  void prove(const std::string& version) {
-    HostTable::Proven peak_running;
-    for (const DesiredAgent& agent : agents_) peak_running.emplace_back(agent.name, version, size_);
-    hosts_.set_proven(peak_running);
+  /// Makes `size_` the peak of the version.
+  void set_peak(const std::string& version) {
+    HostTable::Peaks peaks;
+    for (const DesiredAgent& agent : agents_) peaks.emplace_back(agent.name, version, size_);
+    hosts_.set_peaks(peaks);
   }
 
  private:
@@ -77,7 +77,8 @@ class FullTable {
       const HeartbeatRequest& heartbeat = heartbeat_of(static_cast<uint32_t>(uint64_t{i} * 7919 % size_));
       const double begin = cpu_us();
       int as_expected = 0;
-      for (const DesiredAgent& agent : agents_) as_expected += controller.tell(agent, limits_, heartbeat, now_) == told ? 1 : 0;
+      for (const DesiredAgent& agent : agents_)
+        as_expected += controller.decide(agent, limits_, heartbeat, now_) == told ? 1 : 0;
       spent += cpu_us() - begin;
       if (as_expected != kAgents && i > 0) give_up(cat("a host is told something else of ", version));
     }
@@ -101,7 +102,7 @@ class FullTable {
 
 Table measure_admissions(const Options& options) {
   FullTable table(options.hosts);
-  table.prove("3.0.0");
+  table.set_peak("3.0.0");
   const std::string where = cat("admission, ", options.hosts, " hosts x ", kAgents, " agents: of one that has its version");
   return {at_most(where, table.measure("1.0.0", Answer::desired), 1, 2, "us"),
           at_most("  that must wait for others", table.measure("2.0.0", Answer::own), 1, 2, "us"),

@@ -1,4 +1,4 @@
-// The host table against a plain map: whatever hosts say, in whatever order, both must know the same.
+// The host table against a std::map: after any sequence of heartbeats both must hold the same.
 
 #include <gtest/gtest.h>
 
@@ -22,8 +22,8 @@ using Model = std::map<std::string, Host>;
 
 const HostTable::TimePoint kNow = std::chrono::system_clock::from_time_t(1'447'000'000);
 
-/// Says random things, with many repetitions.
-class Chatter {
+/// Makes random heartbeats with many equal values.
+class RandomHeartbeats {
  public:
   HeartbeatRequest heartbeat(size_t hosts) {
     HeartbeatRequest request{"h" + std::to_string(pick(hosts)), {}, {}, one_of({"", "1.0.0", "1.1.0"}), "linux_amd64"};
@@ -83,39 +83,39 @@ void expect_same(const HostTable& hosts, const Model& model, size_t at_a_time) {
   EXPECT_EQ(hosts.summary(), summary(model));
 }
 
-TEST(HostModel, IsAsAMapWouldHaveIt) {
-  Chatter chatter;
+TEST(HostModel, MatchesAMap) {
+  RandomHeartbeats random;
   HostTable hosts;
   Model model;
   for (int i = 0; i < 20'000; ++i) {
     const auto now = kNow + seconds(i * 60);
     if (i % 1000 == 999) {
       std::erase_if(model, [&](const auto& entry) { return now - entry.second.heard_at > meta::kForgetAfter; });
-      hosts.forget_silent(now);
-      expect_same(hosts, model, 1 + chatter.pick(700));
+      hosts.remove_silent(now);
+      expect_same(hosts, model, 1 + random.pick(700));
     }
-    const HeartbeatRequest heartbeat = chatter.heartbeat(3000);
+    const HeartbeatRequest heartbeat = random.heartbeat(3000);
     ASSERT_TRUE(hosts.record(heartbeat, now));
     record(model, heartbeat, now);
     ASSERT_EQ(hosts.find(heartbeat.hostname), model[heartbeat.hostname]);
   }
 }
 
-TEST(HostModel, LeavesNothingBehindWhenAllHostsAreGone) {
-  Chatter chatter;
+TEST(HostModel, FreesEverythingWhenAllHostsAreRemoved) {
+  RandomHeartbeats random;
   HostTable hosts;
   for (int round = 0; round < 2; ++round) {
-    for (int i = 0; i < 5000; ++i) ASSERT_TRUE(hosts.record(chatter.heartbeat(2000), kNow));
+    for (int i = 0; i < 5000; ++i) ASSERT_TRUE(hosts.record(random.heartbeat(2000), kNow));
     EXPECT_GT(hosts.bytes(), hosts.size() * 20);
     if (round == 0) hosts.clear();
-    if (round == 1) hosts.forget_silent(kNow + meta::kForgetAfter + seconds(1));
+    if (round == 1) hosts.remove_silent(kNow + meta::kForgetAfter + seconds(1));
     EXPECT_EQ(hosts.size(), 0u);
     EXPECT_EQ(hosts.bytes(), 0u);
     EXPECT_EQ(hosts.summary(), Summary{});
   }
 }
 
-TEST(HostModel, ListsEveryHostThatIsThereAllTheTimeWhileOthersComeAndGo) {
+TEST(HostModel, ListsEveryStayingHostWhileOtherHostsChange) {
   HostTable hosts;
   const auto name = [](int i) { return "h" + std::to_string(10'000 + i); };
   for (int i = 0; i < 2000; i += 2) ASSERT_TRUE(hosts.record({name(i), {}, {}, "", ""}, kNow));
@@ -124,7 +124,7 @@ TEST(HostModel, ListsEveryHostThatIsThereAllTheTimeWhileOthersComeAndGo) {
     for (int i = 0; !stop; ++i) {
       const int odd = i % 1000 * 2 + 1;
       EXPECT_TRUE(hosts.record({name(odd), {{"a", std::to_string(i % 7), "started", i}}, {}, "", ""}, kNow - seconds(1)));
-      if (i % 200 == 0) hosts.forget_silent(kNow + meta::kForgetAfter);
+      if (i % 200 == 0) hosts.remove_silent(kNow + meta::kForgetAfter);
     }
   });
   for (int round = 0; round < 50; ++round) {

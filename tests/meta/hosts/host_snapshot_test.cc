@@ -147,7 +147,7 @@ TEST_F(HostSnapshot, LearnsNoPeakFromADamagedFile) {
   damaged.replace(damaged.find("1.0.0"), 5, "1.0.1");
   write_file(path, damaged);
   EXPECT_EQ(fault(), path + " is ignored: it is damaged");
-  EXPECT_EQ(loaded.reports("a", "1.0.1").peak_running, 0u);
+  EXPECT_EQ(loaded.reports("a", "1.0.1").peak, 0u);
 }
 
 TEST_F(HostSnapshot, RefusesAFileWithMissingHosts) {

@@ -37,7 +37,7 @@ Names names(const HostTable& hosts, size_t at_a_time = 100) {
   return all;
 }
 
-TEST(HostTable, KnowsWhatAHostLastSaid) {
+TEST(HostTable, KeepsTheLastHeartbeatOfAHost) {
   HostTable hosts;
   record(hosts, {"h1", {{"a", "1", "started", 7}, {"b", "1", "stoped", 7}}, {update("c", "2")}, "0.9", "linux_arm64"}, kNow);
   record(hosts, {"h1", {{"a", "2", "started", 8}}, {update("d", "3")}, "1.0.0", "linux_amd64"}, kNow + seconds(300));
@@ -46,7 +46,7 @@ TEST(HostTable, KnowsWhatAHostLastSaid) {
   EXPECT_EQ(hosts.size(), 1u);
   ASSERT_NE(host->agent("a"), nullptr);
   EXPECT_EQ(*host->agent("a"), (RealAgent{"a", "2", "started", 8}));
-  EXPECT_EQ(host->agent("b"), nullptr) << "an agent that is no longer reported goes";
+  EXPECT_EQ(host->agent("b"), nullptr) << "an agent that is no longer reported is removed";
   EXPECT_EQ(host->update("c"), nullptr);
   ASSERT_NE(host->update("d"), nullptr);
   EXPECT_EQ(host->update("d")->version, "3");
@@ -55,7 +55,7 @@ TEST(HostTable, KnowsWhatAHostLastSaid) {
   EXPECT_EQ(host->heard_at, kNow + seconds(300));
 }
 
-TEST(HostTable, HasHostsWithoutAgentsToo) {
+TEST(HostTable, KeepsHostsWithoutAgents) {
   HostTable hosts;
   record(hosts, heartbeat("h1"), kNow);
   EXPECT_TRUE(hosts.find("h1"));
@@ -69,34 +69,34 @@ TEST(HostTable, IsSortedByteByByte) {
   EXPECT_EQ(names(hosts), (Names{"H1", "h1", "h10", "h2", "ä"}));
 }
 
-TEST(HostTable, ForgetsAHostAfterThreeDaysOfSilence) {
+TEST(HostTable, RemovesAHostAfterThreeDaysOfSilence) {
   HostTable hosts;
   record(hosts, heartbeat("silent"), kNow);
   record(hosts, heartbeat("alive"), kNow + seconds(1));
-  EXPECT_EQ(hosts.forget_silent(kNow + kForgetAfter), 0u) << "three days are not yet more than three days";
+  EXPECT_EQ(hosts.remove_silent(kNow + kForgetAfter), 0u) << "exactly three days is not too old";
   EXPECT_EQ(hosts.size(), 2u);
-  EXPECT_EQ(hosts.forget_silent(kNow + kForgetAfter + seconds(1)), 1u);
+  EXPECT_EQ(hosts.remove_silent(kNow + kForgetAfter + seconds(1)), 1u);
   EXPECT_EQ(names(hosts), Names{"alive"});
 }
 
-TEST(HostTable, CountsSilenceByOurClockAndNeverTheHosts) {
+TEST(HostTable, MeasuresSilenceByTheClockOfOpsMeta) {
   HostTable hosts;
   record(hosts, heartbeat("from-1970", {{"a", "1", "started", 0}}), kNow);
   record(hosts, heartbeat("from-the-future", {{"a", "1", "started", 9'999'999'999}}), kNow);
-  EXPECT_EQ(hosts.forget_silent(kNow + seconds(300)), 0u);
-  EXPECT_EQ(hosts.forget_silent(kNow + kForgetAfter + seconds(1)), 2u);
+  EXPECT_EQ(hosts.remove_silent(kNow + seconds(300)), 0u);
+  EXPECT_EQ(hosts.remove_silent(kNow + kForgetAfter + seconds(1)), 2u);
 }
 
-TEST(HostTable, TakesAHostThatComesBackAsNew) {
+TEST(HostTable, TreatsAReturningHostAsNew) {
   HostTable hosts;
   record(hosts, heartbeat("h1", {{"a", "1", "started", 7}}), kNow);
-  hosts.forget_silent(kNow + kForgetAfter + seconds(1));
+  hosts.remove_silent(kNow + kForgetAfter + seconds(1));
   EXPECT_FALSE(hosts.find("h1"));
   record(hosts, heartbeat("h1"), kNow + kForgetAfter + seconds(2));
   EXPECT_EQ(hosts.find("h1")->agent("a"), nullptr);
 }
 
-TEST(HostTable, CountsTheFirstOfAnAgentThatIsNamedTwice) {
+TEST(HostTable, CountsTheFirstEntryOfAnAgentNamedTwice) {
   HostTable hosts;
   record(hosts, {"h1", {{"a", "1", "started", 7}, {"b", "1", "", 7}, {"a", "2", "stoped", 8}}, {}, "", ""}, kNow);
   EXPECT_EQ(hosts.find("h1")->agents, (std::vector<RealAgent>{{"a", "1", "started", 7}, {"b", "1", "", 7}}));
@@ -112,32 +112,32 @@ TEST(HostTable, RefusesNewHostsWhenItIsFull) {
   EXPECT_EQ(refused.error().message, "the host table is full: 2 hosts");
   EXPECT_EQ(names(hosts), (Names{"h1", "h2"}));
   record(hosts, heartbeat("h1", {{"a", "1", "started", 7}}), kNow + seconds(1));
-  EXPECT_EQ(hosts.forget_silent(kNow + kForgetAfter + seconds(1)), 1u);
+  EXPECT_EQ(hosts.remove_silent(kNow + kForgetAfter + seconds(1)), 1u);
   record(hosts, heartbeat("h3"), kNow);
   hosts.set_max_hosts(1);
-  EXPECT_EQ(hosts.size(), 2u) << "those that are there stay";
+  EXPECT_EQ(hosts.size(), 2u) << "a lower limit removes no host";
   EXPECT_FALSE(hosts.record(heartbeat("h4"), kNow));
   hosts.set_max_hosts(3);
   record(hosts, heartbeat("h4"), kNow);
 }
 
-TEST(HostTable, RefusesWhatNoLongerFitsTheMemory) {
+TEST(HostTable, RefusesAHeartbeatBeyondTheMemoryLimit) {
   HostTable hosts(20);  // 20 KB
   std::vector<RealAgent> many;
   for (int i = 0; i < 256; ++i) many.push_back({"a" + std::to_string(i), "1", "started", 7});
   for (int i = 0; i < 4; ++i) record(hosts, heartbeat("h" + std::to_string(i), many), kNow);
   EXPECT_FALSE(hosts.record(heartbeat("h4", many), kNow)) << "4 KB each";
   record(hosts, heartbeat("h4"), kNow);
-  EXPECT_FALSE(hosts.record(heartbeat("h4", many), kNow)) << "a host that grows";
-  EXPECT_TRUE(hosts.find("h4")->agents.empty()) << "what it said before stays";
+  EXPECT_FALSE(hosts.record(heartbeat("h4", many), kNow)) << "the heartbeat of a known host is refused, too";
+  EXPECT_TRUE(hosts.find("h4")->agents.empty()) << "its last heartbeat stays";
   HeartbeatRequest failing = heartbeat("h4");
   for (int i = 0; i < 10; ++i) failing.updates.push_back({"a", "1", "failed", 0, 0, 1, 7, std::string(2000, 'e')});
-  EXPECT_TRUE(hosts.record(failing, kNow)) << "one update, as the others are of the same agent";
+  EXPECT_TRUE(hosts.record(failing, kNow)) << "only the first update of an agent counts";
   record(hosts, heartbeat("h0", {{"a0", "1", "started", 7}}), kNow);
   EXPECT_LT(hosts.bytes(), 20u * 1024);
 }
 
-TEST(HostTable, KeepsAMillionDifferentVersionsFromGrowingIt) {
+TEST(HostTable, LimitsTheNumberOfVersions) {
   HostTable hosts;
   const size_t some = 100;
   const auto version = [](size_t i) { return "1.0." + std::to_string(i); };
@@ -155,7 +155,7 @@ TEST(HostTable, KeepsAMillionDifferentVersionsFromGrowingIt) {
   EXPECT_EQ(hosts.find(last)->agent("a")->version, "2") << "there is room again";
 }
 
-TEST(HostTable, KeepsManyAgentNamesStatusesAndUpdatersFromGrowingIt) {
+TEST(HostTable, LimitsTheNumberOfAgentNamesStatusesAndUpdaters) {
   HostTable hosts;
   for (size_t i = 0; i < 20'000; ++i) {
     const std::string number = std::to_string(i);
@@ -170,7 +170,7 @@ TEST(HostTable, KeepsManyAgentNamesStatusesAndUpdatersFromGrowingIt) {
   EXPECT_EQ(hosts.find("h4000")->updater_version, "4000");
 }
 
-TEST(HostTable, IsSmall) {
+TEST(HostTable, TakesAtMost100BytesPerHost) {
   HostTable hosts;
   for (int i = 0; i < 1000; ++i) {
     record(hosts,
@@ -181,7 +181,7 @@ TEST(HostTable, IsSmall) {
   EXPECT_LE(hosts.bytes(), 1000u * 100);
 }
 
-TEST(HostTable, KeepsEveryHeartbeatOfManyThreads) {
+TEST(HostTable, KeepsTheHeartbeatsOfManyThreads) {
   HostTable hosts;
   std::vector<std::thread> threads;
   for (int thread = 0; thread < 4; ++thread) {
@@ -197,8 +197,8 @@ TEST(HostTable, KeepsEveryHeartbeatOfManyThreads) {
   EXPECT_EQ(hosts.size(), 4000u);
 }
 
-// A pid in the text makes each host's another, and the table keeps kMaxStatuses of them.
-TEST(HostTable, CountsStatusesByWhatTheyMean) {
+// A pid in the text makes the text of each host different, and the table stores kMaxStatuses different texts.
+TEST(HostTable, CountsStatusesByTheirMeaning) {
   HostTable hosts(40'000);
   constexpr uint32_t kMany = 2 * meta::kMaxStatuses;
   for (uint32_t i = 0; i < kMany; ++i) {

@@ -7,48 +7,48 @@ namespace {
 
 using meta::StringInterner;
 
-TEST(StringInterner, KeepsATextOnceForAllWhoHaveIt) {
-  StringInterner pool(10, "(full)");
-  const auto a = pool.acquire("a");
-  EXPECT_EQ(pool.acquire("a"), a);
-  EXPECT_NE(pool.acquire("b"), a);
-  EXPECT_EQ(pool.text(a), "a");
-  EXPECT_EQ(pool.size(), 2u);
+TEST(StringInterner, StoresATextOnce) {
+  StringInterner interner(10, "(full)");
+  const auto a = interner.acquire("a");
+  EXPECT_EQ(interner.acquire("a"), a);
+  EXPECT_NE(interner.acquire("b"), a);
+  EXPECT_EQ(interner.text(a), "a");
+  EXPECT_EQ(interner.size(), 2u);
 }
 
 TEST(StringInterner, FreesATextWithItsLastReference) {
-  StringInterner pool(10, "(full)");
-  const auto a = pool.acquire("a");
-  pool.acquire("a");
-  pool.release(a);
-  EXPECT_EQ(pool.size(), 1u);
-  EXPECT_EQ(pool.text(a), "a");
-  pool.release(a);
-  EXPECT_EQ(pool.size(), 0u);
-  EXPECT_EQ(pool.acquire("other"), a) << "its place is used again";
-  EXPECT_EQ(pool.text(a), "other");
+  StringInterner interner(10, "(full)");
+  const auto a = interner.acquire("a");
+  interner.acquire("a");
+  interner.release(a);
+  EXPECT_EQ(interner.size(), 1u);
+  EXPECT_EQ(interner.text(a), "a");
+  interner.release(a);
+  EXPECT_EQ(interner.size(), 0u);
+  EXPECT_EQ(interner.acquire("other"), a) << "the id is reused";
+  EXPECT_EQ(interner.text(a), "other");
 }
 
-TEST(StringInterner, HasNoMoreThanItsLimit) {
-  StringInterner pool(2, "(full)");
-  const auto a = pool.acquire("a");
-  pool.acquire("b");
-  EXPECT_EQ(pool.acquire("c"), StringInterner::kOverflow);
-  EXPECT_EQ(pool.text(StringInterner::kOverflow), "(full)");
-  EXPECT_EQ(pool.acquire("a"), a) << "what is there is still found";
-  for (int i = 0; i < 3; ++i) pool.release(StringInterner::kOverflow);
-  EXPECT_EQ(pool.text(StringInterner::kOverflow), "(full)");
-  EXPECT_NE(pool.acquire("needed", /*even_if_full=*/true), StringInterner::kOverflow);
-  pool.release(a);
-  pool.release(a);
-  EXPECT_EQ(pool.acquire("c"), StringInterner::kOverflow) << "one too many were let in";
-  EXPECT_EQ(pool.size(), 2u);
+TEST(StringInterner, ReturnsTheOverflowTextBeyondItsLimit) {
+  StringInterner interner(2, "(full)");
+  const auto a = interner.acquire("a");
+  interner.acquire("b");
+  EXPECT_EQ(interner.acquire("c"), StringInterner::kOverflow);
+  EXPECT_EQ(interner.text(StringInterner::kOverflow), "(full)");
+  EXPECT_EQ(interner.acquire("a"), a) << "a stored text is still found";
+  for (int i = 0; i < 3; ++i) interner.release(StringInterner::kOverflow);
+  EXPECT_EQ(interner.text(StringInterner::kOverflow), "(full)");
+  EXPECT_NE(interner.acquire("needed", /*even_if_full=*/true), StringInterner::kOverflow);
+  interner.release(a);
+  interner.release(a);
+  EXPECT_EQ(interner.acquire("c"), StringInterner::kOverflow) << "still one text beyond the limit";
+  EXPECT_EQ(interner.size(), 2u);
 }
 
-TEST(StringInterner, HasRoomAgainWhenATextGoes) {
-  StringInterner pool(1, "(full)");
-  pool.release(pool.acquire("a"));
-  EXPECT_NE(pool.acquire("b"), StringInterner::kOverflow);
+TEST(StringInterner, HasRoomAgainAfterATextIsFreed) {
+  StringInterner interner(1, "(full)");
+  interner.release(interner.acquire("a"));
+  EXPECT_NE(interner.acquire("b"), StringInterner::kOverflow);
 }
 
 TEST(StringInterner, JoinsPairs) {

@@ -17,7 +17,7 @@ meta::Config config_of(const std::string& version, const std::string& other_agen
   return config;
 }
 
-TEST(OperatorOrders, HoldForOneRelease) {
+TEST(OperatorOrders, ApplyToOneRelease) {
   OperatorOrders orders;
   EXPECT_EQ(orders.find("a", "2"), std::nullopt);
   EXPECT_TRUE(orders.give(config_of("2"), "a", "2", Order::halt));
@@ -25,26 +25,26 @@ TEST(OperatorOrders, HoldForOneRelease) {
   EXPECT_EQ(orders.find("a", "1"), std::nullopt);
   EXPECT_EQ(orders.find("b", "2"), std::nullopt);
   EXPECT_TRUE(orders.give(config_of("2"), "a", "2", Order::resume));
-  EXPECT_EQ(orders.find("a", "2"), Order::resume) << "the last one counts";
+  EXPECT_EQ(orders.find("a", "2"), Order::resume) << "the last order counts";
 }
 
-TEST(OperatorOrders, AreRefusedForWhatIsNotThere) {
+TEST(OperatorOrders, AreRefusedForAnUnknownAgentOrVersion) {
   OperatorOrders orders;
   const auto given = orders.give(config_of("2"), "x", "2", Order::halt);
   ASSERT_FALSE(given);
-  EXPECT_EQ(given.error().message, "there is no agent \"x\" in the config");
+  EXPECT_EQ(given.error().message, "the config has no agent \"x\"");
   EXPECT_FALSE(orders.give(config_of("2"), "a", "../2", Order::halt));
   const auto typo = orders.give(config_of("2"), "a", "22", Order::halt);
   ASSERT_FALSE(typo);
-  EXPECT_EQ(typo.error().message, "the config names a 2, and no 22");
+  EXPECT_EQ(typo.error().message, "the config has no version 22 of a, only 2");
 }
 
-TEST(OperatorOrders, EndWhenTheAgentsEntryChangesAndNotWithAnothers) {
+TEST(OperatorOrders, EndWhenTheAgentsEntryChanges) {
   OperatorOrders orders;
   ASSERT_TRUE(orders.give(config_of("2"), "a", "2", Order::halt));
-  EXPECT_TRUE(orders.keep_those_of(config_of("2", "c")).empty());
+  EXPECT_TRUE(orders.remove_outdated(config_of("2", "c")).empty());
   EXPECT_EQ(orders.find("a", "2"), Order::halt);
-  EXPECT_EQ(orders.keep_those_of(config_of("3")), std::vector<std::string>{"halt of a 2"});
+  EXPECT_EQ(orders.remove_outdated(config_of("3")), std::vector<std::string>{"halt of a 2"});
   EXPECT_EQ(orders.find("a", "2"), std::nullopt);
 }
 
@@ -61,14 +61,14 @@ TEST(OperatorOrders, SurviveACrash) {
   ASSERT_TRUE(orders.load());
   EXPECT_EQ(orders.find("a", "2"), Order::halt);
   EXPECT_EQ(orders.find("b", "1"), Order::resume);
-  orders.keep_those_of(config_of("3"));
+  orders.remove_outdated(config_of("3"));
   OperatorOrders later(path);
   ASSERT_TRUE(later.load());
-  EXPECT_EQ(later.find("a", "2"), std::nullopt) << "it ended for good";
+  EXPECT_EQ(later.find("a", "2"), std::nullopt) << "its removal is saved";
   EXPECT_EQ(later.find("b", "1"), Order::resume);
 }
 
-TEST(OperatorOrders, OfADamagedFileAreAnError) {
+TEST(OperatorOrders, RefuseADamagedFile) {
   const TempDir folder;
   for (const char* text : {"", "{", "[]", "{\"orders\": [{}]}", "{\"orders\": 5}"}) {
     write_file(folder / "orders.json", text);
@@ -77,11 +77,12 @@ TEST(OperatorOrders, OfADamagedFileAreAnError) {
   }
 }
 
-TEST(OperatorOrders, HoldInMemoryWhenTheDiskFails) {
+TEST(OperatorOrders, AreInEffectWhenTheDiskFails) {
   OperatorOrders orders("/nowhere/orders.json");
   const auto given = orders.give(config_of("2"), "a", "2", Order::halt);
   ASSERT_FALSE(given);
-  EXPECT_NE(given.error().message.find("it holds until ops-meta ends"), std::string::npos) << given.error().message;
+  EXPECT_NE(given.error().message.find("the order is in effect, but is lost at the next restart"), std::string::npos)
+      << given.error().message;
   EXPECT_EQ(orders.find("a", "2"), Order::halt);
 }
 

@@ -16,56 +16,56 @@ using std::chrono::seconds;
 
 constexpr Leases::TimePoint kNow{std::chrono::hours(500'000)};
 
-TEST(Admission, FollowsTheRule) {
+TEST(Admission, FollowsTheTable) {
   struct Case {
     const char* what;
-    uint32_t running, peak_running, failed, inflight;
+    uint32_t running, peak, failed, inflight;
     Admission expected;
   };
   constexpr auto kGo = Admission::go;
   constexpr auto kWait = Admission::wait;
   constexpr auto kHalted = Admission::halted;
   for (const Case& c : std::initializer_list<Case>{
-           {"nobody has it", 0, 0, 0, 0, kGo},
-           {"the first one has not said yet", 0, 0, 0, 1, kWait},
-           {"the first one runs it", 1, 1, 0, 0, kGo},
-           {"and the second has not said yet", 1, 1, 0, 1, kWait},
-           {"as many again as ran it", 8, 8, 0, 7, kGo},
-           {"and no more", 8, 8, 0, 8, kWait},
-           {"what was proven stays proven", 0, 1000, 0, 999, kGo},
-           {"the first one failed", 0, 0, 1, 0, kGo},
-           {"the second one too", 0, 0, 2, 0, kGo},
-           {"the third one too", 0, 0, 3, 0, kHalted},
-           {"one failed, so four at once", 16, 16, 1, 3, kGo},
-           {"and no more", 16, 16, 1, 4, kWait},
-           {"until a hundred have run it", 99, 100, 1, 99, kGo},
-           {"nor more than have run it", 2, 2, 1, 2, kWait},
-           {"three of sixty are 5 %", 57, 57, 3, 0, kGo},
-           {"three of fifty-nine are more", 56, 56, 3, 0, kHalted},
-           {"one in a thousand", 999'000, 999'000, 1000, 0, kGo},
-           {"halted, whatever was proven", 90, 1000, 10, 0, kHalted},
-           {"no more at once than parallel", 5'000'000, 5'000'000, 0, 1'000'000, kWait},
+           {"no host has it", 0, 0, 0, 0, kGo},
+           {"the first host has not reported", 0, 0, 0, 1, kWait},
+           {"the first host runs it", 1, 1, 0, 0, kGo},
+           {"the second host has not reported", 1, 1, 0, 1, kWait},
+           {"as many leases as hosts run it", 8, 8, 0, 7, kGo},
+           {"not more leases than hosts run it", 8, 8, 0, 8, kWait},
+           {"the peak counts, not the hosts of now", 0, 1000, 0, 999, kGo},
+           {"the first host failed", 0, 0, 1, 0, kGo},
+           {"the second host failed", 0, 0, 2, 0, kGo},
+           {"the third host failed", 0, 0, 3, 0, kHalted},
+           {"one host failed: four leases", 16, 16, 1, 3, kGo},
+           {"one host failed: not more than four", 16, 16, 1, 4, kWait},
+           {"one host failed, the peak is 100", 99, 100, 1, 99, kGo},
+           {"one host failed: not more than the peak", 2, 2, 1, 2, kWait},
+           {"3 of 60 failed: 5 %", 57, 57, 3, 0, kGo},
+           {"3 of 59 failed: more than 5 %", 56, 56, 3, 0, kHalted},
+           {"one in a thousand failed", 999'000, 999'000, 1000, 0, kGo},
+           {"the peak does not prevent a halt", 90, 1000, 10, 0, kHalted},
+           {"not more leases than parallel", 5'000'000, 5'000'000, 0, 1'000'000, kWait},
        }) {
-    EXPECT_EQ(admit(RolloutLimits{}, c.running, c.peak_running, c.failed, c.inflight), c.expected) << c.what;
+    EXPECT_EQ(admit(RolloutLimits{}, c.running, c.peak, c.failed, c.inflight), c.expected) << c.what;
   }
 }
 
-TEST(Admission, KnowsItsLimits) {
+TEST(Admission, AppliesTheConfiguredLimits) {
   RolloutLimits limits;
   limits.parallel = 2;
   EXPECT_EQ(admit(limits, 100, 100, 0, 1), Admission::go);
   EXPECT_EQ(admit(limits, 100, 100, 0, 2), Admission::wait);
   limits.max_failures = 1;
   limits.max_failure_rate = 50;
-  EXPECT_EQ(admit(limits, 1, 1, 1, 0), Admission::go) << "half of them are not more than half";
+  EXPECT_EQ(admit(limits, 1, 1, 1, 0), Admission::go) << "50 % is not more than 50 %";
   EXPECT_EQ(admit(limits, 0, 1, 1, 0), Admission::halted);
   limits.parallel = 0;
-  EXPECT_EQ(admit(limits, 0, 0, 1'000, 1'000), Admission::go) << "switched off";
+  EXPECT_EQ(admit(limits, 0, 0, 1'000, 1'000), Admission::go) << "parallel 0 switches the rule off";
 }
 
 struct LeasesTest : testing::Test {
-  Admission ask(const std::string& host, const RolloutReports& reports = {}, const std::string& version = "2") {
-    return leases.ask("a", version, host, limits, reports, now);
+  Admission request(const std::string& host, const RolloutReports& reports = {}, const std::string& version = "2") {
+    return leases.request("a", version, host, limits, reports, now);
   }
   Leases::Counts counts(const std::string& version = "2") { return leases.counts("a", version, limits, now); }
 
@@ -74,41 +74,41 @@ struct LeasesTest : testing::Test {
   Leases::TimePoint now = kNow;
 };
 
-TEST_F(LeasesTest, GiveTheSameAnswerAgain) {
-  EXPECT_EQ(ask("h1"), Admission::go);
-  EXPECT_EQ(ask("h2"), Admission::wait);
-  EXPECT_EQ(ask("h1"), Admission::go);
+TEST_F(LeasesTest, RepeatTheirAnswer) {
+  EXPECT_EQ(request("h1"), Admission::go);
+  EXPECT_EQ(request("h2"), Admission::wait);
+  EXPECT_EQ(request("h1"), Admission::go);
   EXPECT_EQ(counts(), (Leases::Counts{1, 0}));
 }
 
-TEST_F(LeasesTest, EndWhenTheHostHasSaidHowItWent) {
-  EXPECT_EQ(ask("h1"), Admission::go);
+TEST_F(LeasesTest, EndWithTheResult) {
+  EXPECT_EQ(request("h1"), Admission::go);
   leases.end("a", "h1");
   EXPECT_EQ(counts(), (Leases::Counts{0, 0}));
-  EXPECT_EQ(ask("h2", {1, 1, 0}), Admission::go);
+  EXPECT_EQ(request("h2", {1, 1, 0}), Admission::go);
   leases.end("a", "stranger");
   leases.end("b", "h2");
   EXPECT_EQ(counts(), (Leases::Counts{1, 0}));
 }
 
-TEST_F(LeasesTest, OfASilentHostBecomeFailures) {
+TEST_F(LeasesTest, BecomeFailuresAfterTheTimeout) {
   for (const std::string host : {"h1", "h2", "h3"}) {
-    EXPECT_EQ(ask(host), Admission::go);
+    EXPECT_EQ(request(host), Admission::go);
     now += limits.timeout;
-    EXPECT_EQ(ask("other"), Admission::wait) << "until the time is over";
+    EXPECT_EQ(request("other"), Admission::wait) << "exactly the timeout is not overdue";
     now += seconds(1);
   }
   EXPECT_EQ(counts(), (Leases::Counts{0, 3}));
-  EXPECT_EQ(ask("h4"), Admission::halted);
-  EXPECT_EQ(ask("h1"), Admission::go) << "it was told, and goes on";
+  EXPECT_EQ(request("h4"), Admission::halted);
+  EXPECT_EQ(request("h1"), Admission::go) << "it keeps its lease";
   leases.end("a", "h1");
   EXPECT_EQ(counts(), (Leases::Counts{0, 2}));
-  EXPECT_EQ(ask("h4"), Admission::go);
+  EXPECT_EQ(request("h4"), Admission::go);
 }
 
-TEST_F(LeasesTest, OfAVersionThatIsNotWantedAnyMoreEnd) {
-  EXPECT_EQ(ask("h1"), Admission::go);
-  EXPECT_EQ(ask("h1", {}, "3"), Admission::go);
+TEST_F(LeasesTest, EndWhenAnotherVersionIsRequested) {
+  EXPECT_EQ(request("h1"), Admission::go);
+  EXPECT_EQ(request("h1", {}, "3"), Admission::go);
   EXPECT_EQ(counts("2"), (Leases::Counts{0, 0}));
   EXPECT_EQ(counts("3"), (Leases::Counts{1, 0}));
   now += limits.timeout + seconds(1);
@@ -116,38 +116,38 @@ TEST_F(LeasesTest, OfAVersionThatIsNotWantedAnyMoreEnd) {
   EXPECT_EQ(counts("3"), (Leases::Counts{0, 1}));
 }
 
-TEST_F(LeasesTest, OfOneAgentAreNotThoseOfAnother) {
-  EXPECT_EQ(leases.ask("a", "2", "h1", limits, {}, now), Admission::go);
-  EXPECT_EQ(leases.ask("b", "2", "h2", limits, {}, now), Admission::go);
+TEST_F(LeasesTest, OfOneAgentDoNotCountForAnother) {
+  EXPECT_EQ(leases.request("a", "2", "h1", limits, {}, now), Admission::go);
+  EXPECT_EQ(leases.request("b", "2", "h2", limits, {}, now), Admission::go);
 }
 
-TEST_F(LeasesTest, AreNotKeptWhenAdmissionIsSwitchedOff) {
+TEST_F(LeasesTest, AreNotGrantedWhenTheRuleIsOff) {
   limits.parallel = 0;
-  for (int i = 0; i < 100; ++i) EXPECT_EQ(ask("h" + std::to_string(i), {0, 0, 50}), Admission::go);
+  for (int i = 0; i < 100; ++i) EXPECT_EQ(request("h" + std::to_string(i), {0, 0, 50}), Admission::go);
   EXPECT_EQ(counts(), (Leases::Counts{0, 0}));
 }
 
-/// Hosts ask in turns, and everyone who was told the version fails.
-TEST_F(LeasesTest, ABadReleaseReachesThreeHosts) {
+/// The hosts request in turn, and each host with a lease fails.
+TEST_F(LeasesTest, LetABadReleaseReachThreeHosts) {
   std::set<int> had_it;
   for (int turn = 0; turn < 1000; ++turn) {
     const int host = turn % 100;
     if (had_it.contains(host)) continue;
-    if (ask(std::to_string(host), {0, 0, static_cast<uint32_t>(had_it.size())}) != Admission::go) continue;
+    if (request(std::to_string(host), {0, 0, static_cast<uint32_t>(had_it.size())}) != Admission::go) continue;
     leases.end("a", std::to_string(host));
     had_it.insert(host);
   }
   EXPECT_EQ(had_it.size(), 3u);
 }
 
-/// Everyone who was told succeeds before the next round.
-TEST_F(LeasesTest, AGoodReleaseDoubles) {
+/// Each host with a lease runs the version before the next round.
+TEST_F(LeasesTest, LetAGoodReleaseDouble) {
   uint32_t running = 0;
   std::vector<uint32_t> steps;
   while (running < 1000) {
     uint32_t granted = 0;
     for (uint32_t host = running; host < 1000; ++host) {
-      if (ask(std::to_string(host), {running, running, 0}) == Admission::go) ++granted;
+      if (request(std::to_string(host), {running, running, 0}) == Admission::go) ++granted;
     }
     for (uint32_t host = running; host < running + granted; ++host) leases.end("a", std::to_string(host));
     running += granted;

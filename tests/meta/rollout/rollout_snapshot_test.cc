@@ -9,13 +9,13 @@ namespace {
 
 using meta::RolloutSnapshot;
 
-struct SavedRolloutsTest : testing::Test {
+struct RolloutSnapshotTest : testing::Test {
   TempDir folder;
   std::string path = folder / "rollouts.json";
   const RolloutSnapshot some{{{"a", "2", "h1", 1447000000}, {"b", "1.0+x", "größe", 1}}, {{"a", "1", 1'000'000}}};
 };
 
-TEST_F(SavedRolloutsTest, AreTheSameWhenTheyAreRead) {
+TEST_F(RolloutSnapshotTest, RestoresLeasesAndPeaks) {
   for (const RolloutSnapshot& rollouts : {some, RolloutSnapshot{}}) {
     ASSERT_TRUE(save_rollouts(rollouts, path));
     const auto loaded = meta::load_rollouts(path);
@@ -24,7 +24,7 @@ TEST_F(SavedRolloutsTest, AreTheSameWhenTheyAreRead) {
   }
 }
 
-TEST_F(SavedRolloutsTest, AreIgnoredWhenTheyAreDamaged) {
+TEST_F(RolloutSnapshotTest, RefusesADamagedFile) {
   ASSERT_TRUE(save_rollouts(some, path));
   const std::string whole = read_file(path);
   for (size_t size = 0; size < whole.size(); ++size) {
@@ -40,7 +40,7 @@ TEST_F(SavedRolloutsTest, AreIgnoredWhenTheyAreDamaged) {
   }
 }
 
-TEST_F(SavedRolloutsTest, AreMissedWhenThereAreNone) {
+TEST_F(RolloutSnapshotTest, RefusesAMissingFile) {
   EXPECT_EQ(meta::load_rollouts(path).error().message, "cannot open " + path + ": No such file or directory");
 }
 
