@@ -27,7 +27,7 @@ std::string unknown_agent(const std::string& agent, const Config& config, const 
   std::set<std::string> known;
   for (const AgentConfig& entry : config.agents) known.insert(entry.defaults.name);
   hosts.visit_releases([&](std::string_view name, std::string_view, const ReleaseCounts&) { known.emplace(name); });
-  return cat("cfg.json names no agent \"", one_line(agent, 100), "\" and no host reports one; ",
+  return cat("cfg.json has no agent \"", one_line(agent, 100), "\" and no host reports it; ",
              known.empty() ? "no agent is known yet" : cat("known agents: ", listed(known)));
 }
 

@@ -7,8 +7,8 @@
 
 namespace ops::meta {
 
-/// Says that neither the config names this agent nor any host reports it, with the names that are known; "" when it is known.
-/// It looks at no host.
+/// The error for an agent that the config does not have and no host reports, with the known names; "" if the agent is known.
+/// Takes no time per host.
 std::string unknown_agent(const std::string& agent, const Config& config, const HostTable& hosts);
 
 }  // namespace ops::meta

@@ -11,9 +11,8 @@ namespace ops::meta {
 
 namespace {
 
-// What a piece may cost: heartbeats wait for the lock while a batch is looked at, other clients until the piece is made.
-constexpr size_t kHostsAtATime = 256;
-constexpr size_t kHostsForAPiece = 4096;
+constexpr size_t kHostsPerVisit = 256;   // heartbeats are blocked during a visit
+constexpr size_t kHostsPerPiece = 4096;  // other clients of the thread wait while a piece is made
 
 bool matches(const StatusFilter& filter, const std::optional<AgentView>& agent, const std::optional<UpdateView>& update) {
   if (!filter.version.empty() && (!agent || agent->version != filter.version)) return false;
@@ -24,7 +23,7 @@ bool matches(const StatusFilter& filter, const std::optional<AgentView>& agent, 
   return agent->status == filter.status;
 }
 
-/// Goes through the hosts that match, and lets `Format` append each.
+/// Visits the hosts that match the filter; `Format` appends each.
 template <typename Format>
 class Listing {
  public:
@@ -39,15 +38,15 @@ class Listing {
     if (!is_begun_) format_.begin(to);
     is_begun_ = true;
     bool more = left_ > 0;
-    for (size_t looked_at = 0; more && looked_at < kHostsForAPiece && to.size() < kPieceSize; looked_at += kHostsAtATime) {
-      more = hosts_.visit(from_, kHostsAtATime, [&](const HostView& host) { return add(host, to); }) && !is_over_;
+    for (size_t visited = 0; more && visited < kHostsPerPiece && to.size() < kPieceSize; visited += kHostsPerVisit) {
+      more = hosts_.visit(from_, kHostsPerVisit, [&](const HostView& host) { return add(host, to); }) && !is_over_;
     }
     if (!more) format_.end(to);
     return more;
   }
 
  private:
-  /// False when no more hosts are wanted now.
+  /// False when the piece or the listing is complete.
   bool add(const HostView& host, std::string& to) {
     is_over_ = !host.name().starts_with(filter_.prefix);
     if (is_over_) return false;

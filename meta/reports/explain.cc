@@ -12,7 +12,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// `version 1.1.0, cmd start`: the fields that are given.
+/// `version 1.1.0, cmd start`: the fields that are not "".
 std::string fields(const std::string& version, const std::string& tarball, const std::string& md5, const std::string& cmd) {
   std::string text;
   const auto add = [&text](const char* key, const std::string& value) {
@@ -30,12 +30,12 @@ std::string default_line(const AgentConfig& agent, size_t at) {
   return cat("agents[", at, "].default: ", fields(given.version, given.tarball, given.md5, given.cmd));
 }
 
-std::string override_line(const Assignments& desired, const Assignments::Place& place, const std::string& hostname) {
-  const Override& entry = desired.config()->agents[place.agent].others[place.entry];
+std::string override_line(const Assignments& assignments, const Assignments::Place& place, const std::string& hostname) {
+  const Override& entry = assignments.config()->agents[place.agent].others[place.entry];
   std::string line = cat("agents[", place.agent, "].others[", place.entry, "], ",
                          entry.prefix.empty() ? "all hosts" : cat("hosts ", entry.prefix, "*"));
   if (entry.percent < 100) line += cat(", ", entry.percent, " %");
-  if (!desired.applies(place, hostname)) return line + ": this host is not in that share";
+  if (!assignments.applies(place, hostname)) return line + ": this host is not in the share";
   return cat(line, ": ", fields(entry.version, entry.tarball, entry.md5, entry.cmd));
 }
 
@@ -54,51 +54,52 @@ std::string or_nothing(const std::string& text) { return text.empty() ? "nothing
 
 }  // namespace
 
-HostExplanation explain(const Assignments& desired, RolloutController& controller, const std::string& hostname,
+HostExplanation explain(const Assignments& assignments, RolloutController& controller, const std::string& hostname,
                         const Host& host, std::chrono::system_clock::time_point now) {
   const auto age = std::chrono::floor<std::chrono::seconds>(std::max(now, host.heard_at) - host.heard_at);
-  HostExplanation explanation{hostname,
-                              cat(rough(age), " ago, updater ", host.updater_version.empty() ? "of Go" : host.updater_version,
-                                  host.platform.empty() ? "" : ", ", host.platform),
-                              {},
-                              {}};
-  const auto overrides = desired.overrides_of(hostname);
-  desired.visit(hostname, [&](size_t at, const DesiredAgent& wanted) {
-    const AgentConfig& config = desired.config()->agents[at];
+  HostExplanation explanation{
+      hostname,
+      cat(rough(age), " ago, ", host.updater_version.empty() ? "Go updater" : cat("updater ", host.updater_version),
+          host.platform.empty() ? "" : ", ", host.platform),
+      {},
+      {}};
+  const auto overrides = assignments.overrides_of(hostname);
+  assignments.visit(hostname, [&](size_t at, const DesiredAgent& assigned) {
+    const AgentConfig& config = assignments.config()->agents[at];
     AgentExplanation& agent = explanation.agents.emplace_back();
-    agent.desired = wanted;
+    agent.assigned = assigned;
     agent.lines.push_back(default_line(config, at));
     for (const Assignments::Place& place : overrides) {
-      if (place.agent == at) agent.lines.push_back(override_line(desired, place, hostname));
+      if (place.agent == at) agent.lines.push_back(override_line(assignments, place, hostname));
     }
-    const RealAgent* real = host.agent(wanted.name);
-    if (real != nullptr) agent.has = describe(*real);
-    if (const AgentUpdate* update = host.update(wanted.name)) agent.update = describe(*update);
-    const ExplainedAnswer told = controller.explain(wanted, config.rollout, hostname, host, now);
-    agent.why = told.why;
-    if (told.told == Answer::desired) agent.told = wanted.version;
-    if (told.told == Answer::own) agent.told = real->version;
+    const RealAgent* real = host.agent(assigned.name);
+    if (real != nullptr) agent.installed = describe(*real);
+    if (const AgentUpdate* update = host.update(assigned.name)) agent.update = describe(*update);
+    const ExplainedAnswer answer = controller.explain(assigned, config.rollout, hostname, host, now);
+    agent.why = answer.why;
+    if (answer.answer == Answer::desired) agent.answer = assigned.version;
+    if (answer.answer == Answer::own) agent.answer = real->version;
   });
   for (const RealAgent& agent : host.agents) {
-    if (find_agent(*desired.config(), agent.name) == nullptr) {
-      explanation.others.push_back(cat(agent.name, " ", describe(agent)));
+    if (find_agent(*assignments.config(), agent.name) == nullptr) {
+      explanation.unassigned.push_back(cat(agent.name, " ", describe(agent)));
     }
   }
   return explanation;
 }
 
 std::string to_text(const HostExplanation& explanation) {
-  std::string text = cat(explanation.host, ", heard ", explanation.last_seen, "\n");
+  std::string text = cat(explanation.host, ", last heartbeat ", explanation.last_seen, "\n");
   for (const AgentExplanation& agent : explanation.agents) {
-    const std::string cmd = agent.desired.cmd.empty() ? "leave it alone" : agent.desired.cmd;
-    text += cat("\n", agent.desired.name, "\n  should be  ", agent.desired.version, ", ", cmd, "\n");
+    const std::string cmd = agent.assigned.cmd.empty() ? "leave it alone" : agent.assigned.cmd;
+    text += cat("\n", agent.assigned.name, "\n  assigned   ", agent.assigned.version, ", ", cmd, "\n");
     for (const std::string& line : agent.lines) text += cat("      by ", line, "\n");
-    text += cat("  has        ", or_nothing(agent.has), "\n");
+    text += cat("  installed  ", or_nothing(agent.installed), "\n");
     if (!agent.update.empty()) text += cat("  update     ", agent.update, "\n");
-    text += cat("  is told    ", or_nothing(agent.told), ": ", agent.why, "\n");
+    text += cat("  answer     ", or_nothing(agent.answer), ": ", agent.why, "\n");
   }
-  for (const std::string& agent : explanation.others) {
-    text += cat("\n", agent, "\n  is not in this config, so nobody looks after it\n");
+  for (const std::string& agent : explanation.unassigned) {
+    text += cat("\n", agent, "\n  is not in the config: ops-updater does not manage it\n");
   }
   return text;
 }
@@ -106,19 +107,19 @@ std::string to_text(const HostExplanation& explanation) {
 std::string to_json(const HostExplanation& explanation) {
   Json agents = Json::array();
   for (const AgentExplanation& agent : explanation.agents) {
-    agents.push_back({{"name", agent.desired.name},
-                      {"version", agent.desired.version},
-                      {"cmd", agent.desired.cmd},
+    agents.push_back({{"name", agent.assigned.name},
+                      {"version", agent.assigned.version},
+                      {"cmd", agent.assigned.cmd},
                       {"lines", agent.lines},
-                      {"has", agent.has},
+                      {"has", agent.installed},
                       {"update", agent.update},
-                      {"told", agent.told},
+                      {"told", agent.answer},
                       {"why", agent.why}});
   }
   const Json json = {{"hostname", explanation.host},
                      {"lastSeen", explanation.last_seen},
                      {"agents", std::move(agents)},
-                     {"others", explanation.others}};
+                     {"others", explanation.unassigned}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Why one host is told what it is told: `./control explain HOST` and /explain/HOST.
+// Explains the answers of ops-meta to one host: `./control explain HOST` and /explain/HOST.
 
 #include <chrono>
 #include <string>
@@ -13,11 +13,12 @@
 namespace ops::meta {
 
 struct AgentExplanation {
-  DesiredAgent desired;            // by the config
-  std::vector<std::string> lines;  // of the config, that made it: `agents[0].others[1], hosts lg-*, 5 %: version 1.1.0`
-  std::string has;                 // "1.0.0, started"; "" for nothing
-  std::string update;              // "1.1.0 downloading, attempt 3: …"; ""
-  std::string told;                // the version that it is told; "" for nothing of this agent
+  DesiredAgent assigned;
+  std::vector<std::string>
+      lines;              // the entries of the config that apply: `agents[0].others[1], hosts lg-*, 5 %: version 1.1.0`
+  std::string installed;  // "1.0.0, started"; "" if the host lacks the agent
+  std::string update;     // "1.1.0 downloading, attempt 3: …"; "" without an update
+  std::string answer;     // the version in the answer; "" if the answer leaves the agent out
   std::string why;
 };
 
@@ -25,13 +26,12 @@ struct HostExplanation {
   std::string host;
   std::string last_seen;  // "12 s ago, updater 1.0.0, linux_amd64"
   std::vector<AgentExplanation> agents;
-  std::vector<std::string> others;  // agents that it has and no config names, as "name 1.0.0, started"
+  std::vector<std::string> unassigned;  // agents of the host that the config does not have, as "name 1.0.0, started"
 };
 
-HostExplanation explain(const Assignments& desired, RolloutController& controller, const std::string& hostname,
+HostExplanation explain(const Assignments& assignments, RolloutController& controller, const std::string& hostname,
                         const Host& host, std::chrono::system_clock::time_point now);
 
-/// For people; and for scripts.
 std::string to_text(const HostExplanation& explanation);
 std::string to_json(const HostExplanation& explanation);
 

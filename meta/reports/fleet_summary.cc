@@ -72,7 +72,7 @@ Json json_of(const ReleaseSummary& release) {
   const auto left = release.time_left();
   return {{"desired", release.scan.assigned},
           {"running", state.reports.running},
-          {"proven", state.reports.peak_running},
+          {"proven", state.reports.peak},
           {"inflight", state.leases.inflight},
           {"failed", state.failed()},
           {"silent", state.leases.overdue},

@@ -17,7 +17,7 @@ std::string local_time(int64_t seconds) {
   return std::string(text, length);
 }
 
-/// The text that the whole minute has in common; "" when there is none.
+/// The text that all seconds of the minute have in common; "" if there is none.
 std::string minute_text(int64_t first_second) {
   std::string first = local_time(first_second);
   std::string last = local_time(first_second + 59);

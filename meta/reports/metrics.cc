@@ -98,7 +98,7 @@ void add_rollouts(MetricsText& text, const std::vector<Rollout>& rollouts) {
   gauge("ops_meta_rollout_running", "Hosts that run the version past its probation.",
         [](const RolloutState& state) { return state.reports.running; });
   gauge("ops_meta_rollout_proven", "The most hosts that ever ran the version at once.",
-        [](const RolloutState& state) { return state.reports.peak_running; });
+        [](const RolloutState& state) { return state.reports.peak; });
   gauge("ops_meta_rollout_inflight", "Hosts that were told the version and have not said yet how it went.",
         [](const RolloutState& state) { return state.leases.inflight; });
   gauge("ops_meta_rollout_failed", "Hosts on which the version failed, and those that never said how it went.",

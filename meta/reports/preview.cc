@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// As Debian orders versions: a "~" comes before everything, the end included, so that 1.0~rc1 is older than 1.0.
+/// Orders versions like Debian: "~" sorts before everything, even the end of the version, so that 1.0~rc1 is older than 1.0.
 bool is_older(const std::string& version, const std::string& than) {
   const size_t tilde = version.find('~');
   const size_t other_tilde = than.find('~');
@@ -51,51 +51,51 @@ Previewer::Previewer(const HostTable& hosts, std::shared_ptr<const Assignments> 
   for (const AgentConfig& agent : fresh_->config()->agents) {
     const AgentConfig* before = find_agent(old, agent.defaults.name);
     before_.push_back(before == nullptr ? std::nullopt : std::optional(static_cast<size_t>(before - old.agents.data())));
-    AgentPreview& plan = plan_.agents.emplace_back(agent.defaults.name, AgentPreview{}).second;
-    for (size_t i = 0; i < agent.others.size(); ++i) plan.overrides.push_back({place_of(agent.others[i], i)});
+    AgentPreview& preview = preview_.agents.emplace_back(agent.defaults.name, AgentPreview{}).second;
+    for (size_t i = 0; i < agent.others.size(); ++i) preview.overrides.push_back({place_of(agent.others[i], i)});
   }
-  wanted_.resize(in_force_->config()->agents.size());
+  assigned_.resize(in_force_->config()->agents.size());
 }
 
 bool Previewer::step() {
-  return walk_.step([this](const HostView& host) { look_at(host); });
+  return walk_.step([this](const HostView& host) { examine(host); });
 }
 
-void Previewer::look_at(const HostView& host) {
-  ++plan_.hosts;
-  in_force_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) { wanted_[agent] = desired; });
+void Previewer::examine(const HostView& host) {
+  ++preview_.hosts;
+  in_force_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) { assigned_[agent] = desired; });
   fresh_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) {
-    compare(host, before_[agent] ? &wanted_[*before_[agent]] : nullptr, desired, plan_.agents[agent].second);
+    compare(host, before_[agent] ? &assigned_[*before_[agent]] : nullptr, desired, preview_.agents[agent].second);
   });
   for (const Assignments::Place& place : fresh_->overrides_of(host.name())) {
-    AgentPreview::Reach& reach = plan_.agents[place.agent].second.overrides[place.entry];
+    AgentPreview::Reach& reach = preview_.agents[place.agent].second.overrides[place.entry];
     ++reach.matched;
-    if (fresh_->applies(place, host.name())) ++reach.taken;
+    if (fresh_->applies(place, host.name())) ++reach.applied;
   }
 }
 
-void Previewer::compare(const HostView& host, const DesiredAgent* before, const DesiredAgent& after, AgentPreview& plan) {
+void Previewer::compare(const HostView& host, const DesiredAgent* before, const DesiredAgent& after, AgentPreview& preview) {
   const auto real = host.agent(after.name);
   const std::string_view has = real ? real->version : std::string_view{};
   if (after.cmd == "start" && has != after.version) {
-    AgentPreview::Move& move = plan.moves[{std::string(has), after.version}];
+    AgentPreview::Move& move = preview.moves[{std::string(has), after.version}];
     move.hosts.add(host.name());
     if (before != nullptr && before->cmd == "start" && before->version == after.version) ++move.already;
   } else if (after.cmd == "start" && before != nullptr && before->cmd == "stop") {
-    plan.starts.add(host.name());
+    preview.starts.add(host.name());
   } else if (after.cmd == "stop" && real && to_status(real->status) == Status::started) {
-    plan.stops.add(host.name());
+    preview.stops.add(host.name());
   } else {
-    ++plan.stays;
+    ++preview.unchanged;
   }
 }
 
 Preview Previewer::result() {
   const Summary seen = hosts_.summary();
-  static const std::map<std::string, ReleaseCounts> kNothing;
-  for (size_t i = 0; i < plan_.agents.size(); ++i) {
-    const auto found = seen.find(plan_.agents[i].first);
-    warn_of(fresh_->config()->agents[i], found == seen.end() ? kNothing : found->second, plan_.agents[i].second);
+  static const std::map<std::string, ReleaseCounts> kNone;
+  for (size_t i = 0; i < preview_.agents.size(); ++i) {
+    const auto found = seen.find(preview_.agents[i].first);
+    add_warnings(fresh_->config()->agents[i], found == seen.end() ? kNone : found->second, preview_.agents[i].second);
   }
   for (const AgentConfig& agent : in_force_->config()->agents) {
     const std::string& name = agent.defaults.name;
@@ -104,58 +104,60 @@ Preview Previewer::result() {
     if (const auto found = seen.find(name); found != seen.end()) {
       for (const auto& [version, of_version] : found->second) counts += of_version;
     }
-    plan_.warnings.push_back(cat(name, " is not in this config any more: ", hosts_of(counts.started),
-                                 " run it on as it is, and nobody looks after it; to end it there, \"cmd\": \"stop\" first"));
+    preview_.warnings.push_back(
+        cat(name, " is no longer in this config: ", hosts_of(counts.started),
+            " keep running it, but ops-updater does not manage it; to stop it, use \"cmd\": \"stop\" first"));
   }
-  return std::move(plan_);
+  return std::move(preview_);
 }
 
-void Previewer::warn_of(const AgentConfig& config, const std::map<std::string, ReleaseCounts>& seen, AgentPreview& plan) const {
-  std::map<std::string, uint64_t> new_to;  // hosts that move there, by version
-  for (const auto& [versions, move] : plan.moves) {
+void Previewer::add_warnings(const AgentConfig& config, const std::map<std::string, ReleaseCounts>& seen,
+                             AgentPreview& preview) const {
+  std::map<std::string, uint64_t> new_to;  // hosts that change to a version
+  for (const auto& [versions, move] : preview.moves) {
     const auto& [from, to] = versions;
     new_to[to] += move.hosts.count;
     if (from.empty() || !is_older(to, from)) continue;
-    plan.warnings.push_back(cat(from, " -> ", to, " goes back, on ", hosts_of(move.hosts.count)));
+    preview.warnings.push_back(cat(from, " -> ", to, " is a downgrade, on ", hosts_of(move.hosts.count)));
   }
   for (const auto& [version, hosts] : new_to) {
     const auto known = seen.find(version);
-    if (hosts < plan_.hosts || (known != seen.end() && known->second.hosts > 0)) continue;
-    plan.warnings.push_back(cat("no host has ", version, " yet, and every host is to get it",
-                                config.rollout.parallel == 0 ? ", all at once" : ", one after the other at first",
-                                "; is that version right? \"others\": [{\"percent\": 1, …}] tries it on a share"));
+    if (hosts < preview_.hosts || (known != seen.end() && known->second.hosts > 0)) continue;
+    preview.warnings.push_back(cat("no host has ", version, " yet, and every host would change to it",
+                                   config.rollout.parallel == 0 ? ", all at once" : ", first one host, then more",
+                                   "; check the version, or try it on a share with \"others\": [{\"percent\": 1, …}]"));
   }
-  for (const AgentPreview::Reach& reach : plan.overrides) {
-    if (reach.taken == 0)
-      plan.warnings.push_back(cat(reach.place, ": that is none of the ", hosts_of(plan_.hosts), " known here"));
+  for (const AgentPreview::Reach& reach : preview.overrides) {
+    if (reach.applied == 0)
+      preview.warnings.push_back(cat(reach.place, ": applies to none of the ", hosts_of(preview_.hosts), " known here"));
   }
 }
 
-std::string to_text(const Preview& plan) {
-  std::string text = cat(hosts_of(plan.hosts), plan.hosts == 1 ? " is known.\n" : " are known.\n");
-  for (const auto& [name, agent] : plan.agents) {
+std::string to_text(const Preview& preview) {
+  std::string text = cat(hosts_of(preview.hosts), preview.hosts == 1 ? " is known.\n" : " are known.\n");
+  for (const auto& [name, agent] : preview.agents) {
     text += cat("\n", name, "\n");
     for (const auto& [versions, move] : agent.moves) {
       text += cat("  ", or_none(versions.first), " -> ", versions.second, "  ", hosts_of(move.hosts.count), like(move.hosts));
-      if (move.already > 0) text += cat("; ", grouped(move.already), " of them by the config in force as well");
+      if (move.already > 0) text += cat("; ", grouped(move.already), " of them by the config in force, too");
       text += '\n';
     }
     if (agent.starts.count > 0) text += cat("  started again  ", hosts_of(agent.starts.count), like(agent.starts), "\n");
     if (agent.stops.count > 0) text += cat("  stopped  ", hosts_of(agent.stops.count), like(agent.stops), "\n");
-    text += cat("  no change  ", hosts_of(agent.stays), "\n");
+    text += cat("  no change  ", hosts_of(agent.unchanged), "\n");
     for (const AgentPreview::Reach& reach : agent.overrides) {
-      text += cat("  ", reach.place, "  ", hosts_of(reach.taken));
-      text += reach.taken == reach.matched ? "\n" : cat(" of ", grouped(reach.matched), "\n");
+      text += cat("  ", reach.place, "  ", hosts_of(reach.applied));
+      text += reach.applied == reach.matched ? "\n" : cat(" of ", grouped(reach.matched), "\n");
     }
     for (const std::string& warning : agent.warnings) text += cat("  warning: ", warning, "\n");
   }
-  for (const std::string& warning : plan.warnings) text += cat("\nwarning: ", warning, "\n");
+  for (const std::string& warning : preview.warnings) text += cat("\nwarning: ", warning, "\n");
   return text;
 }
 
-std::string to_json(const Preview& plan) {
+std::string to_json(const Preview& preview) {
   Json agents = Json::object();
-  for (const auto& [name, agent] : plan.agents) {
+  for (const auto& [name, agent] : preview.agents) {
     Json moves = Json::array();
     for (const auto& [versions, move] : agent.moves) {
       moves.push_back({{"from", versions.first},
@@ -166,12 +168,12 @@ std::string to_json(const Preview& plan) {
     }
     Json overrides = Json::array();
     for (const AgentPreview::Reach& reach : agent.overrides) {
-      overrides.push_back({{"place", reach.place}, {"matched", reach.matched}, {"taken", reach.taken}});
+      overrides.push_back({{"place", reach.place}, {"matched", reach.matched}, {"taken", reach.applied}});
     }
-    agents[name] = {{"moves", std::move(moves)}, {"started", agent.starts.count},     {"stopped", agent.stops.count},
-                    {"noChange", agent.stays},   {"overrides", std::move(overrides)}, {"warnings", agent.warnings}};
+    agents[name] = {{"moves", std::move(moves)},   {"started", agent.starts.count},     {"stopped", agent.stops.count},
+                    {"noChange", agent.unchanged}, {"overrides", std::move(overrides)}, {"warnings", agent.warnings}};
   }
-  const Json json = {{"hosts", plan.hosts}, {"agents", std::move(agents)}, {"warnings", plan.warnings}};
+  const Json json = {{"hosts", preview.hosts}, {"agents", std::move(agents)}, {"warnings", preview.warnings}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

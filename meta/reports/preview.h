@@ -1,6 +1,6 @@
 #pragma once
 
-// What a new config would do, seen from what the hosts report now, before it is in force: POST /plan and `./control plan`.
+// What a new config would change, by what the hosts report now, before it is in force: POST /plan and `./control plan`.
 
 #include <cstdint>
 #include <map>
@@ -18,22 +18,21 @@
 namespace ops::meta {
 
 struct AgentPreview {
-  /// Hosts that the new config wants on another version than they have, by the two; "" is none. `already`: of these, those
-  /// that the config in force wants there as well.
+  /// Hosts whose installed version differs from the one that the new config assigns to them.
   struct Move {
     HostsOf hosts;
-    uint32_t already = 0;
+    uint32_t already = 0;  // of these: the config in force assigns the same version
   };
-  std::map<std::pair<std::string, std::string>, Move> moves;
-  HostsOf starts;      // that have the version, stopped by the config in force
-  HostsOf stops;       // that run it, and are to stop it
-  uint32_t stays = 0;  // nothing changes there
+  std::map<std::pair<std::string, std::string>, Move> moves;  // by installed version ("" if none) and assigned version
+  HostsOf starts;                                             // have the version; the config in force stops it
+  HostsOf stops;                                              // run the agent; the new config stops it
+  uint32_t unchanged = 0;                                     // all other hosts
 
   /// An override of the new config.
   struct Reach {
     std::string place;     // "others[0], hosts lg-*, 5 %"
-    uint32_t matched = 0;  // hosts of that prefix
-    uint32_t taken = 0;    // of these, the share
+    uint32_t matched = 0;  // hosts that its prefix matches
+    uint32_t applied = 0;  // of these: hosts in its share
   };
   std::vector<Reach> overrides;
   std::vector<std::string> warnings;
@@ -42,35 +41,34 @@ struct AgentPreview {
 struct Preview {
   size_t hosts = 0;
   std::vector<std::pair<std::string, AgentPreview>> agents;  // by name, in the order of the new config
-  std::vector<std::string> warnings;                         // of agents that it doesn't have any more
+  std::vector<std::string> warnings;                         // about agents that the new config no longer has
 };
 
-/// For people; and for scripts.
-std::string to_text(const Preview& plan);
-std::string to_json(const Preview& plan);
+std::string to_text(const Preview& preview);
+std::string to_json(const Preview& preview);
 
-/// Makes a plan. Borrows the table.
+/// Makes one preview. Borrows the table.
 class Previewer {
  public:
   Previewer(const HostTable& hosts, std::shared_ptr<const Assignments> in_force, std::shared_ptr<const Assignments> fresh);
 
-  /// Goes on with some hosts, for a few milliseconds; false when all were seen.
+  /// Examines some more hosts, for a few milliseconds. False when all hosts are examined.
   bool step();
 
-  /// To be called once, at the end.
+  /// To be called once, after the last step.
   Preview result();
 
  private:
-  void look_at(const HostView& host);
-  void compare(const HostView& host, const DesiredAgent* before, const DesiredAgent& after, AgentPreview& plan);
-  void warn_of(const AgentConfig& config, const std::map<std::string, ReleaseCounts>& seen, AgentPreview& plan) const;
+  void examine(const HostView& host);
+  static void compare(const HostView& host, const DesiredAgent* before, const DesiredAgent& after, AgentPreview& preview);
+  void add_warnings(const AgentConfig& config, const std::map<std::string, ReleaseCounts>& seen, AgentPreview& preview) const;
 
   const HostTable& hosts_;
   const std::shared_ptr<const Assignments> in_force_;
   const std::shared_ptr<const Assignments> fresh_;
-  std::vector<std::optional<size_t>> before_;  // by place in the fresh config: that in the other, if it is there
-  Preview plan_;
-  std::vector<DesiredAgent> wanted_;  // of one host, by the config in force
+  std::vector<std::optional<size_t>> before_;  // by place in the fresh config: the place in the config in force
+  Preview preview_;
+  std::vector<DesiredAgent> assigned_;  // to the host that is examined, by the config in force
   HostWalk walk_;
 };
 

@@ -7,14 +7,14 @@
 
 namespace ops::meta {
 
-/// How fast a count grows, by what it was over the last minutes. Time is an argument.
+/// Estimates the rate at which a count grows, from samples over a window of time.
 class RateEstimator {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
 
   explicit RateEstimator(std::chrono::seconds window) : window_(window) {}
 
-  /// To be called now and then; a sample for each tenth of the window is kept.
+  /// Adds a sample. To be called at any interval; one sample per tenth of the window is stored.
   void note(uint64_t count, TimePoint now) {
     if (!samples_.empty() && now < samples_.back().at) samples_.clear();  // the clock was set back
     if (!samples_.empty() && now - samples_.back().at < window_ / 10) return;
@@ -22,7 +22,7 @@ class RateEstimator {
     while (now - samples_.front().at > window_) samples_.pop_front();
   }
 
-  /// Since the oldest sample; 0 before there is one, and when the count fell. Less than a tenth of the window is taken as that.
+  /// Since the oldest sample; 0 without a sample, and if the count fell. A time below a tenth of the window counts as a tenth.
   double per_second(uint64_t count, TimePoint now) const {
     if (samples_.empty() || now <= samples_.front().at || count <= samples_.front().count) return 0;
     const std::chrono::duration<double> time = std::max<TimePoint::duration>(now - samples_.front().at, window_ / 10);

@@ -10,7 +10,7 @@ namespace {
 
 constexpr std::chrono::hours kPause{1};
 
-/// False also when the clock was set back.
+/// False if the clock was set back.
 bool is_within_an_hour(ThrottledLog::TimePoint then, ThrottledLog::TimePoint now) { return then <= now && now - then < kPause; }
 
 }  // namespace
@@ -30,14 +30,14 @@ void ThrottledLog::note(const std::string& subject, TimePoint now, const std::fu
   log::warning(what_, " ", subject, ": ", known->second.text);
 }
 
-/// Looks for old entries only when the log may speak again: a crowd beyond the limit costs nothing else.
+/// Searches for old entries once an hour at most: subjects beyond the limit cost no search.
 bool ThrottledLog::has_room(TimePoint now) {
   if (entries_.size() < kMaxSubjects) return true;
   if (is_within_an_hour(full_since_, now)) return false;
   std::erase_if(entries_, [now](const auto& entry) { return !is_within_an_hour(entry.second.at, now); });
   if (entries_.size() < kMaxSubjects) return true;
   full_since_ = now;
-  log::warning(what_, " more than ", kMaxSubjects, " within an hour; for the next hour no further one is named");
+  log::warning(what_, " more than ", kMaxSubjects, " in an hour; further ones are not logged for an hour");
   return false;
 }
 

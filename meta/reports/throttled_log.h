@@ -1,7 +1,7 @@
 #pragma once
 
-// Warnings that any host or stranger can cause, as often as it likes: each subject is named in the log once an hour, and at
-// most kMaxSubjects of them. One line an hour stands for those beyond. So neither the log nor the memory grows with an attack.
+// Limits log lines that any client can cause. Each subject (a host or an address) is logged once an hour. At most kMaxSubjects
+// subjects are logged per hour; one line an hour stands for the rest. So an attack fills neither the log nor the memory.
 
 #include <chrono>
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace ops::meta {
 
-/// Synchronises itself. Time is an argument.
+/// Thread-safe.
 class ThrottledLog {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
@@ -21,22 +21,22 @@ class ThrottledLog {
 
   struct Note {
     std::string subject;
-    std::string text;  // as the log has it
-    TimePoint at;      // when it happened last
+    std::string text;  // as it was logged
+    TimePoint at;      // of the last event
 
     bool operator==(const Note&) const = default;
   };
   struct Recent {
-    uint64_t total = 0;        // calls of note() since the start
-    size_t subjects = 0;       // of the last hour, kMaxSubjects at most
-    std::vector<Note> latest;  // the last kExamples of them
+    uint64_t total = 0;        // events since the start
+    size_t subjects = 0;       // in the last hour, kMaxSubjects at most
+    std::vector<Note> latest;  // the kExamples latest of these subjects, the latest first
   };
   static constexpr size_t kExamples = 3;
 
-  /// The log says "{what} {subject}: {text}".
+  /// A log line is "{what} {subject}: {text}".
   explicit ThrottledLog(std::string what) : what_(std::move(what)) {}
 
-  /// `text` is made only when the log is to have it.
+  /// Records an event. Calls `text` only if a line is logged.
   void note(const std::string& subject, TimePoint now, const std::function<std::string()>& text);
 
   Recent recent(TimePoint now) const;
@@ -55,7 +55,7 @@ class ThrottledLog {
   // All guarded by mutex_:
   std::map<std::string, Entry> entries_;  // by subject
   uint64_t total_ = 0;
-  TimePoint full_since_{};  // when the log last said that there are more
+  TimePoint full_since_{};  // time of the last line about further subjects
 };
 
 }  // namespace ops::meta

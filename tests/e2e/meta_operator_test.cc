@@ -57,9 +57,9 @@ TEST_F(MetaOperator, ThePlanOfAMessSaysAllOfIt) {
   const Finished plan = control({"plan", "new.json"});
   EXPECT_EQ(plan.exit_code, 0) << plan.output;
   EXPECT_HAS(plan.output, "200 hosts are known.");
-  EXPECT_HAS(plan.output, "warning: others[1], hosts wbe*: that is none of the 200 hosts known here");
-  EXPECT_HAS(plan.output, "warning: no host has 1.O.0 yet, and every host is to get it");
-  EXPECT_HAS(plan.output, "warning: b is not in this config any more: 200 hosts run it on as it is");
+  EXPECT_HAS(plan.output, "warning: others[1], hosts wbe*: applies to none of the 200 hosts known here");
+  EXPECT_HAS(plan.output, "warning: no host has 1.O.0 yet, and every host would change to it");
+  EXPECT_HAS(plan.output, "warning: b is no longer in this config: 200 hosts keep running it");
 
   // The numbers are what then happens.
   fs::copy_file(meta / "new.json", meta / "cfg.json", fs::copy_options::overwrite_existing);
@@ -123,7 +123,7 @@ TEST_F(MetaOperator, ExplainNamesWhatHoldsAHost) {
   ASSERT_TRUE(meta.desire({{"a", "2"}}));
   EXPECT_EQ(beat("h1", "1"), "2");
   EXPECT_EQ(beat("h2", "1"), "1");
-  EXPECT_HAS(control({"explain", "h2"}).output, "  is told    1: others go first: 1 are on their way, and 1 may be\n");
+  EXPECT_HAS(control({"explain", "h2"}).output, "  answer     1: the host waits for a lease: 1 of 1 are in use\n");
   EXPECT_HAS(control({"explain", "h2"}).output, "      by agents[0].default: version 2, cmd start");
   const Finished unknown = control({"explain", "no such/host?"});
   EXPECT_EQ(unknown.exit_code, 1);
@@ -150,7 +150,7 @@ TEST_F(MetaOperator, HaltsAndResumesByHandOverAKill) {
         << host;
     beat(host, "1", {{"a", "2", "rolled-back", 0, 0, 1, 0, "it died"}});
   }
-  EXPECT_EQ(control({"halt", "x", "2"}).output, "there is no agent \"x\" in the config\n");
+  EXPECT_EQ(control({"halt", "x", "2"}).output, "the config has no agent \"x\"\n");
   EXPECT_EQ(control({"halt", "a"}).exit_code, 2);
   ASSERT_TRUE(meta.desire({{"a", "3"}}));
   EXPECT_HAS(meta.log(), "the resume of a 2 by hand is over: the agent's entry in the config has changed");

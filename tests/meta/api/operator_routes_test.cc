@@ -85,11 +85,11 @@ TEST_F(OperatorRoutes, StatusTakesFilters) {
 
 TEST_F(OperatorRoutes, StatusOfAnAgentThatNobodyKnowsSaysWhichAreKnown) {
   expect_text(get("/status/text/TYPO"), 404,
-              "cfg.json names no agent \"TYPO\" and no host reports one; known agents: falcon-agent\n");
+              "cfg.json has no agent \"TYPO\" and no host reports it; known agents: falcon-agent\n");
   report("h1", {{"other", "1", "started", 7}}, {{"new", "1", "downloading", 0, 0, 1, 0, ""}});
   for (const std::string listing : {"/status/text/", "/status/json/"}) {
     expect_text(get(listing + "TYPO"), 404,
-                "cfg.json names no agent \"TYPO\" and no host reports one; known agents: falcon-agent, new, other\n");
+                "cfg.json has no agent \"TYPO\" and no host reports it; known agents: falcon-agent, new, other\n");
     for (const std::string known : {"falcon-agent", "other", "new"}) EXPECT_EQ(get(listing + known).status, 200) << known;
   }
   expect_text(get("/status/text/falcon-agent"), 200, "h1 not found\n");
@@ -139,12 +139,13 @@ TEST_F(OperatorRoutes, StatusSummaryForPeopleIsText) {
 
 TEST_F(OperatorRoutes, PlanSaysWhatAConfigWouldDo) {
   report("h1", {{"falcon-agent", "1.0.1", "started", 7}});
-  expect_text(post("/plan", config_text("1.0.2")), 200,
-              "1 host is known.\n\nfalcon-agent\n  1.0.1 -> 1.0.2  1 host, like h1\n  no change  0 hosts\n"
-              "  others[0], hosts lg-*  0 hosts\n"
-              "  warning: no host has 1.0.2 yet, and every host is to get it, one after the other at first; is that version "
-              "right? \"others\": [{\"percent\": 1, …}] tries it on a share\n"
-              "  warning: others[0], hosts lg-*: that is none of the 1 host known here\n");
+  expect_text(
+      post("/plan", config_text("1.0.2")), 200,
+      "1 host is known.\n\nfalcon-agent\n  1.0.1 -> 1.0.2  1 host, like h1\n  no change  0 hosts\n"
+      "  others[0], hosts lg-*  0 hosts\n"
+      "  warning: no host has 1.0.2 yet, and every host would change to it, first one host, then more; check the version, "
+      "or try it on a share with \"others\": [{\"percent\": 1, …}]\n"
+      "  warning: others[0], hosts lg-*: applies to none of the 1 host known here\n");
   const HttpResponse refused = post("/plan", R"({"agents": [{"default": {"name": "a/b", "version": ""}}]})");
   EXPECT_EQ(refused.status, 400);
   for (const char* error : {"the new config: error: agents[0].default.name", "the new config: error: agents[0].default.version",
@@ -157,7 +158,7 @@ TEST_F(OperatorRoutes, PlanSaysWhatAConfigWouldDo) {
 TEST_F(OperatorRoutes, ExplainSaysWhyAHostIsToldWhatItIsTold) {
   report("h1", {{"falcon-agent", "1.0.0", "started", 7}});
   const std::string text = get("/explain/h1").body;
-  EXPECT_NE(text.find("  is told    1.0.1: it may go, with its next heartbeat\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("  answer     1.0.1: the host gets a lease with its next heartbeat\n"), std::string::npos) << text;
   EXPECT_EQ(get_with("/explain/h1", "format", "json").content_type, kJson);
   expect_text(get("/explain/no"), 404, "host \"no\" is not known here\n");
 }

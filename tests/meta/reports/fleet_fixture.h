@@ -1,6 +1,6 @@
 #pragma once
 
-// A table of some hosts and a config, for what looks at all of them: the census, plans, explanations.
+// A host table, a rollout controller and configs for the tests of fleet scans, previews and explanations.
 
 #include <gtest/gtest.h>
 
@@ -10,7 +10,7 @@
 
 namespace ops::tests {
 
-/// One agent, `a`, and who runs which version of it.
+/// One agent, `a`.
 struct FleetTest : testing::Test {
   using TimePoint = std::chrono::system_clock::time_point;
 
@@ -19,7 +19,7 @@ struct FleetTest : testing::Test {
     config.agents = {{{"a", version, "http://m/a", "", "start"}, std::move(others), {}}};
     return std::make_shared<const meta::Assignments>(std::make_shared<const meta::Config>(std::move(config)));
   }
-  /// "": it has no agent.
+  /// Records a heartbeat of the host. `version` "": without the agent.
   void runs(const std::string& host, const std::string& version, std::vector<AgentUpdate> updates = {}) {
     std::vector<RealAgent> agents;
     if (!version.empty()) agents.push_back({"a", version, "started", 0});

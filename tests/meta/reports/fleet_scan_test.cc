@@ -42,7 +42,7 @@ TEST_F(FleetScanTest, CountsAssignedAndWaitingHosts) {
 TEST_F(FleetScanTest, AHostWithALeaseOrAFailureDoesNotWait) {
   const auto desired = want("2");
   runs("h1", "1");
-  ASSERT_EQ(controller.tell(desired->config()->agents[0].defaults, {}, {"h1", {{"a", "1", "started", 0}}, {}, "", ""}, now),
+  ASSERT_EQ(controller.decide(desired->config()->agents[0].defaults, {}, {"h1", {{"a", "1", "started", 0}}, {}, "", ""}, now),
             meta::Answer::desired);
   fails("h2", "1", "2", "it died");
   fails("h3", "1", "1.5", "of another release");

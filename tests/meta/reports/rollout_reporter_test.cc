@@ -25,7 +25,7 @@ struct RolloutReporterTest : FleetTest {
       const std::string host = "h" + std::to_string(i);
       const HeartbeatRequest heartbeat{host, {{"a", version[host].empty() ? "1" : version[host], "started", 0}}, {}, "", ""};
       ASSERT_TRUE(hosts.record(heartbeat, now));
-      if (controller.tell(config.defaults, config.rollout, heartbeat, now) == meta::Answer::desired) version[host] = "2";
+      if (controller.decide(config.defaults, config.rollout, heartbeat, now) == meta::Answer::desired) version[host] = "2";
     }
   }
   std::string text() {

@@ -11,7 +11,7 @@ using meta::ThrottledLog;
 using std::chrono::minutes;
 
 struct ThrottledLogTest : testing::Test {
-  /// The lines that the log gets, without their times.
+  /// The log lines without their times.
   std::string logged(const std::string& subject, const std::string& text = "x") {
     testing::internal::CaptureStderr();
     notes.note(subject, now, [&] { return text; });
@@ -23,7 +23,7 @@ struct ThrottledLogTest : testing::Test {
   ThrottledLog::TimePoint now{std::chrono::hours(500'000)};
 };
 
-TEST_F(ThrottledLogTest, NameASubjectOnceAnHour) {
+TEST_F(ThrottledLogTest, LogsASubjectOnceAnHour) {
   EXPECT_EQ(logged("h1", "no token"), "refused h1: no token\n");
   EXPECT_EQ(logged("h2"), "refused h2: x\n");
   EXPECT_EQ(logged("h1", "another reason"), "");
@@ -35,7 +35,7 @@ TEST_F(ThrottledLogTest, NameASubjectOnceAnHour) {
   EXPECT_EQ(logged("h1", "the clock was set back"), "refused h1: the clock was set back\n");
 }
 
-TEST_F(ThrottledLogTest, ShowTheLatestOfTheLastHour) {
+TEST_F(ThrottledLogTest, ListsTheLatestSubjectsOfTheLastHour) {
   for (const char* subject : {"h1", "h2", "h3", "h4"}) {
     now += minutes(10);
     logged(subject);
@@ -50,14 +50,14 @@ TEST_F(ThrottledLogTest, ShowTheLatestOfTheLastHour) {
   EXPECT_EQ(notes.recent(now + minutes(60)).subjects, 0u);
 }
 
-TEST_F(ThrottledLogTest, SumUpACrowdInOneLine) {
+TEST_F(ThrottledLogTest, LogsOneLineForSubjectsBeyondTheLimit) {
   for (size_t i = 0; i < ThrottledLog::kMaxSubjects; ++i) EXPECT_NE(logged("h" + std::to_string(i)), "");
-  EXPECT_EQ(logged("one more"), "refused more than 1000 within an hour; for the next hour no further one is named\n");
+  EXPECT_EQ(logged("one more"), "refused more than 1000 in an hour; further ones are not logged for an hour\n");
   for (int i = 0; i < 100; ++i) EXPECT_EQ(logged("another " + std::to_string(i)), "");
-  EXPECT_EQ(notes.recent(now).subjects, ThrottledLog::kMaxSubjects) << "nothing else is kept";
+  EXPECT_EQ(notes.recent(now).subjects, ThrottledLog::kMaxSubjects) << "further subjects are not stored";
   EXPECT_EQ(notes.recent(now).total, ThrottledLog::kMaxSubjects + 101);
   now += minutes(60);
-  EXPECT_EQ(logged("one more"), "refused one more: x\n") << "the crowd is gone";
+  EXPECT_EQ(logged("one more"), "refused one more: x\n") << "the old subjects are removed";
   EXPECT_EQ(notes.recent(now).subjects, 1u);
 }
 
