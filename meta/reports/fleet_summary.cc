@@ -72,11 +72,11 @@ Json json_of(const ReleaseSummary& release) {
   const auto left = release.time_left();
   return {{"desired", release.scan.assigned},
           {"running", state.reports.running},
-          {"proven", state.reports.peak},
+          {"peak", state.reports.peak},
           {"inflight", state.leases.inflight},
           {"failed", state.failed()},
-          {"silent", state.leases.overdue},
-          {"held", release.scan.waiting},
+          {"overdue", state.leases.overdue},
+          {"waiting", release.scan.waiting},
           {"absent", release.scan.absent},
           {"halted", state.is_halted},
           {"why", release.why_halted},
@@ -85,7 +85,11 @@ Json json_of(const ReleaseSummary& release) {
                                                    : "resumed"},
           {"perMinute", with_one_digit(release.per_minute)},
           {"secondsLeft", left ? Json(left->count()) : Json(nullptr)},
-          {"errors", std::move(errors)}};
+          {"errors", std::move(errors)},
+          // The earlier names of peak, overdue and waiting, deprecated:
+          {"proven", state.reports.peak},
+          {"silent", state.leases.overdue},
+          {"held", release.scan.waiting}};
 }
 
 void append_agents(std::string& to, const Summary& agents) {

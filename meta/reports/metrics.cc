@@ -16,7 +16,7 @@ NamedReleases::Names names_in(const Config& config) {
   return names;
 }
 
-/// What hosts report, by the names that count; the rest in sums.
+/// The counts of the releases with their own series, and the sums of the rest.
 struct AgentCounts {
   std::map<std::string_view, ReleaseCounts> versions;
   ReleaseCounts other;
@@ -25,7 +25,7 @@ struct Counts {
   std::map<std::string_view, AgentCounts> agents;
   ReleaseCounts other;
 
-  /// Calls visit(agent, version, counts) for each, the sums included.
+  /// Calls visit(agent, version, counts) for each series, also for the sums.
   template <typename Visit>
   void each(const Visit& visit) const {
     for (const auto& [agent, of_agent] : agents) {
@@ -54,14 +54,15 @@ Counts count(const HostTable& hosts, const NamedReleases::Names& names) {
 }
 
 void add_agents(MetricsText& text, const Counts& counts) {
-  text.begin("ops_meta_agent_hosts", MetricType::gauge, "Hosts that have the agent in this version, by what its control says.");
+  text.begin("ops_meta_agent_hosts", MetricType::gauge,
+             "Hosts with this version of the agent installed, by the status of its control script.");
   counts.each([&](std::string_view agent, std::string_view version, const ReleaseCounts& of) {
     text.add({{"agent", agent}, {"version", version}, {"state", "started"}}, of.started);
     text.add({{"agent", agent}, {"version", version}, {"state", "stopped"}}, of.stopped);
     text.add({{"agent", agent}, {"version", version}, {"state", "other"}}, of.hosts - of.started - of.stopped);
   });
   text.begin("ops_meta_agent_updates", MetricType::gauge,
-             "Hosts that are on their way to this version of the agent, by phase.");
+             "Hosts that report an update to this version of the agent, by phase.");
   counts.each([&](std::string_view agent, std::string_view version, const ReleaseCounts& of) {
     for (const Phase phase : kPhases) {
       text.add({{"agent", agent}, {"version", version}, {"phase", to_word(phase)}}, of.in(phase));
@@ -97,27 +98,28 @@ void add_rollouts(MetricsText& text, const std::vector<Rollout>& rollouts) {
   };
   gauge("ops_meta_rollout_running", "Hosts that run the version past its probation.",
         [](const RolloutState& state) { return state.reports.running; });
-  gauge("ops_meta_rollout_proven", "The most hosts that ever ran the version at once.",
-        [](const RolloutState& state) { return state.reports.peak; });
-  gauge("ops_meta_rollout_inflight", "Hosts that were told the version and have not said yet how it went.",
+  const auto peak = [](const RolloutState& state) { return state.reports.peak; };
+  gauge("ops_meta_rollout_peak", "The most hosts that ever ran the version at once.", peak);
+  gauge("ops_meta_rollout_proven", "Deprecated name of ops_meta_rollout_peak.", peak);
+  gauge("ops_meta_rollout_inflight", "Hosts that were told to change to the version and have not reported the result.",
         [](const RolloutState& state) { return state.leases.inflight; });
-  gauge("ops_meta_rollout_failed", "Hosts on which the version failed, and those that never said how it went.",
-        [](const RolloutState& state) { return state.reports.broken + state.leases.overdue; });
-  gauge("ops_meta_rollout_silent", "Of the failed hosts, those that never said how it went.",
-        [](const RolloutState& state) { return state.leases.overdue; });
-  gauge("ops_meta_rollout_halted", "1 while too many failed and no host is told the version any more.",
+  gauge("ops_meta_rollout_failed",
+        "Hosts on which the version failed, and hosts that did not report a result within the timeout.",
+        [](const RolloutState& state) { return state.failed(); });
+  const auto overdue = [](const RolloutState& state) { return state.leases.overdue; };
+  gauge("ops_meta_rollout_overdue", "Of the failed hosts: hosts that did not report a result within the timeout.", overdue);
+  gauge("ops_meta_rollout_silent", "Deprecated name of ops_meta_rollout_overdue.", overdue);
+  gauge("ops_meta_rollout_halted", "1 while the version is halted: no further host changes to it.",
         [](const RolloutState& state) { return state.is_halted ? 1 : 0; });
 }
 
 void add_requests(MetricsText& text, const MetaCounters& counters) {
-  text.add("ops_meta_heartbeats_total", MetricType::counter, "Heartbeats, but those without a token that counts.",
+  text.add("ops_meta_heartbeats_total", MetricType::counter, "Heartbeats with a valid token, or all if no token is needed.",
            static_cast<double>(counters.heartbeats.counts().total));
-  text.add("ops_meta_heartbeat_duration_seconds", "Time that a heartbeat took to be answered, the network not counted.",
-           counters.heartbeats);
+  text.add("ops_meta_heartbeat_duration_seconds", "Time to answer a heartbeat, without the network.", counters.heartbeats);
   text.add("ops_meta_heartbeat_agents_left_out_total", MetricType::counter,
-           "Agents that were left out of heartbeats for a name or version of another form.",
-           static_cast<double>(counters.left_out));
-  text.begin("ops_meta_requests_refused_total", MetricType::counter, "Requests that were refused.");
+           "Agents left out of heartbeats for an invalid name or version.", static_cast<double>(counters.left_out));
+  text.begin("ops_meta_requests_refused_total", MetricType::counter, "Refused requests.");
   const auto refused = [&](std::string_view request, std::string_view reason, const Counter& count) {
     text.add({{"request", request}, {"reason", reason}}, static_cast<double>(count));
   };
@@ -126,34 +128,34 @@ void add_requests(MetricsText& text, const MetaCounters& counters) {
   refused("heartbeat", "no-room", counters.no_room);
   refused("download", "busy", counters.downloads_refused);
   refused("listing", "busy", counters.listings_refused);
-  text.add("ops_meta_downloads_total", MetricType::counter, "Downloads of files larger than 64 KB that were begun.",
+  text.add("ops_meta_downloads_total", MetricType::counter, "Downloads of files larger than 64 KB, counted at their begin.",
            static_cast<double>(counters.downloads));
-  text.add("ops_meta_sent_file_bytes_total", MetricType::counter, "Bytes of files that were sent.",
+  text.add("ops_meta_sent_file_bytes_total", MetricType::counter, "Bytes of files sent.",
            static_cast<double>(counters.http.file_bytes));
   const TlsServer::Handshakes handshakes = counters.tls == nullptr ? TlsServer::Handshakes() : counters.tls->handshakes();
-  text.begin("ops_meta_tls_handshakes_total", MetricType::counter, "TLS connections that were made, since the last reload.");
+  text.begin("ops_meta_tls_handshakes_total", MetricType::counter, "TLS handshakes since the last reload.");
   text.add({{"session", "new"}}, static_cast<double>(handshakes.all - handshakes.resumed));
   text.add({{"session", "resumed"}}, static_cast<double>(handshakes.resumed));
-  text.add("ops_meta_connections", MetricType::gauge, "Connections that are open.",
-           static_cast<double>(counters.http.connections));
+  text.add("ops_meta_connections", MetricType::gauge, "Open connections.", static_cast<double>(counters.http.connections));
 }
 
 void add_site(MetricsText& text, const MetaCounters& counters, const HostTable& hosts, const Config& config) {
-  text.add("ops_meta_hosts", MetricType::gauge, "Hosts in the table: heard of in the last three days.",
+  text.add("ops_meta_hosts", MetricType::gauge, "Hosts in the table: with a heartbeat in the last three days.",
            static_cast<double>(hosts.size()));
   text.add("ops_meta_max_hosts", MetricType::gauge, "The config's maxHosts.", static_cast<double>(config.max_hosts));
-  text.add("ops_meta_table_bytes", MetricType::gauge, "Memory of the hosts' records, as far as it is bounded.",
+  text.add("ops_meta_table_bytes", MetricType::gauge, "Memory of the hosts' records, as its limit counts it.",
            static_cast<double>(hosts.bytes()));
-  text.add("ops_meta_config_reload_failures_total", MetricType::counter, "Reloads that found a bad config.",
+  text.add("ops_meta_config_reload_failures_total", MetricType::counter, "Reloads that failed because of a bad config.",
            static_cast<double>(counters.bad_reloads));
   text.add("ops_meta_config_last_reload_failed", MetricType::gauge,
-           "1 while an older config is in use than the one on the disk.", counters.is_reload_bad ? 1 : 0);
+           "1 while the config on disk is bad and an older one is in force.", counters.is_reload_bad ? 1 : 0);
 }
 
 void add_totals(MetricsText& text, const RolloutController& controller) {
-  text.add("ops_meta_rollout_grants_total", MetricType::counter, "How often a host was told to change to a version.",
+  text.add("ops_meta_rollout_grants_total", MetricType::counter,
+           "Leases granted: how many times a host was told to change to a version.",
            static_cast<double>(controller.leases().granted()));
-  text.add("ops_meta_rollout_halts_total", MetricType::counter, "How often a version was halted.",
+  text.add("ops_meta_rollout_halts_total", MetricType::counter, "How many times a version was halted.",
            static_cast<double>(controller.halts()));
 }
 
@@ -175,7 +177,7 @@ void NamedReleases::note(const Config& config) {
   names_.clear();
   size_t left = kMaxReleases;
   const auto take = [&](const std::string& agent, const std::string& version) {
-    if (left == 0 || agent == kOther || version == kOther) return;  // nobody can tell these from the sums
+    if (left == 0 || agent == kOther || version == kOther) return;  // such a series would look like a sum
     if (names_[agent].insert(version).second) --left;
   };
   for (const auto& [agent, versions] : current_) {

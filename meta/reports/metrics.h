@@ -1,9 +1,9 @@
 #pragma once
 
-// ops-meta's metrics: /metrics, for Prometheus. README.md lists them, with alert rules.
+// The metrics of ops-meta for Prometheus: /metrics. README.md lists them, with alert rules.
 //
-// The labels are bounded whatever hosts send: an agent or a version has series of its own only when cfg.json names it, or did
-// so lately; all others are summed up as "other". So is what a very long config names beyond kMaxReleases.
+// A host cannot create a time series: a release has its own series only if cfg.json names it, or named it lately. All other
+// releases are summed up as "other", as are the releases of the config beyond kMaxReleases.
 
 #include <deque>
 #include <map>
@@ -19,41 +19,41 @@
 
 namespace ops::meta {
 
-/// What is counted as requests come. Each of them synchronises itself.
+/// Counters of requests. Each member is thread-safe.
 struct MetaCounters {
-  DurationHistogram heartbeats;  // all that were looked at, also those that were refused then
-  Counter unauthorized = 0;      // heartbeats that got a 401 or 403,
-  Counter malformed = 0;         // a 400,
-  Counter no_room = 0;           // and a 503
-  Counter left_out = 0;          // agents of heartbeats, for a bad name or version
-  Counter downloads = 0;         // of files that take a slot
+  DurationHistogram heartbeats;  // with a valid token; also those refused with a 400 or 503
+  Counter unauthorized = 0;      // heartbeats refused with a 401 or 403
+  Counter malformed = 0;         // heartbeats refused with a 400
+  Counter no_room = 0;           // heartbeats refused with a 503
+  Counter left_out = 0;          // agents left out of heartbeats, for an invalid name or version
+  Counter downloads = 0;         // of files that count against http.maxDownloads
   Counter downloads_refused = 0;
   Counter listings_refused = 0;
   Counter bad_reloads = 0;
-  std::atomic<bool> is_reload_bad = false;  // the last one
+  std::atomic<bool> is_reload_bad = false;  // the last reload failed
   HttpCounters http;
-  const TlsServer* tls = nullptr;  // which counts handshakes
+  const TlsServer* tls = nullptr;  // counts handshakes; null without TLS
 };
 
-/// The agents and versions that have series of their own: those of the config, and the last few of before.
+/// The releases with their own series: those of the config, and a few of earlier configs.
 class NamedReleases {
  public:
-  static constexpr size_t kEarlier = 3;        // versions of an agent that the config named before
-  static constexpr size_t kMaxReleases = 300;  // an agent in a version; about 2 KB each
+  static constexpr size_t kEarlier = 3;        // versions per agent that an earlier config named
+  static constexpr size_t kMaxReleases = 300;  // about 2 KB of metrics each
   using Names = std::map<std::string, std::set<std::string, std::less<>>, std::less<>>;  // agent -> versions
 
-  /// Takes over what this config names.
+  /// To be called with each config that comes into force.
   void note(const Config& config);
 
   const Names& names() const { return names_; }
 
  private:
-  std::map<std::string, std::deque<std::string>> earlier_;  // by agent, the latest first
+  std::map<std::string, std::deque<std::string>> earlier_;  // versions by agent, the latest first
   Names current_;
   Names names_;
 };
 
-/// Goes through the releases that hosts report, and through no host.
+/// Takes time per release that hosts report, not per host.
 std::string metrics_text(const MetaCounters& counters, const HostTable& hosts, RolloutController& controller,
                          const Config& config, const NamedReleases::Names& names, RolloutController::TimePoint now);
 

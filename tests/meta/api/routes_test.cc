@@ -167,7 +167,7 @@ TEST_F(Routes, HoldsHostsUntilOthersHaveProvenAVersion) {
   EXPECT_EQ(heartbeat_of("h1", "1.0.1"), "1.0.1");
   EXPECT_EQ(heartbeat_of("h2", "1.0.0"), "1.0.1");
   const std::string summary = whole_body(get("/status/summary"));
-  EXPECT_NE(summary.find(R"("rollouts":{"falcon-agent":{"1.0.1":{"desired":2,"running":1,"proven":1,"inflight":1,"failed":0,)"),
+  EXPECT_NE(summary.find(R"("rollouts":{"falcon-agent":{"1.0.1":{"desired":2,"running":1,"peak":1,"inflight":1,"failed":0,)"),
             std::string::npos)
       << summary;
 }

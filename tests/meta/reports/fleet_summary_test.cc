@@ -111,8 +111,12 @@ TEST(FleetSummary, WritesJson) {
   EXPECT_EQ(two["running"], 50);
   EXPECT_EQ(two["inflight"], 3);
   EXPECT_EQ(two["failed"], 3);
-  EXPECT_EQ(two["silent"], 1);
-  EXPECT_EQ(two["held"], 40);
+  EXPECT_EQ(two["peak"], 50);
+  EXPECT_EQ(two["overdue"], 1);
+  EXPECT_EQ(two["waiting"], 40);
+  EXPECT_EQ(two["proven"], two["peak"]) << "deprecated";
+  EXPECT_EQ(two["silent"], two["overdue"]) << "deprecated";
+  EXPECT_EQ(two["held"], two["waiting"]) << "deprecated";
   EXPECT_EQ(two["absent"], 4);
   EXPECT_EQ(two["byHand"], "resumed");
   EXPECT_EQ(two["perMinute"], 10.0);

@@ -29,7 +29,7 @@ meta::Config config_of(std::vector<meta::AgentConfig> agents) {
   return config;
 }
 
-TEST(NamedReleases, AreThoseOfTheConfig) {
+TEST(NamedReleases, NamesTheReleasesOfTheConfig) {
   meta::AgentConfig falcon = agent("falcon", "1");
   falcon.others = {{"lg-", "2", "", "", ""}, {"bj-", "", "", "", "stop"}};
   NamedReleases named;
@@ -37,7 +37,7 @@ TEST(NamedReleases, AreThoseOfTheConfig) {
   EXPECT_EQ(named.names(), (NamedReleases::Names{{"falcon", {"1", "2"}}, {"naming", {"7"}}}));
 }
 
-TEST(NamedReleases, OfEarlierConfigsTheLastFewStay) {
+TEST(NamedReleases, KeepsAFewVersionsOfEarlierConfigs) {
   NamedReleases named;
   for (const char* version : {"1", "2", "3", "4", "5", "4", "6"}) named.note(config_of({agent("falcon", version)}));
   EXPECT_EQ(named.names(), (NamedReleases::Names{{"falcon", {"3", "4", "5", "6"}}}));
@@ -45,7 +45,7 @@ TEST(NamedReleases, OfEarlierConfigsTheLastFewStay) {
   EXPECT_EQ(named.names(), (NamedReleases::Names{{"naming", {"1"}}}));
 }
 
-TEST(NamedReleases, AreBounded) {
+TEST(NamedReleases, LimitsTheirNumber) {
   meta::AgentConfig falcon = agent("falcon", "0");
   for (int i = 1; i < 1000; ++i) falcon.others.push_back({"h" + std::to_string(i), std::to_string(i), "", "", ""});
   NamedReleases named;
@@ -53,7 +53,7 @@ TEST(NamedReleases, AreBounded) {
   EXPECT_EQ(named.names().at("falcon").size(), NamedReleases::kMaxReleases);
 }
 
-TEST(NamedReleases, ThatNobodyCanTellFromTheSumsAreInThem) {
+TEST(NamedReleases, LeavesOutNamesThatLookLikeSums) {
   NamedReleases named;
   named.note(config_of({agent("other", "1"), agent("falcon", "other")}));
   EXPECT_TRUE(named.names().empty());
@@ -87,7 +87,7 @@ struct MetaMetrics : testing::Test {
   meta::Routes routes{path, load(), hosts};
 };
 
-TEST_F(MetaMetrics, AreFineToPrometheus) {
+TEST_F(MetaMetrics, PassPromtool) {
   heartbeat("h1", "falcon", "1");
   heartbeat("h2", "falcon", "2");
   const HttpResponse response = ask("GET", "/metrics");
@@ -111,7 +111,7 @@ TEST_F(MetaMetrics, CountHostsByAgentVersionAndState) {
   EXPECT_EQ(sample(text, R"(ops_meta_agent_updates{agent="falcon",version="2",phase="downloading"})"), 1);
 }
 
-TEST_F(MetaMetrics, TellOfRollouts) {
+TEST_F(MetaMetrics, ReportRollouts) {
   for (const std::string host : {"h1", "h2", "h3"}) {
     heartbeat(host, "falcon", "1");
     EXPECT_EQ(sample(metrics(), R"(ops_meta_rollout_inflight{agent="falcon",version="2"})"), 1) << host;
@@ -122,11 +122,15 @@ TEST_F(MetaMetrics, TellOfRollouts) {
   EXPECT_EQ(sample(text, R"(ops_meta_rollout_inflight{agent="falcon",version="2"})"), 0);
   EXPECT_EQ(sample(text, R"(ops_meta_rollout_failed{agent="falcon",version="2"})"), 3);
   EXPECT_EQ(sample(text, R"(ops_meta_rollout_halted{agent="falcon",version="2"})"), 1);
+  EXPECT_EQ(sample(text, R"(ops_meta_rollout_peak{agent="falcon",version="2"})"), 0);
+  EXPECT_EQ(sample(text, R"(ops_meta_rollout_overdue{agent="falcon",version="2"})"), 0);
+  EXPECT_EQ(sample(text, R"(ops_meta_rollout_proven{agent="falcon",version="2"})"), 0) << "deprecated";
+  EXPECT_EQ(sample(text, R"(ops_meta_rollout_silent{agent="falcon",version="2"})"), 0) << "deprecated";
   EXPECT_EQ(sample(text, "ops_meta_rollout_grants_total"), 3);
   EXPECT_EQ(sample(text, "ops_meta_rollout_halts_total"), 1);
 }
 
-TEST_F(MetaMetrics, CountWhatIsAskedAndRefused) {
+TEST_F(MetaMetrics, CountRequestsAndRefusals) {
   heartbeat("h1", "falcon", "2");
   EXPECT_EQ(ask("POST", "/heartbeat", "{").status, 400);
   hosts.set_max_hosts(1);
@@ -144,14 +148,14 @@ TEST_F(MetaMetrics, CountWhatIsAskedAndRefused) {
   EXPECT_EQ(sample(text, "ops_meta_downloads_total"), 1);
 }
 
-TEST_F(MetaMetrics, CountWhoHasNoToken) {
+TEST_F(MetaMetrics, CountHeartbeatsWithoutAToken) {
   write_file(path, R"({"http": {"listen": "127.0.0.1:2000", "tokens": ["a-token-of-many-characters-51c9"]}, "agents": []})");
   ask("GET", "/config/reload");
   EXPECT_EQ(ask("POST", "/heartbeat", R"({"hostname":"h1"})").status, 401);
   EXPECT_EQ(sample(metrics(), R"(ops_meta_requests_refused_total{request="heartbeat",reason="unauthorized"})"), 1);
 }
 
-TEST_F(MetaMetrics, TellOfABadConfig) {
+TEST_F(MetaMetrics, ReportABadConfig) {
   EXPECT_EQ(sample(metrics(), "ops_meta_config_last_reload_failed"), 0);
   write_file(path, "{");
   ask("GET", "/config/reload");
@@ -162,8 +166,8 @@ TEST_F(MetaMetrics, TellOfABadConfig) {
   EXPECT_EQ(sample(metrics(), "ops_meta_config_last_reload_failed"), 0);
 }
 
-// Prometheus keeps every series for months: hosts must not be able to make new ones.
-TEST_F(MetaMetrics, StaySmallWhateverHostsReport) {
+// Prometheus keeps every series for months: a host must not be able to create one.
+TEST_F(MetaMetrics, StaySmallForAnyReports) {
   const size_t small = metrics().size();
   const auto lines = [](const std::string& text) { return std::count(text.begin(), text.end(), '\n'); };
   const auto few = lines(metrics());
@@ -194,7 +198,7 @@ TEST_F(MetaMetrics, StaySmallWhateverHostsReport) {
   std::cout << text.size() << " bytes in " << seconds * 1000 << " ms\n";
 }
 
-TEST_F(MetaMetrics, StayBelowAMegabyteWhateverTheConfigNames) {
+TEST_F(MetaMetrics, StayBelowAMegabyteForAnyConfig) {
   std::string others;
   for (int i = 0; i < 2000; ++i) {
     others += std::string(i == 0 ? "" : ",") + R"({"prefix":"h)" + std::to_string(i) + R"(","version":"10.20.30-)" +
