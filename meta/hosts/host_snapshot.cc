@@ -29,7 +29,7 @@ constexpr size_t kMaxFileSize = size_t{4} << 30;  // bytes
 constexpr size_t kBufferSize = 256 << 10;         // bytes
 constexpr size_t kHostsPerVisit = 256;
 
-/// Detects damage, not malice: a user who can write the file can write a right checksum, too.
+/// 64-bit FNV-1a. It detects damage, not forgery: any user with write access to the file can write a matching checksum.
 constexpr uint64_t kFnvStart = 0xcbf29ce484222325;
 uint64_t fnv1a(std::string_view bytes, uint64_t sum = kFnvStart) {
   for (const char byte : bytes) sum = (sum ^ static_cast<unsigned char>(byte)) * 0x100000001b3;

@@ -1,6 +1,7 @@
 #pragma once
 
-// What a new config would change, by what the hosts report now, before it is in force: POST /plan and `./control plan`.
+// A preview of the changes by a new config that is not in force yet, for the hosts as they last reported: POST /plan and
+// `./control plan`.
 
 #include <cstdint>
 #include <map>

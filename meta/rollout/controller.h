@@ -1,28 +1,26 @@
 #pragma once
 
-// Answers heartbeats: which version a host is told to run of each agent. Applies the rule of policy.h, the operator's orders
-// and the warm-up. "The assigned version" is the version that the config assigns to the host.
+// Decides the answers to heartbeats: the version of each agent that a host should run. Applies the rule of policy.h, the
+// operator's orders and the warm-up. The assigned version is the one that the config assigns to the host.
 //
-//   first row that applies (RolloutController::Reason)               answer                             lease
-//   -----------------------------------------------------------------------------------------------------------------
-//   cmd is not start                                 unrestricted    the assigned version               unchanged
-//   the host has the assigned version                has_version     the assigned version               ends once the version
-//                                                                                                       is past its probation
-//   the host reports failed or rolled-back           failed          the assigned version: the host     ends
-//                                                                    keeps its latch
-//   the host reports held                            held_on_host    its own version; the assigned      ends
-//                                                                    version if it has none: the host
-//                                                                    goes on to report the agent
-//   an operator halted the release                   halted_by_hand  as if held back                    ends
-//   parallel is 0                                    unrestricted    the assigned version               unchanged
-//   the warm-up is in progress, and the host has     warming_up      its own version                    unchanged
-//   another version
-//   otherwise                                        policy          by policy.h: go                    granted, or kept
-//                                                                             wait, halted: held back   a lease of another
-//                                                                                                       version ends
+//   condition (the first row that applies)                 Reason           answer     lease
+//   -------------------------------------------------------------------------------------------------------
+//   cmd is not start                                       unrestricted     assigned   unchanged
+//   the host has the assigned version                      has_version      assigned   ends after the probation
+//   the host reports that the assigned version failed      failed           assigned   ends
+//   the host reports that it holds the agent               held_on_host     own (1)    ends
+//   an operator halted the release                         halted_by_hand   own        ends
+//   parallel is 0                                          unrestricted     assigned   unchanged
+//   warm-up, and the host has another version              warming_up       own        unchanged
+//   otherwise, the rule says go                            policy           assigned   granted, or kept
+//   otherwise, the rule says wait or halted                policy           own        of another version: ends
 //
-// A host that is held back is told its own version, so that the updater goes on to supervise the agent. If it has none, the
-// answer leaves the agent out. So `stop` and a host that has its version are never held back.
+//   assigned   the assigned version. If it failed on the host, the updater keeps its latch as long as ops-meta names it.
+//   own        the version that the host has, so that the updater still supervises the agent. If the host has none, the answer
+//              leaves the agent out. (1) A host that holds an agent and has none gets the assigned version: the updater
+//              reports the hold of an agent only if ops-meta names it.
+//
+// So `stop` and a host that has its assigned version are never held back.
 
 #include <atomic>
 #include <chrono>

@@ -139,7 +139,8 @@ TEST_F(HostSnapshot, RefusesAFileWithAnyBitFlipped) {
   }
 }
 
-// A version that only the damage made would count as one that many hosts ran, and go to all hosts at once.
+// A version name that results from damage would count as run by many hosts, and the rule would let all hosts change to it at
+// once.
 TEST_F(HostSnapshot, LearnsNoPeakFromADamagedFile) {
   for (int i = 0; i < 100; ++i) record({"h" + std::to_string(i), {{"a", "1.0.0", "started", 0}}, {}, "", ""});
   save();
