@@ -21,6 +21,7 @@ std::string address_text(const sockaddr* address) {
   char text[NI_MAXHOST];
   if (address == nullptr || (address->sa_family != AF_INET && address->sa_family != AF_INET6)) return "";
   const socklen_t size = address->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
+  // NOLINTNEXTLINE(clang-analyzer-unix.StdCLibraryFunctions): for sizeof(sockaddr); the address is as long as its family says
   if (::getnameinfo(address, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0) return "";
   const std::string all = text;
   return all.substr(0, all.find('%'));
