@@ -214,10 +214,14 @@ run_tests() {
         return
     fi
     parse_sanitize "$@"
-    local packages=("${test_packages[@]}")
-    # The package is big, so it is installed only when there is a file to check.
-    [[ ${rest[0]:-} != tidy && -z $(tests/tidy --list) ]] || packages+=("clang-tidy-$llvm")
-    need "${packages[@]}"
+    if [[ ${rest[0]:-} == tidy ]]; then
+        need "${build_packages[@]}" libgtest-dev git "clang-tidy-$llvm"
+        configure_tests
+        exec tests/tidy --all "$folder"
+    fi
+    need "${test_packages[@]}"
+    # This package is big, so it is installed only when there is a source to check.
+    [[ -z $(tests/tidy --list) ]] || need "clang-tidy-$llvm"
     # tests/e2e/real_agent_test.cc deploys this agent of another project.
     fetch_program node-exporter usr/bin/prometheus-node-exporter prometheus-node-exporter
     # promtool checks the metrics of both daemons.
@@ -226,7 +230,6 @@ run_tests() {
     cmake --build "$folder"
     export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
     case ${rest[0]:-} in
-        tidy) exec tests/tidy --all "$folder" ;;
         crash) OPS_SWEEP=${OPS_SWEEP:-full} exec "$folder/tests/crash_tests" "${rest[@]:1}" ;;
         soak) OPS_SOAK=full exec "$folder/tests/e2e_tests" --gtest_filter='Soak.*:Update.ThatDownloads*' "${rest[@]:1}" ;;
         rollout)
