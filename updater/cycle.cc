@@ -129,7 +129,7 @@ void Cycle::finish(const std::string& name, Agent& agent, Action action, const R
   agent.note_outcome(action, outcome, Clock::now(), random_);
   if (action != Action::tidy) polling_.report_soon();
   if (outcome) {
-    if (action != Action::tidy && action != Action::pass) polls_.last_change = std::time(nullptr);
+    if (action != Action::tidy && action != Action::pass_probation) polls_.last_change = std::time(nullptr);
     errors_.forget(name);
     if (action != Action::tidy) log::info(name, ": ", to_string(action), " is done");
   } else {
@@ -159,7 +159,7 @@ void Cycle::take_preparation() {
   agent.update.fail(Clock::now(), random_, failure.retry_after);
   if (failure.lasting) {
     agent.bad_release =
-        Failure{outcome->agent.version, failure.checksum, one_line(agent.error, kMaxStatusSize), std::time(nullptr)};
+        Latch{outcome->agent.version, failure.checksum, one_line(agent.error, kMaxStatusSize), std::time(nullptr)};
   }
   errors_.warn(name, cat(name, " ", outcome->agent.version, ": ", agent.error));
 }
@@ -241,7 +241,7 @@ void Cycle::decide_for(const std::string& name, Agent& agent) {
 
 /// A release that is bad in itself gets the same latch as one that did not start.
 void Cycle::latch_bad_release(const std::string& name, Agent& agent) {
-  agent.seen.state.failed = agent.bad_release;
+  agent.seen.state.latch = agent.bad_release;
   agent.bad_release.reset();
   if (auto saved = write_state(layout_.state_file(name), agent.seen.state); !saved) errors_.warn(name, saved.error().message);
 }
@@ -250,8 +250,8 @@ void Cycle::latch_bad_release(const std::string& name, Agent& agent) {
 /// look.
 void Cycle::forget_failures(const std::string& name, Agent& agent) {
   Result<void> done;
-  if (agent.seen.state.failed && !agent.seen.state.trial) {
-    agent.seen.state.failed.reset();
+  if (agent.seen.state.latch && !agent.seen.state.probation) {
+    agent.seen.state.latch.reset();
     done = write_state(layout_.state_file(name), agent.seen.state);
   }
   if (done) done = remove_tree(layout_.retry_file(name));

@@ -20,7 +20,7 @@ Json to_json(const AgentReport& report) {
     json["status"] = seen->status_text;
     json["previous"] = seen->state.previous;
     json["hold"] = seen->hold ? Json(*seen->hold) : Json(nullptr);
-    if (const auto& failed = seen->state.failed) {
+    if (const auto& failed = seen->state.latch) {
       json["failed"] = {{"version", failed->version}, {"error", failed->error}, {"when", failed->when}};
     }
   }

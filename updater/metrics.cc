@@ -33,8 +33,8 @@ void add_agents(MetricsText& text, const std::vector<AgentReport>& agents) {
   text.begin("ops_updater_agent_failed_timestamp_seconds", MetricType::gauge,
              "When this version of the agent failed here, in seconds since 1970; it is not tried again by itself.");
   for (const AgentReport& agent : agents) {
-    if (!agent.seen || !agent.seen->state.failed) continue;
-    const Failure& failure = *agent.seen->state.failed;
+    if (!agent.seen || !agent.seen->state.latch) continue;
+    const Latch& failure = *agent.seen->state.latch;
     text.add({{"agent", agent.name}, {"version", failure.version}}, static_cast<double>(failure.when));
   }
 }

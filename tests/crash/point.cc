@@ -118,8 +118,8 @@ class Host {
   bool has_converged() {
     if (box_.version(kAgent) != scenario_.after) return false;
     const updater::State state = updater::read_state(box_.agent(kAgent) + "/.state").value();
-    const bool latched = state.failed && state.failed->version == scenario_.desired;
-    if (state.trial || latched != (scenario_.after != scenario_.desired) || has_staging()) return false;
+    const bool latched = state.latch && state.latch->version == scenario_.desired;
+    if (state.probation || latched != (scenario_.after != scenario_.desired) || has_staging()) return false;
     const auto running = running_processes();
     return running.size() == 1 && running.begin()->second == scenario_.after && started_as_meta_knows() == scenario_.after;
   }

@@ -35,7 +35,7 @@ TEST(UpdaterMetrics, TellOfPolls) {
 TEST(UpdaterMetrics, TellWhatRunsWhatHappensAndWhatFailed) {
   AgentReport one = installed("one", "1.0.0", Status::started);
   one.phase = Phase::rolled_back;
-  one.seen->state.failed = updater::Failure{"2.0.0", "", "it \"stopped\"", 1447000000};
+  one.seen->state.latch = updater::Latch{"2.0.0", "", "it \"stopped\"", 1447000000};
   AgentReport fresh;
   fresh.name = "fresh";
   fresh.phase = Phase::downloading;

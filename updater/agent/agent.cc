@@ -19,7 +19,7 @@ Clock::duration probation_tick(std::chrono::seconds probation) {
 }  // namespace
 
 bool is_switching(std::optional<Action> action) {
-  return action == Action::switch_over || action == Action::resume_trial || action == Action::roll_back;
+  return action == Action::switch_over || action == Action::resume_probation || action == Action::roll_back;
 }
 
 void Agent::forget_failures() {
@@ -39,7 +39,7 @@ void Agent::note_outcome(Action done, const Result<void>& outcome, Clock::time_p
     control.fail(now, random);
   }
   if (is_switching(done) && !outcome) update.fail(now, random);
-  if (done == Action::pass) {
+  if (done == Action::pass_probation) {
     update.reset();
     control.reset();
   }

@@ -22,15 +22,15 @@ struct Agent {
   Backoff update{std::chrono::seconds(5)};
   Backoff control{std::chrono::seconds(10), 3};
   std::optional<Clock::time_point> last_control;
-  Phase phase = Phase::idle;           // of the last decision
-  Phase shown_phase = Phase::idle;     // the phase that `since` is of
-  int64_t since = 0;                   // seconds since 1970
-  std::string error;                   // of the last attempt at anything; "" after a good one
-  std::optional<Failure> bad_release;  // to be latched as soon as the lane is free
-  bool prepare = false;                // the last decision wants the desired release prepared
-  std::optional<Action> action;        // what the lane does now; nullopt when it only looks
-  DesiredAgent attempted;              // the last one that an update was tried for
-  int preparations = 0;                // how many have ended
+  Phase phase = Phase::idle;         // of the last decision
+  Phase shown_phase = Phase::idle;   // the phase that `since` is of
+  int64_t since = 0;                 // seconds since 1970
+  std::string error;                 // of the last attempt at anything; "" after a good one
+  std::optional<Latch> bad_release;  // to be latched as soon as the lane is free
+  bool prepare = false;              // the last decision wants the desired release prepared
+  std::optional<Action> action;      // what the lane does now; nullopt when it only looks
+  DesiredAgent attempted;            // the last one that an update was tried for
+  int preparations = 0;              // how many have ended
 
   /// Forgets what failed, and all pauses.
   void forget_failures();

@@ -1,8 +1,8 @@
 #pragma once
 
-// Carries out what plan() decided for one agent, on the disk and through its ./control. Each function runs to its end or
-// stops in a state that plan() knows how to go on from; at no instant do two versions of an agent run, and .version always
-// names a folder that is whole.
+// Carries out a decision of plan() for one agent, on the disk and through its ./control. If a step fails or the updater ends
+// in between, plan() can continue from the state on the disk. Two versions of an agent never run at once, and .version always
+// names a complete folder.
 
 #include <chrono>
 #include <stop_token>
@@ -20,8 +20,8 @@ struct SwitchSettings {
   int keep_versions = 2;
 };
 
-/// Does decision.action for the agent as it was just seen. `desired` is the one that plan() got. An error says what failed;
-/// when a switch failed and was rolled back, that is an error too.
+/// Carries out decision.action. `seen` and `desired` are the values that plan() decided on. Returns an error if a step failed,
+/// also if the switch failed and the rollback succeeded. Blocks for as long as the scripts run; `cancel` ends the waiting.
 Result<void> carry_out(const Decision& decision, const Observed& seen, const DesiredAgent* desired, const Layout& layout,
                        const SwitchSettings& settings, const std::stop_token& cancel);
 

@@ -1,23 +1,23 @@
 #pragma once
 
-// Where things are on a host. Nothing here touches the disk.
+// The names of files and folders on a host. Nothing here touches the disk.
 //
 //   ops-updater  control  cfg.json  var/     the updater itself
-//   falcon-agent/                            an agent: a folder with a .version in it; any other folder is not ours
-//     .version                               the version that should run here; an upgrade's commit point
-//     .state                                 ours, see state.h
-//     .state.damaged                         one that could not be read
-//     .hold                                  made by the operator: hands off; its first line says why
-//     .retry                                 made by the operator: forget failures and pauses, then remove this
-//     .download-3.1.3                        a tarball while it is fetched; kept for resuming
+//   falcon-agent/                            an agent: a folder that contains a .version. The updater ignores other folders
+//     .version                               the version that should run here; the commit point of a switch
+//     .state                                 what the updater must remember, see state.h
+//     .state.damaged                         a .state that could not be read
+//     .hold                                  made by the operator: the agent is held; the first line is the reason
+//     .retry                                 made by the operator: the updater drops latches and pauses, then removes it
+//     .download-3.1.3                        a tarball during the download; kept so that the download can resume
 //     .download-3.1.3.from                   which file on the server that is, see download.h
-//     .staged-3.1.3/                         a release unpacked; whole once it has its .installed. While a version is on
-//                                            trial against other content of the same version, that other content
+//     .staged-3.1.3/                         staging: an unpacked release, complete once it contains .installed. During a
+//                                            switch to other content of the same version it contains the old content
 //     3.1.3/control                          the agent's start, stop and status script, see control_script.h
-//     3.1.3/.installed                       the MD5 digest of the tarball it came from. A folder without it is the Go
-//                                            updater's or somebody's; it is used as it is, and never removed
+//     3.1.3/.installed                       the MD5 digest of the release's tarball. A folder without it was made by the Go
+//                                            updater or by hand: the updater runs it and never removes it
 //
-// A version is alnum at its start, so that no version can be named like a file of ours.
+// A version begins with a letter or a digit, so a version's folder cannot have the name of one of these files.
 
 #include <optional>
 #include <string>
@@ -53,7 +53,7 @@ class Layout {
   std::string root_;
 };
 
-/// False for what can't be an agent's folder because it is the updater's own: var.
+/// False for invalid names and for var, the updater's own folder.
 bool may_be_agent(const std::string& name);
 
 struct ReleaseName {
@@ -63,8 +63,8 @@ struct ReleaseName {
   bool operator==(const ReleaseName&) const = default;
 };
 
-/// The way back: a version is taken to begin with the first digit, or v and a digit, behind a "-", or else behind the last "-".
-/// nullopt for what is no tarball's name.
+/// Splits NAME-VERSION.tar.gz. The version begins after the first "-" that is followed by a digit or by v and a digit, else
+/// after the last "-". Returns nullopt if the name does not have this form.
 std::optional<ReleaseName> parse_tarball_name(const std::string& file_name);
 
 }  // namespace ops::updater

@@ -8,81 +8,85 @@ namespace ops::updater {
 
 namespace {
 
-constexpr int64_t kLongestProbation = 3600;  // seconds; what the config allows
+constexpr int64_t kMaxProbation = 3600;  // seconds; the most that the config allows
 
-/// An unknown checksum ("") could be any.
+/// An unknown checksum ("") matches any.
 bool may_be_same(const std::string& a, const std::string& b) { return a.empty() || b.empty() || a == b; }
 
-bool is_failed(const State& state, const std::string& version, const std::string& checksum) {
-  return state.failed && state.failed->version == version && may_be_same(state.failed->checksum, checksum);
+bool is_latched(const State& state, const std::string& version, const std::string& checksum) {
+  return state.latch && state.latch->version == version && may_be_same(state.latch->checksum, checksum);
 }
 
 bool differs(const Observed& seen, const DesiredAgent& desired) {
   return desired.version != seen.version || !seen.has_control || !may_be_same(given_checksum(desired), seen.checksum);
 }
 
-bool current_failed(const Observed& seen) { return is_failed(seen.state, seen.version, seen.checksum); }
+bool is_current_latched(const Observed& seen) { return is_latched(seen.state, seen.version, seen.checksum); }
 
-Decision start(const Observed& seen, const Circumstances& around, const std::string& why) {
+Decision start(const Observed& seen, const Circumstances& circumstances, const std::string& why) {
   Decision decision;
-  decision.action = around.control_paused ? Action::none : Action::start;
-  decision.reason = cat(seen.version, " is ", seen.status_text.empty() ? "silent" : seen.status_text, ", ", why);
+  decision.action = circumstances.control_paused ? Action::none : Action::start;
+  decision.reason = cat(seen.version, " has the status \"", seen.status_text, "\": ", why);
   return decision;
 }
 
-Decision supervise(const Observed& seen, const Circumstances& around) {
-  const bool leave = !seen.has_control || seen.state.stopped || current_failed(seen) || seen.status == Status::started;
-  return leave ? Decision{} : start(seen, around, "and serves until the other version is there");
+Decision supervise(const Observed& seen, const Circumstances& circumstances) {
+  const bool skip = !seen.has_control || seen.state.stopped || is_current_latched(seen) || seen.status == Status::started;
+  return skip ? Decision{} : start(seen, circumstances, "it runs until the next version is ready");
 }
 
-/// Does nothing, but for removing leftovers when there are any.
-Decision rest(const Observed& seen, const Circumstances& around, Phase phase) {
-  const bool tidy = !around.preparing && !leftovers(seen, around.keep_versions).empty();
+/// Removes leftovers if there are any.
+Decision tidy_or_nothing(const Observed& seen, const Circumstances& circumstances, Phase phase) {
+  const bool tidy = !circumstances.preparing && !leftovers(seen, circumstances.keep_versions).empty();
   return {tidy ? Action::tidy : Action::none, false, phase, ""};
 }
 
-Decision stop(const Observed& seen, const Circumstances& around) {
+Decision stop(const Observed& seen, const Circumstances& circumstances) {
   if (!seen.has_control || seen.status == Status::stopped) return {};
-  return {around.control_paused ? Action::none : Action::stop, false, Phase::idle, "meta says stop"};
+  return {circumstances.control_paused ? Action::none : Action::stop, false, Phase::idle, "ops-meta says stop"};
 }
 
-Decision roll_back(const Circumstances& around, const std::string& why) {
-  return {around.control_paused ? Action::none : Action::roll_back, false, Phase::switching, why};
+Decision roll_back(const Circumstances& circumstances, const std::string& why) {
+  return {circumstances.control_paused ? Action::none : Action::roll_back, false, Phase::switching, why};
 }
 
-Decision plan_trial(const Observed& seen, const DesiredAgent* desired, const Circumstances& around, int64_t now) {
-  const Probation& trial = *seen.state.trial;
-  if (desired != nullptr && desired->cmd == "stop") return stop(seen, around);
+Decision plan_probation(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances, int64_t now) {
+  const Probation& probation = *seen.state.probation;
+  if (desired != nullptr && desired->cmd == "stop") return stop(seen, circumstances);
   if (desired != nullptr && desired->cmd == "start" && differs(seen, *desired) && ready_release(seen, *desired) != nullptr &&
-      !is_failed(seen.state, desired->version, given_checksum(*desired)) && !around.update_paused) {
-    return {Action::switch_over, false, Phase::switching, "meta changed its mind during the probation"};
+      !is_latched(seen.state, desired->version, given_checksum(*desired)) && !circumstances.update_paused) {
+    return {Action::switch_over, false, Phase::switching,
+            cat("ops-meta desires ", desired->version, " during the probation of ", seen.version)};
   }
-  // Further off than any probation lasts: the clock was set back meanwhile. It begins anew.
-  if (trial.until == 0 || trial.until - now > kLongestProbation)
-    return {around.control_paused ? Action::none : Action::resume_trial, false, Phase::switching, "the switch was cut short"};
+  // An end that is more than kMaxProbation away: the clock was set back. The probation begins again.
+  if (probation.until == 0 || probation.until - now > kMaxProbation)
+    return {circumstances.control_paused ? Action::none : Action::resume_probation, false, Phase::switching,
+            "the switch was interrupted"};
   if (seen.status != Status::started) {
     const std::string how = seen.has_control ? cat("was \"", seen.status_text, "\"") : "lost its ./control";
-    return roll_back(around, cat(how, " during its probation"));
+    return roll_back(circumstances, cat(how, " during its probation"));
   }
-  if (now >= trial.until && !around.control_paused) return {Action::pass, false, Phase::idle, "passed its probation"};
+  if (now >= probation.until && !circumstances.control_paused)
+    return {Action::pass_probation, false, Phase::idle, "passed its probation"};
   return {Action::none, false, Phase::probation, ""};
 }
 
-Decision plan_change(const Observed& seen, const DesiredAgent& desired, const Circumstances& around) {
-  if (is_failed(seen.state, desired.version, given_checksum(desired))) {
+Decision plan_change(const Observed& seen, const DesiredAgent& desired, const Circumstances& circumstances) {
+  if (is_latched(seen.state, desired.version, given_checksum(desired))) {
     const Phase phase = seen.has_control ? Phase::rolled_back : Phase::failed;
-    Decision decision = supervise(seen, around);
-    if (decision.action == Action::none) decision = rest(seen, around, phase);
+    Decision decision = supervise(seen, circumstances);
+    if (decision.action == Action::none) decision = tidy_or_nothing(seen, circumstances, phase);
     decision.phase = phase;
     return decision;
   }
   const bool ready = ready_release(seen, desired) != nullptr;
-  if (ready && !around.update_paused) {
-    const std::string from = seen.version.empty() ? "none" : seen.version;
-    return {Action::switch_over, false, Phase::switching, cat("meta desires ", desired.version, ", here is ", from)};
+  if (ready && !circumstances.update_paused) {
+    const std::string current = seen.version.empty() ? "no version" : seen.version;
+    return {Action::switch_over, false, Phase::switching,
+            cat("ops-meta desires ", desired.version, ", installed is ", current)};
   }
-  Decision decision = supervise(seen, around);
-  decision.prepare = !ready && !around.update_paused;
+  Decision decision = supervise(seen, circumstances);
+  decision.prepare = !ready && !circumstances.update_paused;
   decision.phase = Phase::waiting;
   return decision;
 }
@@ -100,23 +104,23 @@ std::string to_string(Action action) {
     case Action::start: return "start";
     case Action::stop: return "stop";
     case Action::switch_over: return "switch over";
-    case Action::resume_trial: return "resume the trial";
+    case Action::resume_probation: return "resume the probation";
     case Action::roll_back: return "roll back";
-    case Action::pass: return "pass";
+    case Action::pass_probation: return "pass the probation";
     case Action::tidy: return "tidy";
   }
   return "";
 }
 
-bool is_committed(const Probation& trial, const Observed& seen) {
-  return trial.version == seen.version && (trial.previous != trial.version || trial.checksum == seen.checksum);
+bool is_committed(const Probation& probation, const Observed& seen) {
+  return probation.version == seen.version && (probation.previous != probation.version || probation.checksum == seen.checksum);
 }
 
 std::string fallback_version(const Observed& seen, const std::string& next) {
-  const auto& trial = seen.state.trial;
-  if (trial && is_committed(*trial, seen)) return trial->previous;
-  if (seen.has_control && !current_failed(seen)) return seen.version;
-  return trial && seen.version != trial->previous && next != trial->previous ? trial->previous : std::string();
+  const auto& probation = seen.state.probation;
+  if (probation && is_committed(*probation, seen)) return probation->previous;
+  if (seen.has_control && !is_current_latched(seen)) return seen.version;
+  return probation && seen.version != probation->previous && next != probation->previous ? probation->previous : std::string();
 }
 
 const Release* ready_release(const Observed& seen, const DesiredAgent& desired) {
@@ -136,7 +140,7 @@ std::vector<std::string> leftovers(const Observed& seen, int keep_versions) {
   int kept = 1;
   for (const Release& release : seen.releases) {
     if (release.staged || release.version == seen.version) continue;
-    if (seen.state.failed && release.version == seen.state.failed->version) {
+    if (seen.state.latch && release.version == seen.state.latch->version) {
       names.push_back(release.version);
     } else if (release.version == seen.state.previous && keep_versions > 1) {
       ++kept;
@@ -151,22 +155,23 @@ std::vector<std::string> leftovers(const Observed& seen, int keep_versions) {
   return names;
 }
 
-Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumstances& around, int64_t now) {
+Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances, int64_t now) {
   if (seen.hold) return {Action::none, false, Phase::held, *seen.hold};
-  if (const auto& trial = seen.state.trial) {
-    if (is_failed(seen.state, trial->version, trial->checksum)) return roll_back(around, seen.state.failed->error);
-    if (is_committed(*trial, seen)) return plan_trial(seen, desired, around, now);
+  if (const auto& probation = seen.state.probation) {
+    if (is_latched(seen.state, probation->version, probation->checksum))
+      return roll_back(circumstances, seen.state.latch->error);
+    if (is_committed(*probation, seen)) return plan_probation(seen, desired, circumstances, now);
   }
   if (desired == nullptr) {
-    const bool cut_short = seen.state.trial && seen.has_control && seen.status != Status::started;
-    return cut_short ? start(seen, around, "the switch was cut short") : Decision{};
+    const bool interrupted = seen.state.probation && seen.has_control && seen.status != Status::started;
+    return interrupted ? start(seen, circumstances, "the switch was interrupted") : Decision{};
   }
-  if (desired->cmd == "stop") return stop(seen, around);
+  if (desired->cmd == "stop") return stop(seen, circumstances);
   if (desired->cmd != "start") return {};
-  if (differs(seen, *desired)) return plan_change(seen, *desired, around);
-  if (current_failed(seen)) return {Action::none, false, Phase::failed, seen.state.failed->error};
-  if (seen.status == Status::started) return rest(seen, around, Phase::idle);
-  return start(seen, around, "should be started");
+  if (differs(seen, *desired)) return plan_change(seen, *desired, circumstances);
+  if (is_current_latched(seen)) return {Action::none, false, Phase::failed, seen.state.latch->error};
+  if (seen.status == Status::started) return tidy_or_nothing(seen, circumstances, Phase::idle);
+  return start(seen, circumstances, "ops-meta says start");
 }
 
 }  // namespace ops::updater

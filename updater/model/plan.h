@@ -1,42 +1,45 @@
 #pragma once
 
-// What to do next about an agent: a pure function of what meta desires and what is seen on the disk. It is asked again after
-// every step, so that a crash at any instant needs no other recovery than asking it.
+// Decides the next step for an agent: a pure function of what ops-meta desires and of what the disk and ./control status show.
+// The updater decides again after every step, so recovery from a crash needs no other code.
 //
-// D is the desired version, C the one that .version names, T the trial in .state, F the latched failure there. T is committed
-// once C is T's version (and, when that is also T's previous version, C's content is T's). The first row that fits counts.
+// D is the desired release, C the version that .version names, P the probation in .state, L the latch in .state. P is committed
+// if C is P's version; if P's version is also P's previous version, C's checksum must be P's, too. The first row that matches
+// decides.
 //
-//   when                                                            then
+//   when                                                            action                                   phase
 //   ---------------------------------------------------------------------------------------------------------------
-//   the host failed to read some of it                              not even asked; look again in a second
+//   the host failed to read a part of it                            plan() is not called; look again after 1 s
 //   the agent is held                                               nothing                                  held
-//   T, and F is of T's version and content                          roll_back                                switching
-//   T committed, meta says stop                                     stop
-//   T committed, D differs from C and is ready                      switch_over                              switching
-//   T committed, the version was not yet seen started               resume_trial                             switching
-//   T committed, C not started                                      roll_back                                switching
-//   T committed, started, probation over                            pass
-//   T committed, started, still in probation                        nothing                                  probation
-//   meta has not answered yet or doesn't name the agent
-//     T (not committed), C not started                              start C: the switch was cut short
+//   P, and L is of P's version and content                          roll_back                                switching
+//   P committed, ops-meta says stop                                 stop
+//   P committed, D differs from C and is ready                      switch_over                              switching
+//   P committed, P's version was not seen started yet               resume_probation                         switching
+//   P committed, C not started                                      roll_back                                switching
+//   P committed, C started, probation over                          pass_probation
+//   P committed, C started, probation not over                      nothing                                  probation
+//   ops-meta has not answered yet or does not name the agent
+//     P not committed, C not started                                start C: the switch was interrupted
 //     else                                                          nothing
-//   meta says stop, C not stopped                                   stop
-//   meta says stop, C stopped or none; or meta says neither         nothing
+//   ops-meta says stop, C not stopped                               stop
+//   ops-meta says stop, C stopped or absent                         nothing
+//   ops-meta says neither start nor stop                            nothing
 //   D is C
-//     F is of C                                                     nothing                                  failed
-//     started                                                       tidy, or nothing
-//     not started                                                   start C
-//   D differs from C: another version, another content, or C is broken
-//     F is of D, there is a C that is whole                         supervise C, or tidy                     rolled-back
-//     F is of D, there is none                                      tidy                                     failed
-//     D is ready and no pause is on                                 switch_over                              switching
-//     D is not ready and no pause is on                             prepare D beside, and supervise C        waiting
-//     a pause is on                                                 supervise C                              waiting
+//     L is of C                                                     nothing                                  failed
+//     C started                                                     tidy, or nothing
+//     C not started                                                 start C
+//   D differs from C: another version, other content, or C has no ./control
+//     L is of D, C has a ./control                                  supervise C, or tidy                     rolled-back
+//     L is of D, C has no ./control or is absent                    tidy                                     failed
+//     D is ready, updates are not paused                            switch_over                              switching
+//     D is not ready, updates are not paused                        prepare D, and supervise C               waiting
+//     updates are paused                                            supervise C                              waiting
 //
-//   supervise C: start it when it isn't started, unless meta had it stopped, F is of C, or there is none.
-//   tidy: remove leftovers (see below), when there are any and no preparation is under way.
-//   start, stop, resume_trial, pass and roll_back wait while an agent that keeps dying or won't stop is paused.
-//   ready: unpacked whole on this disk, with the checksum that meta gives, if it gives one.
+//   supervise C: start C if it is not started. Not if ops-meta had it stopped, L is of C, or C has no ./control.
+//   prepare D: download, verify and unpack D into .staged-VERSION, beside the action.
+//   tidy: remove leftovers() if there are any and no release of the agent is being prepared.
+//   ready: unpacked completely on this disk, with the checksum that ops-meta gives, if it gives one.
+//   start, stop, resume_probation, pass_probation and roll_back wait while control_paused is set.
 
 #include <cstdint>
 #include <optional>
@@ -50,76 +53,75 @@
 
 namespace ops::updater {
 
-/// A release that is whole on the disk.
+/// A release that is completely unpacked on the disk.
 struct Release {
   std::string version;
   std::string checksum;
-  bool staged = false;       // in .staged-VERSION, not yet in VERSION
+  bool staged = false;       // in .staged-VERSION, not in VERSION
   int64_t installed_at = 0;  // seconds since 1970
 
   bool operator==(const Release&) const = default;
 };
 
-/// An agent as it was seen.
+/// An agent as the disk and ./control status show it.
 struct Observed {
   std::string name;
-  std::string version;       // .version's; "" when there is none
-  std::string checksum;      // of .version's folder; "" when it isn't known, as in one that the Go updater made
-  bool has_control = false;  // .version's folder has a control
-  std::string status_text;   // what `./control status` printed, on one line, or why it failed
+  std::string version;       // in .version; "" if there is no valid one
+  std::string checksum;      // of that version's folder; "" if unknown, as in a folder that the Go updater made
+  bool has_control = false;  // that version's folder has a ./control
+  std::string status_text;   // the output of `./control status`, on one line, or the error
   Status status = Status::stopped;
   std::vector<Release> releases;
-  std::vector<std::string> staging;  // names of all .staged- and .download- entries, whole or not
+  std::vector<std::string> staging;  // names of all .staged- and .download- entries, complete or not
   State state;
-  std::optional<std::string> hold;  // the operator's reason, that others can write to the folder, or a reason_to_leave()
-  bool retry_asked = false;         // by the operator; the caller of plan() sees to it first
+  std::optional<std::string> hold;  // why the agent is held: the operator, unsafe permissions, or reason_to_leave()
+  bool retry_asked = false;         // the operator ran ./control retry; handled before plan() is called
 
   bool operator==(const Observed&) const = default;
 };
 
-/// Why an agent is left alone, when cfg.json's desiredAgent (Config::desired_agent) names another one; nullopt when it does
-/// not.
+/// Returns a reason to hold the agent if cfg.json's desiredAgent (Config::desired_agent) names another agent, else nullopt.
 std::optional<std::string> reason_to_leave(const std::string& name, const std::string& desired_agent);
 
-/// What else bears on the decision.
+/// What else the decision depends on.
 struct Circumstances {
-  bool update_paused = false;   // between attempts to prepare or to switch
-  bool control_paused = false;  // between attempts to start, stop, resume, pass or roll back
-  bool preparing = false;       // a release of this agent is being prepared right now
+  bool update_paused = false;   // a pause between attempts to prepare or switch over
+  bool control_paused = false;  // a pause, because the agent keeps dying or does not stop
+  bool preparing = false;       // a release of this agent is being prepared
   int keep_versions = 2;
 
   bool operator==(const Circumstances&) const = default;
 };
 
-enum class Action { none, start, stop, switch_over, resume_trial, roll_back, pass, tidy };
+enum class Action { none, start, stop, switch_over, resume_probation, roll_back, pass_probation, tidy };
 
 std::string to_string(Action action);
 
 struct Decision {
   Action action = Action::none;
-  bool prepare = false;  // beside `action`
+  bool prepare = false;  // prepare the desired release, beside `action`
   Phase phase = Phase::idle;
-  std::string reason;  // for the log; of a roll_back, also the failure that is latched
+  std::string reason;  // for the log; for roll_back also the error of the latch
 
   bool operator==(const Decision&) const = default;
 };
 
-/// `desired` is nullptr when meta has not answered yet or doesn't name the agent. `now` is in seconds since 1970.
-Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumstances& around, int64_t now);
+/// `desired` is nullptr if ops-meta has not answered yet or does not name the agent. `now` is in seconds since 1970.
+Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances, int64_t now);
 
-/// The trial's version is the current one (see above).
-bool is_committed(const Probation& trial, const Observed& seen);
+/// True if the agent's current release is the one in probation (see the table).
+bool is_committed(const Probation& probation, const Observed& seen);
 
-/// The version to go back to when the switch to `next` fails: the current one, or, while that is on trial or .version was lost
-/// during a trial, the one before it. "" when it is no good or there is none.
+/// The version to roll back to if the switch to `next` fails. The current version; but the probation's previous version if the
+/// current one is in probation, or if .version was lost during the probation. "" if no good version is installed.
 std::string fallback_version(const Observed& seen, const std::string& next);
 
-/// The release to switch to for `desired`; nullptr when there is none that is ready.
+/// The release on the disk to switch to for `desired`; nullptr if it is not ready.
 const Release* ready_release(const Observed& seen, const DesiredAgent& desired);
 
-/// What may be removed from the agent's folder once no switch is under way: all staging, a release that failed (if it is ever
-/// tried again, it may have been published anew), and releases that the updater installed beyond the current one, the last
-/// good one before it, and the newest up to `keep_versions`. Names of entries.
+/// Names of entries in the agent's folder that may be removed while no switch is in progress: all staging, the latched release
+/// (it may be published again with other content), and installed releases beyond `keep_versions`. Kept are the current
+/// release, the last good one before it, and then the newest. Folders without an .installed are never leftovers.
 std::vector<std::string> leftovers(const Observed& seen, int keep_versions);
 
 }  // namespace ops::updater

@@ -6,7 +6,7 @@ namespace ops::updater {
 
 namespace {
 
-constexpr std::chrono::seconds kLongWait{10};
+constexpr std::chrono::seconds kMinHintWait{10};
 constexpr size_t kMaxText = 300;  // bytes
 
 }  // namespace
@@ -16,7 +16,7 @@ std::string next_text(const std::string& asks, Clock::duration left) {
   return cat(asks, " in ", seconds.count(), " s");
 }
 
-std::string hint(Clock::duration left) { return left > kLongWait ? kAskNow : ""; }
+std::string hint(Clock::duration left) { return left > kMinHintWait ? kAskNow : ""; }
 
 std::string agents_text(const std::vector<DesiredAgent>& agents) {
   if (agents.empty()) return "it names no agent for this host";

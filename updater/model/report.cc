@@ -7,14 +7,14 @@ namespace ops::updater {
 
 namespace {
 
-/// The version that the phase is about, and why.
-void name_version(const AgentReport& report, AgentUpdate& update) {
+/// Fills in the version that the phase is about, and the error of a latch or the reason of a hold.
+void fill_version(const AgentReport& report, AgentUpdate& update) {
   const State state = report.seen ? report.seen->state : State{};
-  if (has_failed(report.phase) && state.failed) {
-    update.version = state.failed->version;
-    update.error = state.failed->error;
-  } else if (report.phase == Phase::probation && state.trial) {
-    update.version = state.trial->version;
+  if (has_failed(report.phase) && state.latch) {
+    update.version = state.latch->version;
+    update.error = state.latch->error;
+  } else if (report.phase == Phase::probation && state.probation) {
+    update.version = state.probation->version;
   } else if (report.desired) {
     update.version = report.desired->version;
   } else if (report.seen) {
@@ -35,8 +35,8 @@ std::optional<AgentUpdate> update_of(const AgentReport& report) {
   update.error = report.error;
   update.done = static_cast<int64_t>(report.done);
   update.total = static_cast<int64_t>(report.total);
-  name_version(report, update);
-  if (update.version.empty()) return std::nullopt;  // a folder that is held before anything was installed in it
+  fill_version(report, update);
+  if (update.version.empty()) return std::nullopt;  // a held folder in which no version was installed yet
   return update;
 }
 

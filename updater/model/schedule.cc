@@ -19,7 +19,7 @@ std::chrono::seconds doubled(std::chrono::seconds base, int doublings, std::chro
   return std::min(cap, base * (int64_t{1} << std::clamp(doublings, 0, kMaxDoublings)));
 }
 
-/// `delay`, or what a server asked for when that is longer.
+/// The longer of `delay` and the server's Retry-After.
 Clock::duration at_least(std::optional<std::chrono::seconds> retry_after, Clock::duration delay, Random& random) {
   return retry_after ? std::max(delay, scaled(std::min(*retry_after, kLongestPause), 1.0, 1.5, random)) : delay;
 }
@@ -39,19 +39,19 @@ Clock::duration poll_delay(std::chrono::seconds interval, int failures, std::opt
 
 void Polling::sent() {
   next_ = Clock::time_point::max();
-  asked_ = false;
-  has_news_ = false;
+  asked_by_operator_ = false;
+  has_changes_ = false;
 }
 
 void Polling::answered(std::chrono::seconds own, std::chrono::seconds asked, Clock::time_point now, Random& random) {
   failures_ = 0;
-  metas_interval_ = asked;
+  meta_interval_ = asked;
   next_ = now + poll_delay(asked.count() > 0 ? asked : own, 0, std::nullopt, random);
 }
 
 void Polling::failed(std::chrono::seconds own, std::optional<std::chrono::seconds> retry_after, Clock::time_point now,
                      Random& random) {
-  const auto interval = metas_interval_.count() > 0 ? metas_interval_ : own;
+  const auto interval = meta_interval_.count() > 0 ? meta_interval_ : own;
   next_ = now + poll_delay(interval, ++failures_, retry_after, random);
 }
 

@@ -16,7 +16,7 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kMaxStateSize = 64 << 10;
 
-/// Versions become parts of paths.
+/// Refuses a version that is no valid name: versions become parts of paths.
 std::string version_field(const Json& object, const char* key) {
   std::string version = object.at(key);
   if (!version.empty() && !is_valid_version(version))
@@ -24,30 +24,30 @@ std::string version_field(const Json& object, const char* key) {
   return version;
 }
 
-/// A trial or a failure is of some version.
+/// The version of a probation or a latch, which must not be empty.
 std::string own_version(const Json& object) {
   std::string version = version_field(object, "version");
-  if (version.empty()) throw Json::other_error::create(599, "a version is missing", nullptr);
+  if (version.empty()) throw Json::other_error::create(599, "version is empty", nullptr);
   return version;
 }
 
-/// Not a fraction, nor a number that no time can be: to convert one of those is undefined.
+/// Refuses fractions and numbers out of range: their conversion to int64_t is undefined.
 int64_t time_field(const Json& object, const char* key) {
   const Json& time = object.at(key);
-  if (!time.is_number_integer()) throw Json::other_error::create(599, cat(key, " is no time"), nullptr);
+  if (!time.is_number_integer()) throw Json::other_error::create(599, cat(key, " is not a whole number of seconds"), nullptr);
   return time;
 }
 
 State from_json(const Json& json) {
   State state;
   if (json.contains("trial")) {
-    const Json& trial = json.at("trial");
-    state.trial =
-        Probation{own_version(trial), version_field(trial, "previous"), trial.at("checksum"), time_field(trial, "until")};
+    const Json& probation = json.at("trial");
+    state.probation = Probation{own_version(probation), version_field(probation, "previous"), probation.at("checksum"),
+                                time_field(probation, "until")};
   }
   if (json.contains("failed")) {
     const Json& failed = json.at("failed");
-    state.failed = Failure{own_version(failed), failed.at("checksum"), failed.at("error"), time_field(failed, "when")};
+    state.latch = Latch{own_version(failed), failed.at("checksum"), failed.at("error"), time_field(failed, "when")};
   }
   state.previous = version_field(json, "previous");
   state.stopped = json.value("stopped", false);
@@ -56,11 +56,13 @@ State from_json(const Json& json) {
 
 Json to_json(const State& state) {
   Json json = Json::object();
-  if (const auto& trial = state.trial) {
-    json["trial"] = {
-        {"version", trial->version}, {"previous", trial->previous}, {"checksum", trial->checksum}, {"until", trial->until}};
+  if (const auto& probation = state.probation) {
+    json["trial"] = {{"version", probation->version},
+                     {"previous", probation->previous},
+                     {"checksum", probation->checksum},
+                     {"until", probation->until}};
   }
-  if (const auto& failed = state.failed) {
+  if (const auto& failed = state.latch) {
     json["failed"] = {
         {"version", failed->version}, {"checksum", failed->checksum}, {"error", failed->error}, {"when", failed->when}};
   }
@@ -69,12 +71,12 @@ Json to_json(const State& state) {
   return json;
 }
 
-/// Out of the way, so that it is told of once, and .state can be written even if this is a folder.
-State put_aside(const std::string& path, const std::string& why) {
+/// Renames the file, so that the log names it only once, and .state can be written even if a folder is in its place.
+State set_aside(const std::string& path, const std::string& why) {
   const std::string aside = path + ".damaged";
   const auto removed = remove_tree(aside);
-  const bool done = removed && ::rename(path.c_str(), aside.c_str()) == 0;
-  log::error(path, " ", why, "; going on as if there was none", done ? ", it is " + aside + " now" : "");
+  const bool renamed = removed && ::rename(path.c_str(), aside.c_str()) == 0;
+  log::error(path, " ", why, "; the updater goes on without it", renamed ? ", renamed it to " + aside : "");
   return {};
 }
 
@@ -84,13 +86,13 @@ Result<State> read_state(const std::string& path) {
   const auto text = find_file(path, kMaxStateSize);
   if (!text) return text.error();
   if (!*text) {
-    if (::access(path.c_str(), F_OK) == 0) return put_aside(path, "can't be read");
+    if (::access(path.c_str(), F_OK) == 0) return set_aside(path, "cannot be read as a file of at most 64 KiB");
     return State{};
   }
   try {
     return from_json(Json::parse(**text));
   } catch (const Json::exception& failure) {
-    return put_aside(path, cat("is damaged, ", failure.what()));
+    return set_aside(path, cat("is damaged: ", failure.what()));
   }
 }
 

@@ -1,13 +1,16 @@
 #pragma once
 
-// An agent's .state: what must be remembered through a crash, beside .version. JSON:
+// An agent's .state: what the updater must remember through a crash, beside .version. JSON:
 //
 //   {"trial": {"version": "3.1.3", "previous": "3.1.2", "checksum": "9d5e…", "until": 1447000030},
 //    "failed": {"version": "3.1.3", "checksum": "9d5e…", "error": "…", "when": 1447000012},
 //    "previous": "3.1.2", "stopped": false}
 //
-// A file that is damaged, or none, is put aside as .state.damaged, with a line in the log: the worst that follows is that a
-// latched version is tried once more.
+// "trial" is the probation and "failed" is the latch. The two keys keep these names because updaters of other versions read
+// the same file after an upgrade or a downgrade.
+//
+// A file that cannot be parsed is renamed to .state.damaged, and the log gets a line. The updater then goes on with an empty
+// state. In the worst case it tries a latched version once more.
 
 #include <cstdint>
 #include <optional>
@@ -17,40 +20,42 @@
 
 namespace ops::updater {
 
-/// A switch that is under way. It is written before anything is stopped and goes when the version has passed or the old one
-/// runs again.
+/// A switch to another release, from its first step to the end of its probation. Saved before the old version is stopped.
+/// Removed when the new version has passed its probation or the old version is restored.
 struct Probation {
   std::string version;
-  std::string previous;  // to go back to; "" when there was none
-  std::string checksum;  // of the new version's tarball; tells the two apart when their versions are equal
-  int64_t until = 0;     // the end of the probation, seconds since 1970; 0 before the new version was seen started
+  std::string previous;  // the version to roll back to; "" if there is no such version
+  std::string checksum;  // of the new version's tarball; tells the releases apart if both have the same version
+  int64_t until = 0;     // the end of the probation, seconds since 1970; 0 until the new version has been seen started
 
   bool operator==(const Probation&) const = default;
 };
 
-/// The latch: a version that did not work here, not tried again until meta names another or its checksum changes.
-struct Failure {
+/// A release that failed on this host. The updater does not try it again until ops-meta names another version or another
+/// checksum.
+struct Latch {
   std::string version;
   std::string checksum;
   std::string error;
   int64_t when = 0;  // seconds since 1970
 
-  bool operator==(const Failure&) const = default;
+  bool operator==(const Latch&) const = default;
 };
 
 struct State {
-  std::optional<Probation> trial;
-  std::optional<Failure> failed;
-  std::string previous;  // the good version before this one, kept for going back to
-  bool stopped = false;  // stopped on meta's word, so not to be started until meta says start
+  std::optional<Probation> probation;
+  std::optional<Latch> latch;
+  std::string previous;  // the last good version before the current one; kept on the disk for a rollback
+  bool stopped = false;  // ops-meta had the agent stopped; it is not started until ops-meta says start
 
   bool operator==(const State&) const = default;
 };
 
-/// The default State when there is no file, or one that can't be understood, which is put aside. An error when the host failed
-/// to read it: to go on as if there was none would forget a trial or a latch for good.
+/// Returns a default State if the file does not exist or cannot be parsed. Returns an error if the host failed to read the
+/// file: a default State would then drop a probation or a latch for good.
 Result<State> read_state(const std::string& path);
 
+/// Replaces the file in one step (common/base/file.h). The file is readable by its owner only.
 Result<void> write_state(const std::string& path, const State& state);
 
 }  // namespace ops::updater

@@ -34,7 +34,7 @@ TEST_F(AgentMemory, AFailedSwitchPausesTheUpdateAndAPassForgetsIt) {
   EXPECT_EQ(agent.error, "it broke");
   EXPECT_EQ(agent.look_at, now);
   EXPECT_TRUE(agent.update.is_paused(now));
-  agent.note_outcome(Action::pass, kGood, now, random);
+  agent.note_outcome(Action::pass_probation, kGood, now, random);
   EXPECT_EQ(agent.error, "");
   EXPECT_FALSE(agent.update.is_paused(now));
   EXPECT_EQ(agent.update.failures(), 0);

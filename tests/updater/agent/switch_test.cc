@@ -47,9 +47,9 @@ TEST_P(HarmfulStart, IsTakenBackAllTheSame) {
   const Observed after = look();
   EXPECT_EQ(after.version, "1");
   EXPECT_EQ(after.status, Status::started);
-  EXPECT_EQ(after.state.trial, std::nullopt);
-  ASSERT_TRUE(after.state.failed);
-  EXPECT_EQ(after.state.failed->version, "2");
+  EXPECT_EQ(after.state.probation, std::nullopt);
+  ASSERT_TRUE(after.state.latch);
+  EXPECT_EQ(after.state.latch->version, "2");
   EXPECT_EQ(plan(after, &desired, {}, 0).phase, Phase::rolled_back);
 }
 
@@ -83,7 +83,7 @@ TEST_F(HarmfulStart, ThatAlsoKillsTheUpdaterKeepsTheVersionToGoBackTo) {
   add("1", kGood);
   add("2", "#!/bin/sh\nif [ $1 = start ]; then exit 1; fi\necho stoped\n");
   State state;
-  state.trial = Probation{"2", "1", "0cc175b9c0f1b6a831c399e269772662", 0};
+  state.probation = Probation{"2", "1", "0cc175b9c0f1b6a831c399e269772662", 0};
   ASSERT_TRUE(write_state(layout.state_file("a"), state));  // and .version is gone
   ASSERT_FALSE(carry_out_next(look()));
   const Observed after = look();

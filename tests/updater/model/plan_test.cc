@@ -42,17 +42,17 @@ Observed with_staged(Observed seen, const std::string& version, const std::strin
 }
 
 /// Version 2 is current and on trial, version 1 is what it replaced.
-Observed on_trial(Status status, int64_t until) {
+Observed in_probation(Status status, int64_t until) {
   Observed seen = installed(status);
   seen.version = "2";
   seen.checksum = kNew;
   seen.releases.push_back({"2", kNew, false, 200});
-  seen.state.trial = Probation{"2", "1", kNew, until};
+  seen.state.probation = Probation{"2", "1", kNew, until};
   return seen;
 }
 
 Observed with_failure(Observed seen, const std::string& version, const std::string& checksum = kNew) {
-  seen.state.failed = Failure{version, checksum, "it did not start", kNow - 10};
+  seen.state.latch = Latch{version, checksum, "it did not start", kNow - 10};
   return seen;
 }
 
@@ -70,7 +70,7 @@ TEST(Plan, HeldAgentIsLeftAlone) {
 }
 
 TEST(Plan, FailedTrialIsRolledBackEvenWithoutMeta) {
-  const Observed seen = with_failure(on_trial(Status::started, 0), "2");
+  const Observed seen = with_failure(in_probation(Status::started, 0), "2");
   EXPECT_EQ(decide(seen, desire("2")).action, Action::roll_back);
   EXPECT_EQ(decide(seen, desire("2")).reason, "it did not start");
   EXPECT_EQ(decide_without_meta(seen).action, Action::roll_back);
@@ -78,57 +78,58 @@ TEST(Plan, FailedTrialIsRolledBackEvenWithoutMeta) {
 
 TEST(Plan, RollbackGoesOnAfterTheVersionWasPutBack) {
   Observed seen = with_failure(installed(Status::stopped), "2");
-  seen.state.trial = Probation{"2", "1", kNew, 0};
+  seen.state.probation = Probation{"2", "1", kNew, 0};
   EXPECT_EQ(decide_without_meta(seen).action, Action::roll_back);
 }
 
 TEST(Plan, AgentOnTrialIsStoppedWhenMetaSaysSo) {
-  EXPECT_EQ(decide(on_trial(Status::started, kNow + 9), desire("2", "stop")).action, Action::stop);
+  EXPECT_EQ(decide(in_probation(Status::started, kNow + 9), desire("2", "stop")).action, Action::stop);
 }
 
 TEST(Plan, TrialEndsWhenMetaDesiresAnotherVersionThatIsReady) {
-  const Observed seen = with_staged(on_trial(Status::started, kNow + 9), "3", "");
+  const Observed seen = with_staged(in_probation(Status::started, kNow + 9), "3", "");
   EXPECT_EQ(decide(seen, desire("3")).action, Action::switch_over);
   EXPECT_EQ(fallback_version(seen, "3"), "1") << "the one on trial has proven nothing yet";
-  EXPECT_EQ(decide(on_trial(Status::started, kNow + 9), desire("3")).phase, Phase::probation) << "3 is not ready";
+  EXPECT_EQ(decide(in_probation(Status::started, kNow + 9), desire("3")).phase, Phase::probation) << "3 is not ready";
 }
 
 TEST(Plan, TrialCutShortBeforeTheStartIsResumed) {
-  EXPECT_EQ(decide(on_trial(Status::stopped, 0), desire("2")).action, Action::resume_trial);
-  EXPECT_EQ(decide_without_meta(on_trial(Status::stopped, 0)).action, Action::resume_trial);
+  EXPECT_EQ(decide(in_probation(Status::stopped, 0), desire("2")).action, Action::resume_probation);
+  EXPECT_EQ(decide_without_meta(in_probation(Status::stopped, 0)).action, Action::resume_probation);
 }
 
 TEST(Plan, PausedAgentIsNotTriedWithoutEnd) {
   Circumstances around;
   around.control_paused = true;
-  EXPECT_EQ(decide(on_trial(Status::stopped, 0), desire("2"), around).action, Action::none);
-  EXPECT_EQ(decide(on_trial(Status::stopped, kNow + 9), desire("2"), around).action, Action::none);
-  EXPECT_EQ(decide(on_trial(Status::started, kNow), desire("2"), around).action, Action::none);
+  EXPECT_EQ(decide(in_probation(Status::stopped, 0), desire("2"), around).action, Action::none);
+  EXPECT_EQ(decide(in_probation(Status::stopped, kNow + 9), desire("2"), around).action, Action::none);
+  EXPECT_EQ(decide(in_probation(Status::started, kNow), desire("2"), around).action, Action::none);
   EXPECT_EQ(decide(installed(), desire("1", "stop"), around).action, Action::none);
 }
 
 TEST(Plan, ProbationBeginsAnewWhenTheClockWasSetBack) {
-  EXPECT_EQ(decide(on_trial(Status::started, kNow + 86'400), desire("2")).action, Action::resume_trial);
+  EXPECT_EQ(decide(in_probation(Status::started, kNow + 86'400), desire("2")).action, Action::resume_probation);
 }
 
 TEST(Plan, AgentThatDoesNotRunDuringItsProbationIsRolledBack) {
-  EXPECT_EQ(decide(on_trial(Status::stopped, kNow + 9), desire("2")).action, Action::roll_back);
-  EXPECT_EQ(decide(on_trial(Status::unclear, kNow + 9), desire("2")).action, Action::roll_back);
-  EXPECT_EQ(decide(on_trial(Status::stopped, kNow - 1), desire("2")).action, Action::roll_back) << "at the last check, too";
+  EXPECT_EQ(decide(in_probation(Status::stopped, kNow + 9), desire("2")).action, Action::roll_back);
+  EXPECT_EQ(decide(in_probation(Status::unclear, kNow + 9), desire("2")).action, Action::roll_back);
+  EXPECT_EQ(decide(in_probation(Status::stopped, kNow - 1), desire("2")).action, Action::roll_back) << "at the last check, too";
 }
 
 TEST(Plan, ProbationIsPassedWhenItIsOver) {
-  EXPECT_EQ(decide(on_trial(Status::started, kNow), desire("2")).action, Action::pass);
-  EXPECT_EQ(decide_without_meta(on_trial(Status::started, kNow)).action, Action::pass);
+  EXPECT_EQ(decide(in_probation(Status::started, kNow), desire("2")).action, Action::pass_probation);
+  EXPECT_EQ(decide_without_meta(in_probation(Status::started, kNow)).action, Action::pass_probation);
 }
 
 TEST(Plan, ProbationIsWaitedFor) {
-  EXPECT_EQ(decide(on_trial(Status::started, kNow + 1), desire("2")), (Decision{Action::none, false, Phase::probation, ""}));
+  EXPECT_EQ(decide(in_probation(Status::started, kNow + 1), desire("2")),
+            (Decision{Action::none, false, Phase::probation, ""}));
 }
 
 TEST(Plan, WithoutMetaASwitchThatWasCutShortEndsWithTheOldVersionStarted) {
   Observed seen = with_staged(installed(Status::stopped), "2");
-  seen.state.trial = Probation{"2", "1", kNew, 0};
+  seen.state.probation = Probation{"2", "1", kNew, 0};
   EXPECT_EQ(decide_without_meta(seen).action, Action::start);
 }
 
@@ -146,7 +147,7 @@ TEST(Plan, StopsOnlyWhatIsNotStopped) {
 }
 
 TEST(Plan, StopDoesNotUpgrade) {
-  EXPECT_EQ(decide(installed(), desire("2", "stop")), (Decision{Action::stop, false, Phase::idle, "meta says stop"}));
+  EXPECT_EQ(decide(installed(), desire("2", "stop")), (Decision{Action::stop, false, Phase::idle, "ops-meta says stop"}));
   EXPECT_EQ(decide(with_staged(installed(Status::stopped), "2"), desire("2", "stop")), Decision{});
 }
 
@@ -237,13 +238,13 @@ TEST(Plan, SameVersionInOtherContentIsInstalledAnew) {
 
 TEST(Plan, SameVersionOnTrialIsCommittedByItsContent) {
   Observed seen = with_staged(installed(), "1");
-  seen.state.trial = Probation{"1", "1", kNew, 0};
-  EXPECT_FALSE(is_committed(*seen.state.trial, seen));
+  seen.state.probation = Probation{"1", "1", kNew, 0};
+  EXPECT_FALSE(is_committed(*seen.state.probation, seen));
   EXPECT_EQ(decide(seen, desire("1", "start", kNew)).action, Action::switch_over);
   seen.checksum = kNew;
   seen.releases = {{"1", kNew, false, 200}, {"1", kOld, true, 100}};
-  EXPECT_TRUE(is_committed(*seen.state.trial, seen));
-  EXPECT_EQ(decide(seen, desire("1", "start", kNew)).action, Action::resume_trial);
+  EXPECT_TRUE(is_committed(*seen.state.probation, seen));
+  EXPECT_EQ(decide(seen, desire("1", "start", kNew)).action, Action::resume_probation);
 }
 
 TEST(Plan, FolderOfTheGoUpdaterIsTakenOverAsItIs) {

@@ -12,8 +12,8 @@ using tests::TempDir;
 
 State full_state() {
   State state;
-  state.trial = Probation{"3.1.3", "3.1.2", "9d5e", 1447000030};
-  state.failed = Failure{"3.1.3", "9d5e", "3.1.3 did not start: \"exit status 1\"", 1447000012};
+  state.probation = Probation{"3.1.3", "3.1.2", "9d5e", 1447000030};
+  state.latch = Latch{"3.1.3", "9d5e", "3.1.3 did not start: \"exit status 1\"", 1447000012};
   state.previous = "3.1.2";
   state.stopped = true;
   return state;
@@ -63,8 +63,9 @@ TEST_F(StateFile, WithAnyByteDamagedHoldsOnlyGoodVersions) {
       std::string text = whole;
       text[i] = damage;
       const State state = after(text);
-      const std::string versions = state.previous + (state.trial ? state.trial->version + state.trial->previous : "") +
-                                   (state.failed ? state.failed->version : "");
+      const std::string versions = state.previous +
+                                   (state.probation ? state.probation->version + state.probation->previous : "") +
+                                   (state.latch ? state.latch->version : "");
       EXPECT_EQ(versions.find('/'), std::string::npos) << text;
     }
   }
@@ -76,12 +77,12 @@ TEST_F(StateFile, RefusesVersionsThatLeadOutOfTheFolder) {
     EXPECT_EQ(after(R"({"previous": ")" + version + R"(", "stopped": true})"), State()) << evil;
     for (const char* key : {"version", "previous"}) {
       State state = full_state();
-      (std::string(key) == "version" ? state.trial->version : state.trial->previous) = version;
+      (std::string(key) == "version" ? state.probation->version : state.probation->previous) = version;
       ASSERT_TRUE(write_state(path, state));
       EXPECT_EQ(read_state(path).value(), State()) << key << " " << evil;
     }
     State state = full_state();
-    state.failed->version = version;
+    state.latch->version = version;
     ASSERT_TRUE(write_state(path, state));
     EXPECT_EQ(read_state(path).value(), State()) << evil;
   }
@@ -89,11 +90,11 @@ TEST_F(StateFile, RefusesVersionsThatLeadOutOfTheFolder) {
 
 TEST_F(StateFile, ATrialOrAFailureOfNoVersionIsDamage) {
   State state = full_state();
-  state.trial->version = "";
+  state.probation->version = "";
   ASSERT_TRUE(write_state(path, state));
   EXPECT_EQ(read_state(path).value(), State());
   state = full_state();
-  state.failed->version = "";
+  state.latch->version = "";
   ASSERT_TRUE(write_state(path, state));
   EXPECT_EQ(read_state(path).value(), State());
 }
@@ -133,12 +134,12 @@ TEST_F(StateFile, ThatIsDamagedIsPutAside) {
 
 TEST_F(StateFile, KeepsAnErrorThatIsNoUtf8) {
   State state = full_state();
-  state.failed->error = "bad \xff\xfe bytes\n\x01";
+  state.latch->error = "bad \xff\xfe bytes\n\x01";
   ASSERT_TRUE(write_state(path, state));
   const State read = read_state(path).value();
-  ASSERT_TRUE(read.failed);
-  EXPECT_TRUE(read.failed->error.starts_with("bad "));
-  EXPECT_EQ(read.trial, state.trial);
+  ASSERT_TRUE(read.latch);
+  EXPECT_TRUE(read.latch->error.starts_with("bad "));
+  EXPECT_EQ(read.probation, state.probation);
 }
 
 TEST_F(StateFile, SaysWhereItCannotBeWritten) {
