@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <filesystem>
 #include <thread>
 
@@ -22,12 +21,11 @@ namespace {
 
 constexpr size_t kMaxSmallFile = 4096;
 constexpr auto kScriptTick = std::chrono::milliseconds(50);
-constexpr auto kTermGrace = std::chrono::seconds(2);
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
-/// Reads what is known of an agent, and notes when the host fails at that.
-class Look {
+/// Reads small files and remembers the last failure of the host.
+class Reader {
  public:
   bool exists(const std::string& path) {
     if (::access(path.c_str(), F_OK) == 0) return true;
@@ -35,7 +33,7 @@ class Look {
     return false;
   }
 
-  /// A small file's content, trimmed; "" when there is none.
+  /// The content of a file of at most kMaxSmallFile bytes, trimmed; "" if there is no such file.
   std::string content_of(const std::string& path) {
     const auto text = find_file(path, kMaxSmallFile);
     if (!text) failure_ = text.error();
@@ -52,31 +50,31 @@ class Look {
   std::optional<Error> failure_;
 };
 
-std::string read_version(const Layout& layout, const std::string& name, Look& look) {
-  const std::string version = look.content_of(layout.version_file(name));
+std::string read_version(const Layout& layout, const std::string& name, Reader& reader) {
+  const std::string version = reader.content_of(layout.version_file(name));
   return is_valid_version(version) ? version : std::string();
 }
 
-std::optional<std::string> read_hold(const std::string& path, Look& look) {
-  if (!look.exists(path)) return std::nullopt;
-  const std::string text = look.content_of(path);
+std::optional<std::string> read_hold(const std::string& path, Reader& reader) {
+  if (!reader.exists(path)) return std::nullopt;
+  const std::string text = reader.content_of(path);
   return one_line(trim(text.substr(0, text.find('\n'))), 200);
 }
 
-/// Why nothing may be done, nor even asked, in this agent's folder: what is there may be anybody's. "" when all is well.
-std::string danger_around(const Layout& layout, const std::string& name) {
-  const std::string danger = unsafe_permissions(layout.root());
-  return danger.empty() ? unsafe_permissions(layout.agent(name)) : danger;
+/// Why this agent's ./control must not be run: another user may write to the folders. "" if it may be run.
+std::string unsafe_folders(const Layout& layout, const std::string& name) {
+  const std::string reason = unsafe_permissions(layout.root());
+  return reason.empty() ? unsafe_permissions(layout.agent(name)) : reason;
 }
 
-/// When a release was installed, in seconds since 1970.
+/// The file's modification time, seconds since 1970; 0 on error.
 int64_t modified_at(const std::string& path) {
   struct stat info = {};
   return ::stat(path.c_str(), &info) == 0 ? info.st_mtim.tv_sec : 0;
 }
 
 /// Fills in `releases` and `staging`.
-void look_into_folder(const std::string& folder, Observed& seen, Look& look) {
+void list_releases(const std::string& folder, Observed& seen, Reader& reader) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     std::string name = entry->path().filename();
@@ -85,15 +83,18 @@ void look_into_folder(const std::string& folder, Observed& seen, Look& look) {
     if (staged) name.erase(0, sizeof Layout::kStagedPrefix - 1);
     if (!is_valid_version(name)) continue;
     const std::string mark = entry->path().string() + Layout::kInstalledFile;
-    const std::string checksum = look.content_of(mark);
-    const bool is_whole = !checksum.empty() && look.exists(entry->path().string() + Layout::kControlFile);
-    if (is_whole) seen.releases.push_back({name, checksum, staged, modified_at(mark)});
+    const std::string checksum = reader.content_of(mark);
+    const bool is_complete = !checksum.empty() && reader.exists(entry->path().string() + Layout::kControlFile);
+    if (is_complete) seen.releases.push_back({name, checksum, staged, modified_at(mark)});
   }
-  look.note(error.value(), folder);
+  reader.note(error.value(), folder);
   std::sort(seen.staging.begin(), seen.staging.end());
   std::sort(seen.releases.begin(), seen.releases.end(),
             [](const Release& a, const Release& b) { return std::tie(a.version, a.staged) < std::tie(b.version, b.staged); });
 }
+
+/// The process group of a session leader, as kill(2) takes it; empty if `leader` is -1.
+std::vector<pid_t> group_of(pid_t leader) { return leader > 1 ? std::vector<pid_t>{-leader} : std::vector<pid_t>(); }
 
 }  // namespace
 
@@ -115,45 +116,46 @@ std::string status_of(const Layout& layout, const std::string& name, const std::
 }
 
 Result<Observed> read_agent(const Layout& layout, const std::string& name) {
-  Look look;
+  Reader reader;
   Observed seen;
   seen.name = name;
-  seen.version = read_version(layout, name, look);
+  seen.version = read_version(layout, name, reader);
   auto state = read_state(layout.state_file(name));
   if (!state) return state.error();
   seen.state = std::move(*state);
-  seen.hold = read_hold(layout.hold_file(name), look);
-  if (const std::string danger = danger_around(layout, name); !danger.empty()) seen.hold = danger;
-  seen.retry_asked = look.exists(layout.retry_file(name));
-  look_into_folder(layout.agent(name), seen, look);
+  seen.hold = read_hold(layout.hold_file(name), reader);
+  if (const std::string reason = unsafe_folders(layout, name); !reason.empty()) seen.hold = reason;
+  seen.retry_asked = reader.exists(layout.retry_file(name));
+  list_releases(layout.agent(name), seen, reader);
   if (!seen.version.empty()) {
     const std::string folder = layout.version(name, seen.version);
-    seen.has_control = look.exists(folder + Layout::kControlFile);
-    seen.checksum = look.content_of(folder + Layout::kInstalledFile);
+    seen.has_control = reader.exists(folder + Layout::kControlFile);
+    seen.checksum = reader.content_of(folder + Layout::kInstalledFile);
   }
-  if (look.failure()) return *look.failure();
+  if (reader.failure()) return *reader.failure();
   return seen;
 }
 
 Result<Observed> observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel) {
   auto seen = read_agent(layout, name);
   if (!seen || !seen->has_control) return seen;
-  const std::string danger = danger_around(layout, name);
-  seen->status_text = danger.empty() ? status_of(layout, name, seen->version, cancel) : danger;
+  const std::string reason = unsafe_folders(layout, name);
+  seen->status_text = reason.empty() ? status_of(layout, name, seen->version, cancel) : reason;
   seen->status = to_status(seen->status_text);
   return seen;
 }
 
 void await_earlier_script(const Layout& layout, const std::string& name, std::chrono::milliseconds patience,
                           const std::stop_token& cancel) {
-  using Clock = std::chrono::steady_clock;
-  const auto deadline = Clock::now() + patience;
-  for (pid_t told = -1, script; (script = find_control_script(layout.agent(name))) > 1 && !cancel.stop_requested();
-       told = script) {
-    if (script != told) log::info(name, ": waiting for the ./control, pid ", script, ", that an earlier updater began");
-    const auto late = Clock::now() - deadline;
-    if (late > 2 * kTermGrace) return;  // not even SIGKILL helps
-    if (late > Clock::duration(0)) ::kill(-script, late > kTermGrace ? SIGKILL : SIGTERM);
+  const std::string folder = layout.agent(name);
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  pid_t logged = -1;
+  for (pid_t script; (script = find_control_script(folder)) > 1 && !cancel.stop_requested(); logged = script) {
+    if (script != logged) log::info(name, ": waiting for ./control, pid ", script, ", which an earlier updater started");
+    if (std::chrono::steady_clock::now() > deadline) {
+      terminate([&] { return group_of(find_control_script(folder)); }, cancel);
+      return;
+    }
     std::this_thread::sleep_for(kScriptTick);
   }
 }

@@ -11,9 +11,11 @@
 #include <cstring>
 #include <system_error>
 #include <thread>
+#include <vector>
 
 #include "common/base/file.h"
 #include "common/protocol/status.h"
+#include "updater/process/processes.h"
 
 namespace ops::updater {
 
@@ -24,60 +26,58 @@ using std::chrono::milliseconds;
 
 constexpr size_t kMaxOutput = 64 << 10;
 constexpr int kLsbNotRunning = 3;
-constexpr auto kTermGrace = std::chrono::seconds(2);
-constexpr auto kKillGrace = std::chrono::seconds(2);
 constexpr auto kShortageTick = milliseconds(100);
 
-/// posix_spawn's two structures, destroyed on every way out.
-struct SpawnPlan {
-  SpawnPlan() {
+/// The two structures that posix_spawn takes, destroyed at the end of the scope.
+struct SpawnOptions {
+  SpawnOptions() {
     ::posix_spawn_file_actions_init(&files);
     ::posix_spawnattr_init(&attributes);
   }
-  ~SpawnPlan() {
+  ~SpawnOptions() {
     ::posix_spawn_file_actions_destroy(&files);
     ::posix_spawnattr_destroy(&attributes);
   }
-  SpawnPlan(const SpawnPlan&) = delete;
-  SpawnPlan& operator=(const SpawnPlan&) = delete;
+  SpawnOptions(const SpawnOptions&) = delete;
+  SpawnOptions& operator=(const SpawnOptions&) = delete;
 
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;
 };
 
-/// Returns the error's number, or 0.
+/// Returns 0 or an errno.
 int spawn(const std::string& folder, const std::string& verb, int output, pid_t& child) {
-  SpawnPlan plan;
-  ::posix_spawn_file_actions_addchdir_np(&plan.files, folder.c_str());
-  ::posix_spawn_file_actions_addopen(&plan.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_adddup2(&plan.files, output, STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&plan.files, output, STDERR_FILENO);
-  ::posix_spawn_file_actions_addclosefrom_np(&plan.files, STDERR_FILENO + 1);
+  SpawnOptions options;
+  ::posix_spawn_file_actions_addchdir_np(&options.files, folder.c_str());
+  ::posix_spawn_file_actions_addopen(&options.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_adddup2(&options.files, output, STDOUT_FILENO);
+  ::posix_spawn_file_actions_adddup2(&options.files, output, STDERR_FILENO);
+  ::posix_spawn_file_actions_addclosefrom_np(&options.files, STDERR_FILENO + 1);
   sigset_t none;
   sigset_t all;
   sigemptyset(&none);
   sigfillset(&all);
-  ::posix_spawnattr_setsigmask(&plan.attributes, &none);
-  ::posix_spawnattr_setsigdefault(&plan.attributes, &all);
-  ::posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+  ::posix_spawnattr_setsigmask(&options.attributes, &none);
+  ::posix_spawnattr_setsigdefault(&options.attributes, &all);
+  ::posix_spawnattr_setflags(&options.attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 
   char program[] = "./control";
   std::string argument = verb;
   char* const arguments[] = {program, argument.data(), nullptr};
-  return ::posix_spawn(&child, program, &plan.files, &plan.attributes, arguments, environ);
+  return ::posix_spawn(&child, program, &options.files, &options.attributes, arguments, environ);
 }
 
-/// The host has too many processes or open files now, or too little memory, which says nothing about the agent.
+/// True if the host lacks processes, open files or memory. That is no fault of the agent.
 bool is_shortage(int error) { return error == EAGAIN || error == EMFILE || error == ENFILE || error == ENOMEM; }
 
-/// Begins the script, with its output in a pipe that doesn't block. Returns the error's number, or 0.
-int begin(const std::string& folder, const std::string& verb, pid_t& child, Fd& output) {
+/// Starts the script with its output in a pipe; our end does not block. Returns 0 or an errno.
+int start_script(const std::string& folder, const std::string& verb, pid_t& child, Fd& output) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return errno;
   output = Fd(ends[0]);
-  const Fd to(ends[1]);
+  const Fd write_end(ends[1]);
   ::fcntl(output.get(), F_SETFL, O_NONBLOCK);
-  return spawn(folder, verb, to.get(), child);
+  return spawn(folder, verb, write_end.get(), child);
 }
 
 /// A running ./control.
@@ -85,12 +85,12 @@ class Child {
  public:
   Child(pid_t pid, Fd output) : pid_(pid), output_(std::move(output)) {}
 
-  /// Reads on until the script ends, the deadline comes or `cancel` is asked for. False unless it ended.
+  /// Reads the output until the script ends, the deadline passes or `cancel` is requested. True if the script ended.
   bool wait_until(Clock::time_point deadline, const std::stop_token& cancel) {
     milliseconds tick(1);
     while (!has_ended()) {
       if (cancel.stop_requested() || Clock::now() >= deadline) return false;
-      pollfd entry{output_.get(), POLLIN, 0};  // a closed one (-1) is only a sleep
+      pollfd entry{output_.get(), POLLIN, 0};  // a closed pipe (-1) makes poll only sleep
       const int ready = ::poll(&entry, 1, static_cast<int>(tick.count()));
       if (ready > 0) {
         read_some();
@@ -98,36 +98,37 @@ class Child {
         tick = std::min(tick * 2, milliseconds(50));
       }
     }
-    // What is still in the pipe; whoever else writes to it is not waited for.
-    for (int reads = 0; reads < 8 && output_ && read_some(); ++reads) {
-    }
+    drain();
     return true;
   }
 
-  /// Ends the process group. False when even SIGKILL did not help: then somebody waits for the zombie to come.
+  /// Ends the process group and reaps the script. False if the script still runs after SIGKILL; it is then detached.
   bool kill_group() {
-    ::kill(-pid_, SIGTERM);
-    wait_until(Clock::now() + kTermGrace, {});
-    ::kill(-pid_, SIGKILL);  // also when the script has ended: its children may ignore SIGTERM
-    const bool ended = wait_until(Clock::now() + kKillGrace, {});
+    const auto find_group = [&] {
+      drain();
+      return has_ended() ? std::vector<pid_t>() : std::vector<pid_t>{-pid_};
+    };
+    const bool ended = terminate(find_group, {});
+    ::kill(-pid_, SIGKILL);  // the script's children may ignore SIGTERM
+    drain();
     if (ended) {
       reap();
     } else {
-      leave();
+      detach();
     }
     return ended;
   }
 
-  /// Lets it run on by itself; it is still reaped, unless the system has no thread for that.
-  void leave() const {
+  /// Lets the script run on. A thread reaps it when it ends; without a thread it stays a zombie until the updater ends.
+  void detach() const {
     try {
       std::thread([pid = pid_] { ::waitpid(pid, nullptr, 0); }).detach();
     } catch (const std::system_error&) {
-      return;  // a zombie until the updater ends
+      return;
     }
   }
 
-  /// The wait status of a script that has ended. Until then its pid and process group are not given to anybody else.
+  /// Returns the wait status of a script that has ended. Before this call the kernel does not reuse its pid and group.
   int reap() const {
     int status = 0;
     ::waitpid(pid_, &status, 0);
@@ -142,7 +143,13 @@ class Child {
     return ::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_;
   }
 
-  /// False when there is nothing to read now. Closes the pipe at its end.
+  /// Reads what is in the pipe. At most 128 KiB: a process that keeps the pipe and prints on must not hold up the updater.
+  void drain() {
+    for (int reads = 0; reads < 8 && output_ && read_some(); ++reads) {
+    }
+  }
+
+  /// False if nothing can be read now. Closes the pipe at end of file.
   bool read_some() {
     char buffer[16384];
     const ssize_t n = ::read(output_.get(), buffer, sizeof buffer);
@@ -160,8 +167,8 @@ class Child {
   std::string printed_;
 };
 
-/// ": " and the last line of what the script printed, or nothing.
-std::string last_words(const std::string& printed) {
+/// ": " and the last line of the output; "" if there is no output.
+std::string last_line(const std::string& printed) {
   const std::string_view text = trim(printed);
   const size_t line = text.rfind('\n');
   const std::string last = one_line(line == std::string_view::npos ? text : text.substr(line + 1), 200);
@@ -172,11 +179,11 @@ std::string last_words(const std::string& printed) {
 
 Result<std::string> run_control(const std::string& folder, const std::string& verb, milliseconds deadline,
                                 const std::stop_token& cancel) {
-  const auto end_of_shortage = Clock::now() + deadline;
+  const auto retry_until = Clock::now() + deadline;
   pid_t pid = -1;
   Fd output;
-  for (int error; (error = begin(folder, verb, pid, output)) != 0;) {
-    if (!is_shortage(error) || Clock::now() >= end_of_shortage || cancel.stop_requested()) {
+  for (int error; (error = start_script(folder, verb, pid, output)) != 0;) {
+    if (!is_shortage(error) || Clock::now() >= retry_until || cancel.stop_requested()) {
       return Error{cat("exec `./control ", verb, "` in ", folder, " fail: ", std::strerror(error))};
     }
     std::this_thread::sleep_for(kShortageTick);
@@ -185,22 +192,22 @@ Result<std::string> run_control(const std::string& folder, const std::string& ve
   Child child(pid, std::move(output));
   if (!child.wait_until(Clock::now() + deadline, cancel)) {
     if (cancel.stop_requested()) {
-      child.leave();
-      return Error{cat("`./control ", verb, "` was left to itself: the updater stops")};
+      child.detach();
+      return Error{cat("`./control ", verb, "` still runs: the updater stops and leaves it running")};
     }
     const bool ended = child.kill_group();
     return Error{cat("`./control ", verb, "` did not end within ", std::chrono::duration<double>(deadline).count(),
-                     " s and was killed", ended ? "" : " (in vain)", last_words(child.printed()))};
+                     " s and was killed", ended ? "" : ", but still runs", last_line(child.printed()))};
   }
   const int status = child.reap();
   const std::string& printed = child.printed();
   const bool is_lsb_stopped = verb == "status" && WIFEXITED(status) && WEXITSTATUS(status) == kLsbNotRunning;
   if (is_lsb_stopped && to_status(printed) == Status::stopped) return std::string(trim(printed));
   if (WIFSIGNALED(status)) {
-    return Error{cat("exec `./control ", verb, "` fail: signal ", WTERMSIG(status), last_words(printed))};
+    return Error{cat("exec `./control ", verb, "` fail: signal ", WTERMSIG(status), last_line(printed))};
   }
   if (WEXITSTATUS(status) != 0) {
-    return Error{cat("exec `./control ", verb, "` fail: exit status ", WEXITSTATUS(status), last_words(printed))};
+    return Error{cat("exec `./control ", verb, "` fail: exit status ", WEXITSTATUS(status), last_line(printed))};
   }
   return std::string(trim(printed));
 }

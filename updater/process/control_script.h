@@ -1,18 +1,19 @@
 #pragma once
 
-// Runs an agent's ./control, as this contract says (README.md has it for those who write agents):
+// Runs an agent's ./control by this contract (README.md describes it for authors of agents):
 //
-//   - it runs in its version's folder, in a session and process group of its own, with stdin from /dev/null, no file
-//     descriptors above 2, every signal at its default and unblocked, a umask that lets nobody else write;
-//   - stdout and stderr are one pipe. What is printed is read until the script itself ends: nobody waits for an agent that
-//     keeps the pipe open. The first 64 KiB are kept;
-//   - at the deadline the whole process group gets SIGTERM, 2 s later SIGKILL. What had left the group stays;
-//   - `start` leaves the agent running and exits 0; `stop` ends it and exits 0; `status` prints started or stoped and exits 0
-//     (common/protocol/status.h says which other texts mean the same). The LSB's exit code 3 of `status`, "not running", is as
-//     good as 0 when the text says stopped as well. Without such a text it is a failure: a script may end with 3 for any
-//     reason.
+//   - The script runs in its version's folder, in its own session and process group, with stdin from /dev/null, no file
+//     descriptors above 2, all signals at their default action and unblocked, and a umask of at least 022.
+//   - stdout and stderr are one pipe. The updater reads it until the script ends, and does not wait for an agent that keeps
+//     the pipe open. It keeps the first 64 KiB.
+//   - At the deadline the updater sends SIGTERM to the process group, and SIGKILL 2 s later. A process that has left the group
+//     runs on.
+//   - `start` leaves the agent running and exits with code 0. `stop` ends the agent and exits with code 0. `status` prints
+//     started or stoped and exits with code 0 (common/protocol/status.h lists other texts with the same meaning). Exit code 3
+//     of `status`, which is "not running" in the LSB, counts as 0 if the text means stopped. Without such a text it is a
+//     failure, because a script may exit with 3 for another reason.
 //
-// (A pseudo-terminal or a file instead of the pipe was rejected: scripts that worked with the Go updater got a pipe.)
+// (A pseudo-terminal or a file instead of the pipe was rejected: the Go updater gives scripts a pipe, so they work with one.)
 
 #include <chrono>
 #include <stop_token>
@@ -24,14 +25,15 @@ namespace ops::updater {
 
 inline constexpr std::chrono::seconds kStatusDeadline{10};
 
-/// From the end of start or stop to the status that it should lead to.
+/// How long after start or stop the updater waits for the status to change, and how often it asks meanwhile.
 inline constexpr std::chrono::seconds kSettleTime{5};
 inline constexpr std::chrono::milliseconds kSettleTick{200};
 
-/// Runs `./control verb` in `folder` and returns what it printed, trimmed. Any other end than exit code 0 is an error that
-/// names it and ends with the script's last words. A host that can't run it for want of processes, files or memory is given as
-/// long as the script is, before that is an error, too: else a good version would be taken for a bad one. When `cancel` is
-/// asked for, it returns an error at once and leaves the script to itself: killing a half-done start or stop would do harm.
+/// Runs `./control verb` in `folder` and returns its output, trimmed. If the script does not exit with code 0, the error says
+/// why and ends with the last line of the output. If the host lacks processes, open files or memory to run the script, the
+/// call retries for as long as `deadline` and then returns an error; a good release must not fail because of the host.
+/// When `cancel` is requested, the call returns an error at once and the script runs on: to kill a start or stop before it has
+/// ended could damage the agent.
 Result<std::string> run_control(const std::string& folder, const std::string& verb, std::chrono::milliseconds deadline,
                                 const std::stop_token& cancel);
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Work whose need of memory a release or a reply decides.
+// Work that needs as much memory as a release or a reply of ops-meta decides.
 
 #include <new>
 
@@ -10,8 +10,8 @@ namespace ops::updater {
 
 inline constexpr char kOutOfMemory[] = "the updater cannot get the memory that this takes";
 
-/// What `work` returns, a Result; the error above when memory runs out in it. Out of a thread, the exception would end the
-/// daemon.
+/// Returns the Result of `work`, or the error kOutOfMemory if `work` throws std::bad_alloc. Without it, the exception would
+/// leave the thread and end the daemon.
 template <typename Work>
 auto or_out_of_memory(const Work& work) -> decltype(work()) {
   try {

@@ -17,9 +17,9 @@ namespace {
 
 constexpr size_t kMaxProcFile = 4096;
 
-struct PipeEnd {
+struct OpenPipe {
   std::string pipe;  // "pipe:[1234]"
-  HeldPipe held;
+  PipeEnd end;
   int access = O_RDONLY;
 };
 
@@ -31,31 +31,31 @@ int access_of(pid_t pid, int fd) {
   return static_cast<int>(std::strtol(info->c_str() + flags + 6, nullptr, 8)) & O_ACCMODE;
 }
 
-void add_pipes_of(pid_t pid, std::vector<PipeEnd>& ends) {
+void add_pipes_of(pid_t pid, std::vector<OpenPipe>& pipes) {
   std::error_code error;
   for (fs::directory_iterator entry(cat("/proc/", pid, "/fd"), error), end; !error && entry != end; entry.increment(error)) {
     std::error_code gone;
     const std::string target = fs::read_symlink(entry->path(), gone);
     if (!target.starts_with("pipe:")) continue;
     const int fd = std::atoi(entry->path().filename().c_str());
-    ends.push_back({target, {pid, fd}, access_of(pid, fd)});
+    pipes.push_back({target, {pid, fd}, access_of(pid, fd)});
   }
 }
 
 }  // namespace
 
-std::vector<HeldPipe> pipes_out_of(const std::vector<Process>& processes) {
-  std::vector<PipeEnd> ends;
-  for (const Process& process : processes) add_pipes_of(process.pid, ends);
-  std::set<std::string> read;
-  for (const PipeEnd& end : ends) {
-    if (end.access != O_WRONLY) read.insert(end.pipe);
+std::vector<PipeEnd> pipes_to_outside(const std::vector<Process>& processes) {
+  std::vector<OpenPipe> pipes;
+  for (const Process& process : processes) add_pipes_of(process.pid, pipes);
+  std::set<std::string> read_inside;
+  for (const OpenPipe& open : pipes) {
+    if (open.access != O_WRONLY) read_inside.insert(open.pipe);
   }
-  std::vector<HeldPipe> held;
-  for (const PipeEnd& end : ends) {
-    if (!read.contains(end.pipe)) held.push_back(end.held);
+  std::vector<PipeEnd> to_outside;
+  for (const OpenPipe& open : pipes) {
+    if (!read_inside.contains(open.pipe)) to_outside.push_back(open.end);
   }
-  return held;
+  return to_outside;
 }
 
 }  // namespace ops::updater

@@ -1,6 +1,6 @@
 #pragma once
 
-// What processes have open, as /proc has it.
+// Open files of processes, read from /proc/PID/fd.
 
 #include <vector>
 
@@ -8,13 +8,15 @@
 
 namespace ops::updater {
 
-struct HeldPipe {
+/// A file descriptor of another process that is an end of a pipe.
+struct PipeEnd {
   pid_t pid = 0;
   int fd = -1;
 };
 
-/// The ends of pipes that these processes may write to, and none of them reads from: whoever listened to what is printed
-/// there, or still does, is somebody else.
-std::vector<HeldPipe> pipes_out_of(const std::vector<Process>& processes);
+/// The write ends, held by these processes, of pipes that none of them reads: the reader is or was another process. Reads the
+/// files of one process after another, so a pipe that is opened or closed during the call may be missing or wrong. Skips
+/// processes whose files the caller may not read.
+std::vector<PipeEnd> pipes_to_outside(const std::vector<Process>& processes);
 
 }  // namespace ops::updater

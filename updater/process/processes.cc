@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <iterator>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <thread>
 
@@ -23,7 +24,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMaxProcFile = 4096;
-constexpr auto kGrace = std::chrono::seconds(2);
+constexpr auto kSignalGrace = std::chrono::seconds(2);  // after SIGTERM, and after SIGKILL
 constexpr auto kTick = std::chrono::milliseconds(20);
 
 std::vector<pid_t> all_processes() {
@@ -34,12 +35,12 @@ std::vector<pid_t> all_processes() {
     pid_t pid = 0;
     const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
     const bool is_pid = parsed.ec == std::errc() && parsed.ptr == name.data() + name.size();
-    if (is_pid && pid > 1) pids.push_back(pid);  // init is nobody's agent, and -1 is everybody
+    if (is_pid && pid > 1) pids.push_back(pid);  // to kill(2), -1 would mean all processes
   }
   return pids;
 }
 
-/// Where /proc/PID/NAME leads; "" when it can't be read.
+/// The target of the link /proc/PID/NAME; "" if it cannot be read.
 std::string link_target(pid_t pid, const char* name) {
   std::error_code error;
   return fs::read_symlink(cat("/proc/", pid, "/", name), error);
@@ -49,52 +50,48 @@ bool is_below(const std::string& path, const std::string& folder) {
   return path == folder || path.starts_with(folder + "/") || path == folder + " (deleted)";
 }
 
-/// What /proc/PID/stat says.
+/// Fields of /proc/PID/stat.
 struct Stat {
   char state = 'Z';
   pid_t parent = 0;
   long terminal = 0;
-  uint64_t started = 0;
+  uint64_t start_ticks = 0;
 };
 
-/// nullopt when there is no such process, or only its zombie, which is as good as gone.
+/// nullopt if the process has ended; a zombie has ended, too.
 std::optional<Stat> stat_of(pid_t pid) {
   const auto text = read_file(cat("/proc/", pid, "/stat"), kMaxProcFile);
   if (!text) return std::nullopt;
-  // Behind the name in brackets, which may hold anything: state, parent, group, session, terminal, and 14 more before the
-  // start.
+  // The name is in brackets and may contain any character. After it: state, parent, group, session, terminal, 14 other
+  // fields, start time.
   std::istringstream fields(text->substr(text->rfind(')') + 1));
   Stat stat;
   long skipped = 0;
   fields >> stat.state >> stat.parent >> skipped >> skipped >> stat.terminal;
   for (int i = 0; i < 14; ++i) fields >> skipped;
-  fields >> stat.started;
+  fields >> stat.start_ticks;
   if (stat.state == 'Z') return std::nullopt;
   return stat;
 }
 
-/// Or one that is gone.
-bool is_at_terminal(pid_t pid) {
+/// True if the process has a controlling terminal, or has ended.
+bool has_terminal_or_ended(pid_t pid) {
   const auto stat = stat_of(pid);
   return !stat || stat->terminal != 0;
-}
-
-void signal_all(const std::vector<pid_t>& pids, int number) {
-  for (const pid_t pid : pids) ::kill(pid, number);
 }
 
 }  // namespace
 
 std::vector<Process> descendants_of(pid_t ancestor) {
-  std::vector<Process> others;
+  std::vector<Process> unrelated;
   for (const pid_t pid : all_processes()) {
-    if (const auto stat = stat_of(pid)) others.push_back({pid, stat->parent, stat->started});
+    if (const auto stat = stat_of(pid)) unrelated.push_back({pid, stat->parent, stat->start_ticks});
   }
   std::vector<Process> found;
   const auto take_children = [&](pid_t parent) {
     const auto is_child = [&](const Process& process) { return process.parent == parent; };
-    std::copy_if(others.begin(), others.end(), std::back_inserter(found), is_child);
-    std::erase_if(others, is_child);
+    std::copy_if(unrelated.begin(), unrelated.end(), std::back_inserter(found), is_child);
+    std::erase_if(unrelated, is_child);
   };
   take_children(ancestor);
   for (size_t i = 0; i < found.size(); ++i) take_children(found[i].pid);
@@ -104,7 +101,7 @@ std::vector<Process> descendants_of(pid_t ancestor) {
 
 std::string describe(pid_t pid) {
   const auto name = read_file(cat("/proc/", pid, "/comm"), kMaxProcFile);
-  return cat("pid ", pid, " (", name ? one_line(trim(*name), 64) : "gone by now", ")");
+  return cat("pid ", pid, " (", name ? one_line(trim(*name), 64) : "ended", ")");
 }
 
 std::vector<pid_t> processes_in(const std::string& folder) {
@@ -113,23 +110,31 @@ std::vector<pid_t> processes_in(const std::string& folder) {
   if (error) return {};
   std::vector<pid_t> found;
   for (const pid_t pid : all_processes()) {
-    if (pid == ::getpid() || is_at_terminal(pid)) continue;
+    if (pid == ::getpid() || has_terminal_or_ended(pid)) continue;
     if (is_below(link_target(pid, "cwd"), real) || is_below(link_target(pid, "exe"), real)) found.push_back(pid);
   }
   return found;
 }
 
-bool end_processes_in(const std::string& folder, const std::stop_token& cancel) {
-  const auto begin = Clock::now();
-  int number = SIGTERM;
-  for (auto left = processes_in(folder); !left.empty() && !cancel.stop_requested(); left = processes_in(folder)) {
-    const auto spent = Clock::now() - begin;
-    if (spent > 2 * kGrace) return false;  // not even SIGKILL helps
-    if (spent > kGrace) number = SIGKILL;
-    signal_all(left, number);
-    std::this_thread::sleep_for(kTick);
+bool terminate(const std::function<std::vector<pid_t>()>& find_targets, const std::stop_token& cancel) {
+  for (const int number : {SIGTERM, SIGKILL}) {
+    std::set<pid_t> signalled;
+    const auto deadline = Clock::now() + kSignalGrace;
+    do {
+      const auto targets = find_targets();
+      if (targets.empty()) return true;
+      if (cancel.stop_requested()) return false;
+      for (const pid_t target : targets) {
+        if (signalled.insert(target).second) ::kill(target, number);
+      }
+      std::this_thread::sleep_for(kTick);
+    } while (Clock::now() < deadline);
   }
-  return processes_in(folder).empty();
+  return find_targets().empty();
+}
+
+bool end_processes_in(const std::string& folder, const std::stop_token& cancel) {
+  return terminate([&] { return processes_in(folder); }, cancel);
 }
 
 pid_t find_control_script(const std::string& agent_folder) {

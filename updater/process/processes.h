@@ -1,10 +1,16 @@
 #pragma once
 
-// The host's processes, as /proc has them: for when an agent's ./control can't be asked.
+// Processes of this host, read from /proc, and how to end them. For cases in which an agent's ./control cannot do it.
+//
+// Each call reads /proc once, process by process, and is no snapshot: processes that start or end during the call may be
+// missing from the result or may be gone already. The kernel reuses pids, so a pid from these functions can belong to another
+// process later. Zombies count as ended. Files of /proc that cannot be read (without root: those of other users) are skipped.
+// Init (pid 1) is never returned.
 
 #include <sys/types.h>
 
 #include <cstdint>
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -14,26 +20,33 @@ namespace ops::updater {
 struct Process {
   pid_t pid = 0;
   pid_t parent = 0;
-  uint64_t started = 0;  // ticks since boot: a pid is given away again
+  uint64_t start_ticks = 0;  // clock ticks from boot to its start; distinguishes processes with the same reused pid
 
   bool operator==(const Process&) const = default;
 };
 
-/// All that came of this process and still runs, orphans left out; by pid.
+/// All children of this process, their children, and so on, sorted by pid. A process whose parent has ended belongs to its
+/// subreaper (see subreaper.h), else to init.
 std::vector<Process> descendants_of(pid_t ancestor);
 
-/// "pid 123 (sleep)", for whoever will look for it.
+/// "pid 123 (sleep)" for messages; "pid 123 (ended)" if the process is gone.
 std::string describe(pid_t pid);
 
-/// The processes that work in this folder or below, or run a program from there. Those at a terminal are an operator's, who is
-/// looking around, and left out.
+/// The processes whose working directory or program lies in this folder or below it. Without the caller, and without processes
+/// that have a controlling terminal: an operator works there.
 std::vector<pid_t> processes_in(const std::string& folder);
 
-/// SIGTERM to all of them, SIGKILL 2 s later. True when none is left.
+/// Ends processes: sends SIGTERM to each target, and SIGKILL to those that are left 2 s later. `find_targets` returns the
+/// targets that still run, as kill(2) takes them: a pid, or -N for the process group N. It is called every 20 ms, because a
+/// process that is being ended may start another one. Each target gets each of the two signals once.
+/// Returns true when no target is left. Returns false if targets are left after 4 s, or when `cancel` is requested.
+bool terminate(const std::function<std::vector<pid_t>()>& find_targets, const std::stop_token& cancel);
+
+/// Ends the processes_in() this folder with terminate(). Returns true if none of them is left.
 bool end_processes_in(const std::string& folder, const std::stop_token& cancel);
 
-/// The pid of a running `./control start` or `stop` of any version of an agent; -1 when there is none. An updater makes its
-/// scripts leaders of sessions, which what an operator types into a shell is not.
+/// The pid of a `./control start` or `./control stop` that an updater started for any version of this agent; -1 if none runs.
+/// The updater makes its scripts session leaders. A command that an operator types into a shell is no session leader.
 pid_t find_control_script(const std::string& agent_folder);
 
 }  // namespace ops::updater

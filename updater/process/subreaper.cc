@@ -16,7 +16,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kEndPatience = std::chrono::seconds(10);
+constexpr auto kEndTimeout = std::chrono::seconds(10);
 constexpr auto kTick = std::chrono::milliseconds(5);
 constexpr int kCannotRun = 127;
 
@@ -29,8 +29,8 @@ sigset_t awaited_signals() {
 
 int exit_code(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
-/// Reaps whatever has ended until `worker` has.
-int await(pid_t worker, const sigset_t& signals) {
+/// Reaps children until `worker` has ended. Returns its exit code.
+int wait_for(pid_t worker, const sigset_t& signals) {
   for (;;) {
     int status = 0;
     for (pid_t ended; (ended = ::waitpid(-1, &status, WNOHANG)) > 0;) {
@@ -41,9 +41,9 @@ int await(pid_t worker, const sigset_t& signals) {
   }
 }
 
-/// Again and again: one that is being killed may have begun another.
+/// Repeats, because a process that is being killed may have started another one.
 void end_descendants() {
-  const auto deadline = Clock::now() + kEndPatience;
+  const auto deadline = Clock::now() + kEndTimeout;
   for (auto left = descendants_of(::getpid()); !left.empty() && Clock::now() < deadline; left = descendants_of(::getpid())) {
     for (const Process& process : left) ::kill(process.pid, SIGKILL);
     std::this_thread::sleep_for(kTick);
@@ -57,7 +57,7 @@ void end_descendants() {
 int run_in_subreaper(const std::function<int()>& work) {
   const sigset_t signals = awaited_signals();
   sigset_t before;
-  std::signal(SIGCHLD, SIG_DFL);  // ignored, it would reap before waitpid does
+  std::signal(SIGCHLD, SIG_DFL);  // if SIGCHLD is ignored, the kernel reaps children before waitpid()
   ::sigprocmask(SIG_BLOCK, &signals, &before);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t worker = ::fork();
@@ -66,7 +66,7 @@ int run_in_subreaper(const std::function<int()>& work) {
     ::sigprocmask(SIG_SETMASK, &before, nullptr);
     ::_exit(work());
   }
-  const int code = worker < 0 ? kCannotRun : await(worker, signals);
+  const int code = worker < 0 ? kCannotRun : wait_for(worker, signals);
   end_descendants();
   ::prctl(PR_SET_CHILD_SUBREAPER, 0);
   ::sigprocmask(SIG_SETMASK, &before, nullptr);

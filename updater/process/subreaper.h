@@ -1,17 +1,20 @@
 #pragma once
 
-// Runs something that begins processes, so that none of them outlives it.
+// Runs work that starts processes, and ends all of them afterwards.
 
 #include <functional>
 
 namespace ops::updater {
 
-/// Runs `work` in a child process and returns its exit code, or 128 + N after signal N. Before it returns, every process that
-/// came of the work has been ended with SIGKILL, wherever it went: orphans and daemons with a session of their own are still
-/// descendants of this process, to which the kernel gives them (PR_SET_CHILD_SUBREAPER). SIGTERM, SIGINT and SIGHUP end the
-/// work early; only SIGKILL leaves something behind. To be called before any thread is made.
+/// Runs `work` in a child process and returns its exit code, or 128 + N if signal N ended it, or 127 if fork() failed.
+/// Before it returns, it ends all descendants of the work with SIGKILL; it gives up after 10 s.
 ///
-/// It is also the init that daemons expect: their zombies are gone at once. (A pid namespace was rejected: it takes root.)
+/// This process is a subreaper (PR_SET_CHILD_SUBREAPER): the kernel makes it the parent of orphans, also of daemons with their
+/// own session, so they stay its descendants. It reaps them at once, as init does.
+/// SIGTERM, SIGINT and SIGHUP end the work early. If this process gets SIGKILL, the work ends, but its descendants run on.
+/// Call it while the process has only one thread and no other children: it forks, and it reaps and ends all children.
+///
+/// (A pid namespace was rejected: it needs root.)
 int run_in_subreaper(const std::function<int()>& work);
 
 }  // namespace ops::updater

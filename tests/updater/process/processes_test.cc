@@ -87,7 +87,7 @@ TEST(Processes, ThatCameOfOneAreFoundWhereverTheyWork) {
 
 /// The stdouts among the pipes that lead out of what came of this shell. (Tests may be run with other pipes open.)
 size_t stdouts_out_of(const Process& shell) {
-  const auto held = updater::pipes_out_of(updater::descendants_of(shell.pid()));
+  const auto held = updater::pipes_to_outside(updater::descendants_of(shell.pid()));
   return static_cast<size_t>(std::count_if(held.begin(), held.end(), [](const auto& pipe) { return pipe.fd == 1; }));
 }
 
