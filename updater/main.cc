@@ -26,15 +26,15 @@ int fail(const std::string& why) {
 constexpr int kBadConfig = 2;  // as print_config_check says it
 
 std::vector<LongOption> own_flags() {
-  std::vector<LongOption> flags = updater::rehearsal_flags();
+  std::vector<LongOption> flags = updater::smoke_test_flags();
   flags.push_back({"fetch", "", "with -t: ask each ops-meta whether it answers and takes this host's token, too"});
   return flags;
 }
 
 int try_release(const DaemonOptions& options) {
-  const auto rehearsal = updater::parse_rehearsal(options.own);
-  if (rehearsal) return updater::run_smoke_test(*rehearsal);
-  std::cerr << "ops-updater: " << rehearsal.error().message << "\n";
+  const auto smoke_test = updater::parse_smoke_test_options(options.own);
+  if (smoke_test) return updater::run_smoke_test(*smoke_test);
+  std::cerr << "ops-updater: " << smoke_test.error().message << "\n";
   return 2;
 }
 

@@ -33,24 +33,24 @@ using std::chrono::seconds;
 namespace {
 
 constexpr auto kProbationTick = std::chrono::milliseconds(500);
-constexpr auto kOrphaned = seconds(2);  // what dies with the updater, dies within this
+constexpr auto kOrphanTime = seconds(2);  // an agent that dies with the updater does so within this time
 constexpr size_t kMaxReason = 1024;
 
-/// The exit code of a rehearsal's process. Any other one means that it was interrupted.
-enum Verdict : int { kGood, kHarmful, kOdd, kNotUnpacked };
+/// The exit code of the test's process. Another exit code means that the test was interrupted.
+enum Verdict : int { kPassed, kFailed, kWarned, kNotUnpacked };
 
 std::string sentence_of(Verdict verdict) {
   switch (verdict) {
-    case kGood: return "It does all that an updater asks of it.";
-    case kOdd: return "An updater copes with it. Mend the checks that are marked warn when you can.";
-    case kHarmful: return "An updater would have trouble with it.";
-    case kNotUnpacked: return "An updater would have trouble with it. Nothing else was tried.";
+    case kPassed: return "Passed: the updater can run this release.";
+    case kWarned: return "Passed with warnings: the updater can run this release. Fix the checks marked warn when you can.";
+    case kFailed: return "Failed: do not publish this release. Fix the checks marked FAIL.";
+    case kNotUnpacked: return "Failed: the updater cannot install this release. The other checks were skipped.";
   }
-  return "It was not tried to the end.";
+  return "Interrupted: not all checks were run.";
 }
 
-/// True as soon as the condition is; false when it isn't within the time in which an updater expects a change to show.
-bool settles(const std::function<bool()>& condition) {
+/// Waits until the condition is true, for kSettleTime at most, as the updater does after start and stop.
+bool becomes_true(const std::function<bool()>& condition) {
   const auto deadline = Clock::now() + kSettleTime;
   while (!condition()) {
     if (Clock::now() >= deadline) return false;
@@ -59,57 +59,57 @@ bool settles(const std::function<bool()>& condition) {
   return true;
 }
 
-/// "pid 12 (sleep), pid 13 (sh)", and not more of them than help.
+/// "pid 12 (sleep), pid 13 (sh)"; three of them at most, and the number of the rest.
 std::string describe_some(const std::vector<Process>& processes) {
   std::string text;
   for (size_t i = 0; i < std::min<size_t>(processes.size(), 3); ++i) text += (i == 0 ? "" : ", ") + describe(processes[i].pid);
   return processes.size() > 3 ? cat(text, " and ", processes.size() - 3, " more") : text;
 }
 
-/// One release in its folder, in a process that run_in_subreaper made.
+/// Tests one release in its folder. Runs in the child process of run_in_subreaper().
 class SmokeTest {
  public:
   SmokeTest(const SmokeTestOptions& options, const ReleaseName& release, const std::string& root)
       : options_(options), release_(release), layout_(root), folder_(layout_.version(release.name, release.version)) {}
 
   Verdict run() {
-    if (!check("it unpacks, with an executable control at its top", [&] { return unpacks(); })) return kNotUnpacked;
-    check("before the first start, status says stoped", [&] { return is_stopped(); });
-    if (!check("start ends well", [&] { return start_by_another(); })) return kHarmful;
-    if (check("after it, status says started", [&] { return await(Status::started); })) try_while_it_runs();
-    if (check("stop ends well, and status says stoped", [&] { return stops(); })) {
-      check("stop leaves no process behind", [&] { return leaves_nothing(); });
+    if (!check("the tarball unpacks and has an executable control at its top", [&] { return unpacks(); })) return kNotUnpacked;
+    check("status prints stoped before the first start", [&] { return is_stopped(); });
+    if (!check("start exits with code 0", [&] { return start_in_child(); })) return kFailed;
+    if (check("status prints started after start", [&] { return await(Status::started); })) check_started_agent();
+    if (check("stop exits with code 0 and status prints stoped", [&] { return stops(); })) {
+      check("stop leaves no process running", [&] { return leaves_no_process(); });
       check("a second stop changes nothing", [&] { return stops(); });
     }
-    return has_failed_ ? kHarmful : has_warned_ ? kOdd : kGood;
+    return has_failed_ ? kFailed : has_warned_ ? kWarned : kPassed;
   }
 
  private:
-  void try_while_it_runs() {
-    check("it holds nothing of the updater's open", [&] { return holds_nothing(); });
+  void check_started_agent() {
+    check("the agent keeps no pipe of the updater open", [&] { return keeps_no_pipe(); });
     const std::string time = cat(options_.probation.count(), " s");
-    if (check(cat("it stays started for ", time), [&] { return stays_started(options_.probation); })) {
+    if (check(cat("the agent stays started for ", time), [&] { return stays_started(options_.probation); })) {
       check("a second start changes nothing", [&] { return starts_only_once(); });
-      check("it outlives the updater", [&] { return outlives_updater(); });
+      check("the agent runs on after the updater dies", [&] { return outlives_updater(); });
     }
-    check("once killed, status says stoped, and it starts again", [&] { return starts_after_death(); });
+    check("after the agent is killed, status prints stoped and start works again", [&] { return starts_after_death(); });
   }
 
-  /// True unless it fails. What `how` has warned of is printed with it.
-  bool check(const std::string& what, const std::function<Result<void>()>& how) {
+  /// Runs a check and prints its line, with the warning if warn() was called. False if the check failed.
+  bool check(const std::string& name, const std::function<Result<void>()>& run_check) {
     warning_.clear();
-    const Result<void> outcome = how();
+    const Result<void> outcome = run_check();
     const std::string reason = outcome ? warning_ : outcome.error().message;
-    std::cout << (!outcome ? "FAIL  " : reason.empty() ? "pass  " : "warn  ") << what;
+    std::cout << (!outcome ? "FAIL  " : reason.empty() ? "pass  " : "warn  ") << name;
     if (!reason.empty()) std::cout << ": " << one_line(reason, kMaxReason);
-    std::cout << std::endl;  // the person who waits wants to see how far it is
+    std::cout << std::endl;  // flush: the checks take up to minutes
     has_failed_ |= !outcome.ok();
     has_warned_ |= !warning_.empty();
     return outcome.ok();
   }
 
-  /// For a start or stop that failed, but whose effect shows.
-  void warn(const std::string& failure) { warning_ = cat(failure, "; an updater goes by the status"); }
+  /// For a start or stop that failed although the status is right.
+  void warn(const std::string& failure) { warning_ = cat(failure, "; ignored, because the status is right"); }
 
   Result<void> unpacks() {
     ReleaseFindings findings;
@@ -134,21 +134,21 @@ class SmokeTest {
   Result<void> is_stopped() {
     const std::string said = status();
     if (to_status(said) == Status::stopped) return {};
-    return Error{cat("it says \"", said, "\"")};
+    return Error{cat("it prints \"", said, "\"")};
   }
 
   Result<void> await(Status wanted) {
     std::string said;
-    const bool has_it = settles([&] {
+    const bool has_it = becomes_true([&] {
       said = status();
       return to_status(said) == wanted;
     });
     if (has_it) return {};
-    return Error{cat("after ", kSettleTime.count(), " s it says \"", said, "\"")};
+    return Error{cat("after ", kSettleTime.count(), " s it prints \"", said, "\"")};
   }
 
-  /// Has start done by a process that then stays, as the updater that did it would.
-  Result<void> start_by_another() {
+  /// Runs start in a child process that stands for the updater: it lives on until outlives_updater() kills it.
+  Result<void> start_in_child() {
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("make", "a pipe");
     const Fd from(ends[0]);
@@ -167,24 +167,24 @@ class SmokeTest {
     char buffer[1024];
     for (ssize_t n; (n = ::read(from.get(), buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<size_t>(n));
     if (said == kDone) return {};
-    if (said.empty()) return Error{"it killed its parent, the updater"};
+    if (said.empty()) return Error{"the script killed its parent process, the updater"};
     if (to_status(status()) != Status::started) return Error{said};
     warn(said);
     return {};
   }
 
-  Result<void> holds_nothing() {
-    const auto held = pipes_out_of(agent_processes());
-    if (held.empty()) return {};
-    return Error{cat(describe(held[0].pid), " keeps, as its fd ", held[0].fd,
-                     ", the pipe that ./control start printed to, and will die when it prints: send its output to a file")};
+  Result<void> keeps_no_pipe() {
+    const auto pipes = pipes_to_outside(agent_processes());
+    if (pipes.empty()) return {};
+    return Error{cat(describe(pipes[0].pid), " has the output pipe of ./control start as its fd ", pipes[0].fd,
+                     " and will get SIGPIPE when it prints: redirect its output to a file")};
   }
 
   Result<void> starts_only_once() {
     const auto before = roots();
     if (auto started = control("start"); !started) warn(started.error().message);
-    if (!settles([&] { return roots() == before; })) {
-      return Error{cat("before it ran ", describe_some(before), ", now ", describe_some(roots()))};
+    if (!becomes_true([&] { return roots() == before; })) {
+      return Error{cat("before it, ", describe_some(before), " ran; after it, ", describe_some(roots()))};
     }
     return await(Status::started);
   }
@@ -193,8 +193,8 @@ class SmokeTest {
     const auto begin = Clock::now();
     while (Clock::now() - begin < time) {
       if (const std::string said = status(); to_status(said) != Status::started) {
-        return Error{
-            cat("after ", std::chrono::duration_cast<seconds>(Clock::now() - begin).count(), " s status says \"", said, "\"")};
+        return Error{cat("after ", std::chrono::duration_cast<seconds>(Clock::now() - begin).count(), " s status prints \"",
+                         said, "\"")};
       }
       std::this_thread::sleep_for(kProbationTick);
     }
@@ -205,16 +205,16 @@ class SmokeTest {
     ::kill(updater_, SIGKILL);
     ::waitpid(updater_, nullptr, 0);
     updater_ = -1;
-    return stays_started(kOrphaned);
+    return stays_started(kOrphanTime);
   }
 
   Result<void> starts_after_death() {
-    settles([&] {
+    becomes_true([&] {
       const auto left = agent_processes();
       for (const Process& process : left) ::kill(process.pid, SIGKILL);
       return left.empty();
     });
-    if (auto stopped = await(Status::stopped); !stopped) return stopped.error().within("its processes were killed");
+    if (auto stopped = await(Status::stopped); !stopped) return stopped.error().within("after its processes were killed");
     const auto started = control("start");
     if (!started && to_status(status()) != Status::started) return started;
     if (!started) warn(started.error().message);
@@ -230,19 +230,19 @@ class SmokeTest {
     return {};
   }
 
-  Result<void> leaves_nothing() {
-    if (settles([&] { return agent_processes().empty(); })) return {};
-    return Error{describe_some(agent_processes()) + " still there"};
+  Result<void> leaves_no_process() {
+    if (becomes_true([&] { return agent_processes().empty(); })) return {};
+    return Error{describe_some(agent_processes()) + " still runs"};
   }
 
-  /// All that came of the agent: what run_in_subreaper's process was given, but for this one and the one that did the start.
+  /// All processes of the agent: the descendants of run_in_subreaper()'s process, except this one and the one that ran start.
   std::vector<Process> agent_processes() const {
     auto found = descendants_of(::getppid());
     std::erase_if(found, [&](const Process& process) { return process.pid == ::getpid() || process.pid == updater_; });
     return found;
   }
 
-  /// Those that no other process of the agent began: its daemons, and not their workers, which come and go.
+  /// The agent's processes whose parent is not one of them: its daemons without their workers, which change.
   std::vector<Process> roots() const {
     auto found = agent_processes();
     const auto all = found;
@@ -261,7 +261,7 @@ class SmokeTest {
   pid_t updater_ = -1;
   bool has_failed_ = false;
   bool has_warned_ = false;
-  std::string warning_;  // of the check that is under way
+  std::string warning_;  // of the current check
 };
 
 }  // namespace
@@ -269,7 +269,8 @@ class SmokeTest {
 int run_smoke_test(const SmokeTestOptions& options) {
   const auto release = parse_tarball_name(fs::path(options.tarball).filename());
   if (!release) {
-    std::cout << "FAIL  it is named NAME-VERSION.tar.gz, like falcon-agent-3.1.3.tar.gz: it is " << options.tarball << "\n";
+    std::cout << "FAIL  the tarball's name is NAME-VERSION.tar.gz, like falcon-agent-3.1.3.tar.gz: it is " << options.tarball
+              << "\n";
     return 1;
   }
   std::error_code error;
@@ -278,17 +279,17 @@ int run_smoke_test(const SmokeTestOptions& options) {
     std::cerr << system_error("create a folder like", scratch).message << "\n";
     return 1;
   }
-  ::chmod(scratch.c_str(), 0755);  // as an agent's folder is: it may run as another user
-  std::cout << "Trying " << release->name << " " << release->version << ", in " << scratch << std::endl;
+  ::chmod(scratch.c_str(), 0755);  // like the updater's folder: the agent may run as another user
+  std::cout << "Testing " << release->name << " " << release->version << " in " << scratch << std::endl;
   const auto verdict = static_cast<Verdict>(run_in_subreaper([&] { return SmokeTest(options, *release, scratch).run(); }));
   std::cout << sentence_of(verdict) << "\n";
-  if (verdict == kHarmful) {
-    std::cout << "Its folder is kept, with the logs in it: " << Layout(scratch).version(release->name, release->version)
+  if (verdict == kFailed) {
+    std::cout << "The folder is kept, with the agent's logs: " << Layout(scratch).version(release->name, release->version)
               << "\n";
   } else if (auto removed = remove_tree(scratch); !removed) {
     std::cerr << removed.error().message << "\n";
   }
-  return verdict == kGood || verdict == kOdd ? 0 : 1;
+  return verdict == kPassed || verdict == kWarned ? 0 : 1;
 }
 
 }  // namespace ops::updater

@@ -1,19 +1,24 @@
 #pragma once
 
-// ops-updater --try TARBALL, for those who write agents: puts a release through all that an updater will ask of it, by the
-// updater's own code, in a folder of its own. A line for each check: pass; FAIL when a host would come to harm; warn when an
-// updater copes, because it goes by the status and not by an exit code. After a failure the checks go on, unless they take an
-// agent that was started. The folder is removed, but not after a FAIL of an agent that was unpacked: its log may say why.
+// ops-updater --try TARBALL, for authors of agents: does with a release what the updater does, with the updater's own code, in
+// a temporary folder. Prints one line per check:
 //
-//   unpacks                    by the rules of inspection.h, and control's interpreter is on this machine
-//   control's contract         status, start and stop as control_script.h and README.md say, and each of the two done twice
-//   probation                  started stays started
-//   the updater dies           the agent doesn't: it was started by a process of its own, which is killed
-//   nothing is held open       of the updater's; its pipe would cost the agent its life at the next line that it prints
-//   the agent dies             and status says so, and start works again: a pid file alone would lie
-//   stop leaves nothing        of all processes that came of the agent, wherever they went
+//   pass   the release does what the updater expects
+//   warn   the release does not, but the updater can run it: a start or stop failed, but the status is right
+//   FAIL   the updater could not run the release, or a host could be damaged
 //
-// What it can't see: what an agent asks of others to run (systemctl, docker), and what it writes outside its folder.
+// After a FAIL the checks continue, except those that need a started agent if start failed. The folder is removed, except after
+// a FAIL of a release that was unpacked: the agent's log in it may show the cause.
+//
+//   the tarball                it follows the rules of inspection.h, and control's interpreter exists on this machine
+//   the control contract       status, start and stop work as control_script.h and README.md say, also when run a second time
+//   open files                 the agent keeps no pipe of the updater open: it would get SIGPIPE when it prints
+//   probation                  the agent stays started
+//   the updater dies           the agent runs on after the process that started it was killed
+//   the agent dies             status prints stoped, and start works again; a control that trusts its pid file fails here
+//   stop                       no process that descends from the agent runs on
+//
+// The test does not see processes that another service (systemd, docker) runs for the agent, nor files outside its folder.
 
 #include <chrono>
 #include <map>
@@ -26,19 +31,20 @@ namespace ops::updater {
 
 struct SmokeTestOptions {
   std::string tarball;
-  std::chrono::seconds probation{30};        // the updater's own default: what passes here should pass there
-  std::chrono::seconds control_timeout{60};  // for start and stop, the same
+  std::chrono::seconds probation{30};        // the updater's default
+  std::chrono::seconds control_timeout{60};  // for start and stop; the updater's default
 
   bool operator==(const SmokeTestOptions&) const = default;
 };
 
-/// --try and what may go with it.
-const std::vector<LongOption>& rehearsal_flags();
+/// --try and the flags that go with it.
+const std::vector<LongOption>& smoke_test_flags();
 
-/// Of flags that were given, --try among them. The error is about a number.
-Result<SmokeTestOptions> parse_rehearsal(const std::map<std::string, std::string>& flags);
+/// `flags` are the given flags with their values; --try must be among them. Returns an error if a number is invalid.
+Result<SmokeTestOptions> parse_smoke_test_options(const std::map<std::string, std::string>& flags);
 
-/// Prints on stdout, and returns the exit code: 0 when nothing failed, 1 otherwise. To be called before any thread is made.
+/// Prints the checks on stdout and returns the exit code: 0 if no check failed, else 1. Call it while the process has only one
+/// thread (see run_in_subreaper()).
 int run_smoke_test(const SmokeTestOptions& options);
 
 }  // namespace ops::updater

@@ -15,23 +15,23 @@ Result<seconds> parse_seconds(const std::map<std::string, std::string>& flags, c
   int64_t number = -1;
   const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
   if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || number < 0 || number > 3600) {
-    return Error{cat("--", flag, " is \"", text, "\", should be seconds, 0 to 3600")};
+    return Error{cat("--", flag, " is \"", text, "\", should be a number of seconds from 0 to 3600")};
   }
   return seconds(number);
 }
 
 }  // namespace
 
-const std::vector<LongOption>& rehearsal_flags() {
+const std::vector<LongOption>& smoke_test_flags() {
   static const std::vector<LongOption> flags = {
-      {"try", "TARBALL", "run a release through all that an updater will ask of it, and exit: 0 good, 1 bad"},
-      {"probation", "S", "with --try: seconds that it must stay started (30)"},
-      {"timeout", "S", "with --try: seconds for ./control start and stop (60)"},
+      {"try", "TARBALL", "test a release as the updater would run it, and exit with code 0 if no check failed, else 1"},
+      {"probation", "S", "with --try: seconds for which the agent must stay started (30)"},
+      {"timeout", "S", "with --try: deadline in seconds of ./control start and stop (60)"},
   };
   return flags;
 }
 
-Result<SmokeTestOptions> parse_rehearsal(const std::map<std::string, std::string>& flags) {
+Result<SmokeTestOptions> parse_smoke_test_options(const std::map<std::string, std::string>& flags) {
   SmokeTestOptions options;
   options.tarball = flags.at("try");
   const auto probation = parse_seconds(flags, "probation", options.probation);
