@@ -1,9 +1,9 @@
 #pragma once
 
-// Looks at the disk and asks every agent's ./control for its status. What was seen before is never trusted.
+// Reads an agent's state from the disk and runs its `./control status`. Nothing is cached.
 //
-// An agent whose folder, or the updater's own, can be written by others is held, with that as the reason, and its ./control is
-// not run: it might be theirs, and would run as root.
+// If another user may write to the agent's folder or to the updater's own, the agent is held with that reason and its ./control
+// is not run: a script of another user would run as root.
 
 #include <chrono>
 #include <stop_token>
@@ -15,23 +15,23 @@
 
 namespace ops::updater {
 
-/// The names of all agents: folders with a .version, sorted.
+/// The names of all installed agents (folders with a .version), sorted.
 std::vector<std::string> installed_agents(const Layout& layout);
 
-/// What the disk says of one agent, whether it is installed or not; its ./control is not asked. An error when the host failed
-/// to read some of it: what is not seen then may be there all the same, and nothing is to be concluded.
+/// Reads one agent, installed or not, from the disk. Does not run its ./control. Returns an error if the host failed to read a
+/// part of it: a partial result must not lead to a decision.
 Result<Observed> read_agent(const Layout& layout, const std::string& name);
 
-/// One agent, its status included.
+/// Like read_agent(), and also runs `./control status`.
 Result<Observed> observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel);
 
-/// What `./control status` says for one version: its output as status_line has it, or why there is none.
+/// Runs `./control status` of one version. Returns its output as one line (status_line()), or the error.
 std::string status_of(const Layout& layout, const std::string& name, const std::string& version, const std::stop_token& cancel);
 
-/// Waits for a `./control start` or `stop` of this agent that an updater before this one began and did not live to see end:
-/// to start what is about to come up would make two of it. After `patience` the script's process group is killed, as its own
-/// updater would have done. (The script is told by what it looks like in /proc. A note on the disk was rejected: none can be
-/// written in the very instant in which the script begins.)
+/// Waits for a `./control start` or `stop` of this agent that an earlier updater started and that still runs after this updater
+/// died: a second start beside it could start the agent twice. After `patience`, ends the script's process group with
+/// terminate(), as the earlier updater would have done. Finds the script in /proc. (A file on the disk was rejected: it cannot
+/// be written at the same instant at which the script starts.)
 void await_earlier_script(const Layout& layout, const std::string& name, std::chrono::milliseconds patience,
                           const std::stop_token& cancel);
 

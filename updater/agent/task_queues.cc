@@ -8,13 +8,13 @@
 namespace ops::updater {
 
 TaskQueues::~TaskQueues() {
-  std::map<std::string, TaskQueue> lanes;
+  std::map<std::string, TaskQueue> stopping;
   {
     const std::lock_guard lock(mutex_);
-    for (auto& [agent, lane] : queues_) lane.thread.request_stop();
-    for (auto& [agent, lane] : queues_) lanes[agent].thread = std::move(lane.thread);
+    for (auto& [agent, queue] : queues_) queue.thread.request_stop();
+    for (auto& [agent, queue] : queues_) stopping[agent].thread = std::move(queue.thread);
   }
-  lanes.clear();  // joins
+  stopping.clear();  // joins
 }
 
 bool TaskQueues::is_busy(const std::string& agent) const {
@@ -30,14 +30,14 @@ void TaskQueues::run(const std::string& agent, Task task) {
   };
   {
     const std::lock_guard lock(mutex_);
-    TaskQueue& lane = queues_[agent];
-    if (lane.thread.joinable()) lane.thread.join();  // it has ended; what is left of it is instant
-    lane.busy = true;
+    TaskQueue& queue = queues_[agent];
+    if (queue.thread.joinable()) queue.thread.join();  // the task has ended, so this does not block
+    queue.busy = true;
     try {
-      lane.thread = std::jthread(work);
+      queue.thread = std::jthread(work);
       return;
     } catch (const std::system_error& failure) {
-      log::warning(agent, ": no thread is to be had (", failure.what(), "), all others wait meanwhile");
+      log::warning(agent, ": cannot create a thread (", failure.what(), "); other agents are delayed until this task ends");
     }
   }
   work({});

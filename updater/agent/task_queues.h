@@ -1,7 +1,7 @@
 #pragma once
 
-// One lane for each agent: what is done to an agent is done one thing at a time, and an agent whose ./control hangs delays
-// nobody else.
+// Runs tasks for agents: at most one task per agent at a time, tasks of different agents in parallel. An agent whose ./control
+// hangs does not delay another agent.
 
 #include <chrono>
 #include <condition_variable>
@@ -19,10 +19,10 @@ class TaskQueues {
  public:
   using Task = std::function<void(const std::stop_token&)>;
 
-  /// `on_end` is called, from the lane's thread, after each task whose end nobody waits for in wait_until_idle.
+  /// `on_end` is called in the task's thread after each task, except while wait_until_idle() waits for the task's agent.
   explicit TaskQueues(std::function<void()> on_end) : on_end_(std::move(on_end)) {}
 
-  /// Asks all tasks to stop, and waits for them.
+  /// Requests all tasks to stop, and waits until they have ended.
   ~TaskQueues();
 
   TaskQueues(const TaskQueues&) = delete;
@@ -30,10 +30,11 @@ class TaskQueues {
 
   bool is_busy(const std::string& agent) const;
 
-  /// The agent must not be busy. When the system has no more threads, the task is done right here.
+  /// Runs the task in a new thread. If the host cannot create a thread, runs it in the caller's thread and returns after it.
+  /// The agent must not be busy.
   void run(const std::string& agent, Task task);
 
-  /// Returns when none of these agents is busy, or after `patience`.
+  /// Returns when all of these agents are idle, or after `patience`.
   void wait_until_idle(const std::set<std::string>& agents, std::chrono::milliseconds patience);
 
  private:
@@ -47,7 +48,7 @@ class TaskQueues {
   const std::function<void()> on_end_;
   mutable std::mutex mutex_;
   std::condition_variable ended_;
-  std::set<std::string> awaited_;            // by wait_until_idle; guarded by mutex_
+  std::set<std::string> awaited_;            // agents that wait_until_idle() waits for; guarded by mutex_
   std::map<std::string, TaskQueue> queues_;  // guarded by mutex_
 };
 
