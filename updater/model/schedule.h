@@ -19,7 +19,7 @@ inline constexpr std::chrono::seconds kPromptStart{5};
 
 /// The time from the updater's start to its first heartbeat. `uptime` is that of the host.
 /// Within kBootTime it is uniform in [0, interval), so that hosts that boot together after a power cut do not send together.
-/// Later it is uniform in [0, min(kPromptStart, interval)): an operator who starts the updater waits for the result.
+/// Later it is uniform in [0, min(kPromptStart, interval)): an operator may wait for the result.
 /// The rule depends on the uptime only and not on the starter (systemd, cron, an operator), because each of these starts
 /// updaters at both times. The cost: a tool that restarts the updaters of 100,000 hosts within one second causes 20,000
 /// heartbeats/s for 5 s. That takes two thirds of one core of ops-meta (33 us each). A host without an answer retries after

@@ -25,7 +25,7 @@ namespace ops::updater {
 
 inline constexpr std::chrono::seconds kStatusDeadline{10};
 
-/// How long after start or stop the updater waits for the status to change, and how often it asks meanwhile.
+/// How long after start or stop the updater waits for the status to change, and how often it reads the status.
 inline constexpr std::chrono::seconds kSettleTime{5};
 inline constexpr std::chrono::milliseconds kSettleTick{200};
 

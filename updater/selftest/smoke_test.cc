@@ -76,7 +76,7 @@ class SmokeTest {
     if (!check("the tarball unpacks and has an executable control at its top", [&] { return unpacks(); })) return kNotUnpacked;
     check("status prints stoped before the first start", [&] { return is_stopped(); });
     if (!check("start exits with code 0", [&] { return start_in_child(); })) return kFailed;
-    if (check("status prints started after start", [&] { return await(Status::started); })) check_started_agent();
+    if (check("status prints started after start", [&] { return await_status(Status::started); })) check_started_agent();
     if (check("stop exits with code 0 and status prints stoped", [&] { return stops(); })) {
       check("stop leaves no process running", [&] { return leaves_no_process(); });
       check("a second stop changes nothing", [&] { return stops(); });
@@ -132,44 +132,44 @@ class SmokeTest {
   std::string status() { return status_of(layout_, release_.name, release_.version, {}); }
 
   Result<void> is_stopped() {
-    const std::string said = status();
-    if (to_status(said) == Status::stopped) return {};
-    return Error{cat("it prints \"", said, "\"")};
+    const std::string printed = status();
+    if (to_status(printed) == Status::stopped) return {};
+    return Error{cat("it prints \"", printed, "\"")};
   }
 
-  Result<void> await(Status wanted) {
-    std::string said;
-    const bool has_it = becomes_true([&] {
-      said = status();
-      return to_status(said) == wanted;
+  Result<void> await_status(Status wanted) {
+    std::string printed;
+    const bool is_reached = becomes_true([&] {
+      printed = status();
+      return to_status(printed) == wanted;
     });
-    if (has_it) return {};
-    return Error{cat("after ", kSettleTime.count(), " s it prints \"", said, "\"")};
+    if (is_reached) return {};
+    return Error{cat("after ", kSettleTime.count(), " s it prints \"", printed, "\"")};
   }
 
   /// Runs start in a child process that stands for the updater: it lives on until outlives_updater() kills it.
   Result<void> start_in_child() {
     int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("make", "a pipe");
-    const Fd from(ends[0]);
-    Fd to(ends[1]);
+    if (::pipe2(ends, O_CLOEXEC) != 0) return system_error("create", "a pipe");
+    const Fd read_end(ends[0]);
+    Fd write_end(ends[1]);
     updater_ = ::fork();
-    if (updater_ < 0) return system_error("make", "a process");
+    if (updater_ < 0) return system_error("create", "a process");
     if (updater_ == 0) {
       ::prctl(PR_SET_PDEATHSIG, SIGKILL);
       const Result<void> started = control("start");
-      (void)write_all(to.get(), started ? kDone : started.error().message, "the pipe");
-      to.reset();
+      (void)write_all(write_end.get(), started ? kDone : started.error().message, "the pipe");
+      write_end.reset();
       for (;;) ::pause();
     }
-    to.reset();
-    std::string said;
+    write_end.reset();
+    std::string result;
     char buffer[1024];
-    for (ssize_t n; (n = ::read(from.get(), buffer, sizeof buffer)) > 0;) said.append(buffer, static_cast<size_t>(n));
-    if (said == kDone) return {};
-    if (said.empty()) return Error{"the script killed its parent process, the updater"};
-    if (to_status(status()) != Status::started) return Error{said};
-    warn(said);
+    for (ssize_t n; (n = ::read(read_end.get(), buffer, sizeof buffer)) > 0;) result.append(buffer, static_cast<size_t>(n));
+    if (result == kDone) return {};
+    if (result.empty()) return Error{"the script killed its parent process, the updater"};
+    if (to_status(status()) != Status::started) return Error{result};
+    warn(result);
     return {};
   }
 
@@ -186,15 +186,15 @@ class SmokeTest {
     if (!becomes_true([&] { return roots() == before; })) {
       return Error{cat("before it, ", describe_some(before), " ran; after it, ", describe_some(roots()))};
     }
-    return await(Status::started);
+    return await_status(Status::started);
   }
 
   Result<void> stays_started(seconds time) {
     const auto begin = Clock::now();
     while (Clock::now() - begin < time) {
-      if (const std::string said = status(); to_status(said) != Status::started) {
+      if (const std::string printed = status(); to_status(printed) != Status::started) {
         return Error{cat("after ", std::chrono::duration_cast<seconds>(Clock::now() - begin).count(), " s status prints \"",
-                         said, "\"")};
+                         printed, "\"")};
       }
       std::this_thread::sleep_for(kProbationTick);
     }
@@ -214,16 +214,17 @@ class SmokeTest {
       for (const Process& process : left) ::kill(process.pid, SIGKILL);
       return left.empty();
     });
-    if (auto stopped = await(Status::stopped); !stopped) return stopped.error().within("after its processes were killed");
+    if (auto stopped = await_status(Status::stopped); !stopped)
+      return stopped.error().within("after its processes were killed");
     const auto started = control("start");
     if (!started && to_status(status()) != Status::started) return started;
     if (!started) warn(started.error().message);
-    return await(Status::started);
+    return await_status(Status::started);
   }
 
   Result<void> stops() {
     const auto ended = control("stop");
-    if (auto stopped = await(Status::stopped); !stopped) {
+    if (auto stopped = await_status(Status::stopped); !stopped) {
       return ended ? stopped : stopped.error().within(ended.error().message);
     }
     if (!ended) warn(ended.error().message);

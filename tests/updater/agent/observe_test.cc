@@ -15,7 +15,7 @@ using tests::write_file;
 constexpr char kStarted[] = "#!/bin/sh\necho started\n";
 constexpr char kDigest[] = "0cc175b9c0f1b6a831c399e269772661";
 
-/// A host's folder with agent a in version 1.0, which says that it is started.
+/// A host's folder with agent a in version 1.0, whose status is started.
 struct Observe : testing::Test {
   Observe() {
     write_file(layout.version_file("a"), "1.0\n");
@@ -33,7 +33,7 @@ struct Observe : testing::Test {
   Layout layout{root.path()};
 };
 
-TEST_F(Observe, SeesTheVersionItsStatusAndItsChecksum) {
+TEST_F(Observe, ReadsTheVersionTheStatusAndTheChecksum) {
   const Observed seen = look();
   EXPECT_EQ(seen.name, "a");
   EXPECT_EQ(seen.version, "1.0");
@@ -46,7 +46,7 @@ TEST_F(Observe, SeesTheVersionItsStatusAndItsChecksum) {
   EXPECT_FALSE(seen.retry_asked);
 }
 
-TEST_F(Observe, AFolderOfTheGoUpdatersIsUsedAsItIs) {
+TEST_F(Observe, AcceptsAFolderOfTheGoUpdater) {
   write_file(layout.version_file("a"), "1.0");
   ::unlink((layout.version("a", "1.0") + "/.installed").c_str());
   write_file(layout.version("a", "1.0") + "/a-1.0.tar.gz", "bytes");
@@ -57,7 +57,7 @@ TEST_F(Observe, AFolderOfTheGoUpdatersIsUsedAsItIs) {
   EXPECT_TRUE(seen.releases.empty());
 }
 
-TEST_F(Observe, OnlyFoldersWithAVersionFileAreAgents) {
+TEST_F(Observe, ListsOnlyFoldersWithAVersionFileAsAgents) {
   write_file(root / "b/1.0/control", kStarted, 0755);
   write_file(root / "var/.version", "1.0");
   write_file(root / ".hidden/.version", "1.0");
@@ -68,14 +68,14 @@ TEST_F(Observe, OnlyFoldersWithAVersionFileAreAgents) {
   EXPECT_EQ(installed_agents(Layout(root / "gone")), Names());
 }
 
-TEST_F(Observe, AnAgentThatIsNotInstalledIsSeenAsThat) {
+TEST_F(Observe, ReturnsAnEmptyAgentIfItIsNotInstalled) {
   const Observed seen = observe_agent(layout, "new", {}).value();
   Observed expected;
   expected.name = "new";
   EXPECT_EQ(seen, expected);
 }
 
-TEST_F(Observe, AVersionFileThatLeadsOutCountsAsNone) {
+TEST_F(Observe, IgnoresAVersionFileWithAnInvalidVersion) {
   write_file(root / "evil/control", "#!/bin/sh\ntouch \"$PWD/../ran\"\n", 0755);
   for (const std::string& text : {std::string("../evil"), root / "evil", std::string(""), std::string("1.0\n2.0"),
                                   std::string(10'000, 'x'), std::string("\0", 1), std::string(".staged-1")}) {
@@ -85,7 +85,7 @@ TEST_F(Observe, AVersionFileThatLeadsOutCountsAsNone) {
   EXPECT_FALSE(tests::exists(root / "ran"));
 }
 
-TEST_F(Observe, AVersionWithoutAFolderOrAControlIsSeenAsBroken) {
+TEST_F(Observe, ReportsAVersionWithoutAFolderOrAControl) {
   write_file(layout.version_file("a"), "2.0");
   EXPECT_EQ(look().version, "2.0");
   EXPECT_FALSE(look().has_control);
@@ -94,7 +94,7 @@ TEST_F(Observe, AVersionWithoutAFolderOrAControlIsSeenAsBroken) {
   EXPECT_FALSE(look().has_control);
 }
 
-TEST_F(Observe, AStatusIsOneShortLineWhateverIsPrinted) {
+TEST_F(Observe, ReturnsEveryStatusAsOneShortLine) {
   const std::pair<const char*, Status> cases[] = {
       {"#!/bin/sh\necho; echo ' stoped '\n", Status::stopped},
       {"#!/bin/sh\necho stopped\n", Status::stopped},
@@ -116,18 +116,18 @@ TEST_F(Observe, AStatusIsOneShortLineWhateverIsPrinted) {
   }
 }
 
-TEST_F(Observe, AFailingStatusIsReportedInTheOriginalsWords) {
+TEST_F(Observe, ReportsAFailedStatusInTheWordsOfTheGoUpdater) {
   add_release("1.0", "#!/bin/sh\nexit 3\n");
   EXPECT_EQ(look().status_text, "exec `./control status` fail: exit status 3");
 }
 
-TEST_F(Observe, SeesReleasesAndStagingButNoHalfOnes) {
+TEST_F(Observe, ListsStagingAndOnlyCompleteReleases) {
   add_release("0.9", kStarted);
-  write_file(layout.version("a", "0.8") + "/control", kStarted, 0755);  // not ours
+  write_file(layout.version("a", "0.8") + "/control", kStarted, 0755);  // not installed by the updater
   write_file(layout.staged("a", "2.0") + "/.installed", kDigest);
   write_file(layout.staged("a", "2.0") + "/control", kStarted, 0755);
-  write_file(layout.staged("a", "2.1") + "/control", kStarted, 0755);  // half done
-  write_file(layout.staged("a", "2.2") + "/.installed", kDigest);      // not even that
+  write_file(layout.staged("a", "2.1") + "/control", kStarted, 0755);  // incomplete
+  write_file(layout.staged("a", "2.2") + "/.installed", kDigest);      // no control
   write_file(layout.download("a", "2.2"), "part");
   write_file(layout.download("a", "2.2") + ".from", "url");
   write_file(layout.agent("a") + "/.staged-../.installed", kDigest);
@@ -145,7 +145,7 @@ TEST_F(Observe, SeesReleasesAndStagingButNoHalfOnes) {
             (Names{".download-2.2", ".download-2.2.from", ".staged-..", ".staged-2.0", ".staged-2.1", ".staged-2.2"}));
 }
 
-TEST_F(Observe, SeesTheOperatorsWishes) {
+TEST_F(Observe, ReadsHoldAndRetry) {
   write_file(layout.hold_file("a"), "  disk is swapped  \nsecond line\n");
   write_file(layout.retry_file("a"), "");
   EXPECT_EQ(look().hold, "disk is swapped");
@@ -153,17 +153,17 @@ TEST_F(Observe, SeesTheOperatorsWishes) {
   write_file(layout.hold_file("a"), "");
   EXPECT_EQ(look().hold, "");
   write_file(layout.hold_file("a"), std::string(100'000, 'x'));
-  EXPECT_TRUE(look().hold) << "too long a reason still holds";
+  EXPECT_TRUE(look().hold) << "a hold file that is too long must hold the agent, too";
 }
 
-TEST_F(Observe, SeesTheStateThatWasWritten) {
+TEST_F(Observe, ReadsTheState) {
   State state;
   state.previous = "0.9";
   ASSERT_TRUE(write_state(layout.state_file("a"), state));
   EXPECT_EQ(look().state, state);
 }
 
-TEST_F(Observe, LooksWithoutWriting) {
+TEST_F(Observe, DoesNotWrite) {
   const Names before = tests::list(layout.agent("a"));
   struct stat first = {};
   struct stat then = {};

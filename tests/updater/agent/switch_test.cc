@@ -1,4 +1,4 @@
-// Switches whose release does harm while it is started. tests/crash and tests/e2e have the rest.
+// Switches to a release whose start damages the agent's folder. Other switches are tested in tests/crash and tests/e2e.
 
 #include "updater/agent/switch.h"
 
@@ -20,7 +20,7 @@ case $1 in
 esac
 )";
 
-/// Version 1 runs; 2 is on the disk, and all that its start does is `harm`.
+/// Version 1 runs. Version 2 is on the disk, and its start runs a harmful command and fails.
 struct HarmfulStart : testing::TestWithParam<const char*> {
   void add(const std::string& version, const std::string& control) {
     tests::write_file(layout.version("a", version) + "/control", control, 0755);
@@ -36,7 +36,7 @@ struct HarmfulStart : testing::TestWithParam<const char*> {
   DesiredAgent desired{"a", "2", "", "", "start"};
 };
 
-TEST_P(HarmfulStart, IsTakenBackAllTheSame) {
+TEST_P(HarmfulStart, IsRolledBack) {
   add("1", kGood);
   add("2", "#!/bin/sh\nif [ $1 = start ]; then " + std::string(GetParam()) + "; exit 1; fi\necho stoped\n");
   tests::write_file(layout.version_file("a"), "1\n");
@@ -59,7 +59,7 @@ INSTANTIATE_TEST_SUITE_P(Of, HarmfulStart,
                                          "echo 7 > ../.version", "rm ../.state", "rm ../.state; mkdir -p ../.state/x",
                                          "echo rubbish > ../.state", "mkdir -p ../.state.new/x"));
 
-TEST_F(HarmfulStart, ThatTakesThePermissionsAwayStopsOnlyAnOrdinaryUser) {
+TEST_F(HarmfulStart, ThatRemovesPermissionsIsRolledBackByRootOnly) {
   add("1", kGood);
   add("2", "#!/bin/sh\nif [ $1 = start ]; then chmod 0 .. .; exit 1; fi\necho stoped\n");
   tests::write_file(layout.version_file("a"), "1\n");
@@ -74,17 +74,17 @@ TEST_F(HarmfulStart, ThatTakesThePermissionsAwayStopsOnlyAnOrdinaryUser) {
   EXPECT_NE(done.error().message.find(layout.agent("a")), std::string::npos) << done.error().message;
   EXPECT_NE(done.error().message.find("Permission denied"), std::string::npos) << done.error().message;
   ASSERT_EQ(::chmod(layout.agent("a").c_str(), 0755), 0);
-  ASSERT_FALSE(carry_out_next(look()));  // the operator has mended it: the next round goes back
+  ASSERT_FALSE(carry_out_next(look()));  // the operator restored the permissions: the next step rolls back
   EXPECT_EQ(look().version, "1");
   EXPECT_EQ(look().status, Status::started);
 }
 
-TEST_F(HarmfulStart, ThatAlsoKillsTheUpdaterKeepsTheVersionToGoBackTo) {
+TEST_F(HarmfulStart, ThatKillsTheUpdaterAndRemovesVersionFileIsRolledBack) {
   add("1", kGood);
   add("2", "#!/bin/sh\nif [ $1 = start ]; then exit 1; fi\necho stoped\n");
   State state;
   state.probation = Probation{"2", "1", "0cc175b9c0f1b6a831c399e269772662", 0};
-  ASSERT_TRUE(write_state(layout.state_file("a"), state));  // and .version is gone
+  ASSERT_TRUE(write_state(layout.state_file("a"), state));  // and no .version
   ASSERT_FALSE(carry_out_next(look()));
   const Observed after = look();
   EXPECT_EQ(after.version, "1");

@@ -18,7 +18,7 @@ using Clock = std::chrono::steady_clock;
 using tests::always;
 using tests::eventually;
 
-/// Ends when it is told to, or cancelled.
+/// A task waits here until the gate is open or the task is cancelled.
 struct Gate {
   void wait(const std::stop_token& cancel) const {
     eventually([&] { return open.load() || cancel.stop_requested(); }, seconds(60));
@@ -26,7 +26,7 @@ struct Gate {
   std::atomic<bool> open = false;
 };
 
-/// Whether a thread of this process sleeps, as one that waits does.
+/// True if this thread of the process sleeps, as in a wait.
 bool is_asleep(pid_t thread) {
   const std::string stat = tests::read_file("/proc/self/task/" + std::to_string(thread) + "/stat");
   return stat.substr(stat.rfind(')') + 1).starts_with(" S");
@@ -40,62 +40,62 @@ struct TaskQueuesTest : testing::Test {
   std::atomic<int> ends = 0;
   Gate first;
   Gate second;
-  TaskQueues lanes{[this] { ++ends; }};
+  TaskQueues queues{[this] { ++ends; }};
 };
 
-TEST_F(TaskQueuesTest, AreBusyForTheLengthOfATask) {
-  EXPECT_FALSE(lanes.is_busy("a"));
-  lanes.run("a", waits_at(first));
-  EXPECT_TRUE(lanes.is_busy("a"));
-  EXPECT_FALSE(lanes.is_busy("b"));
+TEST_F(TaskQueuesTest, AreBusyUntilTheTaskEnds) {
+  EXPECT_FALSE(queues.is_busy("a"));
+  queues.run("a", waits_at(first));
+  EXPECT_TRUE(queues.is_busy("a"));
+  EXPECT_FALSE(queues.is_busy("b"));
   first.open = true;
-  EXPECT_TRUE(eventually([&] { return !lanes.is_busy("a"); }));
+  EXPECT_TRUE(eventually([&] { return !queues.is_busy("a"); }));
   EXPECT_TRUE(eventually([&] { return ends == 1; }));
 }
 
-TEST_F(TaskQueuesTest, OneThatHangsDelaysNoOther) {
-  lanes.run("a", waits_at(first));
+TEST_F(TaskQueuesTest, ATaskThatHangsDelaysNoOtherAgent) {
+  queues.run("a", waits_at(first));
   for (int i = 1; i <= 20; ++i) {
-    lanes.run("b", [](const std::stop_token&) {});
-    ASSERT_TRUE(eventually([&] { return ends == i && !lanes.is_busy("b"); }));
+    queues.run("b", [](const std::stop_token&) {});
+    ASSERT_TRUE(eventually([&] { return ends == i && !queues.is_busy("b"); }));
   }
-  EXPECT_TRUE(lanes.is_busy("a"));
+  EXPECT_TRUE(queues.is_busy("a"));
 }
 
-TEST_F(TaskQueuesTest, WaitingEndsWhenAllOfThemHaveEnded) {
-  lanes.run("a", waits_at(first));
-  lanes.run("b", waits_at(second));
+TEST_F(TaskQueuesTest, WaitUntilIdleReturnsWhenAllTasksHaveEnded) {
+  queues.run("a", waits_at(first));
+  queues.run("b", waits_at(second));
   std::jthread opens([&, waiter = ::gettid()] {
     EXPECT_TRUE(eventually([&] { return is_asleep(waiter); }));
     first.open = true;
     second.open = true;
   });
-  lanes.wait_until_idle({"a", "b"}, seconds(60));
-  EXPECT_FALSE(lanes.is_busy("a"));
-  EXPECT_FALSE(lanes.is_busy("b"));
-  EXPECT_EQ(ends, 0) << "who waits for it needs no call";
+  queues.wait_until_idle({"a", "b"}, seconds(60));
+  EXPECT_FALSE(queues.is_busy("a"));
+  EXPECT_FALSE(queues.is_busy("b"));
+  EXPECT_EQ(ends, 0) << "on_end is not called for an awaited task";
 }
 
-TEST_F(TaskQueuesTest, WaitingEndsWithPatience) {
-  lanes.run("a", waits_at(first));
+TEST_F(TaskQueuesTest, WaitUntilIdleReturnsAfterPatience) {
+  queues.run("a", waits_at(first));
   const auto begin = Clock::now();
-  lanes.wait_until_idle({"a"}, milliseconds(50));
+  queues.wait_until_idle({"a"}, milliseconds(50));
   EXPECT_GE(Clock::now() - begin, milliseconds(50));
-  EXPECT_TRUE(lanes.is_busy("a"));
+  EXPECT_TRUE(queues.is_busy("a"));
   first.open = true;
-  EXPECT_TRUE(eventually([&] { return ends == 1; })) << "an end after that is told";
+  EXPECT_TRUE(eventually([&] { return ends == 1; })) << "on_end is called for a task that ends after the wait";
 }
 
-TEST_F(TaskQueuesTest, WaitingForWhatNeverRanEndsAtOnce) {
-  lanes.wait_until_idle({"a", "b"}, seconds(60));
-  lanes.wait_until_idle({}, seconds(60));
-  EXPECT_FALSE(lanes.is_busy("a"));
+TEST_F(TaskQueuesTest, WaitUntilIdleReturnsAtOnceWithoutTasks) {
+  queues.wait_until_idle({"a", "b"}, seconds(60));
+  queues.wait_until_idle({}, seconds(60));
+  EXPECT_FALSE(queues.is_busy("a"));
 }
 
-TEST_F(TaskQueuesTest, AnEndIsToldWhileSomebodyWaitsForAnotherLane) {
-  lanes.run("a", waits_at(first));
-  lanes.run("b", waits_at(second));
-  std::jthread waits([&] { lanes.wait_until_idle({"a"}, seconds(60)); });
+TEST_F(TaskQueuesTest, CallOnEndDuringAWaitForAnotherAgent) {
+  queues.run("a", waits_at(first));
+  queues.run("b", waits_at(second));
+  std::jthread waits([&] { queues.wait_until_idle({"a"}, seconds(60)); });
   first.open = false;
   EXPECT_TRUE(always([&] { return ends == 0; }, milliseconds(50)));
   second.open = true;
@@ -103,7 +103,7 @@ TEST_F(TaskQueuesTest, AnEndIsToldWhileSomebodyWaitsForAnotherLane) {
   first.open = true;
 }
 
-TEST_F(TaskQueuesTest, DestructionCancelsAllTasksAndWaitsForThem) {
+TEST_F(TaskQueuesTest, DestructorCancelsAllTasksAndWaitsForThem) {
   std::atomic<int> cancelled = 0;
   {
     TaskQueues brief([] {});
@@ -117,23 +117,23 @@ TEST_F(TaskQueuesTest, DestructionCancelsAllTasksAndWaitsForThem) {
   EXPECT_EQ(cancelled, 3);
 }
 
-/// As in a container where an agent's children have taken all processes there may be.
-void take_all_threads_away() {
+/// As in a container in which an agent's children use all processes of the limit.
+void forbid_threads() {
   const rlimit none{0, 0};
   if (::setrlimit(RLIMIT_NPROC, &none) != 0 || (::getuid() == 0 && ::setresuid(65534, 65534, 65534) != 0)) ::_exit(2);
 }
 
-TEST(LanesDeathTest, ATaskIsDoneEvenWhenThereIsNoThreadForIt) {
+TEST(TaskQueuesDeathTest, ATaskRunsInTheCallersThreadIfNoThreadCanBeCreated) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(
       {
         int done = 0;
-        int told = 0;
-        TaskQueues lanes([&] { ++told; });
-        take_all_threads_away();
-        lanes.run("a", [&](const std::stop_token&) { ++done; });
-        lanes.wait_until_idle({"a"}, seconds(0));
-        ::_exit(done == 1 && told == 1 && !lanes.is_busy("a") ? 0 : 1);
+        int ends = 0;
+        TaskQueues queues([&] { ++ends; });
+        forbid_threads();
+        queues.run("a", [&](const std::stop_token&) { ++done; });
+        queues.wait_until_idle({"a"}, seconds(0));
+        ::_exit(done == 1 && ends == 1 && !queues.is_busy("a") ? 0 : 1);
       },
       testing::ExitedWithCode(0), "");
 }

@@ -5,7 +5,7 @@
 namespace ops::updater {
 namespace {
 
-TEST(Layout, NamesWhatIsInAnAgentsFolder) {
+TEST(Layout, NamesTheFilesInAnAgentsFolder) {
   const Layout layout("/home/work/ops");
   EXPECT_EQ(layout.version_file("a"), "/home/work/ops/a/.version");
   EXPECT_EQ(layout.state_file("a"), "/home/work/ops/a/.state");
@@ -16,14 +16,14 @@ TEST(Layout, NamesWhatIsInAnAgentsFolder) {
   EXPECT_EQ(layout.download("a", "1"), "/home/work/ops/a/.download-1");
 }
 
-TEST(Layout, TheUpdatersOwnFolderAndEvilNamesAreNoAgents) {
+TEST(Layout, RefusesVarAndInvalidNamesAsAgents) {
   EXPECT_TRUE(may_be_agent("falcon-agent"));
   for (const char* name : {"var", "", ".", "..", "../x", "a/b", ".hidden", "a b", "-a", "a\n"}) {
     EXPECT_FALSE(may_be_agent(name)) << name;
   }
 }
 
-TEST(Layout, ATarballsNameIsTakenApart) {
+TEST(Layout, SplitsATarballsNameIntoNameAndVersion) {
   EXPECT_EQ(parse_tarball_name("falcon-agent-3.1.3.tar.gz"), (ReleaseName{"falcon-agent", "3.1.3"}));
   EXPECT_EQ(parse_tarball_name("node-exporter-1.5.0-rc1.tar.gz"), (ReleaseName{"node-exporter", "1.5.0-rc1"}));
   EXPECT_EQ(parse_tarball_name("falcon-agent-latest.tar.gz"), (ReleaseName{"falcon-agent", "latest"}));

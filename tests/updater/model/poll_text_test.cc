@@ -8,14 +8,14 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-TEST(PollText, SaysWhenItAsksAndHowToCutALongWaitShort) {
+TEST(PollText, SaysTheWaitAndNamesReloadForALongOne) {
   EXPECT_EQ(next_text("asks http://m", milliseconds(2001)), "asks http://m in 3 s");
   EXPECT_EQ(next_text("asks again", seconds(173)), "asks again in 173 s");
   EXPECT_EQ(hint(seconds(10)), "");
   EXPECT_EQ(hint(seconds(11)), "; ./control reload asks now");
 }
 
-TEST(PollText, NamesTheAgents) {
+TEST(PollText, ListsTheAgents) {
   EXPECT_EQ(agents_text({}), "it names no agent for this host");
   EXPECT_EQ(agents_text({{"a", "1", "", "", "start"}, {"b", "2", "", "", ""}}), "a 1 start, b 2");
   EXPECT_LT(agents_text(std::vector<DesiredAgent>(256, {"agent", "1", "", "", "start"})).size(), 310u);

@@ -14,7 +14,7 @@ using Range = std::pair<double, double>;
 
 double in_seconds(Clock::duration time) { return std::chrono::duration<double>(time).count(); }
 
-/// The least and the most of many draws.
+/// The minimum and the maximum of 5000 draws.
 Range range_of(const std::function<Clock::duration(Random&)>& draw) {
   Random random(4711);
   Range range{1e9, -1e9};
@@ -25,7 +25,7 @@ Range range_of(const std::function<Clock::duration(Random&)>& draw) {
   return range;
 }
 
-/// Draws lie within least … most, and come near to both ends.
+/// All draws are in [least, most], and some are near both ends.
 void expect_spread(const Range& range, double least, double most) {
   const double slack = (most - least) / 50;
   EXPECT_GE(range.first, least);
@@ -38,7 +38,7 @@ Range delay(seconds interval, int failures, std::optional<seconds> retry_after =
   return range_of([&](Random& random) { return poll_delay(interval, failures, retry_after, random); });
 }
 
-TEST(Schedule, HostsThatBootAtOnceDoNotAskAtOnce) {
+TEST(Schedule, SpreadsFirstHeartbeatsAfterBootOverTheInterval) {
   const auto first = [](seconds interval, seconds uptime) {
     return range_of([=](Random& random) { return first_sleep(interval, uptime, random); });
   };
@@ -46,7 +46,7 @@ TEST(Schedule, HostsThatBootAtOnceDoNotAskAtOnce) {
   expect_spread(first(seconds(300), kBootTime - seconds(1)), 0, 300);
 }
 
-TEST(Schedule, AStartLongAfterTheBootAsksSoon) {
+TEST(Schedule, SendsTheFirstHeartbeatWithinFiveSecondsLongAfterBoot) {
   const auto first = [](seconds interval, seconds uptime) {
     return range_of([=](Random& random) { return first_sleep(interval, uptime, random); });
   };
@@ -55,12 +55,12 @@ TEST(Schedule, AStartLongAfterTheBootAsksSoon) {
   expect_spread(first(seconds(2), kBootTime), 0, 2);
 }
 
-TEST(Schedule, AfterASuccessTheIntervalIsJittered) {
+TEST(Schedule, JittersTheIntervalAfterASuccess) {
   expect_spread(delay(seconds(300), 0), 270, 330);
   expect_spread(delay(seconds(1), 0), 0.9, 1.1);
 }
 
-TEST(Schedule, AfterFailuresThePauseDoublesUpToTheInterval) {
+TEST(Schedule, DoublesThePauseAfterFailuresUpToTheInterval) {
   double expected = 18.75 - 0.75;  // whole seconds
   for (int failures = 1; failures <= 5; ++failures, expected *= 2) {
     expect_spread(delay(seconds(300), failures), expected * 0.75, std::min(expected, 300.0) * 1.25);
@@ -68,31 +68,31 @@ TEST(Schedule, AfterFailuresThePauseDoublesUpToTheInterval) {
   for (const int failures : {6, 20, 1000, 1'000'000'000}) expect_spread(delay(seconds(300), failures), 225, 375);
 }
 
-TEST(Schedule, AShortIntervalIsNeverABusyLoop) {
+TEST(Schedule, PausesAtLeastThreeQuartersOfASecond) {
   for (const int failures : {1, 2, 50}) expect_spread(delay(seconds(1), failures), 0.75, 1.25);
 }
 
-TEST(Schedule, ARetryAfterIsTheLeastThatItWaits) {
+TEST(Schedule, WaitsAtLeastForRetryAfter) {
   expect_spread(delay(seconds(300), 1, seconds(1000)), 1000, 1500);
   expect_spread(delay(seconds(300), 1, seconds(60)), 60, 90);
   expect_spread(delay(seconds(300), 1, seconds(0)), 13.5, 22.5);
   EXPECT_GE(delay(seconds(300), 6, seconds(300)).first, 300);
 }
 
-TEST(Schedule, ARetryAfterOfAYearIsAnHour) {
+TEST(Schedule, CapsRetryAfterAtAnHour) {
   expect_spread(delay(seconds(300), 1, seconds(31'536'000)), 3600, 5400);
   expect_spread(delay(seconds(300), 1, seconds(4294967295)), 3600, 5400);
 }
 
-TEST(Schedule, AfterASuccessARetryAfterDoesNotCount) { expect_spread(delay(seconds(300), 0, seconds(900)), 270, 330); }
+TEST(Schedule, IgnoresRetryAfterAfterASuccess) { expect_spread(delay(seconds(300), 0, seconds(900)), 270, 330); }
 
-struct Poll : testing::Test {
-  /// Sends a heartbeat at the moment it is due; returns that.
+struct PollingTest : testing::Test {
+  /// Sends a heartbeat when it is due, and returns that time.
   Clock::time_point send() {
     const auto now = polling.next();
     EXPECT_TRUE(polling.is_round_due(now));
     polling.sent();
-    EXPECT_FALSE(polling.is_due(now + std::chrono::hours(9))) << "it is on its way";
+    EXPECT_FALSE(polling.is_due(now + std::chrono::hours(9))) << "the answer has not come yet";
     return now;
   }
   double answer(seconds asked = seconds(0)) {
@@ -117,9 +117,9 @@ void expect_between(double least, double value, double most) {
   EXPECT_LE(value, most);
 }
 
-TEST_F(Poll, BeginsWithinTheInterval) { expect_between(0, in_seconds(polling.next() - start), 300); }
+TEST_F(PollingTest, SendsTheFirstHeartbeatWithinTheInterval) { expect_between(0, in_seconds(polling.next() - start), 300); }
 
-TEST_F(Poll, FollowsMetasIntervalUntilAReplySaysOtherwise) {
+TEST_F(PollingTest, UsesMetasIntervalUntilAnAnswerHasNone) {
   expect_between(270, answer(), 330);
   expect_between(540, answer(seconds(600)), 660);
   expect_between(0.75 * 37, fail(), 1.25 * 37);  // a sixteenth of it
@@ -127,7 +127,7 @@ TEST_F(Poll, FollowsMetasIntervalUntilAReplySaysOtherwise) {
   expect_between(270, answer(), 330);
 }
 
-TEST_F(Poll, NewsGoOutAtOnceAsLongAsMetaAnswers) {
+TEST_F(PollingTest, ReportsChangesAtOnceWhileMetaAnswers) {
   answer();
   const auto now = polling.next() - seconds(100);
   EXPECT_FALSE(polling.is_due(now));
@@ -137,29 +137,29 @@ TEST_F(Poll, NewsGoOutAtOnceAsLongAsMetaAnswers) {
   polling.sent();
   polling.report_soon();
   polling.answered(own, seconds(0), now, random);
-  EXPECT_TRUE(polling.is_due(now)) << "news since it was sent";
+  EXPECT_TRUE(polling.is_due(now)) << "a change after the heartbeat was sent";
 }
 
-// Hosts whose agents fail have much to tell just when meta, or what they share with it, is in trouble.
-TEST_F(Poll, NewsWaitForTheEndOfThePauseWhenMetaFails) {
+// When a shared service fails, many agents change while ops-meta has problems, too.
+TEST_F(PollingTest, ReportsChangesAfterThePauseWhenMetaFails) {
   fail(seconds(60));
   polling.report_soon();
   EXPECT_FALSE(polling.is_due(polling.next() - seconds(1)));
   EXPECT_TRUE(polling.is_due(polling.next()));
 }
 
-TEST_F(Poll, TheOperatorsWordEndsAPause) {
+TEST_F(PollingTest, EndsAPauseWhenTheOperatorAsks) {
   fail(seconds(3000));
   polling.ask_now();
   EXPECT_TRUE(polling.is_round_due(polling.next() - seconds(1000)));
   polling.sent();
   polling.ask_now();
   polling.answered(own, seconds(0), start, random);
-  EXPECT_TRUE(polling.is_round_due(start)) << "asked again while it was on its way";
+  EXPECT_TRUE(polling.is_round_due(start)) << "the operator asked again before the answer";
 }
 
-// A thousand hosts, which all lose meta in the same second and find it again an hour later.
-TEST_F(Poll, AfterAnOutageHostsComeBackSpreadOut) {
+// 1000 hosts lose ops-meta in the same second and reach it again an hour later.
+TEST_F(PollingTest, SpreadsHostsAfterAnOutage) {
   std::vector<Clock::time_point> back;
   const auto outage = start + std::chrono::hours(1);
   for (unsigned seed = 1; seed <= 1000; ++seed) {
@@ -169,7 +169,7 @@ TEST_F(Poll, AfterAnOutageHostsComeBackSpreadOut) {
     back.push_back(polling.next());
   }
   std::sort(back.begin(), back.end());
-  size_t most = 0;  // that come back within the same ten seconds
+  size_t most = 0;  // heartbeats within the same 10 s
   for (size_t first = 0, last = 0; last < back.size(); ++last) {
     while (back[last] - back[first] > seconds(10)) ++first;
     most = std::max(most, last - first + 1);
@@ -178,7 +178,7 @@ TEST_F(Poll, AfterAnOutageHostsComeBackSpreadOut) {
   EXPECT_GT(in_seconds(back.back() - back.front()), 250);
 }
 
-TEST(Backoff, ARetryAfterIsTheLeastThatItPauses) {
+TEST(Backoff, PausesAtLeastForRetryAfter) {
   const auto pause = [](seconds retry_after) {
     return range_of([&](Random& random) {
       Backoff backoff{seconds(5)};
@@ -191,7 +191,7 @@ TEST(Backoff, ARetryAfterIsTheLeastThatItPauses) {
   expect_spread(pause(seconds(31'536'000)), 3600, 5400);
 }
 
-TEST(Backoff, PausesGrowToAnHour) {
+TEST(Backoff, DoublesPausesUpToAnHour) {
   double expected = 5;
   for (int failures = 1; failures < 40; ++failures, expected = std::min(expected * 2, 3600.0)) {
     expect_spread(range_of([&](Random& random) {
@@ -203,7 +203,7 @@ TEST(Backoff, PausesGrowToAnHour) {
   }
 }
 
-TEST(Backoff, TheFirstFailuresAreFree) {
+TEST(Backoff, DoesNotPauseAfterTheFreeFailures) {
   Random random;
   Backoff backoff{seconds(10), 3};
   const auto now = Clock::now();
@@ -217,7 +217,7 @@ TEST(Backoff, TheFirstFailuresAreFree) {
   EXPECT_EQ(backoff.failures(), 4);
 }
 
-TEST(Backoff, AResetForgetsFailuresButNotWhatIsFree) {
+TEST(Backoff, ResetKeepsTheNumberOfFreeFailures) {
   Random random;
   Backoff backoff{seconds(10), 1};
   const auto now = Clock::now();

@@ -29,14 +29,14 @@ struct StateFile : testing::Test {
   std::string path = folder / ".state";
 };
 
-TEST_F(StateFile, ComesBackAsItWasWritten) {
+TEST_F(StateFile, IsReadAsItWasWritten) {
   for (const State& state : {State(), full_state()}) {
     ASSERT_TRUE(write_state(path, state));
     EXPECT_EQ(read_state(path).value(), state);
   }
 }
 
-TEST_F(StateFile, IsForTheOwnerAloneAndLeavesNothingBeside) {
+TEST_F(StateFile, IsReadableByItsOwnerOnlyAndLeavesNoOtherFile) {
   ASSERT_TRUE(write_state(path, full_state()));
   struct stat info = {};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
@@ -44,9 +44,9 @@ TEST_F(StateFile, IsForTheOwnerAloneAndLeavesNothingBeside) {
   EXPECT_EQ(tests::list(folder.path()), std::vector<std::string>{".state"});
 }
 
-TEST_F(StateFile, IsTheDefaultWhenThereIsNone) { EXPECT_EQ(read_state(path).value(), State()); }
+TEST_F(StateFile, IsTheDefaultIfItDoesNotExist) { EXPECT_EQ(read_state(path).value(), State()); }
 
-TEST_F(StateFile, CutAtAnyByteIsTheDefaultOrTheWhole) {
+TEST_F(StateFile, IsTheDefaultOrCompleteWhenCutAtAnyByte) {
   ASSERT_TRUE(write_state(path, full_state()));
   const std::string whole = tests::read_file(path);
   for (size_t size = 0; size < whole.size(); ++size) {
@@ -55,7 +55,7 @@ TEST_F(StateFile, CutAtAnyByteIsTheDefaultOrTheWhole) {
   }
 }
 
-TEST_F(StateFile, WithAnyByteDamagedHoldsOnlyGoodVersions) {
+TEST_F(StateFile, ContainsOnlyValidVersionsWhenAnyByteIsDamaged) {
   ASSERT_TRUE(write_state(path, full_state()));
   const std::string whole = tests::read_file(path);
   for (size_t i = 0; i < whole.size(); ++i) {
@@ -88,7 +88,7 @@ TEST_F(StateFile, RefusesVersionsThatLeadOutOfTheFolder) {
   }
 }
 
-TEST_F(StateFile, ATrialOrAFailureOfNoVersionIsDamage) {
+TEST_F(StateFile, RefusesAProbationOrALatchWithoutAVersion) {
   State state = full_state();
   state.probation->version = "";
   ASSERT_TRUE(write_state(path, state));
@@ -99,7 +99,7 @@ TEST_F(StateFile, ATrialOrAFailureOfNoVersionIsDamage) {
   EXPECT_EQ(read_state(path).value(), State());
 }
 
-TEST_F(StateFile, OfWrongTypesIsTheDefault) {
+TEST_F(StateFile, IsTheDefaultWhenATypeIsWrong) {
   for (const char* text : {"null", "[]", "7", "\"x\"", "{}", R"({"previous": 7})", R"({"previous": "", "stopped": "yes"})",
                            R"({"previous": "", "trial": []})", R"({"previous": "", "trial": null})",
                            R"({"previous": "", "trial": {"version": "1"}})",
@@ -110,29 +110,29 @@ TEST_F(StateFile, OfWrongTypesIsTheDefault) {
   }
 }
 
-TEST_F(StateFile, IgnoresKeysThatItDoesNotKnow) {
+TEST_F(StateFile, IgnoresUnknownKeys) {
   State expected;
   expected.previous = "1";
   EXPECT_EQ(after(R"({"new": [1], "previous": "1"})"), expected);
 }
 
-TEST_F(StateFile, ThatIsHugeOrNestedOrNoFileIsTheDefault) {
+TEST_F(StateFile, IsTheDefaultWhenItIsHugeOrDeeplyNested) {
   EXPECT_EQ(after(std::string(60'000, '[')), State());
   EXPECT_EQ(after(R"({"previous": ")" + std::string(1 << 20, 'a') + "\"}"), State());
 }
 
-TEST_F(StateFile, ThatIsDamagedIsPutAside) {
+TEST_F(StateFile, IsRenamedWhenItIsDamaged) {
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(after("rubbish"), State());
     EXPECT_EQ(tests::read_file(path + ".damaged"), "rubbish");
-    EXPECT_FALSE(tests::exists(path)) << "it would be told of at each look";
+    EXPECT_FALSE(tests::exists(path)) << "the log would name it at each look";
   }
   tests::write_file(path + "/a/b", "a folder");
   EXPECT_EQ(read_state(path).value(), State());
-  EXPECT_TRUE(write_state(path, full_state())) << "no update would ever begin";
+  EXPECT_TRUE(write_state(path, full_state())) << "otherwise no update could begin";
 }
 
-TEST_F(StateFile, KeepsAnErrorThatIsNoUtf8) {
+TEST_F(StateFile, KeepsAnErrorThatIsNotUtf8) {
   State state = full_state();
   state.latch->error = "bad \xff\xfe bytes\n\x01";
   ASSERT_TRUE(write_state(path, state));
@@ -142,7 +142,7 @@ TEST_F(StateFile, KeepsAnErrorThatIsNoUtf8) {
   EXPECT_EQ(read.probation, state.probation);
 }
 
-TEST_F(StateFile, SaysWhereItCannotBeWritten) {
+TEST_F(StateFile, NamesThePathThatCannotBeWritten) {
   const auto written = write_state(folder / "nowhere/.state", full_state());
   ASSERT_FALSE(written);
   EXPECT_NE(written.error().message.find("nowhere/.state"), std::string::npos) << written.error().message;

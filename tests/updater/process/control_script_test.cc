@@ -1,4 +1,4 @@
-// ./control scripts from hell, one at a time.
+// ./control scripts that misbehave in each way that the contract allows or forbids.
 
 #include "updater/process/control_script.h"
 
@@ -43,7 +43,7 @@ struct ControlScript : testing::Test {
     return result;
   }
 
-  /// What the script has written to `pids`.
+  /// The pids that the script wrote to the file `pids`.
   std::vector<pid_t> written_pids() const {
     std::vector<pid_t> pids;
     std::istringstream text(tests::read_file(folder / "pids"));
@@ -54,12 +54,12 @@ struct ControlScript : testing::Test {
   tests::TempDir folder;
 };
 
-/// The message of an error; what was returned instead otherwise.
+/// The message of the error, or "no error: " and the output.
 std::string message_of(const Result<std::string>& result) { return result ? "no error: " + *result : result.error().message; }
 
 #define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
-TEST_F(ControlScript, GetsTheVerbAndReturnsWhatItPrintsTrimmed) {
+TEST_F(ControlScript, GetsTheVerbAndReturnsItsTrimmedOutput) {
   const auto result = run("echo; echo \"  $1 and $# \"; echo oops >&2; echo");
   ASSERT_TRUE(result) << message_of(result);
   EXPECT_EQ(*result, "status and 1 \noops");
@@ -67,14 +67,14 @@ TEST_F(ControlScript, GetsTheVerbAndReturnsWhatItPrintsTrimmed) {
 
 TEST_F(ControlScript, MayPrintNothing) { EXPECT_EQ(*run("exit 0"), ""); }
 
-TEST_F(ControlScript, ThatExits1IsAnErrorWithItsLastWords) {
+TEST_F(ControlScript, ThatExitsWith1IsAnErrorWithItsLastLine) {
   const std::string error = message_of(run("echo first; echo 'port 80 is taken' >&2; echo; exit 1", kLong, "start"));
   EXPECT_HAS(error, "exec `./control start` fail: exit status 1");
   EXPECT_HAS(error, "port 80 is taken");
   EXPECT_EQ(error.find("first"), std::string::npos);
 }
 
-TEST_F(ControlScript, WhoseStatusExits3IsBelievedWhenItSaysStopped) {
+TEST_F(ControlScript, MayExitWith3WhenItsStatusSaysStopped) {
   EXPECT_EQ(message_of(run("echo a is stopped; exit 3")), "no error: a is stopped");
   EXPECT_EQ(message_of(run("echo started; exit 3")), "exec `./control status` fail: exit status 3: started");
   EXPECT_EQ(message_of(run("exit 3")), "exec `./control status` fail: exit status 3");
@@ -82,7 +82,7 @@ TEST_F(ControlScript, WhoseStatusExits3IsBelievedWhenItSaysStopped) {
   EXPECT_EQ(message_of(run("echo stopped; exit 3", kLong, "stop")), "exec `./control stop` fail: exit status 3: stopped");
 }
 
-TEST_F(ControlScript, ThatDiesOfASignalIsAnErrorThatNamesIt) {
+TEST_F(ControlScript, ThatDiesOfASignalIsAnErrorThatNamesTheSignal) {
   EXPECT_HAS(message_of(run("echo bye; kill -SEGV $$")), "signal 11: bye");
 }
 
@@ -106,7 +106,7 @@ TEST_F(ControlScript, ThatIgnoresTermIsKilled) {
   for (const pid_t pid : written_pids()) EXPECT_TRUE(eventually([&] { return !tests::is_alive(pid); }));
 }
 
-TEST_F(ControlScript, WhoseChildIgnoresTermHasItKilledToo) {
+TEST_F(ControlScript, IsKilledWithAChildThatIgnoresTerm) {
   EXPECT_HAS(message_of(run("(trap '' TERM; sleep 1000) & echo $! >pids; exec sleep 1000", kShort)), "was killed");
   ASSERT_EQ(written_pids().size(), 1U);
   EXPECT_TRUE(eventually([&] { return !tests::is_alive(written_pids()[0]); }));
@@ -128,16 +128,16 @@ TEST_F(ControlScript, ThatPrintsForEverIsKilledAtTheDeadline) {
   EXPECT_LT(Clock::now() - begin, kSoon);
 }
 
-TEST_F(ControlScript, WhoseGrandchildKeepsStdoutOpenIsNotWaitedFor) {
+TEST_F(ControlScript, EndsWithoutAWaitForAGrandchildThatKeepsStdoutOpen) {
   const auto begin = Clock::now();
   const auto result = run("setsid sleep 1000 & echo $! >pids; echo started");
   EXPECT_LT(Clock::now() - begin, kSoon);
   EXPECT_EQ(message_of(result), "no error: started");
   ASSERT_EQ(written_pids().size(), 1U);
-  EXPECT_TRUE(tests::is_alive(written_pids()[0])) << "an agent that start leaves behind lives on";
+  EXPECT_TRUE(tests::is_alive(written_pids()[0])) << "an agent must run on after start";
 }
 
-TEST_F(ControlScript, WhoseGrandchildPrintsForEverIsNotWaitedFor) {
+TEST_F(ControlScript, EndsWithoutAWaitForAGrandchildThatPrintsForEver) {
   const auto begin = Clock::now();
   const auto result = run("setsid yes & echo $! >pids; echo started");
   EXPECT_LT(Clock::now() - begin, kSoon);
@@ -150,7 +150,7 @@ TEST_F(ControlScript, ThatClosesItsOutputIsStillWaitedFor) {
   EXPECT_TRUE(tests::exists(folder / "done"));
 }
 
-TEST_F(ControlScript, ThatCannotBeRunIsAnErrorThatSaysWhereAndWhy) {
+TEST_F(ControlScript, ThatCannotBeRunIsAnErrorWithItsFolderAndReason) {
   const std::string missing = message_of(run_as_it_is("start"));
   EXPECT_HAS(missing, "exec `./control start` in " + folder.path() + " fail: No such file");
   EXPECT_HAS(message_of(run_control(folder / "gone", "start", kLong, {})), "gone fail: No such file");
@@ -171,13 +171,13 @@ TEST_F(ControlScript, ThatCannotBeRunIsAnErrorThatSaysWhereAndWhy) {
   EXPECT_HAS(message_of(run_as_it_is()), "No such file");
 }
 
-TEST_F(ControlScript, RunsInItsFolderAndASessionOfItsOwn) {
+TEST_F(ControlScript, RunsInItsFolderAndItsOwnSession) {
   const auto result = run("pwd; read -r _ _ _ _ group session _ </proc/$$/stat; echo $(( group == $$ )) $(( session == $$ ))");
   EXPECT_EQ(message_of(result), "no error: " + folder.path() + "\n1 1");
 }
 
-TEST_F(ControlScript, GetsJustThreeFileDescriptorsAndAnEmptyStdin) {
-  int leaky[2];  // as some library might open them, without close-on-exec
+TEST_F(ControlScript, GetsOnlyThreeFileDescriptorsAndAnEmptyStdin) {
+  int leaky[2];  // without close-on-exec, as a library might open them
   ASSERT_EQ(::pipe(leaky), 0);
   const auto result = run("cat; exec ls -l /proc/self/fd");
   ::close(leaky[0]);
@@ -216,7 +216,7 @@ TEST_F(ControlScript, HasDefaultSignalsWhateverTheCallerBlocksAndIgnores) {
   EXPECT_EQ(name + mask, "SigBlk:0000000000000000");
   words >> name >> mask;
   EXPECT_EQ(name, "SigIgn:");
-  constexpr unsigned long long kGlibcsOwn = 0x180000000;  // 32 and 33, which no program uses but through glibc
+  constexpr unsigned long long kGlibcsOwn = 0x180000000;  // signals 32 and 33, which glibc reserves
   EXPECT_EQ(std::stoull(mask, nullptr, 16) & ~kGlibcsOwn, 0U) << mask;
 }
 
@@ -236,7 +236,7 @@ TEST_F(ControlScript, WithAThousandChildrenThatStayIsKilledWithAllOfThem) {
   for (const pid_t pid : written_pids()) ASSERT_TRUE(eventually([&] { return !tests::is_alive(pid); })) << pid;
 }
 
-TEST_F(ControlScript, ThatTheUpdaterCannotWaitForIsLeftToItself) {
+TEST_F(ControlScript, RunsOnWhenTheUpdaterStops) {
   tests::write_file(folder / "control", "#!/bin/bash\necho $$ >pids\nwhile [[ ! -e go-on ]]; do sleep 0.02; done\ntouch done\n",
                     0755);
   std::stop_source stop;
@@ -248,20 +248,20 @@ TEST_F(ControlScript, ThatTheUpdaterCannotWaitForIsLeftToItself) {
   EXPECT_HAS(error, "`./control start` still runs: the updater stops");
   tests::write_file(folder / "go-on", "");
   EXPECT_TRUE(eventually([&] { return tests::exists(folder / "done"); })) << "it was not killed";
-  EXPECT_TRUE(eventually([&] { return tests::children_of(::getpid()).empty(); })) << "it is reaped all the same";
+  EXPECT_TRUE(eventually([&] { return tests::children_of(::getpid()).empty(); })) << "it must be reaped";
 }
 
-TEST_F(ControlScript, RunsInManyLanesAtOnce) {
+TEST_F(ControlScript, RunsInManyThreadsAtOnce) {
   tests::write_file(folder / "control", "#!/bin/bash\nsleep 0.1\necho $1\n", 0755);
-  std::vector<std::jthread> lanes;
+  std::vector<std::jthread> threads;
   std::atomic<int> good = 0;
   for (int i = 0; i < 16; ++i) {
-    lanes.emplace_back([&, verb = std::to_string(i)] {
+    threads.emplace_back([&, verb = std::to_string(i)] {
       const auto printed = run_control(folder.path(), verb, kLong, {});
       if (printed && *printed == verb) ++good;
     });
   }
-  lanes.clear();
+  threads.clear();
   EXPECT_EQ(good, 16);
   EXPECT_TRUE(tests::children_of(::getpid()).empty());
 }

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <stop_token>
 
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
@@ -16,10 +17,11 @@ namespace {
 using updater::end_processes_in;
 using updater::find_control_script;
 using updater::processes_in;
+using updater::terminate;
 
 using Pids = std::vector<pid_t>;
 
-TEST(Processes, AreFoundByWhereTheyWork) {
+TEST(Processes, AreFoundByTheirWorkingDirectory) {
   const TempDir agent;
   const TempDir other;
   write_file(agent / "1/deeper/file", "");
@@ -35,14 +37,14 @@ TEST(Processes, AreFoundByWhereTheyWork) {
   EXPECT_EQ(processes_in(agent / "2"), Pids{});
 }
 
-TEST(Processes, AreFoundByTheProgramThatTheyRun) {
+TEST(Processes, AreFoundByTheirProgram) {
   const TempDir agent;
   write_file(agent / "1/sleep", read_file("/bin/sleep"), 0755);
   Process elsewhere({agent / "1/sleep", "1000"}, "/", agent / "out");
   EXPECT_EQ(processes_in(agent / "1"), Pids{elsewhere.pid()});
 }
 
-TEST(Processes, AreEndedAlsoWhenTheyIgnoreSigterm) {
+TEST(Processes, AreEndedAlsoIfTheyIgnoreSigterm) {
   const TempDir agent;
   const TempDir other;
   write_file(agent / "1/file", "");
@@ -54,7 +56,34 @@ TEST(Processes, AreEndedAlsoWhenTheyIgnoreSigterm) {
   EXPECT_FALSE(stubborn.is_running());
 }
 
-TEST(Processes, ControlScriptOfAnAgentIsFoundWhenItLeadsItsSession) {
+TEST(Processes, ThatAreStartedDuringTheirTerminationAreEndedToo) {
+  const TempDir folder;
+  Process first({"sh", "-c", "trap 'setsid sleep 1000 & exit' TERM; echo ready; while :; do sleep 0.1; done"}, folder.path(),
+                folder / "ready");
+  ASSERT_TRUE(eventually([&] { return read_file(folder / "ready") == "ready\n"; }));
+  EXPECT_TRUE(terminate([&] { return processes_in(folder.path()); }, {}));
+  EXPECT_EQ(processes_in(folder.path()), Pids{});
+}
+
+TEST(Processes, GetEachSignalOnce) {
+  const TempDir folder;
+  Process counts({"sh", "-c", "trap 'echo TERM' TERM; echo ready; while :; do sleep 0.05; done"}, folder.path(),
+                 folder / "out");
+  ASSERT_TRUE(eventually([&] { return read_file(folder / "out") == "ready\n"; }));
+  EXPECT_TRUE(terminate([&] { return counts.is_running() ? Pids{counts.pid()} : Pids{}; }, {}));
+  EXPECT_EQ(read_file(folder / "out"), "ready\nTERM\n");
+}
+
+TEST(Processes, AreNotSignalledAfterACancel) {
+  const TempDir folder;
+  Process stays({"sleep", "1000"}, folder.path(), folder / "out");
+  std::stop_source cancel;
+  cancel.request_stop();
+  EXPECT_FALSE(terminate([&] { return Pids{stays.pid()}; }, cancel.get_token()));
+  EXPECT_TRUE(stays.is_running());
+}
+
+TEST(Processes, ControlScriptIsFoundIfItIsASessionLeader) {
   const TempDir agent;
   const TempDir other;
   write_file(agent / "1/control", "#!/bin/sh\necho ready\nsleep 1000\n", 0755);
@@ -65,17 +94,17 @@ TEST(Processes, ControlScriptOfAnAgentIsFoundWhenItLeadsItsSession) {
   end_processes_in(agent.path(), {});
   Process by_hand({"./control", "start"}, agent / "1", other / "out2");
   ASSERT_TRUE(eventually([&] { return read_file(other / "out2") == "ready\n"; }));
-  EXPECT_EQ(find_control_script(agent.path()), -1) << "that one is an operator's";
+  EXPECT_EQ(find_control_script(agent.path()), -1) << "an operator started this one";
   end_processes_in(agent.path(), {});
 }
 
-TEST(Processes, ThatCameOfOneAreFoundWhereverTheyWork) {
+TEST(Processes, DescendantsAreFoundInOtherSessionsToo) {
   const TempDir folder;
   Process shell({"sh", "-c", "setsid sh -c 'echo $$; sleep 1000' & wait"}, "/", folder / "out");
   std::vector<updater::Process> found;
   ASSERT_TRUE(eventually([&] {
     found = updater::descendants_of(shell.pid());
-    return found.size() == 2 && updater::describe(found[1].pid).ends_with(" (sleep)");  // it is a shell first
+    return found.size() == 2 && updater::describe(found[1].pid).ends_with(" (sleep)");  // before exec, its name is sh
   }));
   EXPECT_EQ(found[0].pid, std::stoi(read_file(folder / "out")));
   EXPECT_EQ(found[0].parent, shell.pid());
@@ -85,18 +114,19 @@ TEST(Processes, ThatCameOfOneAreFoundWhereverTheyWork) {
   EXPECT_TRUE(eventually([&] { return updater::descendants_of(shell.pid()).empty(); }));
 }
 
-/// The stdouts among the pipes that lead out of what came of this shell. (Tests may be run with other pipes open.)
-size_t stdouts_out_of(const Process& shell) {
-  const auto held = updater::pipes_to_outside(updater::descendants_of(shell.pid()));
-  return static_cast<size_t>(std::count_if(held.begin(), held.end(), [](const auto& pipe) { return pipe.fd == 1; }));
+/// How many descendants of this shell have a stdout that is a pipe to outside. (Tests may run with other pipes open.)
+size_t stdouts_to_outside_of(const Process& shell) {
+  const auto pipes = updater::pipes_to_outside(updater::descendants_of(shell.pid()));
+  return static_cast<size_t>(std::count_if(pipes.begin(), pipes.end(), [](const auto& pipe) { return pipe.fd == 1; }));
 }
 
-TEST(Processes, PipesOutOfThemAreFoundAndTheirOwnAreNot) {
+TEST(Processes, PipesToOutsideAreFoundAndPipesBetweenThemAreNot) {
   const TempDir folder;
   const Process inside({"sh", "-c", "sleep 1000 | sleep 1000"}, folder.path(), folder / "out");
   const Process outside({"sh", "-c", "echo $(sleep 1000)"}, folder.path(), folder / "out");
-  EXPECT_TRUE(eventually([&] { return updater::descendants_of(inside.pid()).size() == 2 && stdouts_out_of(inside) == 0; }));
-  EXPECT_TRUE(eventually([&] { return stdouts_out_of(outside) == 1; }));
+  EXPECT_TRUE(
+      eventually([&] { return updater::descendants_of(inside.pid()).size() == 2 && stdouts_to_outside_of(inside) == 0; }));
+  EXPECT_TRUE(eventually([&] { return stdouts_to_outside_of(outside) == 1; }));
   for (const Process* shell : {&inside, &outside}) {
     for (const auto& process : updater::descendants_of(shell->pid())) send_signal(process.pid, SIGKILL);
   }
