@@ -163,11 +163,7 @@ unpack_first() {
 }
 
 configure_tests() {
-    if [[ -f $folder/build.ninja ]]; then
-        configure -DOPS_TESTS=ON >/dev/null
-    else
-        configure -DOPS_TESTS=ON
-    fi
+    if [[ -f $folder/build.ninja ]]; then configure -DOPS_TESTS=ON >/dev/null; else configure -DOPS_TESTS=ON; fi
 }
 
 # fuzz_one PROGRAM SECONDS: new inputs go to build/fuzz/corpus, inputs that fail to build/fuzz/found.
