@@ -2,7 +2,7 @@
 
 #include <algorithm>
 #include <cctype>
-#include <cstdint>
+#include <charconv>
 #include <utility>
 #include <vector>
 
@@ -58,6 +58,14 @@ std::string one_line(std::string_view text, size_t limit) {
 
 bool is_hex(std::string_view text, size_t digits) {
   return text.size() == digits && std::all_of(text.begin(), text.end(), [](unsigned char c) { return std::isxdigit(c); });
+}
+
+std::optional<uint64_t> parse_number(std::string_view digits, int base) {
+  uint64_t number = 0;
+  const char* end = digits.data() + digits.size();
+  const auto parsed = std::from_chars(digits.data(), end, number, base);  // takes no sign for an unsigned type
+  if (parsed.ec == std::errc::invalid_argument || parsed.ptr != end) return std::nullopt;
+  return parsed.ec == std::errc::result_out_of_range ? UINT64_MAX : number;
 }
 
 std::string to_lower(std::string_view ascii) {

@@ -2,6 +2,8 @@
 
 // Small pieces of text work that every message and parser here needs.
 
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
@@ -26,6 +28,10 @@ std::string one_line(std::string_view text, size_t limit = 1024);
 
 /// True for `digits` hexadecimal digits and nothing else.
 bool is_hex(std::string_view text, size_t digits);
+
+/// The number that `digits` are in `base`. They must be one or more digits and nothing else: no sign, no space, no prefix.
+/// nullopt for any other text. A number that does not fit is UINT64_MAX, so that a caller's upper bound refuses it.
+std::optional<uint64_t> parse_number(std::string_view digits, int base = 10);
 
 std::string to_lower(std::string_view ascii);
 

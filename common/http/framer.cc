@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cctype>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 
@@ -15,16 +14,6 @@ namespace {
 constexpr std::string_view kLineEnd = "\r\n";
 constexpr std::string_view kHeadEnd = "\r\n\r\n";
 constexpr size_t kMaxChunkLine = 1024;
-
-/// Digits only: from_chars takes a sign.
-std::optional<size_t> parse_size(std::string_view digits, int base) {
-  size_t size = 0;
-  const char* end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, size, base);
-  if (parsed.ec == std::errc::result_out_of_range && parsed.ptr == end) return SIZE_MAX;
-  if (digits.empty() || parsed.ec != std::errc() || parsed.ptr != end) return std::nullopt;
-  return size;
-}
 
 /// Whether the value of a Host field may be one: a name or an address, perhaps with a port. It may be empty.
 bool is_host(std::string_view value) {
@@ -80,7 +69,7 @@ HttpFramer::Verdict HttpFramer::read_head(std::string_view head) {
       return name.size() == other.size() && to_lower(name) == other;
     };
     if (is("content-length")) {
-      const auto size = parse_size(value, 10);
+      const auto size = parse_number(value);
       if (!size || (length && *length != *size)) return Verdict::malformed;
       length = size;
     } else if (is("transfer-encoding")) {
@@ -115,7 +104,7 @@ HttpFramer::Verdict HttpFramer::follow_chunks(std::string_view bytes) {
     if (is_too_far(line_end, kLineEnd, at_, bytes)) return Verdict::malformed;
     if (line_end == std::string_view::npos) return Verdict::incomplete;
     const std::string_view line = bytes.substr(at_, line_end - at_);
-    const auto size = parse_size(trim(line.substr(0, line.find(';'))), 16);
+    const auto size = parse_number(trim(line.substr(0, line.find(';'))), 16);
     if (!size) return Verdict::malformed;
     if (*size == 0) {
       const size_t end = bytes.find(kHeadEnd, line_end);

@@ -9,10 +9,10 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 #include "common/base/log.h"
+#include "common/base/text.h"
 #include "common/http/event_loop.h"
 
 namespace ops {
@@ -97,9 +97,9 @@ Result<ListenAddress> parse_listen_address(const std::string& text) {
     return error;
   }
   if (address.host.empty()) address.host = "0.0.0.0";
-  const char* end = text.data() + text.size();
-  const auto parsed = std::from_chars(text.data() + colon + 1, end, address.port);
-  if (parsed.ec != std::errc() || parsed.ptr != end || address.port < 0 || address.port > 65535) return error;
+  const auto port = parse_number(std::string_view(text).substr(colon + 1));
+  if (!port || *port > 65535) return error;
+  address.port = static_cast<int>(*port);
   return address;
 }
 

@@ -1,7 +1,6 @@
 #include "meta/api/conditions.h"
 
 #include <algorithm>
-#include <charconv>
 #include <vector>
 
 #include "common/base/text.h"
@@ -39,15 +38,6 @@ bool has_tag(std::string_view list, std::string_view tag, Comparison comparison)
     if (entry == tag) return true;
   }
   return false;
-}
-
-/// Too large a number is taken as the largest.
-std::optional<uint64_t> parse_number(std::string_view digits) {
-  uint64_t number = 0;
-  const char* end = digits.data() + digits.size();
-  const auto parsed = std::from_chars(digits.data(), end, number);
-  if (digits.empty() || parsed.ptr != end) return std::nullopt;
-  return parsed.ec == std::errc::result_out_of_range ? UINT64_MAX : number;
 }
 
 /// "5-9", "5-" or "-5" of `size` bytes; nullopt for anything else.

@@ -1,12 +1,12 @@
 #include "meta/config/publish_location.h"
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <optional>
 #include <vector>
 
 #include "common/base/json_writer.h"
+#include "common/base/text.h"
 #include "common/http/server.h"
 #include "common/protocol/release.h"
 #include "common/protocol/url.h"
@@ -41,7 +41,8 @@ Url parse_url(const std::string& text) {
   url.port = to_lower(text.substr(0, begin)) == "https://" ? 443 : 80;
   const size_t colon = url.host.rfind(':');
   if (colon != std::string::npos && url.host.find(']', colon) == std::string::npos) {
-    std::from_chars(url.host.data() + colon + 1, url.host.data() + url.host.size(), url.port);
+    const auto port = parse_number(std::string_view(url.host).substr(colon + 1));
+    if (port && *port <= 65535) url.port = static_cast<int>(*port);
     url.host.resize(colon);
   }
   if (url.host.starts_with('[') && url.host.ends_with(']')) url.host = url.host.substr(1, url.host.size() - 2);

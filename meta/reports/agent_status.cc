@@ -1,9 +1,9 @@
 #include "meta/reports/agent_status.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "common/base/json_writer.h"
+#include "common/base/text.h"
 #include "common/protocol/status.h"
 #include "meta/reports/local_times.h"
 
@@ -147,12 +147,11 @@ Result<StatusFilter> StatusFilter::from_query(const std::string& agent, const Ht
   filter.prefix = request.parameter("prefix");
   filter.from = request.parameter("from");
   if (const std::string text = request.parameter("limit"); !text.empty()) {
-    size_t limit = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), limit);
-    if (error != std::errc() || end != text.data() + text.size() || limit == 0) {
+    const auto limit = parse_number(text);
+    if (!limit || *limit == 0 || *limit == UINT64_MAX) {
       return Error{cat("limit is \"", one_line(text, 100), "\", should be a number of hosts like 100")};
     }
-    filter.limit = limit;
+    filter.limit = *limit;
   }
   return filter;
 }

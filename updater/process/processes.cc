@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <filesystem>
 #include <iterator>
@@ -14,6 +13,7 @@
 #include <thread>
 
 #include "common/base/file.h"
+#include "common/base/text.h"
 
 namespace ops::updater {
 
@@ -32,10 +32,8 @@ std::vector<pid_t> all_processes() {
   std::error_code error;
   for (fs::directory_iterator entry("/proc", error), end; !error && entry != end; entry.increment(error)) {
     const std::string name = entry->path().filename();
-    pid_t pid = 0;
-    const auto parsed = std::from_chars(name.data(), name.data() + name.size(), pid);
-    const bool is_pid = parsed.ec == std::errc() && parsed.ptr == name.data() + name.size();
-    if (is_pid && pid > 1) pids.push_back(pid);  // to kill(2), -1 would mean all processes
+    const auto pid = parse_number(name);
+    if (pid && *pid > 1) pids.push_back(static_cast<pid_t>(*pid));  // 1 is init, which is no agent
   }
   return pids;
 }

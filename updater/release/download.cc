@@ -5,10 +5,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <utility>
 
 #include "common/base/file.h"
+#include "common/base/text.h"
 #include "common/http/message.h"
 
 namespace ops::updater {
@@ -19,10 +19,8 @@ constexpr uint64_t kMaxErrorPage = 64 << 10;   // bytes; of a reply that is not 
 constexpr uint64_t kRoomCheckEvery = 1 << 20;  // bytes
 
 std::optional<std::chrono::seconds> to_seconds(const std::string& retry_after) {
-  uint32_t count = 0;
-  const char* end = retry_after.data() + retry_after.size();
-  const auto parsed = std::from_chars(retry_after.data(), end, count);
-  return parsed.ec == std::errc() && parsed.ptr == end ? std::optional(std::chrono::seconds(count)) : std::nullopt;
+  const auto count = parse_number(retry_after);
+  return count && *count <= UINT32_MAX ? std::optional(std::chrono::seconds(*count)) : std::nullopt;
 }
 
 /// The whole reply, in memory.

@@ -1,5 +1,4 @@
-#include <charconv>
-
+#include "common/base/text.h"
 #include "updater/selftest/smoke_test.h"
 
 namespace ops::updater {
@@ -12,12 +11,11 @@ Result<seconds> parse_seconds(const std::map<std::string, std::string>& flags, c
   const auto given = flags.find(flag);
   if (given == flags.end()) return fallback;
   const std::string& text = given->second;
-  int64_t number = -1;
-  const auto parsed = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (parsed.ec != std::errc() || parsed.ptr != text.data() + text.size() || number < 0 || number > 3600) {
+  const auto number = parse_number(text);
+  if (!number || *number > 3600) {
     return Error{cat("--", flag, " is \"", text, "\", should be a number of seconds from 0 to 3600")};
   }
-  return seconds(number);
+  return seconds(*number);
 }
 
 }  // namespace

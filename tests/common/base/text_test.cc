@@ -46,6 +46,22 @@ TEST(Text, IsHexWantsJustSoManyDigits) {
   EXPECT_FALSE(is_hex(" 123", 4));
 }
 
+TEST(Text, ParseNumberTakesDigitsOnly) {
+  EXPECT_EQ(parse_number("0"), 0U);
+  EXPECT_EQ(parse_number("007"), 7U);
+  EXPECT_EQ(parse_number("18446744073709551615"), UINT64_MAX);
+  EXPECT_EQ(parse_number("fF", 16), 255U);
+  for (const char* text : {"", " 1", "1 ", "+1", "-1", "0x1", "1.0", "1e3", "f", "１"}) {
+    EXPECT_EQ(parse_number(text), std::nullopt) << text;
+  }
+}
+
+TEST(Text, ParseNumberReturnsTheLargestForWhatDoesNotFit) {
+  EXPECT_EQ(parse_number("18446744073709551616"), UINT64_MAX);
+  EXPECT_EQ(parse_number(std::string(100, '9')), UINT64_MAX);
+  EXPECT_EQ(parse_number("99999999999999999999x"), std::nullopt);
+}
+
 TEST(Text, NearestWordFindsWhatWasMeant) {
   const std::set<std::string> words = {"prefix", "percent", "version", "tarball", "md5", "cmd"};
   for (const auto& [slip, meant] : {std::pair("prefx", "prefix"),
