@@ -3,29 +3,12 @@
 #include <algorithm>
 #include <array>
 
+#include "common/base/base64.h"
 #include "common/base/text.h"
 
 namespace ops::meta {
 
 namespace {
-
-/// What comes before the first character that isn't of base64.
-std::string decode_base64(std::string_view text) {
-  constexpr std::string_view kDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string bytes;
-  unsigned bits = 0;
-  int count = 0;
-  for (const char c : text) {
-    const size_t digit = kDigits.find(c);
-    if (digit == std::string_view::npos) break;
-    bits = (bits << 6 | static_cast<unsigned>(digit)) & 0xffff;
-    count += 6;
-    if (count < 8) continue;
-    count -= 8;
-    bytes += static_cast<char>(bits >> count & 0xff);
-  }
-  return bytes;
-}
 
 /// What came with the request and may be a token: that of Bearer; of Basic the password, and user:password, which is what an
 /// updater sends for a token with a ":" in it. Empty for none.
@@ -36,10 +19,10 @@ std::vector<std::string> tokens_of(const HttpRequest& request) {
   const std::string_view value = trim(std::string_view(header).substr(space));
   if (scheme == "bearer") return {std::string(value)};
   if (scheme != "basic") return {};
-  const std::string pair = decode_base64(value);
-  const size_t colon = pair.find(':');
+  const auto pair = decode_base64(value);
+  const size_t colon = pair ? pair->find(':') : std::string::npos;
   if (colon == std::string::npos) return {};
-  return {pair.substr(colon + 1), pair};
+  return {pair->substr(colon + 1), *pair};
 }
 
 /// Looks at every character of every token, whatever the first difference: the time tells how long `given` is, and no more.

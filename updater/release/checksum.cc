@@ -72,19 +72,6 @@ bool is_signed(std::string_view message, std::string_view signature, std::string
   return EVP_DigestVerify(context.get(), bytes_of(signature), signature.size(), bytes_of(message), message.size()) == 1;
 }
 
-std::optional<std::string> decode_base64(const std::string& text) {
-  if (text.size() % 4 != 0 || text.size() > 1024) return std::nullopt;
-  unsigned char bytes[768];
-  const int size = EVP_DecodeBlock(bytes, bytes_of(text), static_cast<int>(text.size()));
-  if (size < 0) return std::nullopt;
-  const size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  std::string decoded(bytes, bytes + static_cast<size_t>(size) - padding);
-  unsigned char again[1028];
-  const int length = EVP_EncodeBlock(again, bytes_of(decoded), static_cast<int>(decoded.size()));
-  if (text != std::string(again, again + length)) return std::nullopt;
-  return decoded;
-}
-
 Result<std::string> parse_md5sum(const std::string& text, const std::string& file_name) {
   // A line is the digest, a space, a space or "*", and the file's name.
   std::istringstream lines(text);

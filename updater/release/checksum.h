@@ -3,7 +3,6 @@
 // What OpenSSL computes for us. MD5 is the original's, against line noise and not against an attacker; BLAKE2b and Ed25519
 // are minisign's (signature.h).
 
-#include <optional>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -20,9 +19,6 @@ Result<std::string> blake2b_of_file(const std::string& path, const std::stop_tok
 
 /// Whether `signature` (64 bytes) is one of `message` by `key` (32 bytes).
 bool is_signed(std::string_view message, std::string_view signature, std::string_view key);
-
-/// nullopt for what is no base64, with its padding, and in the one form that encoding gives.
-std::optional<std::string> decode_base64(const std::string& text);
 
 /// The digest that a .md5 file in md5sum's format gives for `file_name`: of the line that names it, or of the only line when
 /// that names no file. `text` may be anything that a server sent.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/base64.h"
 #include "updater/release/checksum.h"
 
 namespace ops::updater {
