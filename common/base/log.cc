@@ -54,6 +54,8 @@ Result<void> open(const std::string& path) {
 
 void set_debug(bool on) { logger()->set_level(on ? spdlog::level::debug : spdlog::level::info); }
 
+bool is_debug() { return logger()->should_log(spdlog::level::debug); }
+
 bool is_in_file() { return in_file; }
 
 void write(Level level, const std::string& line) {

@@ -23,9 +23,12 @@ bool is_in_file();
 
 void write(Level level, const std::string& line);
 
+/// Whether debug lines are written.
+bool is_debug();
+
 template <typename... Parts>
 void debug(const Parts&... parts) {
-  write(Level::debug, cat(parts...));
+  if (is_debug()) write(Level::debug, cat(parts...));
 }
 template <typename... Parts>
 void info(const Parts&... parts) {
