@@ -111,7 +111,7 @@ Config load_config(const std::string& path, ConfigReport& report) {
   config.tls = read_tls(root.object("tls"));
   config.token = root.string("token", "");
   if (!config.token.empty() && !is_valid_token(config.token)) root.error(kInvalidToken, "token");
-  if (const bool has_token = !config.token.empty(); (has_token || !config.passwords.empty()) && may_be_read_by_all(path)) {
+  if (const bool has_token = !config.token.empty(); (has_token || !config.passwords.empty()) && is_world_readable(path)) {
     report.warnings.push_back(cat("holds a ", has_token ? "token" : "password",
                                   ", and any user here may read it: let it be the daemon's own user's, and chmod o-r ", path));
   }

@@ -29,7 +29,8 @@ void Fd::reset() {
 
 namespace {
 
-/// Returns the error's number, or 0; EFBIG when there is more than `limit` bytes. `doing` is the step that failed.
+/// Appends the file to `content`. Returns 0 or an errno, EFBIG when the file is larger than `limit` bytes. Sets `doing` to the
+/// step that failed, for system_error.
 int read_up_to(const std::string& path, size_t limit, std::string& content, const char*& doing) {
   doing = "open";
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK));
@@ -83,7 +84,7 @@ Result<void> write_all(int fd, std::string_view content, const std::string& path
 namespace {
 
 Result<void> write_durably(const std::string& path, std::string_view content, mode_t mode) {
-  if (auto removed = remove_tree(path); !removed) return removed;  // a crash may have left one, of another mode or owner
+  if (auto removed = remove_tree(path); !removed) return removed;  // a crash may leave one with another mode or owner
   const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
   if (!file) return system_error("create", path);
   if (auto written = write_all(file.get(), content, path); !written) return written;
@@ -161,7 +162,7 @@ Result<void> remove_tree(const std::string& path) {
   return {};
 }
 
-bool may_be_read_by_all(const std::string& path) {
+bool is_world_readable(const std::string& path) {
   struct stat info = {};
   return ::stat(path.c_str(), &info) == 0 && (info.st_mode & S_IROTH) != 0;
 }
@@ -173,13 +174,13 @@ bool is_directory(const std::string& path) {
 
 namespace {
 
-/// Absolute, with every link and ".." resolved as far as the path exists.
+/// The absolute path, with symbolic links and ".." resolved in the part that exists.
 fs::path resolved(const std::string& path) {
   std::error_code error;
   const fs::path absolute = fs::absolute(path, error);
   fs::path whole = fs::weakly_canonical(absolute, error);
   if (error) whole = absolute.lexically_normal();
-  return whole.has_filename() ? whole : whole.parent_path();  // without a slash at its end
+  return whole.has_filename() ? whole : whole.parent_path();  // drops a trailing slash
 }
 
 }  // namespace
@@ -193,12 +194,13 @@ bool is_within(const std::string& path, const std::string& folder) {
 std::string unsafe_permissions(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) return {};
-  const bool strange_owner = info.st_uid != 0 && info.st_uid != ::geteuid();
-  const bool strange_group = info.st_gid != 0 && info.st_gid != ::getegid();
-  if ((info.st_mode & S_IWOTH) != 0) return cat(path, " can be written by everybody: chmod go-w ", path);
-  if (strange_owner) return cat(path, " belongs to user ", info.st_uid, ", who can change what runs from it: chown it");
-  if (strange_group && (info.st_mode & S_IWGRP) != 0) {
-    return cat(path, " can be written by group ", info.st_gid, ": chmod g-w ", path);
+  const bool foreign_owner = info.st_uid != 0 && info.st_uid != ::geteuid();
+  const bool foreign_group = info.st_gid != 0 && info.st_gid != ::getegid();
+  if ((info.st_mode & S_IWOTH) != 0) return cat(path, " is writable by every user: chmod go-w ", path);
+  if (foreign_owner)
+    return cat(path, " belongs to user ", info.st_uid, ", which can replace the programs that run from it: chown it");
+  if (foreign_group && (info.st_mode & S_IWGRP) != 0) {
+    return cat(path, " is writable by group ", info.st_gid, ": chmod g-w ", path);
   }
   return {};
 }

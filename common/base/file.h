@@ -1,7 +1,7 @@
 #pragma once
 
-// Files, as both daemons use them. Durable change always goes the same way: write beside, fsync, rename, fsync the folder,
-// so that a crash or a power cut leaves the old content or the new, never a part.
+// File operations of both daemons. A durable change always takes the same four steps: write a temporary file, fsync it, rename
+// it, fsync the folder. After a crash or a power cut the file has either the old content or the new content, never a part.
 
 #include <sys/types.h>
 
@@ -31,52 +31,52 @@ class Fd {
   int fd_ = -1;
 };
 
-/// The whole file; an error when it is larger than `limit` bytes.
+/// The whole content; an error when the file is larger than `limit` bytes.
 Result<std::string> read_file(const std::string& path, size_t limit);
 
-/// The file's content, or nullopt when there is none that could be read: no file, a folder, more than `limit` bytes. An error
-/// only when the host failed (see below): then nobody knows.
+/// The whole content; nullopt when the file is missing, is unreadable or a folder, or is larger than `limit` bytes. An error
+/// only when the host failed (see is_host_error): the file may then exist or not.
 Result<std::optional<std::string>> find_file(const std::string& path, size_t limit);
 
-/// Whether this errno tells of the host's state, and nothing of the file: an I/O error, no descriptors, no memory.
+/// Whether the errno describes the host and not the file: an I/O error, no free descriptor, no memory.
 bool is_host_error(int error_number);
 
-/// Writes all of `content`, also when the kernel takes it in parts.
+/// Writes all of `content`, with several system calls if needed. `path` is for the error message.
 Result<void> write_all(int fd, std::string_view content, const std::string& path);
 
-/// Makes `path` hold `content`, atomically and durably. The temporary file is `path` + ".new", so one writer at a time.
+/// Replaces the content of `path` atomically and durably. The temporary file is `path` + ".new": one writer at a time.
 Result<void> replace_file(const std::string& path, std::string_view content, mode_t mode);
 
-/// The same for a name that is ours alone: a folder in its place is removed.
+/// Like replace_file, but removes a folder that has this name. Only for names that the daemons own.
 Result<void> put_file(const std::string& path, std::string_view content, mode_t mode);
 
-/// Makes `path` hold `content` atomically, but without a sync, for what is worth nothing after a crash. Its owner alone reads
-/// it.
+/// Replaces the content of `path` atomically but not durably (no fsync): for content that is useless after a crash. The mode is
+/// 0600.
 Result<void> write_note(const std::string& path, std::string_view content);
 
-/// Makes what was created, renamed or removed in this folder durable. It may be reached through a link, to another disk say.
+/// Makes durable which files were created, renamed or removed in the folder. `path` may be a symbolic link to it.
 Result<void> sync_directory(const std::string& path);
 
-/// fsyncs every regular file and folder below `path`, and `path` itself. Links are not followed.
+/// fsyncs every regular file and folder below `path`, and `path` itself. Does not follow symbolic links below it.
 Result<void> sync_tree(const std::string& path);
 
-/// Creates the folder and those above it; no error when it is there.
+/// Creates the folder and its missing parents. An existing folder is no error.
 Result<void> make_directories(const std::string& path);
 
-/// Removes the file or the folder with all that is in it; no error when there is none. Links are not followed.
+/// Removes the file, or the folder with its content. A missing file is no error. Does not follow symbolic links.
 Result<void> remove_tree(const std::string& path);
 
 bool is_directory(const std::string& path);
 
-/// Whether `path` is the folder or lies below it, links followed; neither need exist.
+/// Whether `path` is `folder` or lies below it. Follows symbolic links. Neither needs to exist.
 bool is_within(const std::string& path, const std::string& folder);
 
-/// Whether users other than the file's owner and group may read it.
-bool may_be_read_by_all(const std::string& path);
+/// Whether every user of the host may read the file. False when it cannot be examined.
+bool is_world_readable(const std::string& path);
 
-/// Says that others than root and this process's own user (or their groups) may write this file, or put files into this folder
-/// or take them away, and what to do about it; "" when they may not, or it can't be looked at. The sticky bit does not help:
-/// new names are enough.
+/// A warning with its remedy when a user or group other than root and this process's own may write the file, or may add files
+/// to the folder or remove them; "" when not, or when `path` cannot be examined. A folder's sticky bit makes no difference: it
+/// does not prevent new files.
 std::string unsafe_permissions(const std::string& path);
 
 }  // namespace ops

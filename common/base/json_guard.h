@@ -1,7 +1,7 @@
 #pragma once
 
-// Follows the parse of a JSON document. It finds the first key that an object holds twice, of which a parser keeps the last
-// value without a word, and what is nested deeper than a config ever is.
+// Finds two faults of a JSON document that nlohmann/json accepts: an object with the same key twice (the library silently keeps
+// the last value), and nesting that is deeper than any config needs. The caller forwards the parser's events.
 
 #include <cstddef>
 #include <optional>
@@ -13,30 +13,30 @@ namespace ops {
 
 class JsonGuard {
  public:
-  /// An object or a list begins, a key or a value was read, or an object or a list ends.
+  /// object, list: one begins. end: one ends. key, value: one was read.
   enum class Event { object, list, key, value, end };
 
-  static constexpr size_t kMostNested = 64;
+  static constexpr size_t kMaxDepth = 64;
 
-  /// To be called for each event; `depth` counts the objects and lists around it. False when it is nested too deep to be kept.
+  /// Call it for each event. `depth` is the number of objects and lists around the event. False when that exceeds kMaxDepth.
   bool follow(size_t depth, Event event, const std::string& key);
 
-  /// The place of the first key that is there twice; nullopt when there is none.
-  const std::optional<std::string>& doubled() const { return doubled_; }
+  /// Where the first duplicate key is, like "agents[0].default.version"; nullopt for none.
+  const std::optional<std::string>& duplicate() const { return duplicate_; }
   bool is_too_deep() const { return is_too_deep_; }
 
  private:
   struct Level {
     bool is_list;
-    size_t entry = 0;
-    std::string key = {};
+    size_t entries = 0;    // that have begun
+    std::string key = {};  // the last one
     std::set<std::string> keys = {};
   };
 
   void take(const std::string& key);
 
   std::vector<Level> levels_;
-  std::optional<std::string> doubled_;
+  std::optional<std::string> duplicate_;
   bool is_too_deep_ = false;
 };
 

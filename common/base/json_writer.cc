@@ -13,12 +13,12 @@ void append_comma_and_key(std::string& to, std::string_view key) {
   append_json_key(to, key);
 }
 
-bool is_plain(unsigned char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
+bool needs_no_escape(unsigned char c) { return c >= 0x20 && c < 0x7F && c != '"' && c != '\\'; }
 
 }  // namespace
 
 void append_json_string(std::string& to, std::string_view text) {
-  if (std::all_of(text.begin(), text.end(), is_plain)) {
+  if (std::all_of(text.begin(), text.end(), needs_no_escape)) {
     to.append(1, '"').append(text).append(1, '"');
   } else {
     to += nlohmann::json(text).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);

@@ -1,6 +1,6 @@
 #pragma once
 
-// JSON written piece by piece, for answers that are too long or too frequent to be built as documents first.
+// Appends JSON to a text, for replies that are too long or too frequent to build a document first.
 
 #include <cstdint>
 #include <string>
@@ -8,15 +8,15 @@
 
 namespace ops {
 
-/// With quotes. Bytes that no JSON can hold become U+FFFD.
+/// Appends `text` quoted and escaped. Invalid UTF-8 becomes U+FFFD.
 void append_json_string(std::string& to, std::string_view text);
 
-/// `"key":`, the key as it is.
+/// Appends `"key":`. The key is not escaped.
 void append_json_key(std::string& to, std::string_view key);
 
 void append_number(std::string& to, int64_t number);
 
-/// `"key":value`, with a comma before it unless `to` ends with "{". The key as it is.
+/// Appends `"key":value`, after a comma unless `to` ends with "{". The key is not escaped.
 void append_json_member(std::string& to, std::string_view key, std::string_view value);
 void append_json_member(std::string& to, std::string_view key, int64_t value);
 

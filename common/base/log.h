@@ -1,7 +1,7 @@
 #pragma once
 
-// The log: lines to stderr, or to a rotating file. Any thread may log. What hosts or agents sent is safe to log: control
-// characters never reach the file.
+// Log lines on stderr or in a rotating file. Any thread may log. Texts from hosts and agents are safe to log: control
+// characters are replaced, and a line is cut at 4096 bytes.
 
 #include <string>
 
@@ -12,18 +12,18 @@ namespace ops::log {
 
 enum class Level { debug, info, warning, error };
 
-/// From now on log to `path` (10 MB, and the four files before it are kept as path.1 …) instead of stderr.
+/// Logs to `path` instead of stderr. A file of 10 MiB is rotated; four older files are kept. Call it before other threads log.
 Result<void> open(const std::string& path);
 
-/// Debug lines are dropped unless this is on.
+/// Turns debug lines on or off. They are off at first.
 void set_debug(bool on);
 
-/// Whether lines go to a file, where whoever looks at stderr doesn't see them.
+/// Whether the log is a file: then lines do not appear on stderr.
 bool is_in_file();
 
 void write(Level level, const std::string& line);
 
-/// Whether debug lines are written.
+/// Whether debug lines are on. A debug line costs nothing while they are off.
 bool is_debug();
 
 template <typename... Parts>

@@ -1,7 +1,7 @@
 #pragma once
 
-// How a function here says that it failed: by value, with a message for the person who reads it at 3 a.m. Exceptions of
-// libraries stop in the file that calls the library.
+// A function that can fail returns a Result: a value, or an Error with a message for the operator. A library's exceptions are
+// caught in the .cc file that calls the library.
 
 #include <string>
 #include <string_view>
@@ -12,23 +12,23 @@
 
 namespace ops {
 
-/// Says what was tried, on what, and why it failed: "cannot read cfg.json: Permission denied".
+/// `message` says what failed, on what, and why: "cannot read cfg.json: Permission denied".
 struct Error {
   std::string message;
 
-  /// The same error seen from further out: "falcon-agent 3.1.3: " before the message.
+  /// The error with `context` and ": " before the message: "falcon-agent 3.1.3: cannot …".
   Error within(std::string_view context) const { return {cat(context, ": ", message)}; }
 };
 
-/// Error{"cannot <doing> <what>: <strerror>"} for the errno that a system call just left.
+/// Error{"cannot <doing> <what>: <strerror>"}, for errno or for `error_number`.
 Error system_error(std::string_view doing, std::string_view what);
 Error system_error(std::string_view doing, std::string_view what, int error_number);
 
-/// A value, or why there is none.
+/// A value or an error. Check ok() before value() and error().
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : outcome_(std::move(value)) {}      // NOLINT: `return value;` is the point
+  Result(T value) : outcome_(std::move(value)) {}      // NOLINT: implicit, for `return value;`
   Result(Error error) : outcome_(std::move(error)) {}  // NOLINT
 
   bool ok() const { return outcome_.index() == 0; }
@@ -47,7 +47,7 @@ class [[nodiscard]] Result {
   std::variant<T, Error> outcome_;
 };
 
-/// Success, or why not.
+/// Success or an error.
 template <>
 class [[nodiscard]] Result<void> {
  public:

@@ -1,6 +1,6 @@
 #pragma once
 
-// Tokens in config files, which both daemons read alike.
+// Access tokens in the config files of both daemons.
 
 #include <algorithm>
 #include <string>
@@ -8,13 +8,13 @@
 
 namespace ops {
 
-/// What is printed in place of a secret.
+/// Printed in place of a secret.
 inline constexpr char kMasked[] = "***";
 
 inline constexpr char kInvalidToken[] =
     "should be 1 to 256 letters, digits and punctuation, without white space; openssl rand -hex 24 makes a good one";
 
-/// Whether an HTTP header can carry it.
+/// Whether the token fits into an HTTP header.
 inline bool is_valid_token(std::string_view token) {
   return !token.empty() && token.size() <= 256 &&
          std::all_of(token.begin(), token.end(), [](char c) { return c > ' ' && c <= '~'; });

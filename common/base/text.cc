@@ -10,10 +10,11 @@ namespace ops {
 
 namespace {
 
-constexpr size_t kLongestWord = 64;
+constexpr size_t kLongestWord = 64;  // bytes; the distance costs the product of both lengths
 
-/// How many letters must be inserted, dropped, replaced or exchanged with their neighbour to make one of the other.
-size_t distance(std::string_view from, std::string_view to) {
+/// The Damerau-Levenshtein distance (optimal string alignment): how many letters to insert, drop, replace or swap with the
+/// next.
+size_t edit_distance(std::string_view from, std::string_view to) {
   std::vector<size_t> before, above, row(to.size() + 1);
   for (size_t j = 0; j <= to.size(); ++j) row[j] = j;
   for (size_t i = 1; i <= from.size(); ++i) {
@@ -41,7 +42,7 @@ std::string_view trim(std::string_view text) {
 std::string one_line(std::string_view text, size_t limit) {
   std::string line(text.substr(0, limit));
   if (text.size() > limit) {
-    // A byte 10xxxxxx continues a character: step back to where the cut one began.
+    // A byte 10xxxxxx continues a UTF-8 character: step back to the first byte of the cut character.
     size_t end = limit;
     while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
     line.resize(end);
@@ -49,7 +50,7 @@ std::string one_line(std::string_view text, size_t limit) {
   }
   const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
   std::replace_if(line.begin(), line.end(), is_control, ' ');
-  // U+0080 … U+009F, which terminals obey as well, are 0xC2 and that byte.
+  // U+0080 to U+009F are control characters, too. In UTF-8 each is 0xC2 and one more byte.
   for (size_t at = 0; (at = line.find('\xC2', at)) != std::string::npos; ++at) {
     if (at + 1 < line.size() && static_cast<unsigned char>(line[at + 1]) < 0xA0) line.replace(at, 2, "  ");
   }
@@ -79,7 +80,7 @@ std::string nearest_word(std::string_view word, const std::set<std::string>& wor
   if (word.size() > kLongestWord) return nearest;
   size_t least = SIZE_MAX;
   for (const std::string& other : words) {
-    const size_t changes = distance(to_lower(word), to_lower(other));
+    const size_t changes = edit_distance(to_lower(word), to_lower(other));
     if (changes >= least || changes > std::max(word.size(), other.size()) / 3) continue;
     least = changes;
     nearest = other;

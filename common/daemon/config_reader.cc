@@ -131,7 +131,7 @@ void ConfigDocument::take(std::string_view text) {
       return watch.follow(static_cast<size_t>(depth), to_event(event), is_key ? value.get<std::string>() : "");
     });
     if (watch.is_too_deep()) {
-      errors.push_back(cat("it is nested deeper than ", JsonGuard::kMostNested, " levels"));
+      errors.push_back(cat("it is nested deeper than ", JsonGuard::kMaxDepth, " levels"));
       return;
     }
     if (parsed.is_object()) {
@@ -144,7 +144,7 @@ void ConfigDocument::take(std::string_view text) {
   } catch (const Json::exception& failure) {  // a number that is out of any range
     errors.push_back(reason(failure, "] "));
   }
-  if (watch.doubled()) root().warning("is there twice, the last one holds", watch.doubled()->c_str());
+  if (watch.duplicate()) root().warning("is there twice, the last one holds", watch.duplicate()->c_str());
 }
 
 ConfigDocument::ConfigDocument(ConfigDocument&& other) noexcept = default;

@@ -169,7 +169,7 @@ std::vector<std::string> warnings_about(const TlsFiles& files, const Credentials
   };
   for (const auto& certificate : credentials.chain) check(files.cert, certificate.get());
   if (credentials.authorities.size() == 1) check(files.ca, credentials.authorities[0].get());  // a system's bundle has old ones
-  if (!files.key.empty() && may_be_read_by_all(files.key)) {
+  if (!files.key.empty() && is_world_readable(files.key)) {
     warnings.push_back(cat("any user here may read the key: let it be the daemon's own user's, and chmod o-r ", files.key));
   }
   return warnings;

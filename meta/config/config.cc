@@ -99,7 +99,7 @@ void check_tls(const TlsFiles& files, ConfigReport& report) {
 
 void check_secrecy(const Config& config, const std::string& path, ConfigReport& report) {
   if (config.tokens.empty() && config.admin_tokens.empty()) return;
-  if (may_be_read_by_all(path))
+  if (is_world_readable(path))
     report.warnings.push_back(
         cat("holds tokens, and any user here may read it: let it be the daemon's own user's, and chmod o-r ", path));
 }

@@ -71,7 +71,7 @@ TEST(Permissions, UpdaterDoesNotStartWhereOthersMayWrite) {
       set_mode(host / folder, mode);
       EXPECT_FALSE(host.start());
       EXPECT_EQ(host.process().wait(), 1);
-      EXPECT_TRUE(contains(host.log(), " can be written by everybody: chmod go-w " + host.folder())) << host.log();
+      EXPECT_TRUE(contains(host.log(), " is writable by every user: chmod go-w " + host.folder())) << host.log();
     }
     set_mode(host / folder, 0775);
     EXPECT_TRUE(host.start()) << "its own group may";
@@ -86,7 +86,7 @@ TEST(Permissions, UpdaterDoesNotStartWithAConfigThatOthersMayWrite) {
   set_mode(host / "cfg.json", 0646);
   EXPECT_FALSE(host.start());
   EXPECT_EQ(host.process().wait(), 1);
-  EXPECT_TRUE(contains(host.log(), "/cfg.json can be written by everybody: chmod go-w " + host.folder())) << host.log();
+  EXPECT_TRUE(contains(host.log(), "/cfg.json is writable by every user: chmod go-w " + host.folder())) << host.log();
 }
 
 TEST(Permissions, UpdaterLeavesAnAgentAloneWhereOthersMayWrite) {
@@ -101,7 +101,7 @@ TEST(Permissions, UpdaterLeavesAnAgentAloneWhereOthersMayWrite) {
 
   set_mode(host.agent(kAgent), 0777);
   const auto said = [&] { return meta.get("/status/host/h1").body; };
-  EXPECT_TRUE(eventually([&] { return contains(said(), "can be written by everybody: chmod go-w"); })) << said();
+  EXPECT_TRUE(eventually([&] { return contains(said(), "is writable by every user: chmod go-w"); })) << said();
   EXPECT_TRUE(contains(said(), "\"phase\":\"held\"")) << said();
   ASSERT_TRUE(meta.desire({{kAgent, "2.0"}}));
   EXPECT_TRUE(always([&] { return host.version(kAgent) == "1.0"; }, std::chrono::seconds(3)));

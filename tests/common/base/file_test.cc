@@ -188,18 +188,18 @@ TEST_F(File, FolderThatOthersMayWriteIsADanger) {
   }
   for (const unsigned mode : {0777u, 0702u, 01777u}) {
     ASSERT_EQ(::chmod(it.c_str(), mode), 0);
-    EXPECT_EQ(unsafe_permissions(it), it + " can be written by everybody: chmod go-w " + it) << mode;
+    EXPECT_EQ(unsafe_permissions(it), it + " is writable by every user: chmod go-w " + it) << mode;
   }
   EXPECT_EQ(unsafe_permissions(folder / "nothing"), "");
 
   if (::geteuid() != 0) return;  // what follows takes root
   ASSERT_EQ(::chmod(it.c_str(), 0775), 0);
   ASSERT_EQ(::chown(it.c_str(), 0, 54321), 0);
-  EXPECT_EQ(unsafe_permissions(it), it + " can be written by group 54321: chmod g-w " + it);
+  EXPECT_EQ(unsafe_permissions(it), it + " is writable by group 54321: chmod g-w " + it);
   ASSERT_EQ(::chmod(it.c_str(), 0755), 0);
   EXPECT_EQ(unsafe_permissions(it), "");
   ASSERT_EQ(::chown(it.c_str(), 54321, 0), 0);
-  EXPECT_EQ(unsafe_permissions(it), it + " belongs to user 54321, who can change what runs from it: chown it");
+  EXPECT_EQ(unsafe_permissions(it), it + " belongs to user 54321, which can replace the programs that run from it: chown it");
 }
 
 TEST(IsWithin, FollowsLinksAndDots) {
