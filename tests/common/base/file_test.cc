@@ -33,12 +33,12 @@ struct File : testing::Test {
   std::string path = folder / "a";
 };
 
-TEST_F(File, FdClosesWhatItOwnsAndNothingElse) {
+TEST_F(File, FdClosesTheDescriptorThatItOwns) {
   const int fd = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   {
     Fd first(fd);
     Fd second(std::move(first));
-    EXPECT_FALSE(first);  // NOLINT: that a moved one is empty is the point
+    EXPECT_FALSE(first);  // NOLINT: a moved-from Fd must be empty
     EXPECT_EQ(second.get(), fd);
     first = std::move(second);
     EXPECT_TRUE(is_open(fd));
@@ -61,7 +61,7 @@ TEST_F(File, ReadsAWholeFileUpToTheLimit) {
   EXPECT_EQ(ops::read_file(path, kLimit).error().message, "cannot read " + path + ": it is larger than 1000 bytes");
 }
 
-TEST_F(File, SaysWhatCannotBeReadAndWhy) {
+TEST_F(File, ReportsWhyAFileCannotBeRead) {
   EXPECT_EQ(ops::read_file(path, kLimit).error().message, "cannot open " + path + ": No such file or directory");
   EXPECT_EQ(ops::read_file(folder.path(), kLimit).error().message, "cannot read " + folder.path() + ": Is a directory");
 }
@@ -71,7 +71,7 @@ TEST_F(File, DoesNotWaitForTheWriterOfAFifo) {
   EXPECT_EQ(ops::read_file(path, kLimit).value(), "");
 }
 
-TEST_F(File, WritesAllAlsoWhenTheKernelTakesItInParts) {
+TEST_F(File, WriteAllContinuesAfterAPartialWrite) {
   int ends[2];
   ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
   const std::string content(300'000, 'x');  // a pipe holds 64 KiB
@@ -87,7 +87,7 @@ TEST_F(File, WritesAllAlsoWhenTheKernelTakesItInParts) {
   EXPECT_EQ(read, content.size());
 }
 
-TEST_F(File, WriteAllSaysThatTheDiskIsFull) {
+TEST_F(File, WriteAllReportsAFullDisk) {
   const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   EXPECT_EQ(write_all(full.get(), "x", "/dev/full").error().message, "cannot write /dev/full: No space left on device");
 }
@@ -114,7 +114,7 @@ TEST_F(File, ReplacingGivesAReaderTheOldContentOrTheNew) {
   writer.join();
 }
 
-TEST_F(File, LeavesTheOldContentWhereReplacingFails) {
+TEST_F(File, KeepsTheOldContentWhenReplacingFails) {
   fs::create_directories(path + "/full");
   EXPECT_EQ(replace_file(path, "new", 0600).error().message, "cannot replace " + path + ": Is a directory");
   EXPECT_EQ(list(folder.path()), Names{"a"});
@@ -122,7 +122,7 @@ TEST_F(File, LeavesTheOldContentWhereReplacingFails) {
             "cannot create " + (folder / "no/a.new") + ": No such file or directory");
 }
 
-TEST_F(File, ReplacesALinkAndNotWhatItPointsTo) {
+TEST_F(File, ReplacesALinkAndNotItsTarget) {
   write_file(folder / "target", "kept");
   fs::create_symlink("target", path);
   ASSERT_TRUE(replace_file(path, "new", 0600));
@@ -130,7 +130,7 @@ TEST_F(File, ReplacesALinkAndNotWhatItPointsTo) {
   EXPECT_FALSE(fs::is_symlink(path));
 }
 
-TEST_F(File, ReplacingMakesNothingOfWhatACrashLeftBeside) {
+TEST_F(File, ReplacingIgnoresATemporaryFileLeftByACrash) {
   write_file(folder / "target", "kept");
   fs::create_symlink("target", path + ".new");
   ASSERT_TRUE(replace_file(path, "new", 0600));
@@ -139,10 +139,10 @@ TEST_F(File, ReplacingMakesNothingOfWhatACrashLeftBeside) {
   write_file(path + ".new", "half of a longer con", 0666);
   ASSERT_TRUE(replace_file(path, "new", 0600));
   EXPECT_EQ(read_file(path), "new");
-  EXPECT_EQ(mode_of(path), 0600u) << "whoever could write the left-over file can write the new one";
+  EXPECT_EQ(mode_of(path), 0600u) << "a user who could write the old temporary file must not be able to write the new file";
 }
 
-TEST_F(File, MakesFoldersAndThoseAbove) {
+TEST_F(File, MakesAFolderWithItsParents) {
   EXPECT_TRUE(make_directories(folder / "x/y/z"));
   EXPECT_TRUE(make_directories(folder / "x/y/z"));
   EXPECT_TRUE(is_directory(folder / "x/y/z"));
@@ -156,12 +156,12 @@ TEST_F(File, RemovesATreeWithoutFollowingLinks) {
   write_file(folder / "tree/x/y", "");
   fs::create_directory_symlink(folder / "outside", folder / "tree/link");
   EXPECT_TRUE(remove_tree(folder / "tree"));
-  EXPECT_TRUE(remove_tree(folder / "tree")) << "no error when there is none";
+  EXPECT_TRUE(remove_tree(folder / "tree")) << "a missing tree is no error";
   EXPECT_EQ(list(folder.path()), Names{"outside"});
   EXPECT_EQ(read_file(folder / "outside/kept"), "kept");
 }
 
-TEST_F(File, SyncsATreeWhateverIsInIt) {
+TEST_F(File, SyncsATreeWithLinksAndFifos) {
   write_file(folder / "tree/x/y", "1");
   fs::create_symlink("/nowhere", folder / "tree/link");
   ASSERT_EQ(::mkfifo((folder / "tree/fifo").c_str(), 0600), 0);
@@ -169,7 +169,7 @@ TEST_F(File, SyncsATreeWhateverIsInIt) {
   EXPECT_EQ(sync_tree(folder / "no").error().message, "cannot list " + (folder / "no") + ": No such file or directory");
 }
 
-TEST(ReplaceFile, WorksInAFolderBehindALinkAndOverWhatStandsInItsWay) {
+TEST(ReplaceFile, WorksBehindALinkAndRemovesAFolderInItsWay) {
   const tests::TempDir folder;
   ASSERT_TRUE(make_directories(folder / "other-disk"));
   ASSERT_EQ(::symlink("other-disk", (folder / "agent").c_str()), 0);
@@ -180,7 +180,7 @@ TEST(ReplaceFile, WorksInAFolderBehindALinkAndOverWhatStandsInItsWay) {
   EXPECT_EQ(tests::list(folder / "other-disk"), std::vector<std::string>{".state"});
 }
 
-TEST_F(File, FolderThatOthersMayWriteIsADanger) {
+TEST_F(File, WarnsAboutAFolderThatOtherUsersMayWrite) {
   const std::string& it = folder.path();
   for (const unsigned mode : {0700u, 0755u, 0775u, 01755u}) {
     ASSERT_EQ(::chmod(it.c_str(), mode), 0);
@@ -192,7 +192,7 @@ TEST_F(File, FolderThatOthersMayWriteIsADanger) {
   }
   EXPECT_EQ(unsafe_permissions(folder / "nothing"), "");
 
-  if (::geteuid() != 0) return;  // what follows takes root
+  if (::geteuid() != 0) return;  // the rest requires root
   ASSERT_EQ(::chmod(it.c_str(), 0775), 0);
   ASSERT_EQ(::chown(it.c_str(), 0, 54321), 0);
   EXPECT_EQ(unsafe_permissions(it), it + " is writable by group 54321: chmod g-w " + it);
@@ -215,7 +215,7 @@ TEST(IsWithin, FollowsLinksAndDots) {
   for (const std::string other : {"", "ab", "a/..", "link/..", "nothing"}) {
     EXPECT_FALSE(is_within(folder / other, folder / "a")) << other;
   }
-  EXPECT_TRUE(is_within("x", ".")) << "from where the process stands";
+  EXPECT_TRUE(is_within("x", ".")) << "relative to the working directory";
   EXPECT_TRUE(is_within(folder.path(), "/"));
   EXPECT_FALSE(is_within("/", folder.path()));
 }

@@ -23,12 +23,12 @@ TEST(Text, OneLineTurnsTheEightBitControlsOfTerminalsIntoSpaces) {
                      "31mb\xC2\x85"
                      "c"),
             "a  31mb  c");
-  EXPECT_EQ(one_line("\xC2\xA0\xC3\x9B"), "\xC2\xA0\xC3\x9B");  // no control: a blank and a letter
+  EXPECT_EQ(one_line("\xC2\xA0\xC3\x9B"), "\xC2\xA0\xC3\x9B");  // not control characters: a no-break space and a letter
 }
 
 TEST(Text, OneLineKeepsOtherCharacters) { EXPECT_EQ(one_line("größe 尺寸"), "größe 尺寸"); }
 
-TEST(Text, OneLineCutsWhatIsLongerThanItsLimit) {
+TEST(Text, OneLineCutsATextThatExceedsItsLimit) {
   EXPECT_EQ(one_line("abcd", 4), "abcd");
   EXPECT_EQ(one_line("abcde", 4), "abcd…");
 }
@@ -36,10 +36,10 @@ TEST(Text, OneLineCutsWhatIsLongerThanItsLimit) {
 TEST(Text, OneLineNeverCutsACharacterInTwo) {
   EXPECT_EQ(one_line("ab尺寸", 4), "ab…");
   EXPECT_EQ(one_line("ab尺寸", 5), "ab尺…");
-  EXPECT_EQ(one_line("\x80\x80\x80", 2), "…");  // no UTF-8 at all
+  EXPECT_EQ(one_line("\x80\x80\x80", 2), "…");  // not UTF-8
 }
 
-TEST(Text, IsHexWantsJustSoManyDigits) {
+TEST(Text, IsHexRequiresTheExactNumberOfDigits) {
   EXPECT_TRUE(is_hex("0123456789abcdefABCDEF0123456789", 32));
   EXPECT_FALSE(is_hex("0123456789abcdefABCDEF012345678", 32));
   EXPECT_FALSE(is_hex("0123456789abcdefABCDEF012345678g", 32));
@@ -62,7 +62,7 @@ TEST(Text, ParseNumberReturnsTheLargestForWhatDoesNotFit) {
   EXPECT_EQ(parse_number("99999999999999999999x"), std::nullopt);
 }
 
-TEST(Text, NearestWordFindsWhatWasMeant) {
+TEST(Text, NearestWordFindsTheMisspeltWord) {
   const std::set<std::string> words = {"prefix", "percent", "version", "tarball", "md5", "cmd"};
   for (const auto& [slip, meant] : {std::pair("prefx", "prefix"),
                                     {"Prefix", "prefix"},

@@ -1,4 +1,4 @@
-// The answer of -v names the build truly: an operator compares it with a security advisory.
+// The output of -v must match the build: an operator compares it with a security advisory.
 
 #include "common/base/version.h"
 
@@ -23,14 +23,14 @@ std::string value_of(const std::string& name, const std::string& daemon) {
   return text.substr(begin, text.find('\n', begin) - begin);
 }
 
-TEST(Version, StandsAloneOnTheFirstLine) {
+TEST(Version, IsAloneOnTheFirstLine) {
   for (const std::string daemon : {"ops-meta", "ops-updater"}) {
     EXPECT_TRUE(build_details(daemon).starts_with(version() + "\n")) << build_details(daemon);
     EXPECT_TRUE(build_details(daemon).ends_with("\n")) << build_details(daemon);
   }
 }
 
-TEST(Version, NamesTheLibrariesThatAreLinkedIn) {
+TEST(Version, NamesTheLinkedLibraries) {
   for (const std::string daemon : {"ops-meta", "ops-updater"}) {
     EXPECT_TRUE(value_of("OpenSSL", daemon).starts_with(OpenSSL_version(OPENSSL_VERSION_STRING)))
         << value_of("OpenSSL", daemon);
