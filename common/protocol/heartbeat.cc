@@ -14,7 +14,7 @@ bool is_version_character(unsigned char c) {
   return std::isalnum(c) || std::string_view("._+-~").find(static_cast<char>(c)) != std::string_view::npos;
 }
 
-/// A string field; missing and null are "". Throws Json::type_error when it is no string, or `object` no object.
+/// A string field; "" when it is missing or null. Throws Json::type_error when it is not a string or `object` is not an object.
 std::string string_field(const Json& object, const char* key) {
   if (!object.is_object()) throw Json::type_error::create(302, "not an object", nullptr);
   const auto field = object.find(key);
@@ -22,7 +22,7 @@ std::string string_field(const Json& object, const char* key) {
   return field->get<std::string>();
 }
 
-/// A list field; missing and null are an empty list. Throws when it is no list.
+/// A list field; an empty list when it is missing or null. Throws Json::type_error when it is not a list.
 const Json& list_field(const Json& object, const char* key) {
   static const Json kEmpty = Json::array();
   const auto field = object.find(key);
@@ -31,7 +31,7 @@ const Json& list_field(const Json& object, const char* key) {
   return *field;
 }
 
-/// 0, or 1 to kLongestInterval; nullopt when it is no number of seconds.
+/// 0, or 1 to kLongestInterval seconds; nullopt when the field is not a number or is negative.
 std::optional<int64_t> interval_field(const Json& object) {
   const auto field = object.find("interval");
   if (field == object.end() || field->is_null()) return 0;
@@ -41,9 +41,9 @@ std::optional<int64_t> interval_field(const Json& object) {
   return seconds == 0 ? 0 : static_cast<int64_t>(std::clamp<double>(seconds, 1, kLongestInterval));
 }
 
-/// Whether the text is as deep, and has as many values, as a heartbeat may. What has more is never parsed: it would cost
-/// fifty times its size in memory, and the library destroys and copies deep values at the price of more, or of the stack.
-bool is_modest(std::string_view text) {
+/// Whether the text stays within kMaxJsonDepth and kMaxJsonValues. A text beyond them is never parsed: a parsed document takes
+/// fifty times the memory of its text, and the library can overflow the stack when it copies or destroys a deep one.
+bool is_within_limits(std::string_view text) {
   size_t depth = 0;
   size_t values = 1;
   bool in_string = false;
@@ -65,7 +65,7 @@ bool is_modest(std::string_view text) {
 }
 
 Json parse_object(std::string_view text) {
-  if (!is_modest(text)) throw Json::type_error::create(302, "too deep or too long", nullptr);
+  if (!is_within_limits(text)) throw Json::type_error::create(302, "too deep or too long", nullptr);
   Json document = Json::parse(text);
   if (!document.is_object()) throw Json::type_error::create(302, "not an object", nullptr);
   return document;
@@ -83,11 +83,11 @@ HeartbeatResponse read_response(std::string_view body) {
   if (const auto interval = interval_field(document)) {
     response.interval = *interval;
   } else {
-    response.refused.push_back(cat("interval ", one_line(document["interval"].dump(), 40), " is no number of seconds"));
+    response.refused.push_back(cat("interval ", one_line(document["interval"].dump(), 40), " is not a number of seconds"));
   }
   for (const Json& entry : list_field(document, "desiredAgents")) {
     if (response.desired_agents.size() == kMaxAgentsPerHost) {
-      response.refused.push_back(cat("more than ", kMaxAgentsPerHost, " agents are desired; the rest is ignored"));
+      response.refused.push_back(cat("desiredAgents has more than ", kMaxAgentsPerHost, " entries; the rest is ignored"));
       break;
     }
     try {
@@ -95,7 +95,7 @@ HeartbeatResponse read_response(std::string_view body) {
       std::string reason = refusal_of(agent.name, agent.version);
       const auto same_name = [&](const DesiredAgent& other) { return other.name == agent.name; };
       if (reason.empty() && std::any_of(response.desired_agents.begin(), response.desired_agents.end(), same_name)) {
-        reason = cat(agent.name, " is desired twice; the first one counts");
+        reason = cat(agent.name, " is in desiredAgents twice; the first entry is used");
       }
       if (reason.empty()) {
         response.desired_agents.push_back(std::move(agent));
@@ -103,7 +103,7 @@ HeartbeatResponse read_response(std::string_view body) {
         response.refused.push_back(std::move(reason));
       }
     } catch (const Json::exception&) {
-      response.refused.push_back("an entry of desiredAgents has fields of a wrong type");
+      response.refused.push_back("an entry of desiredAgents has a field of the wrong type");
     }
   }
   return response;
@@ -141,11 +141,11 @@ Result<HeartbeatResponse> parse_heartbeat_response(std::string_view body) {
   try {
     return read_response(body);
   } catch (const Json::exception& failure) {
-    return Error{cat("the reply is not a heartbeat's: \"", one_line(trim(body), 100), "\"")};
+    return Error{cat("the reply is not a heartbeat reply: \"", one_line(trim(body), 100), "\"")};
   }
 }
 
-// Text that no JSON can hold (a status that is no UTF-8, say) is sent with U+FFFD in its place rather than not at all.
+// Bytes that are not UTF-8, in a status for instance, are sent as U+FFFD.
 constexpr auto kReplaceBadUtf8 = Json::error_handler_t::replace;
 
 namespace {

@@ -1,6 +1,7 @@
 #pragma once
 
-// The heartbeat: what an updater says of its host, and what ops-meta answers. Open-Falcon's protocol (2015), JSON over HTTP:
+// The heartbeat: the report of an updater about its host, and the reply of ops-meta. Open-Falcon's protocol (2015), JSON over
+// HTTP:
 //
 //   POST /heartbeat
 //   {"hostname": "h1", "realAgents": [{"name": "falcon-agent", "version": "3.1.2", "status": "started", "timestamp":
@@ -13,17 +14,16 @@
 //                                           "md5": "", "cmd": "start"}],
 //    "interval": 600}
 //
-// hostname, realAgents, errorMessage and desiredAgents are the original's, and stand in its order; the other keys are ours.
-// Both sides ignore keys that they don't know. A list that is null or missing is empty. `status` is what
-// `./control status` printed, or an error text; common/protocol/status.h says what it means. `timestamp` is the host's own
-// clock, in seconds.
+// hostname, realAgents, errorMessage and desiredAgents come from the Go original and keep its order; this implementation adds
+// the other keys. Both sides ignore unknown keys. A list that is null or missing is empty. `status` is the output of
+// `./control status`, or an error text; common/protocol/status.h defines its meaning. `timestamp` is the host's clock, in
+// seconds since 1970.
 //
 // `updates` has an entry for each agent that is being updated, failed or is held. common/protocol/phase.h lists the phases.
 // done and total are bytes of the download. since is when the phase began. error is the error of the last attempt.
 //
-// `interval` is how many seconds the host should let pass between heartbeats, 1 to 3600 (what lies beyond is taken as the
-// nearest of the two), until a reply says otherwise; 0, or no such key, leaves it to the host's own config. So a fleet is
-// slowed down at one place.
+// `interval` is the number of seconds between two heartbeats of the host, until a later reply changes it. It is clamped to 1 to
+// 3600. 0, null or a missing key means the interval of the host's own config. An operator slows down a whole fleet with it.
 
 #include <algorithm>
 #include <cstdint>
@@ -35,13 +35,13 @@
 
 namespace ops {
 
-inline constexpr size_t kMaxHostnameSize = 253;       // bytes; DNS's limit
+inline constexpr size_t kMaxHostnameSize = 253;       // bytes; the limit of DNS
 inline constexpr size_t kMaxAgentsPerHost = 256;      // in one heartbeat and in one reply
-inline constexpr size_t kMaxStatusSize = 512;         // bytes; a longer status is cut, not refused
+inline constexpr size_t kMaxStatusSize = 512;         // bytes; a longer status is cut
 inline constexpr size_t kMaxHeartbeatSize = 1 << 20;  // bytes of a request's or a reply's body
-inline constexpr size_t kMaxJsonDepth = 16;           // levels, and
-inline constexpr size_t kMaxJsonValues = 8192;        // values in it; kMaxAgentsPerHost agents have half of that
-inline constexpr int64_t kLongestInterval = 3600;     // seconds; what a reply may ask for
+inline constexpr size_t kMaxJsonDepth = 16;           // levels of a body
+inline constexpr size_t kMaxJsonValues = 8192;        // values of a body; kMaxAgentsPerHost agents need half of that
+inline constexpr int64_t kLongestInterval = 3600;     // seconds
 
 /// An agent that is installed on a host.
 struct RealAgent {
@@ -59,7 +59,7 @@ struct AgentUpdate {
   std::string version;
   std::string phase;  // a word of common/protocol/phase.h, or of a later updater
   int64_t done = 0;
-  int64_t total = 0;  // 0 when it isn't known
+  int64_t total = 0;  // 0 when it is unknown
   int64_t attempts = 0;
   int64_t since = 0;
   std::string error;
@@ -70,17 +70,17 @@ struct AgentUpdate {
 struct HeartbeatRequest {
   std::string hostname;
   std::vector<RealAgent> real_agents;
-  std::vector<AgentUpdate> updates;  // none from the Go updater
+  std::vector<AgentUpdate> updates;  // empty from the Go updater
   std::string updater_version;       // "" from the Go updater
   std::string platform;              // "linux_amd64"; "" from the Go updater
-  /// Only from parse_heartbeat_request: why entries of the two lists were left out, a line each. The rest is good.
+  /// Set by parse_heartbeat_request: why it dropped entries of the two lists, one line each.
   std::vector<std::string> refused = {};
 
   bool operator==(const HeartbeatRequest&) const = default;
 };
 
-/// What should run on a host. `cmd` is start, stop or "" (leave it alone); of `tarball` and `md5` see
-/// common/protocol/release.h.
+/// An agent that ops-meta assigns to a host. `cmd` is start, stop or "" (do not change it). common/protocol/release.h defines
+/// `tarball` and `md5`.
 struct DesiredAgent {
   std::string name;
   std::string version;
@@ -94,43 +94,41 @@ struct DesiredAgent {
 struct HeartbeatResponse {
   std::string error_message;
   std::vector<DesiredAgent> desired_agents;
-  /// Only from parse_heartbeat_response: why entries of the list or the interval were left out, a line each. The others are
-  /// good.
+  /// Set by parse_heartbeat_response: why it dropped entries of the list or the interval, one line each.
   std::vector<std::string> refused;
-  int64_t interval = 0;  // seconds; 0 leaves it to the host
+  int64_t interval = 0;  // seconds; 0 means the interval of the host's config
 
   bool operator==(const HeartbeatResponse&) const = default;
 };
 
-/// The first entry of this name in a list of RealAgent, AgentUpdate or DesiredAgent, borrowed; nullptr if there is none.
+/// The first entry of this name in a list of RealAgent, AgentUpdate or DesiredAgent, borrowed; nullptr for no match.
 template <typename Entry>
 const Entry* find_by_name(const std::vector<Entry>& entries, std::string_view name) {
   const auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.name == name; });
   return found == entries.end() ? nullptr : &*found;
 }
 
-/// Agent names match [A-Za-z0-9][A-Za-z0-9._+-]{0,127}. Versions may hold a "~" as well, as Debian's 1.0~rc1 does. Both become
-/// folder names, parts of URLs and columns of text.
+/// Agent names match [A-Za-z0-9][A-Za-z0-9._+-]{0,127}. Versions may also contain "~", as Debian's 1.0~rc1 does. Both are used
+/// in folder names, in URLs and in columns of text.
 bool is_valid_name(std::string_view name);
 bool is_valid_version(std::string_view version);
 
-/// Says why a name or a version is refused: `agent name "../x" is not of the form …`.
+/// The error for an invalid name or version: `agent name "../x" is not of the form …`.
 std::string invalid_name_message(std::string_view name);
 std::string invalid_version_message(std::string_view version);
 
-/// Why an agent of that name and version is refused; "" when it is not.
+/// The error for an agent with this name and version; "" when both are valid.
 std::string refusal_of(std::string_view name, std::string_view version);
 
 /// 1 to 253 bytes of UTF-8 without white space or control characters.
 bool is_valid_hostname(std::string_view hostname);
 
-/// An agent with a bad name or version is left out; all else that is wrong refuses the request. The error's message is the line
-/// that the sender gets with a 400. "body is blank", "body format error" and "hostname is blank" are the original's words;
-/// scripts look for them.
+/// Drops agents with an invalid name or version. Any other fault is an error; its message is the body of the reply with status
+/// 400. "body is blank", "body format error" and "hostname is blank" are messages of the Go original: scripts search for them.
 Result<HeartbeatRequest> parse_heartbeat_request(std::string_view body);
 Result<HeartbeatResponse> parse_heartbeat_response(std::string_view body);
 
-/// The hostname in a request's text, which may be cut or wrong otherwise; "" when there is no valid one.
+/// The hostname in the text of a request, even when the request is truncated or invalid; "" when it has no valid hostname.
 std::string hostname_in(std::string_view body);
 
 std::string to_json(const AgentUpdate& update);

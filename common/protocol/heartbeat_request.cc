@@ -1,5 +1,4 @@
-// Reads a heartbeat as its text is parsed, without making a document of it first: most of what a heartbeat costs ops-meta
-// was to build and to drop that.
+// Parses a heartbeat event by event (SAX). Most of the cost of a heartbeat was to build a JSON document and to destroy it.
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
@@ -13,11 +12,11 @@ namespace {
 
 using Json = nlohmann::json;
 
-/// Takes the parser's events (nlohmann's SAX interface); an event that returns false ends it.
+/// Receives the parser's events (the SAX interface of nlohmann/json). An event that returns false ends the parse.
 class RequestReader {
  public:
   HeartbeatRequest request;
-  bool is_modest = true;  // as deep, and as many values, as a heartbeat may have
+  bool is_within_limits = true;  // kMaxJsonDepth and kMaxJsonValues
 
   bool null() { return count_value() && (skipped_ > 0 || place_ != Place::outside); }
   bool boolean(bool) { return count_value() && is_ignored(); }
@@ -67,7 +66,7 @@ class RequestReader {
 
   bool end_object() {
     --depth_;
-    want_nothing();
+    expect_nothing();
     if (skipped_ > 0) {
       --skipped_;
     } else if (place_ == Place::agent) {
@@ -89,14 +88,14 @@ class RequestReader {
   }
 
   bool key(const std::string& name) {
-    want_nothing();
+    expect_nothing();
     if (skipped_ > 0) return true;
     if (place_ == Place::document) {
-      want_document_field(name);
+      expect_document_field(name);
     } else if (place_ == Place::agent) {
-      want_agent_field(name, request.real_agents.back());
+      expect_agent_field(name, request.real_agents.back());
     } else {
-      want_update_field(name, request.updates.back());
+      expect_update_field(name, request.updates.back());
     }
     return true;
   }
@@ -107,16 +106,16 @@ class RequestReader {
   enum class Place { outside, document, agents, agent, updates, update };
 
   bool count_value() {
-    if (++values_ > kMaxJsonValues) is_modest = false;
-    return is_modest;
+    if (++values_ > kMaxJsonValues) is_within_limits = false;
+    return is_within_limits;
   }
 
   bool enter() {
-    if (++depth_ > kMaxJsonDepth) is_modest = false;
-    return is_modest;
+    if (++depth_ > kMaxJsonDepth) is_within_limits = false;
+    return is_within_limits;
   }
 
-  /// Whether a value may be passed over: one of a key that we don't know, and not one of a wrong type.
+  /// Whether the value belongs to an unknown key. Otherwise it has the wrong type.
   bool is_ignored() const {
     if (skipped_ > 0) return true;
     const bool in_object = place_ == Place::document || place_ == Place::agent || place_ == Place::update;
@@ -129,13 +128,13 @@ class RequestReader {
     return true;
   }
 
-  void want_nothing() {
+  void expect_nothing() {
     text_ = nullptr;
     number_ = nullptr;
     list_ = Place::outside;
   }
 
-  void want_document_field(const std::string& name) {
+  void expect_document_field(const std::string& name) {
     if (name == "hostname") text_ = &request.hostname;
     if (name == "updaterVersion") text_ = &request.updater_version;
     if (name == "platform") text_ = &request.platform;
@@ -143,14 +142,14 @@ class RequestReader {
     if (name == "updates") list_ = Place::updates;
   }
 
-  void want_agent_field(const std::string& name, RealAgent& agent) {
+  void expect_agent_field(const std::string& name, RealAgent& agent) {
     if (name == "name") text_ = &agent.name;
     if (name == "version") text_ = &agent.version;
     if (name == "status") text_ = &agent.status;
     if (name == "timestamp") number_ = &agent.timestamp;
   }
 
-  void want_update_field(const std::string& name, AgentUpdate& update) {
+  void expect_update_field(const std::string& name, AgentUpdate& update) {
     if (name == "name") text_ = &update.name;
     if (name == "version") text_ = &update.version;
     if (name == "phase") text_ = &update.phase;
@@ -162,16 +161,16 @@ class RequestReader {
   }
 
   Place place_ = Place::outside;
-  size_t skipped_ = 0;  // levels of a value that is passed over
+  size_t skipped_ = 0;  // open levels of a value that is ignored
   size_t depth_ = 0;
   size_t values_ = 0;
-  // Where the value of the last key belongs:
+  // The destination of the last key's value. At most one of them is set:
   std::string* text_ = nullptr;
   int64_t* number_ = nullptr;
   Place list_ = Place::outside;
 };
 
-/// Makes every text fit to be printed on a line.
+/// Makes every text safe to print on one line.
 void clean(HeartbeatRequest& request) {
   request.updater_version = one_line(request.updater_version, 64);
   request.platform = one_line(request.platform, 64);
@@ -182,9 +181,9 @@ void clean(HeartbeatRequest& request) {
   }
 }
 
-/// Drops the records whose name or version is refused, and adds why.
+/// Drops the records with an invalid name or version, and appends the reasons to `refused`.
 template <typename Record>
-void leave_out_bad_names(std::vector<Record>& records, std::vector<std::string>& refused) {
+void drop_bad_names(std::vector<Record>& records, std::vector<std::string>& refused) {
   std::erase_if(records, [&](const Record& record) {
     std::string reason = refusal_of(record.name, record.version);
     if (reason.empty()) return false;
@@ -193,7 +192,7 @@ void leave_out_bad_names(std::vector<Record>& records, std::vector<std::string>&
   });
 }
 
-/// Why the request is refused; "" when it is not.
+/// Why the request is refused; "" when it is valid.
 std::string problem_with(const HeartbeatRequest& request) {
   if (trim(request.hostname).empty()) return "hostname is blank";
   if (!is_valid_hostname(request.hostname)) {
@@ -201,7 +200,7 @@ std::string problem_with(const HeartbeatRequest& request) {
                " bytes, or has white space or control characters");
   }
   const size_t count = std::max(request.real_agents.size(), request.updates.size());
-  if (count > kMaxAgentsPerHost) return cat(count, " agents are reported, at most ", kMaxAgentsPerHost, " are taken");
+  if (count > kMaxAgentsPerHost) return cat("the heartbeat has ", count, " agents; the limit is ", kMaxAgentsPerHost);
   return {};
 }
 
@@ -211,16 +210,15 @@ Result<HeartbeatRequest> parse_heartbeat_request(std::string_view body) {
   if (trim(body).empty()) return Error{"body is blank"};
   RequestReader reader;
   const bool parsed = Json::sax_parse(body, &reader);
-  if (!reader.is_modest) {
+  if (!reader.is_within_limits) {
     return Error{cat("the body has more than ", kMaxJsonValues, " values, or more than ", kMaxJsonDepth, " levels")};
   }
-  // A null is no heartbeat either. The Go meta drops the connection on a null entry of a list; there is nothing in it to
-  // record.
+  // A body of null is refused. A null entry of a list is ignored (the Go meta drops the connection).
   if (!parsed) return Error{"body format error"};
   clean(reader.request);
   if (const std::string reason = problem_with(reader.request); !reason.empty()) return Error{reason};
-  leave_out_bad_names(reader.request.real_agents, reader.request.refused);
-  leave_out_bad_names(reader.request.updates, reader.request.refused);
+  drop_bad_names(reader.request.real_agents, reader.request.refused);
+  drop_bad_names(reader.request.updates, reader.request.refused);
   return std::move(reader.request);
 }
 

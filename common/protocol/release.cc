@@ -13,10 +13,10 @@ constexpr char kArch[] = "amd64";
 #elif defined(__aarch64__)
 constexpr char kArch[] = "arm64";
 #else
-#error "name this architecture as Go and Debian do"
+#error "define kArch for this architecture, with its name in Go and Debian"
 #endif
 
-void fill_in(std::string& text, const std::string& placeholder, const std::string& value) {
+void replace_all(std::string& text, const std::string& placeholder, const std::string& value) {
   for (size_t at = 0; (at = text.find(placeholder, at)) != std::string::npos; at += value.size()) {
     text.replace(at, placeholder.size(), value);
   }
@@ -44,8 +44,8 @@ std::string signature_url(const DesiredAgent& agent) { return tarball_url(agent)
 std::string given_checksum(const DesiredAgent& agent) { return is_hex(agent.md5, 32) ? to_lower(agent.md5) : std::string(); }
 
 std::string with_platform(std::string url, const std::string& arch) {
-  fill_in(url, "{os}", kOs);
-  fill_in(url, "{arch}", arch);
+  replace_all(url, "{os}", kOs);
+  replace_all(url, "{arch}", arch);
   return url;
 }
 

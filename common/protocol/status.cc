@@ -24,7 +24,7 @@ bool belongs_to_word(std::string_view text, size_t at) {
   return at > 0 && at + 1 < text.size() && is_word_character(text[at - 1]) && is_word_character(text[at + 1]);
 }
 
-/// The words of a text, in small letters.
+/// The words of a text, in lower case.
 std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
   bool in_word = false;
@@ -44,28 +44,28 @@ bool casts_doubt(const std::string& word) {
   return word.ends_with("n't") || std::find(kDoubt.begin(), kDoubt.end(), word) != kDoubt.end();
 }
 
-/// One opinion with another: both when they agree.
-void add(std::optional<Status>& said, std::optional<Status> more) {
-  if (more) said = said && *said != *more ? Status::unclear : more;
+/// Combines two statuses: unclear when they differ.
+void combine(std::optional<Status>& found, std::optional<Status> more) {
+  if (more) found = found && *found != *more ? Status::unclear : more;
 }
 
-/// What the words of one line say of the agent; nullopt when they do not speak of it.
+/// The status that the words of one line express; nullopt when they express none.
 std::optional<Status> meaning_of(std::vector<std::string> words) {
-  std::optional<Status> said;
+  std::optional<Status> found;
   std::erase(words, "been");  // "has been started" is "started"
   static constexpr std::array<std::string_view, 2> kNotStarted = {"not", kStartedWord};
   for (auto at = words.begin(); (at = std::search(at, words.end(), kNotStarted.begin(), kNotStarted.end())) != words.end();) {
     at = words.erase(at, at + kNotStarted.size());
-    said = Status::stopped;
+    found = Status::stopped;
   }
   for (const std::string& word : words) {
-    if (word == kStartedWord) add(said, Status::started);
-    if (word == kStopedWord || word == kStoppedWord) add(said, Status::stopped);
+    if (word == kStartedWord) combine(found, Status::started);
+    if (word == kStopedWord || word == kStoppedWord) combine(found, Status::stopped);
   }
-  return said && std::any_of(words.begin(), words.end(), casts_doubt) ? Status::unclear : said;
+  return found && std::any_of(words.begin(), words.end(), casts_doubt) ? Status::unclear : found;
 }
 
-/// Behind the escape sequence of a terminal that begins at `at` (ECMA-48): CSI … final, OSC … BEL or ST, ESC … final.
+/// The index after the terminal escape sequence at `at` (ECMA-48): CSI … final, OSC … BEL or ST, ESC … final.
 size_t end_of_escape(std::string_view text, size_t at) {
   const auto skip = [&](size_t from, char first, char last) {
     while (from < text.size() && text[from] >= first && text[from] <= last) ++from;
@@ -73,7 +73,8 @@ size_t end_of_escape(std::string_view text, size_t at) {
   };
   if (at + 1 >= text.size()) return text.size();
   if (text[at + 1] == '[') return std::min(skip(at + 2, 0x20, 0x3F) + 1, text.size());
-  if (text[at + 1] == ']') return std::min(text.find_first_of("\a\x1b\n", at + 2), text.size());  // ST is one more ESC …
+  if (text[at + 1] == ']')
+    return std::min(text.find_first_of("\a\x1b\n", at + 2), text.size());  // ST is another escape sequence
   return std::min(skip(at + 1, 0x20, 0x2F) + 1, text.size());
 }
 
@@ -84,7 +85,7 @@ std::string without_escapes(std::string_view text) {
     plain += text.substr(at, escape - at);
     at = escape;
     if (at == text.size()) break;
-    plain += ' ';  // it may move the cursor
+    plain += ' ';  // the sequence may move the cursor, so it separates words
     at = end_of_escape(text, at);
   }
   return plain;
@@ -93,16 +94,16 @@ std::string without_escapes(std::string_view text) {
 }  // namespace
 
 Status to_status(std::string_view text) {
-  if (text == kStartedWord) return Status::started;  // nearly always
-  // An error text ends with the script's last words, which are no status.
+  if (text == kStartedWord) return Status::started;  // the usual case
+  // An error text ends with the last output of the script, which is not a status.
   if (text.starts_with("exec `./control ") || text.starts_with("`./control ")) return Status::unclear;
-  std::optional<Status> said;
+  std::optional<Status> found;
   for (size_t begin = 0; begin < text.size();) {
     const size_t end = std::min(text.find('\n', begin), text.size());
-    add(said, meaning_of(words_of(text.substr(begin, end - begin))));
+    combine(found, meaning_of(words_of(text.substr(begin, end - begin))));
     begin = end + 1;
   }
-  return said.value_or(Status::unclear);
+  return found.value_or(Status::unclear);
 }
 
 std::string status_line(std::string_view output) {

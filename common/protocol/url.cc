@@ -1,7 +1,6 @@
 #include "common/protocol/url.h"
 
 #include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "common/base/secret.h"
@@ -13,14 +12,14 @@ namespace {
 
 constexpr std::string_view kSchemeEnd = "://";
 
-/// Where host, port and user stand: from the first index to before the second one.
+/// The begin and end index of user, host and port.
 std::pair<size_t, size_t> authority_of(std::string_view url) {
   const size_t scheme = url.find(kSchemeEnd);
   const size_t begin = scheme == std::string_view::npos ? 0 : scheme + kSchemeEnd.size();
   return {begin, std::min(url.find_first_of("/?#", begin), url.size())};
 }
 
-/// Where the user ends, before the "@"; npos without a user.
+/// The index of the "@" after the user; npos without a user.
 size_t end_of_user(std::string_view url) {
   const auto [begin, end] = authority_of(url);
   const size_t at = url.substr(0, end).rfind('@');
@@ -32,7 +31,7 @@ bool has_dot_or_port(std::string_view host) {
   const size_t colon = host.rfind(':');
   if (colon == std::string_view::npos) return !host.starts_with('.') && host.find('.') != std::string_view::npos;
   const std::string_view port = host.substr(colon + 1);
-  return colon > 0 && !port.empty() && std::all_of(port.begin(), port.end(), [](char c) { return c >= '0' && c <= '9'; });
+  return colon > 0 && parse_number(port).has_value();
 }
 
 }  // namespace
@@ -40,11 +39,9 @@ bool has_dot_or_port(std::string_view host) {
 std::string percent_decode(std::string_view text) {
   std::string decoded;
   for (size_t i = 0; i < text.size(); ++i) {
-    unsigned byte = 0;
-    const char* digits = text.data() + i + 1;
-    const bool is_code = text[i] == '%' && i + 2 < text.size() && is_hex({digits, 2}, 2);
-    if (is_code) std::from_chars(digits, digits + 2, byte, 16);
-    decoded += is_code ? static_cast<char>(byte) : text[i];
+    const std::string_view digits = text.substr(i + 1, 2);
+    const bool is_code = text[i] == '%' && is_hex(digits, 2);
+    decoded += is_code ? static_cast<char>(*parse_number(digits, 16)) : text[i];
     if (is_code) i += 2;
   }
   return decoded;
@@ -75,7 +72,7 @@ std::string without_password(std::string_view url) {
   const size_t end = end_of_user(url);
   if (end == std::string_view::npos) return std::string(url);
   const size_t colon = url.find(':', begin);
-  const size_t shown = colon < end ? colon + 1 : begin;  // one without a colon may be a token
+  const size_t shown = colon < end ? colon + 1 : begin;  // a user without a colon may be a token
   return cat(url.substr(0, shown), kMasked, url.substr(end));
 }
 

@@ -1,7 +1,7 @@
 #pragma once
 
-// URLs as config files hold them: without a scheme, with HTTP:// in capitals, with a user and a password in them. Text only:
-// nothing here touches the network.
+// URLs in config files: some have no scheme, some have the scheme in upper case, some contain a user and a password. No
+// function accesses the network.
 
 #include <optional>
 #include <string>
@@ -9,23 +9,23 @@
 
 namespace ops {
 
-/// The base URL that `text` means: its scheme in small letters, and http:// in front of a host that has none, as wget reads it
-/// for the Go original: "10.0.0.1:2000/falcon", "HTTP://m/falcon". nullopt for another scheme, and for a text without a scheme
-/// whose host has neither a dot nor a port: that is more often a slip than a host ("falcon", "http:/m/falcon").
+/// `text` as a base URL: the scheme in lower case, http:// before a text without a scheme, as wget does for the Go original:
+/// "10.0.0.1:2000/falcon", "HTTP://m/falcon". nullopt for another scheme, and for a text without a scheme whose host has no dot
+/// and no port: that is usually a mistake ("falcon", "http:/m/falcon").
 std::optional<std::string> read_base_url(const std::string& text);
 
 struct UrlParts {
   std::string url;   // without the user and the password
-  std::string user;  // "ann:secret", percent-decoded: a secret; "" for none
+  std::string user;  // "ann:secret", percent-decoded; a secret; "" when the URL has none
 };
 
-/// "http://ann:secret@m:2000" in its two parts. A "/" or "@" in a password is written as %2F or %40.
+/// Splits "http://ann:secret@m:2000" into URL and user. A "/" or "@" in a password is written as %2F or %40.
 UrlParts split_user(const std::string& url);
 
-/// "a%20b" is "a b". A "%" without two hexadecimal digits behind it stays.
+/// "a%20b" becomes "a b". A "%" without two hexadecimal digits after it stays.
 std::string percent_decode(std::string_view text);
 
-/// As it may be printed: "http://ann:***@m:2000". The same for a text without a scheme.
+/// The URL with its password masked, for messages: "http://ann:***@m:2000". `url` may lack the scheme.
 std::string without_password(std::string_view url);
 
 }  // namespace ops

@@ -130,10 +130,10 @@ TEST_F(Meta, OnlyAWholeHeartbeatReplyWithStatus200IsObeyed) {
   EXPECT_HAS(failure(http_reply(500, reply_naming("a"))), "the server says 500") << "the Go updater obeys it";
   EXPECT_HAS(failure(http_reply(404, reply_naming("a"))), "the server says 404");
   EXPECT_HAS(failure(http_reply(302, "", {{"Location", good.url("/elsewhere")}})), "the server says 302");
-  EXPECT_HAS(failure(http_reply(200, "<html>login</html>")), "the reply is not a heartbeat's: \"<html>login</html>\"");
-  EXPECT_HAS(failure(http_reply(200, "")), "is not a heartbeat's");
-  EXPECT_HAS(failure(http_reply(200, "[]")), "is not a heartbeat's");
-  EXPECT_HAS(failure(http_reply(200, reply_naming("a").substr(0, 40))), "is not a heartbeat's");
+  EXPECT_HAS(failure(http_reply(200, "<html>login</html>")), "the reply is not a heartbeat reply: \"<html>login</html>\"");
+  EXPECT_HAS(failure(http_reply(200, "")), "is not a heartbeat reply");
+  EXPECT_HAS(failure(http_reply(200, "[]")), "is not a heartbeat reply");
+  EXPECT_HAS(failure(http_reply(200, reply_naming("a").substr(0, 40))), "is not a heartbeat reply");
   EXPECT_HAS(failure(http_reply(200, R"({"errorMessage":"no such host","desiredAgents":[]})")), "no such host");
 }
 

@@ -22,12 +22,12 @@ TEST(Release, ABaseWithoutASchemeIsHttp) {
   EXPECT_EQ(checksum_url(agent("t", "m:2000/md5")), "http://m:2000/md5/falcon-agent-3.1.3.tar.gz.md5");
 }
 
-TEST(Release, TheChecksumIsBesideTheTarballUnlessMd5SaysElse) {
+TEST(Release, ChecksumUrlIsBelowMd5OrElseBelowTheTarballUrl) {
   EXPECT_EQ(checksum_url(agent("http://m/t")), "http://m/t/falcon-agent-3.1.3.tar.gz.md5");
   EXPECT_EQ(checksum_url(agent("http://m/t", "http://n/s/")), "http://n/s/falcon-agent-3.1.3.tar.gz.md5");
 }
 
-TEST(Release, OnlyWhatIs32HexDigitsIsAChecksum) {
+TEST(Release, OnlyATextOf32HexDigitsIsAChecksum) {
   EXPECT_EQ(given_checksum(agent("t", kDigest)), kDigest);
   EXPECT_EQ(given_checksum(agent("t", "0CC175B9C0F1B6A831C399E269772661")), kDigest);
   for (const std::string& md5 : {std::string(), std::string("http://n/s"), std::string(kDigest) + "0",
@@ -36,7 +36,7 @@ TEST(Release, OnlyWhatIs32HexDigitsIsAChecksum) {
   }
 }
 
-TEST(Release, FillsInThePlatformWhereverItIsAskedFor) {
+TEST(Release, ReplacesEveryPlatformPlaceholder) {
   const std::string os = platform().substr(0, platform().find('_'));
   const std::string arch = platform().substr(platform().find('_') + 1);
   EXPECT_EQ(os, "linux");

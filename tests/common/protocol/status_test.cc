@@ -11,10 +11,10 @@ const std::string kFar(kMaxStatusSize, 'x');
 
 struct Row {
   std::string output;
-  Status means;
+  Status status;
 };
 
-// The table in the header, and what scripts in the field print.
+// The table of the header, and outputs of real scripts.
 const std::vector<Row> kTable = {
     {"started", Status::started},
     {"started\n", Status::started},
@@ -83,13 +83,13 @@ const std::vector<Row> kTable = {
     {"`./control status` did not end within 10 s and was killed: started", Status::unclear},
 };
 
-TEST(Status, IsJudgedByTheTable) {
+TEST(Status, FollowsTheTable) {
   for (const Row& row : kTable) {
     if (row.output.find('\x1b') == std::string::npos) {
-      EXPECT_EQ(to_status(row.output), row.means) << row.output;
+      EXPECT_EQ(to_status(row.output), row.status) << row.output;
     }
-    EXPECT_EQ(to_status(status_line(row.output)), row.means) << row.output << " is sent as " << status_line(row.output);
-    EXPECT_EQ(to_status(plain_status(status_line(row.output))), row.means) << row.output;
+    EXPECT_EQ(to_status(status_line(row.output)), row.status) << row.output << " is sent as " << status_line(row.output);
+    EXPECT_EQ(to_status(plain_status(status_line(row.output))), row.status) << row.output;
   }
 }
 
@@ -99,8 +99,8 @@ TEST(StatusLine, IsOneLineWithoutEscapes) {
   EXPECT_EQ(status_line(" exec `./control status` fail: signal 9 "), "exec `./control status` fail: signal 9");
   for (const Row& row : kTable) {
     const std::string line = status_line(row.output);
-    EXPECT_LE(line.size(), kMaxStatusSize + 3) << "cut, and \"…\" behind it";
-    EXPECT_EQ(status_line(line), line) << "what an updater has made of it, ops-meta does not change";
+    EXPECT_LE(line.size(), kMaxStatusSize + 3) << "cut, with \"…\" at the end";
+    EXPECT_EQ(status_line(line), line) << "ops-meta must not change the line of an updater";
   }
 }
 

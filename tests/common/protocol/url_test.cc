@@ -5,28 +5,28 @@
 namespace ops::tests {
 namespace {
 
-std::string meant_by(const std::string& text) { return read_base_url(text).value_or("nothing"); }
+std::string base_url(const std::string& text) { return read_base_url(text).value_or("nothing"); }
 
-TEST(Url, IsReadAsWgetReadsIt) {
+TEST(Url, GetsASchemeAsWithWget) {
   for (const std::string good : {"http://m", "https://m/falcon", "http://u:p@m", "http://[::1]:2000/x"}) {
-    EXPECT_EQ(meant_by(good), good);
+    EXPECT_EQ(base_url(good), good);
   }
-  EXPECT_EQ(meant_by("HTTP://M/Falcon"), "http://M/Falcon");
-  EXPECT_EQ(meant_by("Https://m"), "https://m");
+  EXPECT_EQ(base_url("HTTP://M/Falcon"), "http://M/Falcon");
+  EXPECT_EQ(base_url("Https://m"), "https://m");
   for (const std::string bare : {"10.0.0.1:2000/falcon", "m:2000/falcon", "m.example/falcon", "u:p@m:2000/x", "[::1]:80/x"}) {
-    EXPECT_EQ(meant_by(bare), "http://" + bare);
+    EXPECT_EQ(base_url(bare), "http://" + bare);
   }
 }
 
-TEST(Url, IsNoSlip) {
-  for (const std::string slip :
+TEST(Url, IsRefusedWhenItIsProbablyAMistake) {
+  for (const std::string mistake :
        {"", "falcon", "/falcon", "./falcon", "../falcon", "m/falcon", "http:/m/falcon", "http//m/falcon", "u:p@m/x",
         ":2000/falcon", "m:/falcon", "ftp://m/falcon", "file:///falcon", "0cc1", "://m"}) {
-    EXPECT_EQ(meant_by(slip), "nothing") << slip;
+    EXPECT_EQ(base_url(mistake), "nothing") << mistake;
   }
 }
 
-TEST(Url, PartsFromItsUser) {
+TEST(Url, IsSplitFromItsUser) {
   const auto parts = [](const std::string& url) {
     const UrlParts split = split_user(url);
     return split.url + " " + split.user;
@@ -38,7 +38,7 @@ TEST(Url, PartsFromItsUser) {
   EXPECT_EQ(parts("http://token@m?a@b"), "http://m?a@b token");
 }
 
-TEST(Url, DecodesWhatIsPercentEncoded) {
+TEST(Url, IsPercentDecoded) {
   EXPECT_EQ(percent_decode("a%20b%2F%e4"), "a b/\xe4");
   EXPECT_EQ(percent_decode("%"), "%");
   EXPECT_EQ(percent_decode("%4"), "%4");
