@@ -13,8 +13,8 @@ namespace ops {
 
 namespace {
 
-constexpr uint64_t kMaxHeader = 1 << 20;
-constexpr uint64_t kMaxTail = 1 << 20;  // bytes after the end of the tar, which pads its last block
+constexpr uint64_t kMaxHeader = 1 << 20;  // bytes of one entry's headers
+constexpr uint64_t kMaxTail = 1 << 20;    // bytes of padding after the end of the tar
 
 std::string archive_message(archive* from) {
   const char* text = archive_error_string(from);
@@ -81,7 +81,7 @@ std::optional<ArchiveEntry> ArchiveReader::next(ReleaseOutcome& fault) {
   reads_header_ = true;
   const int result = is_open_ ? archive_read_next_header(tar_.get(), &entry_) : ARCHIVE_FATAL;
   reads_header_ = has_too_long_header();
-  // A warning is that a name can't be had in the locale's character set; its bytes are there.
+  // A warning means that a name does not fit the character set of the locale. The bytes of the name are still correct.
   if (result == ARCHIVE_OK || result == ARCHIVE_WARN) return to_values(entry_);
   if (result != ARCHIVE_EOF || !reaches_end()) fault = this->fault();
   return std::nullopt;
@@ -96,7 +96,7 @@ std::optional<std::string_view> ArchiveReader::read(ReleaseOutcome& fault) {
   return std::nullopt;
 }
 
-/// Reads what follows the tar, so that a file that was cut there is noticed.
+/// Reads the padding after the tar, to detect a file that was truncated there.
 bool ArchiveReader::reaches_end() {
   const uint64_t end = bytes_read() + kMaxTail;
   while (bytes_read() < end && !gunzip_.read().empty()) {
@@ -108,13 +108,13 @@ bool ArchiveReader::has_too_long_header() const { return reads_header_ && bytes_
 
 ReleaseOutcome ArchiveReader::fault() const {
   if (has_too_long_header())
-    return release_fault(cat("the tar in it has an entry whose headers take more than ", kMaxHeader, " bytes"));
+    return release_fault(cat("the tar in it has an entry with more than ", kMaxHeader, " bytes of headers"));
   if (gunzip_.fault()) return gunzip_.fault();
-  if (archive_errno(tar_.get()) == ENOMEM) return host_fault("cannot read it: no memory");
+  if (archive_errno(tar_.get()) == ENOMEM) return host_fault("cannot read it: out of memory");
   const std::string message = archive_message(tar_.get());
   if (message.starts_with("Unrecognized")) {
     const std::string format = format_of(head_);
-    return release_fault(cat("its gzip data holds ", format.empty() ? "no tar" : format + " instead of a tar"));
+    return release_fault(cat("its gzip data is ", format.empty() ? "not a tar" : format + ", not a tar"));
   }
   return release_fault(cat("the tar in it is damaged: ", message));
 }
@@ -147,7 +147,7 @@ ReleaseOutcome ArchiveWriter::write(ArchiveReader& from, const std::string& path
 
 ReleaseOutcome ArchiveWriter::finish() {
   if (archive_write_close(disk_.get()) == ARCHIVE_OK) return std::nullopt;
-  return host_fault(cat("cannot finish: ", archive_message(disk_.get())));
+  return host_fault(cat("cannot set the times and modes of folders: ", archive_message(disk_.get())));
 }
 
 }  // namespace ops

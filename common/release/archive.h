@@ -1,7 +1,7 @@
 #pragma once
 
-// .tar.gz files, read and unpacked by libarchive. Two readers work one behind the other: the first undoes gzip, the second
-// reads the tar. So an error says which of the two is bad.
+// Reads and unpacks .tar.gz files with libarchive. Gunzip decompresses the file, libarchive reads the tar: an error message
+// tells which of the two is damaged.
 
 #include <sys/types.h>
 
@@ -19,14 +19,14 @@ struct archive_entry;
 
 namespace ops {
 
-/// A header of the tar.
+/// A header of the tar. The names are unchecked.
 struct ArchiveEntry {
   enum class Kind { file, folder, symbolic_link, hard_link, other };
 
   Kind kind = Kind::other;
-  std::string name;    // as it was packed
+  std::string name;
   std::string target;  // of a link
-  mode_t mode = 0;     // permissions, and the set-uid, set-gid and sticky bits
+  mode_t mode = 0;     // permissions with the set-uid, set-gid and sticky bits
   uint64_t size = 0;   // bytes of a file, holes included
   int64_t uid = 0;
   int64_t gid = 0;
@@ -39,13 +39,13 @@ class ArchiveReader {
   ArchiveReader(const ArchiveReader&) = delete;
   ArchiveReader& operator=(const ArchiveReader&) = delete;
 
-  /// nullopt at the end, and, with `fault` set, when the archive cannot be read.
+  /// The next entry; nullopt at the end, and on an error, which is then in `fault`.
   std::optional<ArchiveEntry> next(ReleaseOutcome& fault);
 
-  /// The next piece of the entry's content, valid until the next call; nullopt as above.
+  /// The next piece of the entry's content, valid until the next call; nullopt as for next().
   std::optional<std::string_view> read(ReleaseOutcome& fault);
 
-  /// Bytes that came out of gzip so far, tar's headers and padding included.
+  /// Decompressed bytes so far, with the headers and the padding of the tar.
   uint64_t bytes_read() const { return gunzip_.bytes_read(); }
 
  private:
@@ -57,25 +57,27 @@ class ArchiveReader {
   ReleaseOutcome fault() const;
 
   Gunzip gunzip_;
-  std::string head_;  // of what gzip holds
+  std::string head_;  // the first decompressed bytes
   std::unique_ptr<archive, int (*)(archive*)> tar_;
   bool is_open_ = false;
   bool reads_header_ = false;
-  uint64_t header_begin_ = 0;       // as bytes_read() was
-  archive_entry* entry_ = nullptr;  // of tar_
-  int64_t offset_ = 0;              // of the piece that was read last
+  uint64_t header_begin_ = 0;       // bytes_read() before the current header
+  archive_entry* entry_ = nullptr;  // owned by tar_
+  int64_t offset_ = 0;              // in the file, of the last piece
 };
 
-/// Writes entries to the disk.
+/// Writes entries to disk.
 class ArchiveWriter {
  public:
   ArchiveWriter();
 
-  /// Creates the entry that `from` read last, and its content, as `path`. `hard_link` is the path of a hard link's target.
+  /// Writes the entry that `from` read last, with its content, to `path`. `hard_link` is the path of the target of a hard link,
+  /// or
+  /// "".
   ReleaseOutcome write(ArchiveReader& from, const std::string& path, mode_t mode, const std::string& hard_link,
                        const std::stop_token& cancel);
 
-  /// Sets the times and modes of folders. To be called after the last entry.
+  /// Sets the times and modes of folders. Call it after the last entry.
   ReleaseOutcome finish();
 
  private:

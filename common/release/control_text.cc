@@ -12,11 +12,11 @@ namespace ops {
 namespace {
 
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
-constexpr char kNoCrLf[] = "; convert it: sed -i 's/\\r$//' control";
+constexpr char kConvertCrLf[] = "; convert it: sed -i 's/\\r$//' control";
 
 std::string_view first_line(std::string_view text) { return text.substr(0, text.find('\n')); }
 
-/// The words after "#!"; none for what is no script.
+/// The words after "#!"; empty when the text is not a script.
 std::vector<std::string> first_words(std::string_view text) {
   std::vector<std::string> words;
   if (!text.starts_with("#!")) return words;
@@ -44,19 +44,20 @@ std::string fault_of_control(std::string_view text) {
   }
   const std::string_view line = first_line(text);
   if (!line.starts_with("#!") || !line.ends_with('\r')) return "";
-  return cat("control has Windows line ends (CRLF), so that hosts look for the program \"", trim(line.substr(2)), "\\r\"",
-             kNoCrLf);
+  return cat("control has Windows line ends (CRLF): hosts look for the program \"", trim(line.substr(2)), "\\r\"",
+             kConvertCrLf);
 }
 
 std::vector<std::string> warnings_about_control(std::string_view text) {
   if (!text.starts_with("#!") && !text.starts_with("\x7f"
                                                    "ELF")) {
-    return {"control is neither a script with a first line like #!/bin/bash nor a Linux program, so that hosts may not run it"};
+    return {"control is neither a script with a first line like #!/bin/bash nor a Linux program: hosts may fail to run it"};
   }
   const size_t at = text.starts_with("#!") ? text.find("\r\n") : std::string_view::npos;
   if (at == std::string_view::npos) return {};
   const auto line = std::count(text.begin(), text.begin() + static_cast<long>(at), '\n') + 1;
-  return {cat("line ", line, " of control has a Windows line end (CRLF), which a shell takes for a part of the line", kNoCrLf)};
+  return {
+      cat("line ", line, " of control has a Windows line end (CRLF), which a shell reads as part of the line", kConvertCrLf)};
 }
 
 std::string missing_interpreter(std::string_view text) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// An agent's `control`, judged by its text. A kernel runs it by its first line, "#!/bin/bash".
+// Checks the text of an agent's `control` script. The kernel reads the interpreter from its first line, like "#!/bin/bash".
 
 #include <string>
 #include <string_view>
@@ -8,14 +8,14 @@
 
 namespace ops {
 
-/// Why no host can run it; "" when its text does not say so.
+/// Why no host can run the script; "" when the text shows no such fault.
 std::string fault_of_control(std::string_view text);
 
-/// What is odd about it, a line each.
+/// Likely mistakes in the text, one line each.
 std::vector<std::string> warnings_about_control(std::string_view text);
 
-/// The first program that its first line needs and that this machine has not: "/bin/nosuch", or, of "#!/usr/bin/env nosuch",
-/// "nosuch". "" when all are there, or it names them by relative paths.
+/// The interpreter in the first line that this machine does not have: "/bin/nosuch", or "nosuch" for "#!/usr/bin/env nosuch".
+/// "" when it exists or has a relative path.
 std::string missing_interpreter(std::string_view text);
 
 }  // namespace ops

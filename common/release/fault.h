@@ -1,6 +1,6 @@
 #pragma once
 
-// Why a release cannot be taken.
+// Why a release cannot be used.
 
 #include <optional>
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace ops {
 
-/// What an error is about: the release (trying again is of no use before it changes) or this host, now.
+/// The cause of an error: the release (a retry is useless until the release changes) or the host (a retry may succeed).
 enum class ReleaseFault { release, host };
 
 struct ReleaseError {

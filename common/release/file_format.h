@@ -1,18 +1,18 @@
 #pragma once
 
-// Names the format of a file that should be a .tar.gz and is not.
+// Recognizes the format of a file by its first bytes, for the error message about a file that is not a .tar.gz.
 
 #include <string>
 #include <string_view>
 
 namespace ops {
 
-/// Bytes of a file's beginning that format_of wants to see, if there are so many.
+/// The number of first bytes that format_of examines.
 inline constexpr size_t kFormatHead = 512;
 
 bool is_gzip(std::string_view head);
 
-/// "an .xz file", "a .tar without compression"; "" when the format is not known here.
+/// Like "an .xz file" or "a .tar without compression"; "" for an unknown format.
 std::string format_of(std::string_view head);
 
 }  // namespace ops

@@ -11,7 +11,7 @@ namespace ops {
 namespace {
 
 constexpr size_t kBlockSize = 64 << 10;
-constexpr int kGzipOnly = 16;  // added to the window's bits
+constexpr int kGzipOnly = 16;  // zlib: added to the window bits, it accepts gzip files only
 
 }  // namespace
 
@@ -24,13 +24,13 @@ Gunzip::Gunzip(const std::string& path)
   if (!file_) {
     fault_ = ReleaseError{ReleaseFault::host, system_error("read", path_)};
   } else if (::inflateInit2(stream_.get(), MAX_WBITS + kGzipOnly) != Z_OK) {
-    fault_ = host_fault("cannot begin to unpack: no memory");
+    fault_ = host_fault("cannot start to unpack: out of memory");
   }
 }
 
 Gunzip::~Gunzip() { ::inflateEnd(stream_.get()); }
 
-/// Makes input available; false at the end of the file, or with an error.
+/// Reads more input when there is none. False at the end of the file and on an error.
 bool Gunzip::refill() {
   if (stream_->avail_in > 0) return true;
   ssize_t size = 0;
@@ -43,8 +43,8 @@ bool Gunzip::refill() {
   return size > 0;
 }
 
-/// After the end of one gzip file: whether another one follows.
-bool Gunzip::begins_another() {
+/// After the end of a gzip file: whether another gzip file follows.
+bool Gunzip::next_member_begins() {
   constexpr Bytef kFirstByte = 0x1f;
   return refill() && *stream_->next_in == kFirstByte && ::inflateReset(stream_.get()) == Z_OK;
 }
@@ -54,16 +54,16 @@ std::string_view Gunzip::read() {
   stream_->avail_out = static_cast<uInt>(output_.size());
   while (!fault_ && !is_over_ && stream_->avail_out > 0) {
     if (!refill()) {
-      if (!fault_) fault_ = release_fault("it is cut off: its gzip data has no end; copy it again");
+      if (!fault_) fault_ = release_fault("it is truncated: its gzip data ends early; copy it again");
       break;
     }
     const int result = ::inflate(stream_.get(), Z_NO_FLUSH);
     if (result == Z_STREAM_END) {
-      is_over_ = !begins_another();
+      is_over_ = !next_member_begins();
     } else if (result == Z_MEM_ERROR) {
-      fault_ = host_fault("cannot unpack it: no memory");
+      fault_ = host_fault("cannot unpack it: out of memory");
     } else if (result != Z_OK && result != Z_BUF_ERROR) {
-      const char* why = stream_->msg == nullptr ? "it is not as gzip makes it" : stream_->msg;
+      const char* why = stream_->msg == nullptr ? "unknown cause" : stream_->msg;
       fault_ = release_fault(cat("its gzip data is damaged (", why, "); copy it again"));
     }
   }

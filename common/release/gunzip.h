@@ -1,7 +1,7 @@
 #pragma once
 
-// Undoes gzip, and verifies its checksums, by zlib. Several gzip files one after the other are one, as for gzip itself; what
-// follows and is no gzip file is ignored.
+// Decompresses a gzip file and verifies its checksums, with zlib. Like gzip, it reads concatenated gzip files as one file, and
+// ignores other data after them.
 
 #include <memory>
 #include <string>
@@ -21,18 +21,18 @@ class Gunzip {
   Gunzip(const Gunzip&) = delete;
   Gunzip& operator=(const Gunzip&) = delete;
 
-  /// The next bytes, valid until the next call; "" at the end, and from an error on, which fault() names.
+  /// The next decompressed bytes, valid until the next call; "" at the end and after an error (see fault()).
   std::string_view read();
 
-  /// The error that read() met, if any.
+  /// The error of read(), if any.
   const ReleaseOutcome& fault() const { return fault_; }
 
-  /// Bytes that read() returned so far.
+  /// The number of bytes that read() has returned.
   uint64_t bytes_read() const { return bytes_read_; }
 
  private:
   bool refill();
-  bool begins_another();
+  bool next_member_begins();
 
   const std::string path_;
   const Fd file_;

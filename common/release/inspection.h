@@ -1,17 +1,18 @@
 #pragma once
 
-// Judges a release before a byte of it is unpacked. A tarball is code that will run as root, but it is also bytes from a
-// network: it must not write outside its own folder, nor fill the disk. ops-updater judges so before it unpacks, and so do
-// ops-updater --try and ops-meta --check-release, which ./control publish calls.
+// Checks a release before it is unpacked. A tarball comes from a network, and its code runs as root: it must not write outside
+// its own folder, and must not fill the disk. ops-updater, ops-updater --try and ops-meta --check-release (which ./control
+// publish calls) all use this check.
 //
-// Refused: what is no .tar.gz, absolute names, "..", names below a link of the same archive, symbolic links that may lead out
-// of the folder, hard links to anything but a file that came before, devices, FIFOs, two different things of one name, what is
-// over a limit, and a release without a plain file `control` at its top that its owner may execute and a kernel can run.
+// Errors: a file that is not a .tar.gz; an absolute name or one with ".."; a name below a link of the same archive; a symbolic
+// link that may lead out of the folder; a hard link to anything but an earlier file; a device or FIFO; two different entries
+// with the same name; a limit that is exceeded; no plain file `control` at the top that its owner may execute and the kernel
+// can run.
 //
-// It takes no more than 64 MB of memory, whatever the tarball holds.
+// Warnings, for a release that hosts accept but that may contain a packaging mistake: files that macOS adds; set-uid bits,
+// capabilities and owners, which are not restored. An owner causes a warning only when it differs from the owner of `control`.
 //
-// A warning is for what hosts take and the packer may not have meant: files of macOS, and set-uid bits, capabilities and
-// owners, which are not restored. An owner counts as meant when it is not the owner of `control`.
+// The check takes at most 64 MB of memory.
 
 #include <cstdint>
 #include <stop_token>
@@ -23,18 +24,18 @@
 namespace ops {
 
 struct ReleaseLimits {
-  uint64_t max_size = uint64_t{8} << 30;  // bytes of all files, unpacked, holes included
-  uint64_t max_entries = 100'000;         // folders that are only implied by names included
-  uint64_t max_ratio = 200;               // of the tar's size, in which holes take no room, to the packed size
+  uint64_t max_size = uint64_t{8} << 30;  // bytes of all files, unpacked, with holes
+  uint64_t max_entries = 100'000;         // with the folders that only names imply
+  uint64_t max_ratio = 200;               // size of the tar (without holes) / size of the .tar.gz
 };
 
 struct ReleaseFindings {
-  uint64_t room_needed = 0;  // bytes on a disk, where even an empty file takes a block
-  std::string control;       // its text, or as much of it as is looked at
+  uint64_t room_needed = 0;  // bytes on disk; even an empty file takes a block
+  std::string control;       // the text of `control`, up to 64 KiB
   std::vector<std::string> warnings;
 };
 
-/// Reads the whole .tar.gz. nullopt when an updater may unpack it.
+/// Reads the whole .tar.gz. nullopt when the updater may unpack it.
 ReleaseOutcome inspect_release(const std::string& tarball, const ReleaseLimits& limits, const std::stop_token& cancel,
                                ReleaseFindings& findings);
 

@@ -14,8 +14,8 @@ constexpr size_t kOwnersShown = 4;
 
 std::string last_part(const std::string& name) { return name.substr(name.rfind('/') + 1); }
 
-/// What macOS adds to folders and to archives.
-bool is_macs(const std::string& name) {
+/// Whether macOS added the file to the folder or to the archive.
+bool is_macos_file(const std::string& name) {
   const std::string last = last_part(name);
   return last.starts_with("._") || last == ".DS_Store" || name.substr(0, name.find('/')) == "__MACOSX";
 }
@@ -34,7 +34,8 @@ std::optional<std::string> clean_name(const std::string& name) {
   return clean;
 }
 
-/// ".." may only stand at the start: what lies above a folder that is itself reached through a link is not in the text.
+/// ".." is allowed only at the start of the target: the parent of a folder that is reached through a link is not known from the
+/// text.
 bool leads_out(const std::string& name, const std::string& target) {
   if (target.empty() || target[0] == '/') return true;
   long depth = std::count(name.begin(), name.end(), '/');
@@ -78,11 +79,11 @@ std::string NameSample::text() const {
 
 void PackagingWarnings::add(const ArchiveEntry& entry, const std::string& name) {
   if (name.empty()) return;  // the top folder
-  if (is_macs(name)) macs_.add(name);
+  if (is_macos_file(name)) macos_.add(name);
   if ((entry.mode & (S_ISUID | S_ISGID)) != 0) set_ids_.add(name);
   if (entry.has_capabilities) capable_.add(name);
   const Owner owner(entry.uid, entry.gid);
-  if (name == kControl) controls_ = owner;
+  if (name == kControl) control_owner_ = owner;
   if (owned_.contains(owner) || owned_.size() < kOwnersShown) owned_[owner].add(name);
   if (entry.kind != ArchiveEntry::Kind::file || last_part(name) != kControl || name == kControl) return;
   const auto depth = [](const std::string& path) { return std::count(path.begin(), path.end(), '/'); };
@@ -91,11 +92,11 @@ void PackagingWarnings::add(const ArchiveEntry& entry, const std::string& name) 
 
 std::vector<std::string> PackagingWarnings::warnings() const {
   std::vector<std::string> lines;
-  if (!macs_.empty()) lines.push_back(cat("macOS added files that hosts do not need: ", macs_.text()));
+  if (!macos_.empty()) lines.push_back(cat("macOS added files that hosts do not need: ", macos_.text()));
   if (!set_ids_.empty()) lines.push_back(cat("hosts do not keep the set-uid or set-gid bit of ", set_ids_.text()));
   if (!capable_.empty()) lines.push_back(cat("hosts do not keep the capabilities of ", capable_.text()));
   for (const auto& [owner, names] : owned_) {
-    if (owner == controls_) continue;
+    if (owner == control_owner_) continue;
     lines.push_back(cat("hosts do not keep the owner (uid ", owner.first, ", gid ", owner.second, ") of ", names.text(),
                         ": all files belong to the updater's user"));
   }

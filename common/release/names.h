@@ -1,6 +1,6 @@
 #pragma once
 
-// What is seen in the names and headers of a release's entries. All names here are as clean_name gives them.
+// Checks of the names and headers of a release's entries. Every name is a result of clean_name, except its own argument.
 
 #include <map>
 #include <optional>
@@ -13,22 +13,22 @@ namespace ops {
 
 inline constexpr long kMaxDepth = 64;
 
-/// "./a//b" as "a/b", and "." as ""; nullopt for an absolute name or one with "..".
+/// The normalized name: "a/b" for "./a//b", "" for ".". nullopt for an absolute name or one with "..".
 std::optional<std::string> clean_name(const std::string& name);
 
-/// Whether a symbolic link at `name` with this target may lead out of the release.
+/// Whether a symbolic link `name` with this target may lead out of the release's folder.
 bool leads_out(const std::string& name, const std::string& target);
 
-/// No name on a disk may be longer than 255 bytes, and together they must stay far below PATH_MAX.
+/// Whether a part of the name is longer than 255 bytes, or the name longer than 2048 bytes (PATH_MAX is 4096).
 bool is_too_long(const std::string& name);
 
-/// Whether more than kMaxDepth folders are above it.
+/// Whether the name is below more than kMaxDepth folders.
 bool is_too_deep(const std::string& name);
 
-/// What the updater writes into a release's folder itself.
+/// Whether the updater itself writes this file into the folder of a release.
 bool is_updaters_own(const std::string& name);
 
-/// The first names of many, and how many there were.
+/// Counts names and keeps the first few.
 class NameSample {
  public:
   void add(const std::string& name);
@@ -41,24 +41,24 @@ class NameSample {
   size_t count_ = 0;
 };
 
-/// Gathers what the packer may not have meant.
+/// Collects likely packaging mistakes.
 class PackagingWarnings {
  public:
   void add(const ArchiveEntry& entry, const std::string& name);
 
-  /// A line each.
+  /// One line for each warning.
   std::vector<std::string> warnings() const;
-  /// The name of a file `control` in a folder, the one that is least deep; "" when there is none.
+  /// The name of the file `control` that is in a folder, not at the top. The least deep one of several; "" for none.
   const std::string& deep_control() const { return deep_control_; }
 
  private:
   using Owner = std::pair<int64_t, int64_t>;  // uid and gid
 
-  NameSample macs_;
+  NameSample macos_;
   NameSample set_ids_;
   NameSample capable_;
   std::map<Owner, NameSample> owned_;
-  Owner controls_{-1, -1};
+  Owner control_owner_{-1, -1};
   std::string deep_control_;
 };
 

@@ -6,7 +6,7 @@ namespace {
 
 using Kind = ArchiveEntry::Kind;
 
-/// Takes the first part off a clean name.
+/// Removes the first part of a clean name and returns it.
 std::string take_part(std::string_view& name) {
   const size_t slash = name.find('/');
   const std::string part(name.substr(0, slash));
@@ -24,7 +24,7 @@ std::string ReleaseTree::add(const std::string& name, Kind kind) {
     const auto id = static_cast<Id>(nodes_.size() + 1);
     const auto [known, is_new] = nodes_.try_emplace({folder, std::move(part)}, Node{id, is_last ? kind : Kind::folder});
     const Kind found = known->second.kind;
-    if (is_last && !is_new && (found != kind || kind == Kind::symbolic_link)) return "is there twice";
+    if (is_last && !is_new && (found != kind || kind == Kind::symbolic_link)) return "has the name of an earlier entry";
     if (!is_last && found == Kind::symbolic_link) return "lies below a symbolic link";
     if (!is_last && found == Kind::file) return "lies below a file";
     if (!is_last && is_new) ++implied_folders_;

@@ -1,10 +1,10 @@
 #pragma once
 
-// The files, folders and links of a release, as far as its entries were read. Each name must lead through real folders to a
-// place that is free, or holds the same kind of thing: writing to a/b when a is a link would write to wherever a leads.
+// The files, folders and links of a release, from the entries read so far. The parents of a name must be real folders: if a is
+// a link, a write to a/b goes to the target of a. The name itself must be new or of the same kind as before.
 //
-// A tree keeps a folder's name once, however many names lie below it: whole names, with those of all folders above them, took
-// 4 GB for a tarball of 80 KB. 100,000 names of 255 bytes take 40 MB here.
+// The tree keeps the name of a folder once. A set of whole names took 4 GB for a tarball of 80 KB; 100,000 names of 255 bytes
+// take 40 MB in the tree.
 
 #include <cstdint>
 #include <map>
@@ -18,25 +18,25 @@ namespace ops {
 
 class ReleaseTree {
  public:
-  /// Adds what is named by `name` (clean), and the folders that its name implies. Returns why that can't be: "is there twice".
+  /// Adds a name (see clean_name) and its parent folders. Returns "" or the error: "lies below a file".
   std::string add(const std::string& name, ArchiveEntry::Kind kind);
 
-  /// nullopt when nothing has this name.
+  /// The kind of the entry; nullopt for an unknown name.
   std::optional<ArchiveEntry::Kind> find(const std::string& name) const;
 
-  /// Folders that no entry had named when a name below them came.
+  /// The number of parent folders that add() created because no earlier entry named them.
   uint64_t implied_folders() const { return implied_folders_; }
 
  private:
   using Id = uint32_t;
-  using Place = std::pair<Id, std::string>;  // in a folder, under a name of one part
+  using Place = std::pair<Id, std::string>;  // the folder's id and a name without "/"
 
   struct Node {
     Id id;
     ArchiveEntry::Kind kind;
   };
 
-  std::map<Place, Node> nodes_;  // the top folder is 0, and no node
+  std::map<Place, Node> nodes_;  // the top folder has id 0 and no node
   uint64_t implied_folders_ = 0;
 };
 

@@ -181,11 +181,11 @@ TEST_F(Publish, RefusesWhatNoHostWouldTakeAndNamesTheMistake) {
   const Entry control{"./control", "#!/bin/sh\n", 0755, Kind::file};
   const auto with = [&](const Entry& entry) { return make_tarball({control, entry}); };
   expect_refusal("", "it is empty, 0 bytes");
-  expect_refusal("no tarball", "it is no .tar.gz: pack it with tar -czf");
-  expect_refusal("PK\x03\x04", "it is a .zip file and no .tar.gz");
-  expect_refusal(good.substr(0, good.size() / 2), "it is cut off: its gzip data has no end; copy it again");
-  expect_refusal(make_tarball({{"a/control", "", 0755, Kind::file}}), "control lies too deep, at a/control");
-  expect_refusal(make_tarball({{"control", "", 0644, Kind::file}}), "control at its top has no run bit: chmod +x control");
+  expect_refusal("no tarball", "it is not a .tar.gz: pack it with tar -czf");
+  expect_refusal("PK\x03\x04", "it is a .zip file, not a .tar.gz");
+  expect_refusal(good.substr(0, good.size() / 2), "it is truncated: its gzip data ends early; copy it again");
+  expect_refusal(make_tarball({{"a/control", "", 0755, Kind::file}}), "control is too deep, at a/control");
+  expect_refusal(make_tarball({{"control", "", 0644, Kind::file}}), "control is not executable: chmod +x control");
   expect_refusal(make_tarball({{"control", "#!/bin/sh\r\n", 0755, Kind::file}}), "control has Windows line ends (CRLF)");
   expect_refusal(with({"b/../../x", "", 0644, Kind::file}), "its entry \"b/../../x\" has a name that leads out of the folder");
 }

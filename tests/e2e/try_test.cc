@@ -176,7 +176,7 @@ TEST_F(Try, RefusesAnInvalidNumber) {
 TEST_F(Try, FailsATarballWithoutControlAtItsTop) {
   expect_failure(make_tarball({{"a/control", kControl, 0755, Entry::Kind::file}}),
                  "the tarball unpacks and has an executable control at its top",
-                 "control lies too deep, at a/control: pack what is in a and not the folder itself");
+                 "control is too deep, at a/control: pack the content of a, not the folder itself");
 }
 
 TEST_F(Try, FailsAControlThatCannotBeExecuted) {

@@ -71,9 +71,9 @@ std::vector<BadTarball> bad_tarballs() {
        false},
       {"longer", http_head(200, {{"Content-Length", "100"}}) + good, md5_hex(good), "checksum of ", false},
       {"wrong-md5", http_reply(200, good), md5_hex("another"), ", expected " + md5_hex("another"), false},
-      bad_in_itself("not-gzip", "<html>not found</html>", "it is a web page and no .tar.gz"),
+      bad_in_itself("not-gzip", "<html>not found</html>", "it is a web page, not a .tar.gz"),
       bad_in_itself("empty", "", "it is empty"),
-      bad_in_itself("half", good.substr(0, good.size() / 2), "it is cut off"),
+      bad_in_itself("half", good.substr(0, good.size() / 2), "it is truncated"),
       bad_entry("dotdot", {"../../evil", "evil", 0644, Kind::file}, "\"../../evil\" has a name that leads out"),
       bad_entry("absolute", {"/tmp/ops-test-evil", "evil", 0644, Kind::file}, "leads out of the folder"),
       bad_entry("symlink", {"link", "../../../etc", 0777, Kind::symlink}, "is a link that leads out"),
@@ -81,7 +81,7 @@ std::vector<BadTarball> bad_tarballs() {
       bad_entry("device", {"null", "", 0666, Kind::device}, "neither a file, a folder nor a link"),
       bad_entry("bomb", {"zeros", std::string(64 << 20, '\0'), 0644, Kind::file}, "more than 200 times its size"),
       bad_in_itself("no-control", make_tarball({{"agent", "x", 0755, Kind::file}}), "no file named control at its top"),
-      bad_in_itself("no-x", make_tarball({{"control", kControl, 0644, Kind::file}}), "control at its top has no run bit"),
+      bad_in_itself("no-x", make_tarball({{"control", kControl, 0644, Kind::file}}), "control is not executable"),
   };
 }
 
@@ -154,12 +154,12 @@ TEST_F(UpdaterBadInput, AReplyThatIsBadIsNotObeyedAndChangesNothing) {
 
   const std::string whole = http_reply(200, meta.reply_for(stop));
   const std::pair<std::string, std::string> bad[] = {
-      {http_reply(200, "<html><body>Log in</body></html>"), "not a heartbeat's: \"<html><body>Log in"},
+      {http_reply(200, "<html><body>Log in</body></html>"), "not a heartbeat reply: \"<html><body>Log in"},
       {whole.substr(0, whole.size() - 20), "bytes missing"},
       {whole.substr(0, 30), "ended within the reply's header"},
       {http_reply(500, meta.reply_for(stop)), "the server says 500"},
       {http_reply(200, R"({"errorMessage": "database is down", "desiredAgents": []})"), "database is down"},
-      {http_reply(200, R"({"errorMessage": 7, "desiredAgents": [)"), "not a heartbeat's"},
+      {http_reply(200, R"({"errorMessage": 7, "desiredAgents": [)"), "not a heartbeat reply"},
       {http_reply(302, "", {{"Location", meta.url("/elsewhere")}}), "the server says 302"},
       {"", "Empty reply"},
       {"220 smtp ready\r\n", "is no HTTP"},
@@ -187,7 +187,7 @@ TEST_F(UpdaterBadInput, MetasIntervalIsObeyedAndABadOneLeftOut) {
   EXPECT_TRUE(hears_more_heartbeats(1));
   reply.replace(reply.find(": 1"), 3, R"(: "soon")");
   meta.answer(http_reply(200, reply));
-  EXPECT_TRUE(logs(host, "refused: interval \"soon\" is no number of seconds")) << host.log();
+  EXPECT_TRUE(logs(host, "refused: interval \"soon\" is not a number of seconds")) << host.log();
 }
 
 TEST_F(UpdaterBadInput, TlsToAPlainMetaIsSaidAndAPlainWordToATlsOneToo) {
@@ -220,7 +220,7 @@ TEST_F(UpdaterBadInput, EvilNamesAreRefusedOneByOne) {
   ASSERT_TRUE(host.start()) << host.log();
   EXPECT_TRUE(good_runs()) << host.log();
   for (const char* words : {"\"../x\"", "\"a/b\"", "\"../../x\"", "\".e\"", "\".staged-1\"", "var is no name for an agent",
-                            "good is desired twice", "wrong type"}) {
+                            "good is in desiredAgents twice", "wrong type"}) {
     EXPECT_TRUE(logs(host, words)) << words << "\n" << host.log();
   }
   EXPECT_EQ(host.version("good"), "1.0.0");

@@ -5,7 +5,7 @@
 namespace ops {
 namespace {
 
-TEST(ControlText, IsAtFaultWhenNoKernelRunsIt) {
+TEST(ControlText, IsRefusedWhenTheKernelCannotRunIt) {
   for (const char* good : {"#!/bin/sh\n", "#!/bin/sh", "#!/usr/bin/env bash\necho 'a\r\n'\n",
                            "\x7f"
                            "ELF\r\n",
@@ -17,7 +17,7 @@ TEST(ControlText, IsAtFaultWhenNoKernelRunsIt) {
   EXPECT_NE(fault_of_control("\xef\xbb\xbf#!/bin/sh\n").find("byte order mark"), std::string::npos);
 }
 
-TEST(ControlText, WarnsWhereAKernelMayNotRunItOrAShellStumbles) {
+TEST(ControlText, WarnsAboutAMissingInterpreterLineAndWindowsLineEnds) {
   for (const char* good : {"#!/bin/sh\n",
                            "\x7f"
                            "ELF\r\n"})

@@ -7,7 +7,7 @@ namespace {
 
 using Kind = ArchiveEntry::Kind;
 
-TEST(ReleaseTree, KnowsWhatWasAddedAndTheFoldersThatItImplies) {
+TEST(ReleaseTree, FindsAddedNamesAndTheirParentFolders) {
   ReleaseTree tree;
   EXPECT_EQ(tree.add("a/b/c", Kind::file), "");
   EXPECT_EQ(tree.add("a/b", Kind::folder), "");
@@ -21,14 +21,14 @@ TEST(ReleaseTree, KnowsWhatWasAddedAndTheFoldersThatItImplies) {
   EXPECT_EQ(tree.implied_folders(), 2u);
 }
 
-TEST(ReleaseTree, RefusesTwoThingsOfOneNameAndNamesBelowWhatIsNoFolder) {
+TEST(ReleaseTree, RefusesDifferentEntriesWithOneNameAndNamesBelowAFile) {
   ReleaseTree tree;
   EXPECT_EQ(tree.add("file", Kind::file), "");
-  EXPECT_EQ(tree.add("file", Kind::file), "") << "the later one counts";
-  EXPECT_EQ(tree.add("file", Kind::folder), "is there twice");
+  EXPECT_EQ(tree.add("file", Kind::file), "") << "a later entry replaces an earlier one";
+  EXPECT_EQ(tree.add("file", Kind::folder), "has the name of an earlier entry");
   EXPECT_EQ(tree.add("file/x", Kind::file), "lies below a file");
   EXPECT_EQ(tree.add("link", Kind::symbolic_link), "");
-  EXPECT_EQ(tree.add("link", Kind::symbolic_link), "is there twice");
+  EXPECT_EQ(tree.add("link", Kind::symbolic_link), "has the name of an earlier entry");
   EXPECT_EQ(tree.add("link/x/y", Kind::file), "lies below a symbolic link");
 }
 

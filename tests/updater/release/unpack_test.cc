@@ -147,15 +147,16 @@ TEST_F(Unpack, RefusesToWriteThroughALinkOfTheArchive) {
   const Entry link{"link", "etc", 0777, Kind::symlink};
   EXPECT_HAS(refusal({link, {"link/x", "evil", 0644, Kind::file}}), "lies below a symbolic link");
   EXPECT_HAS(refusal({link, {"./link//deep/x", "evil", 0644, Kind::file}}), "lies below a symbolic link");
-  EXPECT_HAS(refusal({link, {"link", "evil", 0644, Kind::file}}), "is there twice");
-  EXPECT_HAS(refusal({{"link/x", "", 0644, Kind::file}, link}), "is there twice") << "a folder that becomes a link";
+  EXPECT_HAS(refusal({link, {"link", "evil", 0644, Kind::file}}), "has the name of an earlier entry");
+  EXPECT_HAS(refusal({{"link/x", "", 0644, Kind::file}, link}), "has the name of an earlier entry")
+      << "a folder that becomes a link";
   EXPECT_HAS(refusal({link, {"link/h", "control", 0644, Kind::hardlink}}), "lies below a symbolic link");
 }
 
 TEST_F(Unpack, RefusesHardLinksToAnythingButAFileBeforeThem) {
   EXPECT_HAS(refusal({{"hard", "/etc/passwd", 0644, Kind::hardlink}}), "leads out");
   EXPECT_HAS(refusal({{"hard", "../release.tar.gz", 0644, Kind::hardlink}}), "leads out");
-  const std::string no_file = "is no file before it";
+  const std::string no_file = "a name that is not an earlier file";
   EXPECT_HAS(refusal({{"hard", "gone", 0644, Kind::hardlink}}), no_file);
   EXPECT_HAS(refusal({{"hard", "hard", 0644, Kind::hardlink}}), no_file);
   EXPECT_HAS(refusal({{"d/", "", 0755, Kind::folder}, {"hard", "d", 0644, Kind::hardlink}}), no_file);
@@ -170,38 +171,37 @@ TEST_F(Unpack, RefusesWhatIsNoFileFolderOrLink) {
 
 TEST_F(Unpack, RefusesTheUpdatersOwnNames) {
   for (const char* name : {".installed", "./.installed", ".installed/x", ".installed.new"}) {
-    EXPECT_HAS(refusal({{name, "d41d8cd98f00b204e9800998ecf8427e", 0644, Kind::file}}), "keeps for itself");
+    EXPECT_HAS(refusal({{name, "d41d8cd98f00b204e9800998ecf8427e", 0644, Kind::file}}), "is reserved for the updater");
   }
 }
 
 TEST_F(Unpack, RefusesTwoDifferentThingsOfOneName) {
   EXPECT_HAS(refusal({{"a", "x", 0644, Kind::file}, {"a/b", "x", 0644, Kind::file}}), "lies below a file");
-  EXPECT_HAS(refusal({{"a/b", "x", 0644, Kind::file}, {"a", "x", 0644, Kind::file}}), "is there twice");
-  EXPECT_HAS(refusal({{"a", "b", 0777, Kind::symlink}, {"a", "c", 0777, Kind::symlink}}), "is there twice");
+  EXPECT_HAS(refusal({{"a/b", "x", 0644, Kind::file}, {"a", "x", 0644, Kind::file}}), "has the name of an earlier entry");
+  EXPECT_HAS(refusal({{"a", "b", 0777, Kind::symlink}, {"a", "c", 0777, Kind::symlink}}), "has the name of an earlier entry");
 }
 
 TEST_F(Unpack, RefusesNamesThatNoDiskTakes) {
-  EXPECT_HAS(refusal({{std::string(256, 'n'), "x", 0644, Kind::file}}), "has too long a name");
+  EXPECT_HAS(refusal({{std::string(256, 'n'), "x", 0644, Kind::file}}), "has a name that is too long");
   std::string deep;
   for (int i = 0; i < 1100; ++i) deep += "d/";
-  EXPECT_HAS(refusal({{deep + "f", "x", 0644, Kind::file}}), "has too long a name");
+  EXPECT_HAS(refusal({{deep + "f", "x", 0644, Kind::file}}), "has a name that is too long");
 }
 
 TEST_F(Unpack, RefusesAReleaseWithoutAControlThatCanBeRun) {
   const std::string no_control = "it has no file named control at its top";
-  const std::string no_run_bit = "control at its top has no run bit: chmod +x control";
+  const std::string no_run_bit = "control is not executable: chmod +x control";
   EXPECT_HAS(refusal(make_tarball({{"agent", "x", 0755, Kind::file}})), no_control);
   EXPECT_HAS(refusal(make_tarball({})), no_control);
   EXPECT_HAS(refusal(make_tarball({{"control", "#!/bin/sh\n", 0644, Kind::file}})), no_run_bit);
   EXPECT_HAS(refusal(make_tarball({kControl, {"control", "#!/bin/sh\n", 0644, Kind::file}})), no_run_bit);
-  EXPECT_HAS(refusal(make_tarball({{"sub/control", "#!/bin/sh\n", 0755, Kind::file}})),
-             "control lies too deep, at sub/control");
+  EXPECT_HAS(refusal(make_tarball({{"sub/control", "#!/bin/sh\n", 0755, Kind::file}})), "control is too deep, at sub/control");
   const Entry real{"real", "#!/bin/sh\n", 0755, Kind::file};
   EXPECT_HAS(refusal(make_tarball({real, {"control", "real", 0777, Kind::symlink}})), "must be a plain file");
   EXPECT_HAS(refusal(make_tarball({real, {"control", "real", 0755, Kind::hardlink}})), "must be a plain file");
   EXPECT_HAS(refusal(make_tarball({{"control/", "", 0755, Kind::folder}})), "must be a plain file");
-  EXPECT_HAS(refusal({{"control/", "", 0755, Kind::folder}}), "is there twice");
-  EXPECT_HAS(refusal({{"control", "real", 0777, Kind::symlink}}), "is there twice");
+  EXPECT_HAS(refusal({{"control/", "", 0755, Kind::folder}}), "has the name of an earlier entry");
+  EXPECT_HAS(refusal({{"control", "real", 0777, Kind::symlink}}), "has the name of an earlier entry");
 }
 
 TEST_F(Unpack, RefusesWhatIsOverALimit) {
@@ -212,7 +212,7 @@ TEST_F(Unpack, RefusesWhatIsOverALimit) {
 
   limits.max_size = 100'000;
   EXPECT_HAS(refusal({{"a", std::string(60'000, 'a'), 0644, Kind::file}, {"b", std::string(60'000, 'b'), 0644, Kind::file}}),
-             "unpacked it has more than 100000 bytes");
+             "it has more than 100000 bytes unpacked");
   limits.max_size = UnpackLimits().max_size;
   limits.max_ratio = 20;
   EXPECT_HAS(refusal({{"bomb", std::string(4 << 20, '\0'), 0644, Kind::file}}), "more than 20 times its size");
@@ -229,7 +229,7 @@ TEST_F(Unpack, RefusesNamesThatLieTooDeep) {
   std::string deep;
   for (int i = 0; i < 64; ++i) deep += "d/";
   EXPECT_FALSE(unpack_bytes(make_tarball({kControl, {deep + "f", "", 0644, Kind::file}})));
-  EXPECT_HAS(refusal({{deep + "d/f", "", 0644, Kind::file}}), "lies more than 64 folders deep");
+  EXPECT_HAS(refusal({{deep + "d/f", "", 0644, Kind::file}}), "is more than 64 folders deep");
 }
 
 TEST_F(Unpack, TakesASparseFileAsSmallAsItIs) {
