@@ -1,6 +1,6 @@
 #pragma once
 
-// The paths that both daemons answer alike, as the original's did.
+// HTTP paths of the Go original that both daemons serve.
 
 #include <functional>
 #include <optional>
@@ -11,12 +11,13 @@
 
 namespace ops {
 
-/// Answers /health, /version, /workdir and /config/reload; nullopt for any other path. `reload` takes up the config file and
-/// returns it as JSON; only loopback peers and the daemon's owner make it run, everybody else is told "no privilege".
+/// Answers /health, /version, /workdir and /config/reload; nullopt for any other path. `reload` loads the config file and
+/// returns it as JSON. /config/reload calls it for loopback peers and the daemon's owner only; other clients get "no
+/// privilege".
 std::optional<HttpResponse> answer_admin_request(const HttpRequest& request,
                                                  const std::function<Result<std::string>()>& reload);
 
-/// A line of JSON as the original wraps it: {"msg":"success","data":…}. `data` is JSON itself.
+/// The JSON reply of the Go original: {"msg":"success","data":…}. `data` is JSON.
 std::string success_json(const std::string& data);
 
 }  // namespace ops

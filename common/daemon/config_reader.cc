@@ -15,19 +15,19 @@ using Json = nlohmann::json;
 
 constexpr size_t kMaxConfigSize = 64 << 20;
 
-/// What the library says behind its own "[json.exception…] parse error at …: ".
+/// The library's message without its prefix "[json.exception…] parse error at …: ", which ends with `before`.
 std::string reason(const Json::exception& failure, std::string_view before) {
   const std::string what = failure.what();
   const size_t at = what.find(before);
   return at == std::string::npos ? what : what.substr(at + before.size());
 }
 
-/// With line and column, counted here: the library's column is 0 behind a number that ends its line.
+/// The error with line and column. They are counted here: the library's column is 0 after a number at the end of a line.
 std::string syntax_error(std::string_view text, const Json::parse_error& failure) {
   const std::string_view read = text.substr(0, std::max<size_t>(failure.byte, 1) - 1);
   const auto line = std::count(read.begin(), read.end(), '\n') + 1;
   const size_t column = read.size() - (read.rfind('\n') + 1) + 1;  // npos + 1 is 0
-  // What the library read last may be part of a token.
+  // The text that the library read last may be part of a secret token: leave it out.
   std::string why = reason(failure, ": ");
   if (const size_t last_read = why.find("; last read: "); last_read != std::string::npos) {
     const size_t expected = why.rfind("; expected ");
@@ -61,7 +61,7 @@ std::string ConfigReport::text(const std::string& path) const {
   return lines;
 }
 
-/// An object of the document, where it stands, and which of its keys were asked for.
+/// An object of the document, its place, and the keys that getters have read.
 struct ConfigObject::Node {
   const Json* json;
   std::string place;  // "" for the root
@@ -70,7 +70,7 @@ struct ConfigObject::Node {
   std::set<std::string> faulty;  // the keys that had an error; "" is the object itself
   std::vector<std::shared_ptr<Node>> children;
 
-  /// The keys that no getter asked for.
+  /// The keys that no getter has read.
   std::vector<std::string> unknown() const {
     std::vector<std::string> keys;
     for (const auto& [key, value] : json->items()) {
@@ -124,27 +124,27 @@ ConfigDocument ConfigDocument::parse(std::string_view text, ConfigReport& report
 
 void ConfigDocument::take(std::string_view text) {
   std::vector<std::string>& errors = content_->root->report->errors;
-  JsonGuard watch;
+  JsonGuard guard;
   try {
     Json parsed = Json::parse(text, [&](int depth, Json::parse_event_t event, const Json& value) {
       const bool is_key = event == Json::parse_event_t::key;
-      return watch.follow(static_cast<size_t>(depth), to_event(event), is_key ? value.get<std::string>() : "");
+      return guard.follow(static_cast<size_t>(depth), to_event(event), is_key ? value.get<std::string>() : "");
     });
-    if (watch.is_too_deep()) {
-      errors.push_back(cat("it is nested deeper than ", JsonGuard::kMaxDepth, " levels"));
+    if (guard.is_too_deep()) {
+      errors.push_back(cat("the file is nested deeper than ", JsonGuard::kMaxDepth, " levels"));
       return;
     }
     if (parsed.is_object()) {
       content_->json = std::move(parsed);
     } else {
-      errors.push_back(cat("the file holds ", type_name(parsed), ", not an object in { }"));
+      errors.push_back(cat("the file contains ", type_name(parsed), ", not an object in { }"));
     }
   } catch (const Json::parse_error& failure) {
     errors.push_back(syntax_error(text, failure));
-  } catch (const Json::exception& failure) {  // a number that is out of any range
+  } catch (const Json::exception& failure) {  // a number that does not fit a double
     errors.push_back(reason(failure, "] "));
   }
-  if (watch.duplicate()) root().warning("is there twice, the last one holds", watch.duplicate()->c_str());
+  if (guard.duplicate()) root().warning("is a duplicate key; the last value is used", guard.duplicate()->c_str());
 }
 
 ConfigDocument::ConfigDocument(ConfigDocument&& other) noexcept = default;
@@ -170,7 +170,7 @@ std::string ConfigObject::place(const char* key) const {
 }
 
 void ConfigObject::error(const std::string& message, const char* key) const {
-  // One fault for each place: others only follow from the first.
+  // One error for each place: later ones are usually consequences of the first.
   if (node_->faulty.contains("") || !node_->faulty.insert(key == nullptr ? "" : key).second) return;
   const std::string where = place(key);
   node_->report->errors.push_back(where.empty() ? message : cat(where, ": ", message));
@@ -184,7 +184,7 @@ void ConfigObject::warning(const std::string& message, const char* key) const {
 bool ConfigObject::refuse_unknown_keys() const {
   const std::vector<std::string> unknown = node_->unknown();
   for (const std::string& key : unknown) error("unknown key" + node_->suggestion_for(key), key.c_str());
-  node_->known.insert(unknown.begin(), unknown.end());  // no warning of it as well
+  node_->known.insert(unknown.begin(), unknown.end());  // no warning about it as well
   return unknown.empty();
 }
 
@@ -213,7 +213,7 @@ int64_t ConfigObject::integer(const char* key, int64_t fallback, int64_t least, 
     error(cat("is ", type_name(*value), ", should be a whole number"), key);
     return fallback;
   }
-  // Above INT64_MAX the number is unsigned, and would wrap.
+  // A number above INT64_MAX is unsigned and would wrap.
   const bool too_big = value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(most);
   if (too_big || value->get<int64_t>() < least || value->get<int64_t>() > most) {
     error(cat("is ", value->dump(), ", should be from ", least, " to ", most), key);
@@ -252,7 +252,7 @@ ConfigObject ConfigObject::object(const char* key) const {
 
 namespace {
 
-/// The key's value; nullptr when it is missing or, reported, no list.
+/// `value`; nullptr when it is nullptr or, with an error reported, not a list.
 const Json* list_or_null(const ConfigObject& object, const Json* value, const char* key) {
   if (value == nullptr || value->is_array()) return value;
   object.error(cat("is ", type_name(*value), ", should be a list in [ ]"), key);

@@ -1,9 +1,8 @@
 #pragma once
 
-// Reads a config file in JSON so that the person who edits it learns of all its faults at once. A syntax error has its
-// line and column; any other fault names its place, like agents[0].default.version. A key that the daemon does not know is a
-// warning, or an error in an object where a misspelt key would change the meaning; both name the known key that is spelt most
-// like it. The first key that an object holds twice is a warning.
+// Reads a config file in JSON and reports all its faults at once. A syntax error has a line and a column; any other fault has a
+// place, like agents[0].default.version. An unknown key is a warning, or an error in an object where a misspelt key would
+// change the meaning; the message names the most similar known key. The first duplicate key is a warning.
 
 #include <memory>
 #include <string>
@@ -13,25 +12,25 @@
 
 namespace ops {
 
-/// What is wrong with a config, a line each. It may be used when there are no errors.
+/// The faults of a config, one line each. A config without errors may be used.
 struct ConfigReport {
   std::vector<std::string> errors;
   std::vector<std::string> warnings;
 
   bool ok() const { return errors.empty(); }
-  /// All errors and then all warnings, a line each: "cfg.json: error: …".
+  /// All errors, then all warnings, one line each: "cfg.json: error: …".
   std::string text(const std::string& path) const;
 };
 
-/// A JSON object being read. A getter returns its fallback when the key is missing, and also when the value is wrong, which
-/// it reports. The document and the report must outlive it.
+/// A JSON object of a config. A getter returns the fallback when the key is missing or null. It also returns the fallback when
+/// the value is invalid, and reports an error. The document and the report must outlive the object.
 class ConfigObject {
  public:
   std::string string(const char* key, const std::string& fallback) const;
   bool boolean(const char* key, bool fallback) const;
-  /// Reports a number that is no integer or lies outside least … most.
+  /// Reports a number that is not an integer or is outside least … most.
   int64_t integer(const char* key, int64_t fallback, int64_t least, int64_t most) const;
-  /// The same of a number that may have a fraction.
+  /// Like integer(), for a number that may have a fraction.
   double number(const char* key, double fallback, double least, double most) const;
   /// An empty object when the key is missing.
   ConfigObject object(const char* key) const;
@@ -42,12 +41,11 @@ class ConfigObject {
 
   bool has(const char* key) const;
 
-  /// Reports `message` as an error at this object's place, or at its key's when one is given; but only the first at a place.
+  /// Reports `message` as an error at the place of the object, or of its key if given. Only the first error of a place is kept.
   void error(const std::string& message, const char* key = nullptr) const;
   void warning(const std::string& message, const char* key = nullptr) const;
 
-  /// To be called when all of this object is read: reports every key that no getter asked for as an error. False when there was
-  /// one.
+  /// Reports an error for every key that no getter has read. Call it after the last getter. False when there is such a key.
   bool refuse_unknown_keys() const;
 
  private:
@@ -62,7 +60,7 @@ class ConfigObject {
 /// A whole config.
 class ConfigDocument {
  public:
-  /// A file that can't be read or parsed is reported; root() is then an empty object.
+  /// Reports a file that cannot be read or parsed. root() is then an empty object.
   static ConfigDocument load(const std::string& path, ConfigReport& report);
   static ConfigDocument parse(std::string_view text, ConfigReport& report);
   ~ConfigDocument();
@@ -70,7 +68,7 @@ class ConfigDocument {
 
   ConfigObject root() const;
 
-  /// To be called when all is read: warns of every key that no getter asked for.
+  /// Reports a warning for every key that no getter has read. Call it after the last getter.
   void warn_of_unknown_keys() const;
 
  private:

@@ -27,16 +27,16 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr int kWakeSignal = SIGUSR1;
-constexpr int kOwnOption = 1000;  // no letter
+constexpr int kOwnOption = 1000;  // getopt value of every own option; no letter has it
 
 void print_help(const std::string& name, const std::string& summary, const std::vector<LongOption>& own) {
   std::cout << name << " " << version() << ": " << summary << "\n\n"
             << "usage: " << name << " [-c FILE] [-l FILE] [-t | -v | -h]\n"
-            << "  -c FILE   the config (cfg.json in the current folder)\n"
-            << "  -l FILE   log to FILE, which is rotated, instead of to stderr\n"
-            << "  -t        check the config, say what is wrong with it, and exit: 0 good, 2 bad\n"
-            << "  -v        print the version, the commit, and the libraries that are linked in\n"
-            << "  -h        print this\n";
+            << "  -c FILE   config file (default: cfg.json in the current folder)\n"
+            << "  -l FILE   log to FILE instead of stderr, and rotate it\n"
+            << "  -t        check the config, print its errors and warnings, and exit: 0 good, 2 bad\n"
+            << "  -v        print the version, the commit and the linked libraries\n"
+            << "  -h        print this help\n";
   for (const LongOption& option : own) {
     std::cout << "  --" << option.name << (*option.argument == '\0' ? "" : " ") << option.argument << "\n            "
               << option.help << "\n";
@@ -98,30 +98,28 @@ int print_config_check(const std::string& path, const ConfigReport& report) {
 
 namespace {
 
-// Not every lock is a daemon's that runs: one that was killed has it until a child that it was just starting is another
-// program.
+// A daemon that was killed while it started a child may still appear to hold the lock: the child has it until its exec.
 constexpr auto kLockPatience = std::chrono::seconds(2);
 
 bool lock_now(const Fd& fd) { return ::flock(fd.get(), LOCK_EX | LOCK_NB) == 0; }
 
-/// `./control status` shares the lock for an instant.
+/// Whether the lock is only shared: `./control status` shares it for an instant.
 bool is_only_shared(const Fd& fd) {
   if (::flock(fd.get(), LOCK_SH | LOCK_NB) != 0) return false;
   ::flock(fd.get(), LOCK_UN);
   return true;
 }
 
-std::string pid_in(const std::string& path) {
+/// The pid in the file; 0 when it contains none.
+int pid_in(const std::string& path) {
   const auto text = read_file(path, 64);
-  return text ? std::string(trim(*text)) : "";
+  const auto pid = text ? parse_number(trim(*text)) : std::nullopt;
+  return pid && *pid <= INT32_MAX ? static_cast<int>(*pid) : 0;
 }
 
-bool is_process(const std::string& pid) {
-  const int number = std::atoi(pid.c_str());
-  return number > 0 && (::kill(number, 0) == 0 || errno == EPERM);
-}
+bool is_process(int pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }
 
-/// The program that a process runs, whatever lies at its path now; "" when there is none, or it can't be seen.
+/// The path of the program that a process runs, even when the file was removed or replaced; "" when it is unknown.
 std::string program_of(int pid) {
   std::error_code error;
   std::string path = fs::read_symlink(cat("/proc/", pid, "/exe"), error);
@@ -130,17 +128,17 @@ std::string program_of(int pid) {
   return path;
 }
 
-/// Why the daemon must not start, when the process that the unlocked pid file names is one that works here; "" when it is none.
+/// The error when the unlocked pid file names a daemon that works in the folder `home`; "" otherwise.
 std::string unlocked_daemon(const std::string& path, const std::string& home) {
-  const int pid = std::atoi(pid_in(path).c_str());
-  if (pid <= 0 || pid == ::getpid()) return {};  // in a container, daemons have the same pid again and again
+  const int pid = pid_in(path);
+  if (pid <= 0 || pid == ::getpid()) return {};  // in a container, a restarted daemon often gets the same pid
   const std::string program = program_of(pid);
   const std::string name = fs::path(program).filename();
   std::error_code error;
   const bool is_ours = name.starts_with("ops-meta") || name.starts_with("ops-updater");
   if (!is_ours || !fs::equivalent(cat("/proc/", pid, "/cwd"), home, error)) return {};
-  return cat(program, ", pid ", pid, ", runs in this folder: ", path, " names it, and it does not lock that file, as the Go ",
-             "original does not. To replace it: kill ", pid, "; ./control start");
+  return cat(program, ", pid ", pid, ", runs in this folder (its pid is in ", path, "). It does not lock that file: it may be ",
+             "the Go original. To replace it: kill ", pid, "; ./control start");
 }
 
 }  // namespace
@@ -148,7 +146,7 @@ std::string unlocked_daemon(const std::string& path, const std::string& home) {
 Result<PidFile> PidFile::lock(const std::string& path) {
   const std::string home = fs::absolute(path).parent_path().parent_path();
   if (auto made = make_directories(fs::path(path).parent_path()); !made) return made.error();
-  // Whoever can open it can lock it, and so keep the daemon from starting.
+  // Mode 0600: a user who can open the file can lock it and prevent a start.
   Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
   if (!file || ::fchmod(file.get(), 0600) != 0) return system_error("open", path);
   Fd folder(::open(home.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -157,15 +155,15 @@ Result<PidFile> PidFile::lock(const std::string& path) {
     const bool has_file = lock_now(file);
     if (has_file && lock_now(folder)) break;
     if (errno != EWOULDBLOCK && errno != EINTR) return system_error("lock", has_file ? home : path);
-    const std::string holder = has_file ? "" : pid_in(path);
+    const int holder = has_file ? 0 : pid_in(path);
     const bool is_over = std::chrono::steady_clock::now() > deadline;
     if (has_file && is_over) {
       return Error{
-          cat("runs already in ", home, ", though its ", path, " was removed: find it by its name, and stop it by hand")};
+          cat("runs already in ", home, ", but its ", path, " was removed: find its pid with pgrep, and stop it with kill")};
     }
     if (!has_file && (is_over || (is_process(holder) && !is_only_shared(file)))) {
       return Error{
-          cat("runs already, pid ", holder.empty() ? "not known yet, it is starting" : holder, " (it holds ", path, ")")};
+          cat("runs already, pid ", holder == 0 ? "not known yet: it is starting" : cat(holder), " (it locks ", path, ")")};
     }
     std::this_thread::sleep_for(milliseconds(5));
   }
@@ -184,7 +182,7 @@ Signals::Signals() {
   sigemptyset(&set_);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, kWakeSignal}) sigaddset(&set_, signal);
   ::pthread_sigmask(SIG_BLOCK, &set_, nullptr);
-  // Under nohup, SIGHUP came ignored, and what is ignored is not even kept for wait().
+  // nohup sets SIGHUP to ignored. The kernel drops an ignored signal even when it is blocked.
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, kWakeSignal}) std::signal(signal, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
 }
@@ -207,7 +205,7 @@ Signals::Event Signals::wait(std::optional<milliseconds> patience) const {
       case SIGHUP: return Event::reload;
       case kWakeSignal: return Event::wake;
       default:
-        if (errno == EAGAIN) return Event::timeout;  // else EINTR, by a debugger say
+        if (errno == EAGAIN) return Event::timeout;  // else EINTR: wait again
     }
   }
 }
@@ -215,11 +213,11 @@ Signals::Event Signals::wait(std::optional<milliseconds> patience) const {
 void Signals::wake() { ::kill(::getpid(), kWakeSignal); }
 
 void keep_memory_flat() {
-  // Setting a threshold also ends its growing with every large block that is freed, up to 64 MB for each arena.
+  // By default malloc raises both thresholds when a large block is freed. Setting one turns that off.
   constexpr int kThreshold = 128 << 10;
   ::mallopt(M_MMAP_THRESHOLD, kThreshold);
   ::mallopt(M_TRIM_THRESHOLD, kThreshold);
-  ::mallopt(M_ARENA_MAX, 2);  // not 8 for each core
+  ::mallopt(M_ARENA_MAX, 2);  // the default is 8 for each core
 }
 
 void notify_systemd(const std::string& state) {
@@ -230,7 +228,7 @@ void notify_systemd(const std::string& state) {
   const size_t length = std::strlen(path);
   if (length >= sizeof address.sun_path) return;
   std::memcpy(address.sun_path, path, length);
-  if (path[0] == '@') address.sun_path[0] = '\0';  // systemd's spelling of an abstract socket
+  if (path[0] == '@') address.sun_path[0] = '\0';  // an abstract socket
   const Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!socket) return;
   const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + length);

@@ -1,20 +1,20 @@
 #pragma once
 
-// What every daemon of ours does in the same way: flags, the lock on var/app.pid, signals, readiness.
+// The common parts of both daemons: flags, the lock on var/app.pid, signals, readiness.
 //
-//   -c FILE   the config, cfg.json by default      -t   check the config, say what is wrong, exit 0 or 2
-//   -l FILE   log there instead of to stderr       -v   print the version, the commit and the linked libraries (version.h)
+//   -c FILE   config file, default cfg.json        -t   check the config, print its faults, exit 0 or 2
+//   -l FILE   log to FILE instead of stderr        -v   print the version, the commit and the linked libraries (version.h)
 //
-// and the long options that are a daemon's own.
+// A daemon may add long options of its own.
 //
-// A daemon works in the folder of its binary: all relative paths but those of -c and -l start there. It holds an exclusive
-// flock(2) on var/app.pid for as long as it lives, and writes its pid into that file when it serves. So a locked file with a
-// pid in it means started, a locked empty one starting, and whatever an unlocked one says is past. ./control reads it so. The
-// folder itself is locked as well, for somebody may remove var/ to make room, and two daemons in one folder would be worse.
+// A daemon works in the folder of its binary: every relative path starts there, except those of -c and -l. It holds an
+// exclusive flock(2) on var/app.pid while it runs, and writes its pid into the file when it is ready. ./control relies on this:
+// a locked file with a pid means started, a locked empty file means starting, an unlocked file means stopped. The daemon locks
+// the folder itself, too: when an operator removes var/, a second daemon still cannot start in the folder.
 //
-// The Go original locks neither: its ./control writes var/app.pid. So an unlocked pid is past, unless its process is an
-// ops-meta or ops-updater (whatever lies at its path now) that works in this folder. Then a start is refused, and ./control
-// stop, too, does not touch it.
+// The Go original locks neither: its ./control writes var/app.pid. The pid in an unlocked file counts as running when its
+// process is an ops-meta or ops-updater that works in this folder. Then this daemon does not start, and ./control stop does not
+// stop that process.
 
 #include <chrono>
 #include <csignal>
@@ -29,8 +29,8 @@
 
 namespace ops {
 
-/// An option of one daemon only: {"try", "TARBALL", "…"} is --try TARBALL, and what -h says of it. One whose argument is "" has
-/// none.
+/// A long option of one daemon, with its text for -h: {"try", "TARBALL", "…"} is --try TARBALL. `argument` is "" for an option
+/// without an argument.
 struct LongOption {
   const char* name;
   const char* argument;
@@ -41,29 +41,30 @@ struct DaemonOptions {
   std::string config = "cfg.json";  // absolute once parsed
   std::string log_file;             // absolute; "" for stderr
   bool check_config = false;
-  std::map<std::string, std::string> own;  // the arguments of the daemon's own options, as far as they were given
+  std::map<std::string, std::string> own;  // the daemon's own options that were given, with their arguments
 };
 
-/// Parses the flags. Answers -v, -h and wrong flags itself, by leaving the program; `summary` is -h's first line.
+/// Parses the flags. Exits the process for -v, -h and wrong flags. `summary` is in the first line of -h.
 DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& name, const std::string& summary,
                                    const std::vector<LongOption>& own = {});
 
-/// Changes to the folder of the binary. `argv0` serves where there is no /proc.
+/// Changes to the folder of the binary. Uses `argv0` when /proc is not mounted.
 Result<void> enter_home(const char* argv0);
 
-/// From now on nobody else may write to what is created here, by agents and other children too, whatever the umask was.
+/// Adds 022 to the umask: group and others may not write files that this process and its children create.
 void restrict_umask();
 
 /// -t: prints the report on stderr and returns the exit code, 0 or 2.
 int print_config_check(const std::string& path, const ConfigReport& report);
 
-/// The lock on var/app.pid, and on the folder that var is in.
+/// The lock on var/app.pid and on the folder that contains var.
 class PidFile {
  public:
-  /// Fails when another process has the lock: "runs already, pid N"; and when a daemon without a lock runs in the folder.
+  /// Fails when another process holds the lock ("runs already, pid N") or a daemon without a lock runs in the folder. Waits up
+  /// to 2 s for a lock that is released meanwhile.
   static Result<PidFile> lock(const std::string& path);
 
-  /// Says that the daemon serves: writes its pid, and tells systemd (sd_notify's READY=1) when that started it.
+  /// Reports that the daemon is ready: writes its pid, and sends READY=1 to systemd (see notify_systemd).
   Result<void> announce_ready() const;
 
  private:
@@ -73,29 +74,29 @@ class PidFile {
   std::string path_;
 };
 
-/// Signals as values. To be made before any thread, so that none takes a signal away: SIGTERM, SIGINT, SIGHUP and the wake-up
-/// are blocked and only ever come out of wait(). SIGPIPE is ignored.
+/// Signals as values. The constructor blocks SIGTERM, SIGINT, SIGHUP and the wake-up signal, and ignores SIGPIPE. Create it
+/// before any thread: threads inherit the blocked signals, so only wait() receives them.
 class Signals {
  public:
   Signals();
 
   enum class Event { stop, reload, wake, timeout };
 
-  /// The next signal, or timeout after `patience`; without one it waits for ever.
+  /// Waits for the next signal. Returns timeout after `patience`; waits without limit when that is nullopt.
   Event wait(std::optional<std::chrono::milliseconds> patience) const;
 
-  /// Makes wait() return `wake`. Any thread may call it.
+  /// Makes wait() return wake. Any thread may call it.
   static void wake();
 
  private:
   sigset_t set_;
 };
 
-/// Has malloc give freed memory back to the system soon, at some cost for large blocks: a daemon that once answered a hundred
-/// megabyte bodies at a time should not look as if it still did. To be called before any thread is made.
+/// Makes malloc return freed memory to the system early, at some cost for large blocks: memory use falls again after a peak.
+/// Call it before any thread exists.
 void keep_memory_flat();
 
-/// Tells systemd of a change ("READY=1", "STOPPING=1"), as sd_notify(3) does; nothing happens without $NOTIFY_SOCKET.
+/// Sends a state ("READY=1", "STOPPING=1") to systemd, as sd_notify(3) does. Does nothing without $NOTIFY_SOCKET.
 void notify_systemd(const std::string& state);
 
 }  // namespace ops

@@ -15,7 +15,7 @@ namespace {
 
 const std::time_t kStartedAt = std::time(nullptr);  // before main begins
 
-/// How many bytes the character at the beginning of `text` has; 0 when it is no good UTF-8, which Prometheus refuses.
+/// The number of bytes of the first UTF-8 character; 0 when it is invalid. Prometheus refuses invalid UTF-8.
 size_t character_size(std::string_view text) {
   const auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
   const unsigned lead = byte(0);
@@ -24,9 +24,9 @@ size_t character_size(std::string_view text) {
   for (size_t i = 1; i < size; ++i) {
     if ((byte(i) & 0xC0) != 0x80) return 0;
   }
-  const bool is_long_form = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
-  const bool is_no_character = (lead == 0xED && byte(1) >= 0xA0) || (lead == 0xF4 && byte(1) >= 0x90);
-  return is_long_form || is_no_character ? 0 : size;
+  const bool is_overlong = (lead == 0xE0 && byte(1) < 0xA0) || (lead == 0xF0 && byte(1) < 0x90);
+  const bool is_not_assignable = (lead == 0xED && byte(1) >= 0xA0) || (lead == 0xF4 && byte(1) >= 0x90);
+  return is_overlong || is_not_assignable ? 0 : size;
 }
 
 void append_escaped(std::string& to, std::string_view text, bool in_quotes) {
@@ -47,7 +47,7 @@ void append_escaped(std::string& to, std::string_view text, bool in_quotes) {
 }
 
 void append_number(std::string& to, double value) {
-  constexpr double kExact = 9'007'199'254'740'992;  // 2^53: whole numbers up to it are themselves
+  constexpr double kExact = 9'007'199'254'740'992;  // 2^53: a double represents every whole number below it
   std::array<char, 64> digits;
   const bool is_whole = std::abs(value) < kExact && std::floor(value) == value;
   const auto written = is_whole ? std::to_chars(digits.begin(), digits.end(), static_cast<int64_t>(value))
@@ -131,12 +131,12 @@ void MetricsText::add(std::string_view name, std::string_view help, const Durati
 }
 
 void MetricsText::add_process(std::string_view prefix) {
-  begin(std::string(prefix) + "_build_info", MetricType::gauge, "Always 1; which version this is.");
+  begin(std::string(prefix) + "_build_info", MetricType::gauge, "Always 1; the label is the version of the daemon.");
   add({{"version", version()}}, 1);
-  add("process_start_time_seconds", MetricType::gauge, "When the process was started, in seconds since 1970.",
+  add("process_start_time_seconds", MetricType::gauge, "Start time of the process, in seconds since 1970.",
       static_cast<double>(kStartedAt));
-  add("process_resident_memory_bytes", MetricType::gauge, "The process's memory.", resident_bytes());
-  add("process_cpu_seconds_total", MetricType::counter, "CPU time of all threads.",
+  add("process_resident_memory_bytes", MetricType::gauge, "Resident memory of the process.", resident_bytes());
+  add("process_cpu_seconds_total", MetricType::counter, "CPU time of the process, all threads.",
       static_cast<double>(std::clock()) / CLOCKS_PER_SEC);
 }
 

@@ -1,14 +1,14 @@
 #pragma once
 
-// What a daemon tells Prometheus of itself, in its text format (0.0.4):
+// Metrics in the text format of Prometheus (0.0.4):
 //
 //   # HELP ops_meta_agent_hosts Hosts that have the agent in this version.
 //   # TYPE ops_meta_agent_hosts gauge
 //   ops_meta_agent_hosts{agent="falcon-agent",version="3.1.3",state="started"} 1000
 //
-// Names are in snake case, with a base unit (seconds, bytes) at their end, and counters end in _total: `promtool check metrics`
-// holds them to that in our tests. A label may have any text as its value, and each one is a time series that Prometheus keeps
-// for months: how many there may be is for the caller to bound.
+// Names are in snake case and end with a base unit (seconds, bytes); counters end with _total. The tests check this with
+// `promtool check metrics`. A label value may be any text. Each set of labels is a time series that Prometheus stores for
+// months: the caller must bound their number.
 
 #include <array>
 #include <atomic>
@@ -21,13 +21,13 @@
 
 namespace ops {
 
-/// Only ever grows. Any thread may add to it and read it.
+/// A value that only grows. Any thread may add to it and read it.
 using Counter = std::atomic<uint64_t>;
 
-/// How long something took, by buckets that never change. Any thread may add to it and read it.
+/// A histogram of durations with fixed buckets. Any thread may add to it and read it.
 class DurationHistogram {
  public:
-  /// The buckets' upper bounds; what takes longer is in one more.
+  /// The upper bounds of the buckets. One more bucket has the longer durations.
   static constexpr std::array<std::chrono::microseconds, 12> kBounds{
       std::chrono::microseconds(5),       std::chrono::microseconds(10),        std::chrono::microseconds(20),
       std::chrono::microseconds(50),      std::chrono::microseconds(100),       std::chrono::microseconds(200),
@@ -37,9 +37,9 @@ class DurationHistogram {
   void add(std::chrono::nanoseconds duration);
 
   struct Counts {
-    std::array<uint64_t, kBounds.size() + 1> buckets{};  // each without those below it
+    std::array<uint64_t, kBounds.size() + 1> buckets{};  // not cumulative
     uint64_t total = 0;
-    double seconds = 0;  // of all together
+    double seconds = 0;  // the sum of all durations
   };
   Counts counts() const;
 
@@ -50,22 +50,22 @@ class DurationHistogram {
 
 enum class MetricType { counter, gauge };
 
-/// Writes metrics one after the other.
+/// Builds the text of all metrics.
 class MetricsText {
  public:
   using Labels = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
-  /// Begins a metric, whose samples follow; each name once. `help` is for the person who finds it, and may be any text.
+  /// Begins a metric; its samples follow. Each name may begin once. `help` may be any text.
   void begin(std::string_view name, MetricType type, std::string_view help);
-  /// A sample of the metric begun last; each set of labels once.
+  /// Adds a sample to the last metric. Each set of labels may occur once.
   void add(Labels labels, double value);
 
-  /// A metric that is one number.
+  /// Adds a metric with one sample and no labels.
   void add(std::string_view name, MetricType type, std::string_view help, double value);
   void add(std::string_view name, std::string_view help, const DurationHistogram& histogram);
 
-  /// What every daemon has: `prefix`_build_info, and the process's memory, CPU and start, named as Prometheus' own libraries
-  /// do.
+  /// Adds `prefix`_build_info, and the memory, CPU time and start time of the process under the names of Prometheus' own client
+  /// libraries.
   void add_process(std::string_view prefix);
 
   const std::string& text() const { return text_; }
@@ -75,10 +75,10 @@ class MetricsText {
   void add_sample(std::string_view suffix, Labels labels, double value);
 
   std::string text_;
-  std::string name_;  // of the metric begun last
+  std::string name_;  // of the last metric
 };
 
-/// The Content-Type.
+/// The Content-Type of the text.
 inline constexpr char kMetricsType[] = "text/plain; version=0.0.4; charset=utf-8";
 
 }  // namespace ops

@@ -12,7 +12,7 @@ namespace {
 using Lines = std::vector<std::string>;
 
 struct ConfigReader : testing::Test {
-  /// The document made of this text. What it reports is in `report`.
+  /// Reads the text from a file. `report` has the errors and warnings.
   ConfigDocument read(const std::string& text) {
     write_file(path, text);
     return ConfigDocument::load(path, report);
@@ -29,7 +29,7 @@ struct ConfigReader : testing::Test {
   ConfigReport report;
 };
 
-TEST_F(ConfigReader, GivesWhatTheFileHolds) {
+TEST_F(ConfigReader, ReadsValuesOfEveryType) {
   const ConfigDocument document =
       read(R"({"s":"text","b":true,"i":-7,"o":{"s":"inner"},"l":[{"s":"first"},null,{"s":"third"}]})");
   const ConfigObject root = document.root();
@@ -43,7 +43,7 @@ TEST_F(ConfigReader, GivesWhatTheFileHolds) {
   EXPECT_TRUE(report.ok());
 }
 
-TEST_F(ConfigReader, GivesTheFallbackForMissingKeysAndNull) {
+TEST_F(ConfigReader, ReturnsTheFallbackForMissingKeysAndNull) {
   const ConfigDocument document = read(R"({"s":null,"l":null,"o":null})");
   const ConfigObject root = document.root();
   EXPECT_EQ(root.string("s", "fallback"), "fallback");
@@ -73,7 +73,7 @@ TEST_F(ConfigReader, NamesThePlaceOfEveryWrongTypeAtOnce) {
                    "agents[2]: is a string, should be an object in { }", "agents[0].a.s: is an array, should be a string"}));
 }
 
-TEST_F(ConfigReader, HoldsIntegersToTheirBounds) {
+TEST_F(ConfigReader, RefusesIntegersOutsideTheirBounds) {
   const ConfigDocument document =
       read(R"({"a":0,"b":9,"c":-1,"d":10,"e":18446744073709551615,"f":-9223372036854775808,"g":9223372036854775807})");
   const ConfigObject root = document.root();
@@ -87,17 +87,17 @@ TEST_F(ConfigReader, HoldsIntegersToTheirBounds) {
                    "e: is 18446744073709551615, should be from 0 to 9", "f: is -9223372036854775808, should be from 0 to 9"}));
 }
 
-TEST_F(ConfigReader, GivesLineAndColumnOfASyntaxError) {
+TEST_F(ConfigReader, ReportsLineAndColumnOfASyntaxError) {
   const Lines errors = errors_of("{\n  \"a\": 1,\n  \"b\" 2\n}\n");
   ASSERT_EQ(errors.size(), 1u);
   EXPECT_TRUE(errors[0].starts_with("line 3, column 7: syntax error")) << errors[0];
 }
 
-TEST_F(ConfigReader, SaysWhatIsWrongWithAFileThatIsNoConfig) {
+TEST_F(ConfigReader, ReportsAFileThatIsNotAConfig) {
   EXPECT_EQ(errors_of(""), Lines{"the file is empty"});
   EXPECT_EQ(errors_of(" \n"), Lines{"the file is empty"});
-  EXPECT_EQ(errors_of("[1]"), Lines{"the file holds an array, not an object in { }"});
-  EXPECT_EQ(errors_of("null"), Lines{"the file holds null, not an object in { }"});
+  EXPECT_EQ(errors_of("[1]"), Lines{"the file contains an array, not an object in { }"});
+  EXPECT_EQ(errors_of("null"), Lines{"the file contains null, not an object in { }"});
   for (const std::string bad : {"{\"a\":\"\xff\"}", "{}{}", "{\"a\":1,}", "// no comments\n{}", "{'a':1}"}) {
     const Lines errors = errors_of(bad);
     ASSERT_EQ(errors.size(), 1u) << bad;
@@ -105,14 +105,14 @@ TEST_F(ConfigReader, SaysWhatIsWrongWithAFileThatIsNoConfig) {
   }
 }
 
-// The library throws another exception for it than for all other faults.
-TEST_F(ConfigReader, ReportsANumberThatNothingCanHold) {
+// The library throws a different exception for this fault.
+TEST_F(ConfigReader, ReportsANumberThatDoesNotFit) {
   const Lines errors = errors_of("{\"interval\": 1e999}");
   ASSERT_EQ(errors.size(), 1u);
   EXPECT_NE(errors[0].find("1e999"), std::string::npos) << errors[0];
 }
 
-TEST_F(ConfigReader, IsCutShortAnywhereAndSaysSo) {
+TEST_F(ConfigReader, ReportsOneErrorForAFileTruncatedAtAnyByte) {
   const std::string whole = R"({"debug": true, "http": {"listen": "127.0.0.1:2000"}, "agents": [{"a": 1.5e3}]})";
   ASSERT_EQ(errors_of(whole), Lines{});
   for (size_t size = 0; size < whole.size(); ++size) {
@@ -128,20 +128,20 @@ TEST_F(ConfigReader, NamesAFileThatCannotBeRead) {
                                   "cannot read " + folder.path() + ": Is a directory"}));
 }
 
-TEST_F(ConfigReader, SurvivesAnyDepthOfNesting) {
+TEST_F(ConfigReader, RefusesDeepNesting) {
   constexpr size_t kDepth = 500'000;
   const ConfigDocument document = read("{\"a\":" + std::string(kDepth, '[') + std::string(kDepth, ']') + "}");
   (void)document.root().string("a", "");
-  EXPECT_EQ(report.errors, Lines{"it is nested deeper than 64 levels"});
+  EXPECT_EQ(report.errors, Lines{"the file is nested deeper than 64 levels"});
 }
 
-TEST_F(ConfigReader, ReadsWhatIsNestedAsDeepAsItMayBe) {
+TEST_F(ConfigReader, ReadsAConfigAtTheDepthLimit) {
   EXPECT_EQ(errors_of("{\"a\":" + std::string(63, '[') + std::string(63, ']') + "}"), Lines{});
   EXPECT_EQ(errors_of("{\"a\":" + std::string(64, '[') + std::string(64, ']') + "}").size(), 1u);
 }
 
-// It ends in logs, which more may read than the config.
-TEST_F(ConfigReader, SaysNothingOfATokenInASyntaxError) {
+// The error is logged, and more users may read the log than the config.
+TEST_F(ConfigReader, LeavesTokensOutOfSyntaxErrors) {
   for (const std::string bad : {R"({"tokens": ["51c9", "77aaSECRET]})", R"({"tokens": ["77aaSECRET" "b"]})",
                                 R"({"tokens": [77aaSECRET]})", R"({"tokens": ["77aaSECRET\q"]})", R"({"77aaSECRET" 1})"}) {
     const Lines errors = errors_of(bad);
@@ -153,7 +153,7 @@ TEST_F(ConfigReader, SaysNothingOfATokenInASyntaxError) {
             Lines{"line 1, column 10: syntax error while parsing object key - invalid literal; expected string literal"});
 }
 
-TEST_F(ConfigReader, WarnsOfKeysThatNobodyReads) {
+TEST_F(ConfigReader, WarnsAboutUnknownKeys) {
   const ConfigDocument document = read(R"({"a":1,"z":1,"o":{"b":1,"y":1},"l":[{"c":1},{"x":1}]})");
   const ConfigObject root = document.root();
   (void)root.integer("a", 0, 0, 9);
@@ -164,14 +164,14 @@ TEST_F(ConfigReader, WarnsOfKeysThatNobodyReads) {
   EXPECT_EQ(report.warnings, (Lines{"z: unknown key, ignored", "o.y: unknown key, ignored", "l[1].x: unknown key, ignored"}));
 }
 
-TEST_F(ConfigReader, NamesTheKeyThatIsSpeltMostLikeAnUnknownOne) {
+TEST_F(ConfigReader, SuggestsTheMostSimilarKnownKey) {
   const ConfigDocument document = read(R"({"prefx":"a","other":1})");
   (void)document.root().string("prefix", "");
   document.warn_of_unknown_keys();
   EXPECT_EQ(report.warnings, (Lines{"other: unknown key, ignored", "prefx: unknown key, ignored; did you mean \"prefix\"?"}));
 }
 
-TEST_F(ConfigReader, RefusesKeysThatNobodyReadsWhereTheyWouldMatter) {
+TEST_F(ConfigReader, RefusesUnknownKeysWhereTheyWouldChangeTheMeaning) {
   const ConfigDocument document = read(R"({"o":{"a":1,"b":1,"cc":2},"p":{"a":1}})");
   const ConfigObject object = document.root().object("o");
   (void)object.integer("a", 0, 0, 9);
@@ -185,19 +185,19 @@ TEST_F(ConfigReader, RefusesKeysThatNobodyReadsWhereTheyWouldMatter) {
   EXPECT_EQ(report.warnings, Lines{});
 }
 
-TEST_F(ConfigReader, WarnsOfTheFirstKeyThatIsThereTwice) {
+TEST_F(ConfigReader, WarnsAboutTheFirstDuplicateKey) {
   const ConfigDocument document = read(R"({"a":[1,{"o":{"x":1,"y":2}},[],{"o":{"x":3,"y":4,"x":5},"o":0}],"a":6})");
   EXPECT_TRUE(report.ok());
-  EXPECT_EQ(report.warnings, Lines{"a[3].o.x: is there twice, the last one holds"});
+  EXPECT_EQ(report.warnings, Lines{"a[3].o.x: is a duplicate key; the last value is used"});
   EXPECT_EQ(document.root().integer("a", 0, 0, 9), 6);
 }
 
-TEST_F(ConfigReader, TakesTheSameKeyInTwoObjectsForWhatItIs) {
+TEST_F(ConfigReader, AcceptsTheSameKeyInTwoObjects) {
   read(R"({"a":{"x":1,"o":{"x":2}},"b":{"x":3},"l":[{"x":4},{"x":5}],"x":6})");
   EXPECT_EQ(report.warnings, Lines{});
 }
 
-TEST_F(ConfigReader, PutsObjectsAndKeysInFrontOfTheirFaults) {
+TEST_F(ConfigReader, NamesThePlaceBeforeEachFault) {
   const ConfigDocument document = read(R"({"l":[{}]})");
   document.root().error("is missing", "http");
   document.root().error("is odd");

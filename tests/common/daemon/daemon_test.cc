@@ -1,4 +1,4 @@
-// The daemon skeleton: its parts, and the whole of it in the real ops-meta.
+// The common parts of the daemons, alone and in a real ops-meta.
 
 #include "common/daemon/daemon.h"
 #include "common/base/version.h"
@@ -26,7 +26,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-/// What systemd listens on.
+/// The socket on which systemd listens.
 class NotifySocket {
  public:
   explicit NotifySocket(const std::string& path) : socket_(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0)) {
@@ -38,7 +38,7 @@ class NotifySocket {
     EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
   }
 
-  /// The next message; "" when none comes.
+  /// The next message; "" when none arrives within 10 s.
   std::string next() const {
     pollfd entry{socket_.get(), POLLIN, 0};
     char text[256];
@@ -62,7 +62,7 @@ struct PidFileTest : testing::Test {
 };
 
 TEST_F(PidFileTest, IsEmptyUntilTheDaemonServes) {
-  write_file(path, "12345678\n");  // of a daemon that is no more
+  write_file(path, "12345678\n");  // of a daemon that has ended
   const auto file = PidFile::lock(path);
   ASSERT_TRUE(file) << file.error().message;
   EXPECT_EQ(content(), "");
@@ -70,32 +70,32 @@ TEST_F(PidFileTest, IsEmptyUntilTheDaemonServes) {
   EXPECT_EQ(content(), own_pid + "\n");
 }
 
-TEST_F(PidFileTest, IsLockedByOneAtATime) {
+TEST_F(PidFileTest, IsLockedByOneDaemonAtATime) {
   {
     const auto first = PidFile::lock(path);
     ASSERT_TRUE(first) << "the folder is created as well";
-    EXPECT_EQ(PidFile::lock(path).error().message, "runs already, pid not known yet, it is starting (it holds " + path + ")");
+    EXPECT_EQ(PidFile::lock(path).error().message, "runs already, pid not known yet: it is starting (it locks " + path + ")");
     ASSERT_TRUE(first->announce_ready());
-    EXPECT_EQ(PidFile::lock(path).error().message, "runs already, pid " + own_pid + " (it holds " + path + ")");
+    EXPECT_EQ(PidFile::lock(path).error().message, "runs already, pid " + own_pid + " (it locks " + path + ")");
     EXPECT_EQ(content(), own_pid + "\n");
   }
   EXPECT_TRUE(PidFile::lock(path));
 }
 
-TEST_F(PidFileTest, OutlastsThoseWhoOnlyLook) {
+TEST_F(PidFileTest, WaitsForTheSharedLockOfControlStatus) {
   write_file(path, "");
-  Fd looking(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  ASSERT_EQ(::flock(looking.get(), LOCK_SH), 0);
-  std::thread looker([&] {
+  Fd shared(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  ASSERT_EQ(::flock(shared.get(), LOCK_SH), 0);
+  std::thread reader([&] {
     ::poll(nullptr, 0, 200);
-    looking.reset();
+    shared.reset();
   });
   EXPECT_TRUE(PidFile::lock(path));
-  looker.join();
+  reader.join();
 }
 
-// A daemon that is killed while it starts a child leaves its lock to that for an instant.
-TEST_F(PidFileTest, OutlastsAChildOfADaemonThatWasKilled) {
+// A daemon that is killed while it starts a child leaves its lock to the child for an instant.
+TEST_F(PidFileTest, WaitsForTheLockThatAKilledDaemonsChildInherited) {
   write_file(path, "0\n");
   Fd inherited(::open(path.c_str(), O_RDWR | O_CLOEXEC));
   ASSERT_EQ(::flock(inherited.get(), LOCK_EX), 0);
@@ -107,22 +107,21 @@ TEST_F(PidFileTest, OutlastsAChildOfADaemonThatWasKilled) {
   child.join();
 }
 
-TEST_F(PidFileTest, IsLockedByOneAtATimeEvenWhenVarIsRemoved) {
+TEST_F(PidFileTest, IsLockedByOneDaemonAtATimeEvenWhenVarIsRemoved) {
   {
     const auto first = PidFile::lock(path);
     ASSERT_TRUE(first);
     std::filesystem::remove_all(folder / "var");
     const auto second = PidFile::lock(path);
     ASSERT_FALSE(second);
-    EXPECT_TRUE(
-        second.error().message.starts_with("runs already in " + folder.path() + ", though its " + path + " was removed"))
+    EXPECT_TRUE(second.error().message.starts_with("runs already in " + folder.path() + ", but its " + path + " was removed"))
         << second.error().message;
-    EXPECT_FALSE(PidFile::lock(path)) << "nor when it is tried again";
+    EXPECT_FALSE(PidFile::lock(path)) << "a second attempt fails, too";
   }
   EXPECT_TRUE(PidFile::lock(path));
 }
 
-TEST_F(PidFileTest, IsNoLinkToAnotherFile) {
+TEST_F(PidFileTest, RefusesALinkToAnotherFile) {
   write_file(folder / "precious", "kept");
   std::filesystem::create_directories(folder / "var");
   std::filesystem::create_symlink("../precious", path);
@@ -130,7 +129,7 @@ TEST_F(PidFileTest, IsNoLinkToAnotherFile) {
   EXPECT_EQ(read_file(folder / "precious"), "kept");
 }
 
-TEST(NotifySystemd, TellsWhoeverListens) {
+TEST(NotifySystemd, SendsTheStateToTheSocket) {
   const TempDir folder;
   for (const std::string& path : {folder / "notify", "@ops-test-" + std::to_string(::getpid())}) {
     const NotifySocket systemd(path);
@@ -138,15 +137,15 @@ TEST(NotifySystemd, TellsWhoeverListens) {
     notify_systemd("READY=1");
     EXPECT_EQ(systemd.next(), "READY=1") << path;
   }
-  for (const std::string& nobody : {std::string("relative"), std::string(200, '/'), folder / "no"}) {
-    ::setenv("NOTIFY_SOCKET", nobody.c_str(), 1);
+  for (const std::string& unusable : {std::string("relative"), std::string(200, '/'), folder / "no"}) {
+    ::setenv("NOTIFY_SOCKET", unusable.c_str(), 1);
     notify_systemd("READY=1");
   }
   ::unsetenv("NOTIFY_SOCKET");
   notify_systemd("READY=1");
 }
 
-// Signals are the whole process's, so each of these has a process of its own.
+// Signals concern the whole process: each of these tests runs in a process of its own.
 void expect_event(Signals::Event expected, int signal) {
   EXPECT_EXIT(
       {
@@ -194,7 +193,7 @@ TEST_F(DaemonFlags, PrintVersionAndHelp) {
   }
 }
 
-TEST_F(DaemonFlags, ThatDoNotExistAreRefused) {
+TEST_F(DaemonFlags, AreRefusedWhenUnknown) {
   for (const std::vector<std::string>& flags :
        {std::vector<std::string>{"-x"}, {"-c"}, {"cfg.json"}, {"--halp"}, {"--try", "x"}}) {
     const Finished finished = meta(flags);
@@ -204,14 +203,15 @@ TEST_F(DaemonFlags, ThatDoNotExistAreRefused) {
   EXPECT_EQ(list(box.folder()), std::vector<std::string>{"ops-meta"}) << "a refused start leaves nothing behind";
 }
 
-TEST_F(DaemonFlags, NameFilesFromTheFolderOfTheCaller) {
+TEST_F(DaemonFlags, AreRelativeToTheFolderOfTheCaller) {
   const TempDir caller;
   write_file(caller / "c.json", R"({"http": {"listen": "127.0.0.1:0"}, "agents": []})");
   Process daemon({box / "ops-meta", "-c", "c.json", "-l", "l.log"}, caller.path(), caller / "out");
   EXPECT_TRUE(eventually([&] { return box.daemon_pid() == daemon.pid(); })) << read_file(caller / "out");
   EXPECT_TRUE(contains(read_file(caller / "l.log"), "serves on 127.0.0.1:0"));
   EXPECT_EQ(daemon.stop(), 0);
-  EXPECT_EQ(list(caller.path()), (std::vector<std::string>{"c.json", "l.log", "out"})) << "all else lies beside the binary";
+  EXPECT_EQ(list(caller.path()), (std::vector<std::string>{"c.json", "l.log", "out"}))
+      << "every other file is beside the binary";
 }
 
 TEST_F(DaemonFlags, LogToStderrByDefault) {
@@ -220,7 +220,7 @@ TEST_F(DaemonFlags, LogToStderrByDefault) {
   EXPECT_TRUE(eventually([&] { return contains(read_file(box / "out"), "serves on 127.0.0.1:0"); }));
 }
 
-TEST_F(DaemonFlags, NameALogThatCanBeWritten) {
+TEST_F(DaemonFlags, FailWhenTheLogCannotBeWritten) {
   write_file(box / "cfg.json", R"({"http": {"listen": "127.0.0.1:0"}, "agents": []})");
   const Finished finished = meta({"-l", "/proc/no/app.log"}, box.folder());
   EXPECT_EQ(finished.exit_code, 1);
@@ -230,23 +230,23 @@ TEST_F(DaemonFlags, NameALogThatCanBeWritten) {
 struct RunningDaemon : testing::Test {
   RunningDaemon() { EXPECT_TRUE(box.start({})) << box.log(); }
 
-  /// What the config of a running meta says now.
-  void desire(const std::string& agents) {
+  /// Replaces the config of the running ops-meta.
+  void set_agents(const std::string& agents) {
     write_file(box / "cfg.json", R"({"http": {"listen": "127.0.0.1:0"}, "agents": [)" + agents + "]}");
   }
 
   MetaBox box;
 };
 
-TEST_F(RunningDaemon, SecondInAFolderSaysThatItRunsAlready) {
+TEST_F(RunningDaemon, RefusesASecondDaemonInTheFolder) {
   const Finished second = run({box / "ops-meta", "-c", box / "cfg.json", "-l", box / "var/second.log"}, box.folder());
   EXPECT_EQ(second.exit_code, 1);
-  const std::string words = "runs already, pid " + std::to_string(box.process().pid()) + " (it holds var/app.pid)";
+  const std::string words = "runs already, pid " + std::to_string(box.process().pid()) + " (it locks var/app.pid)";
   EXPECT_EQ(second.output, "ops-meta: " + words + "\n");
   EXPECT_EQ(box.get("/health").body, "ok");
 }
 
-TEST_F(RunningDaemon, StopsWithinTwoSecondsOnEitherSignalWhateverItsClientsDo) {
+TEST_F(RunningDaemon, StopsOnEitherSignalDespiteOpenConnections) {
   write_file(box / "tarball/big", std::string(30'000'000, 'x'));
   for (const int signal : {SIGTERM, SIGINT}) {
     const RawConnection silent(box.port());
@@ -262,21 +262,21 @@ TEST_F(RunningDaemon, StopsWithinTwoSecondsOnEitherSignalWhateverItsClientsDo) {
   }
 }
 
-TEST_F(RunningDaemon, ReloadsOnHangUpAndStaysWhenTheConfigIsBad) {
+TEST_F(RunningDaemon, ReloadsOnSighupAndKeepsTheOldConfigWhenTheNewOneIsInvalid) {
   const auto heartbeat = [&] { return http(box.port(), "POST", "/heartbeat", R"({"hostname":"h"})").body; };
   EXPECT_FALSE(contains(heartbeat(), "agent-one"));
-  desire(R"({"default": {"name": "agent-one", "version": "1"}})");
+  set_agents(R"({"default": {"name": "agent-one", "version": "1"}})");
   box.process().signal(SIGHUP);
   EXPECT_TRUE(eventually([&] { return contains(heartbeat(), "agent-one"); })) << box.log();
 
-  desire(R"({"default": {"name": "agent-two", "version": "../x"}})");
+  set_agents(R"({"default": {"name": "agent-two", "version": "../x"}})");
   box.process().signal(SIGHUP);
   EXPECT_TRUE(eventually([&] { return contains(box.log(), "the old one stays"); })) << box.log();
   EXPECT_TRUE(contains(box.log(), "agents[0].default.version: version \"../x\" is not of the form")) << box.log();
   EXPECT_TRUE(contains(heartbeat(), "agent-one"));
 }
 
-TEST(Daemon, TellsSystemdWhenItServesAndWhenItStops) {
+TEST(Daemon, TellsSystemdWhenItIsReadyAndWhenItStops) {
   const TempDir folder;
   const NotifySocket systemd(folder / "notify");
   Box box("ops-meta");

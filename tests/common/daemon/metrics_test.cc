@@ -9,7 +9,7 @@ namespace {
 
 using std::chrono::microseconds;
 
-TEST(Metrics, AreWrittenAsPrometheusReadsThem) {
+TEST(Metrics, MatchThePrometheusTextFormat) {
   MetricsText text;
   text.begin("agent_hosts", MetricType::gauge, "Hosts.");
   text.add({{"agent", "a"}, {"version", "1"}}, 7);
@@ -38,23 +38,23 @@ TEST(Metrics, LabelsMayHaveAnyText) {
   EXPECT_EQ(escaped("h\u00e4 \u20ac \U0001F600"), "h\u00e4 \u20ac \U0001F600");
 }
 
-TEST(Metrics, BytesThatAreNoCharactersAreReplaced) {
+TEST(Metrics, InvalidUtf8IsReplaced) {
   EXPECT_EQ(escaped("a\xFF"), "a\uFFFD");
-  EXPECT_EQ(escaped("\xC3"), "\uFFFD") << "cut short";
+  EXPECT_EQ(escaped("\xC3"), "\uFFFD") << "truncated";
   EXPECT_EQ(escaped("\xE2\x82x"), "\uFFFD\uFFFDx");
-  EXPECT_EQ(escaped("\xC0\xAF"), "\uFFFD\uFFFD") << "longer than it must be";
+  EXPECT_EQ(escaped("\xC0\xAF"), "\uFFFD\uFFFD") << "overlong";
   EXPECT_EQ(escaped("\xE0\x80\xAF"), "\uFFFD\uFFFD\uFFFD");
-  EXPECT_EQ(escaped("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD") << "half of a UTF-16 pair";
-  EXPECT_EQ(escaped("\xF4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD") << "beyond the last one";
+  EXPECT_EQ(escaped("\xED\xA0\x80"), "\uFFFD\uFFFD\uFFFD") << "a surrogate";
+  EXPECT_EQ(escaped("\xF4\x90\x80\x80"), "\uFFFD\uFFFD\uFFFD\uFFFD") << "above U+10FFFF";
 }
 
-TEST(Metrics, HelpIsALine) {
+TEST(Metrics, HelpIsEscapedToOneLine) {
   MetricsText text;
   text.add("m", MetricType::gauge, "a\nb \\ \"c\"", 1);
   EXPECT_EQ(text.text(), "# HELP m a\\nb \\\\ \"c\"\n# TYPE m gauge\nm 1\n");
 }
 
-TEST(Metrics, AHistogramsBucketsHoldAllBelowThem) {
+TEST(Metrics, HistogramBucketsAreCumulative) {
   DurationHistogram histogram;
   histogram.add(microseconds(5));
   histogram.add(microseconds(6));
@@ -71,7 +71,7 @@ TEST(Metrics, AHistogramsBucketsHoldAllBelowThem) {
             "t_seconds_bucket{le=\"+Inf\"} 4\nt_seconds_sum 100.000161\nt_seconds_count 4\n");
 }
 
-TEST(Metrics, TellOfTheProcess) {
+TEST(Metrics, DescribeTheProcess) {
   MetricsText text;
   text.add_process("ops_x");
   EXPECT_NE(text.text().find("ops_x_build_info{version=\""), std::string::npos);
