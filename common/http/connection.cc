@@ -90,7 +90,7 @@ HttpConnection::Next HttpConnection::unseal(HttpThread& thread, std::string_view
 HttpConnection::Next HttpConnection::refuse_client(HttpThread& thread) {
   const bool is_news = thread.now - thread.complained > kComplainEvery;
   if (is_news) thread.complained = thread.now;
-  log::write(is_news ? log::Level::warning : log::Level::debug, cat("no TLS with ", peer_.address, ": ", tls_->trouble()));
+  log::write(is_news ? log::Level::warning : log::Level::debug, cat("no TLS with ", peer_.address, ": ", tls_->error()));
   tls_.reset();
   return write_last(thread);
 }

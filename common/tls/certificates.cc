@@ -38,7 +38,7 @@ std::string to_text(const X509_NAME* name) {
   X509_NAME_print_ex(bio.get(), name, 0, XN_FLAG_RFC2253);
   char* data = nullptr;
   const long size = BIO_get_mem_data(bio.get(), &data);
-  return size <= 0 ? "nobody" : one_line(std::string_view(data, static_cast<size_t>(size)), 200);
+  return size <= 0 ? "(no name)" : one_line(std::string_view(data, static_cast<size_t>(size)), 200);
 }
 
 time_t to_time(const ASN1_TIME* time) {
@@ -63,14 +63,15 @@ std::string span_text(time_t seconds) {
   return "a moment";
 }
 
-/// Says that the time is over, or has not come, and what the clock here has to do with it; "" when it is the time.
-std::string time_trouble(const X509* certificate) {
+/// "expired 3 days ago, …" or "is not valid before …", with the time of this host's clock; "" when the certificate is valid
+/// now.
+std::string validity_error(const X509* certificate) {
   const time_t now = std::time(nullptr);
   const time_t begin = to_time(X509_get0_notBefore(certificate));
   const time_t end = to_time(X509_get0_notAfter(certificate));
-  const std::string clock = cat("; the clock here says ", to_text(now));
+  const std::string clock = cat("; the clock of this host is at ", to_text(now));
   if (now > end) return cat("expired ", span_text(now - end), " ago, at ", to_text(end), clock);
-  if (now < begin) return cat("is not valid for another ", span_text(begin - now), ", before ", to_text(begin), clock);
+  if (now < begin) return cat("is not valid before ", to_text(begin), ", in ", span_text(begin - now), clock);
   return {};
 }
 
@@ -88,8 +89,8 @@ Result<std::vector<std::shared_ptr<X509>>> read_certificates(const std::string& 
   }
   const bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
   ERR_clear_error();
-  if (!is_end) return Error{cat(path, ": its certificate number ", certificates.size() + 1, " is damaged")};
-  if (certificates.empty()) return Error{cat(path, " holds no certificate, which begins with -----BEGIN CERTIFICATE-----")};
+  if (!is_end) return Error{cat(path, ": certificate number ", certificates.size() + 1, " is damaged")};
+  if (certificates.empty()) return Error{cat(path, " contains no certificate (a line -----BEGIN CERTIFICATE-----)")};
   return certificates;
 }
 
@@ -104,9 +105,10 @@ Result<std::shared_ptr<EVP_PKEY>> read_key(const std::string& path) {
   const Bio bio = reader_of(*text);
   std::shared_ptr<EVP_PKEY> key(PEM_read_bio_PrivateKey(bio.get(), nullptr, on_passphrase, &is_encrypted), &EVP_PKEY_free);
   if (is_encrypted) {
-    return Error{cat(path, " is encrypted, and nobody can be asked for its passphrase: openssl pkey -in ", path, " -out KEY")};
+    return Error{cat(path, " is encrypted, and a daemon cannot ask for the passphrase. Decrypt it: openssl pkey -in ", path,
+                     " -out KEY")};
   }
-  if (!key) return Error{cat(path, " holds no private key, which begins with -----BEGIN PRIVATE KEY-----")};
+  if (!key) return Error{cat(path, " contains no private key (a line -----BEGIN PRIVATE KEY-----)")};
   return key;
 }
 
@@ -147,10 +149,10 @@ Result<Credentials> read_credentials(const TlsFiles& files) {
   return credentials;
 }
 
-std::string time_trouble_of(const TlsFiles& files, const Credentials& credentials) {
+std::string validity_error(const TlsFiles& files, const Credentials& credentials) {
   for (const auto& certificate : credentials.chain) {
-    const std::string trouble = time_trouble(certificate.get());
-    if (!trouble.empty()) return cat(files.cert, ": the certificate of ", subject_of(certificate.get()), " ", trouble);
+    const std::string error = validity_error(certificate.get());
+    if (!error.empty()) return cat(files.cert, ": the certificate of ", subject_of(certificate.get()), " ", error);
   }
   return {};
 }
@@ -159,18 +161,20 @@ std::vector<std::string> warnings_about(const TlsFiles& files, const Credentials
   std::vector<std::string> warnings;
   const auto check = [&](const std::string& file, const X509* certificate) {
     const time_t left = to_time(X509_get0_notAfter(certificate)) - std::time(nullptr);
-    const std::string trouble = time_trouble(certificate);
+    const std::string error = validity_error(certificate);
     const std::string name = cat(file, ": the certificate of ", subject_of(certificate), " ");
-    if (!trouble.empty()) {
-      warnings.push_back(name + trouble);
+    if (!error.empty()) {
+      warnings.push_back(name + error);
     } else if (left < kRenewBefore) {
       warnings.push_back(cat(name, "expires in ", span_text(left), ": renew it"));
     }
   };
   for (const auto& certificate : credentials.chain) check(files.cert, certificate.get());
-  if (credentials.authorities.size() == 1) check(files.ca, credentials.authorities[0].get());  // a system's bundle has old ones
+  if (credentials.authorities.size() == 1)
+    check(files.ca, credentials.authorities[0].get());  // not a system's bundle: it contains expired ones
   if (!files.key.empty() && is_world_readable(files.key)) {
-    warnings.push_back(cat("any user here may read the key: let it be the daemon's own user's, and chmod o-r ", files.key));
+    warnings.push_back(
+        cat("every user of this host may read the key: chown it to the daemon's user, and chmod o-r ", files.key));
   }
   return warnings;
 }
@@ -194,29 +198,30 @@ std::string name_list_of(const X509* certificate) {
   });
   std::string list;
   for (auto name = names.begin(); name != names.end(); ++name) {
-    const bool is_new = std::find(names.begin(), name, *name) == name;  // the common name is mostly among the others
+    const bool is_new = std::find(names.begin(), name, *name) == name;  // the common name is usually one of the DNS names, too
     if (is_new) list += (list.empty() ? "" : ", ") + *name;
   }
-  return list.empty() ? "nobody" : one_line(list, 300);
+  return list.empty() ? "(no name)" : one_line(list, 300);
 }
 
 std::string explain_refusal(X509_STORE_CTX* verification, const std::string& ca_file) {
   const X509* certificate = X509_STORE_CTX_get_current_cert(verification);
   const int error = X509_STORE_CTX_get_error(verification);
   if (certificate == nullptr) return X509_verify_cert_error_string(error);
-  const std::string whose = cat("the certificate of ", subject_of(certificate), " ");
+  const std::string subject = cat("the certificate of ", subject_of(certificate), " ");
   switch (error) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
-    case X509_V_ERR_CERT_NOT_YET_VALID: return whose + time_trouble(certificate);
-    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return cat(whose, "is self-signed, and not in ", ca_file);
+    case X509_V_ERR_CERT_NOT_YET_VALID: return subject + validity_error(certificate);
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT: return cat(subject, "is self-signed and is not in ", ca_file);
     case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
     case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
     case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-      return cat(whose, "comes from ", issuer_of(certificate), ", which is not in ", ca_file);
+      return cat(subject, "was issued by ", issuer_of(certificate), ", which is not in ", ca_file);
     case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-      return cat(whose, "is not signed by the ", issuer_of(certificate), " of ", ca_file, ", though that has the same name");
-    default: return cat(whose, "is refused: ", X509_verify_cert_error_string(error));
+      return cat(subject, "names ", issuer_of(certificate), " as its issuer, but was not signed by the CA of that name in ",
+                 ca_file);
+    default: return cat(subject, "is refused: ", X509_verify_cert_error_string(error));
   }
 }
 
@@ -226,7 +231,7 @@ std::string system_ca_file() {
            "/etc/pki/tls/certs/ca-bundle.crt",                   // RHEL
            "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",  // RHEL 10
            "/etc/ssl/ca-bundle.pem",                             // SUSE
-           "/var/lib/ca-certificates/ca-bundle.pem",             // SUSE without its links
+           "/var/lib/ca-certificates/ca-bundle.pem",             // SUSE without its symbolic links
            "/etc/ssl/cert.pem"                                   // Alpine without ca-certificates
        }) {
     if (::access(path, R_OK) == 0) return path;

@@ -1,7 +1,7 @@
 #pragma once
 
-// Certificates and keys in PEM files, and what is said of them when they are no good: which file, which name, what was
-// expected, and by how much the time is off. By OpenSSL, whose types are only named here.
+// Reads certificates and keys from PEM files with OpenSSL, and explains why one cannot be used: the file, the name in the
+// certificate, the expected CA, and the difference in time. The header only declares OpenSSL's types.
 
 #include <memory>
 #include <string>
@@ -15,42 +15,42 @@ struct x509_store_ctx_st;
 
 namespace ops {
 
-/// Paths; "" where there is none.
+/// Paths of PEM files; "" when not configured.
 struct TlsFiles {
-  std::string cert;  // ours, and behind it those between it and the CA
-  std::string key;   // cert's
-  std::string ca;    // of the CAs that the other side's certificate must come from
+  std::string cert;  // this side's certificate, followed by the intermediate certificates
+  std::string key;   // the private key of `cert`
+  std::string ca;    // the CAs that may issue the peer's certificate
 
   bool operator==(const TlsFiles&) const = default;
 };
 
-/// What is in the files.
+/// The content of the files.
 struct Credentials {
-  std::vector<std::shared_ptr<x509_st>> chain;  // ours first; empty without `cert`
+  std::vector<std::shared_ptr<x509_st>> chain;  // this side's certificate first; empty without `cert`
   std::shared_ptr<evp_pkey_st> key;
-  std::vector<std::shared_ptr<x509_st>> authorities;
+  std::vector<std::shared_ptr<x509_st>> authorities;  // the CAs
 };
 
-/// Reads them all, and sees that the key belongs to the certificate.
+/// Reads all files and checks that the key belongs to the certificate.
 Result<Credentials> read_credentials(const TlsFiles& files);
 
-/// Why no client would believe this certificate today, that it has expired say; "" when it is the time.
-std::string time_trouble_of(const TlsFiles& files, const Credentials& credentials);
+/// The error when a certificate of the chain has expired or is not valid yet; "" when all are valid now.
+std::string validity_error(const TlsFiles& files, const Credentials& credentials);
 
-/// What somebody should look after, though it may be used: a certificate that has expired or will within two weeks, one that is
-/// not valid yet, a key that every user of this machine may read.
+/// Warnings for the operator: a certificate that has expired, expires within two weeks or is not valid yet; a key that every
+/// user of the host may read.
 std::vector<std::string> warnings_about(const TlsFiles& files, const Credentials& credentials);
 
-/// Its common name and its DNS names, as they stand there.
+/// The common name and the DNS names of the certificate.
 std::vector<std::string> host_names_of(const x509_st* certificate);
 
-/// The same and its IP addresses, for a message.
+/// The host names and the IP addresses of the certificate as one text, for a message.
 std::string name_list_of(const x509_st* certificate);
 
-/// Why OpenSSL refuses the certificate that it is just looking at. `ca_file` is where the CAs came from.
+/// Why OpenSSL refuses the certificate that it is verifying now. `ca_file` is the file of the CAs.
 std::string explain_refusal(x509_store_ctx_st* verification, const std::string& ca_file);
 
-/// Where this distribution keeps the CAs that it trusts; "" when there is no such file.
+/// The file of the CAs that this distribution trusts; "" when no known file exists.
 std::string system_ca_file();
 
 }  // namespace ops

@@ -14,16 +14,16 @@ namespace {
 
 constexpr char kHandshakeRecord = '\x16';
 constexpr unsigned char kSessionContext[] = "ops-meta";
-constexpr size_t kTicketKeys = 80;  // bytes, of OpenSSL's own making
+constexpr size_t kTicketKeys = 80;  // bytes of OpenSSL's ticket keys
 
 std::string last_error() {
   const unsigned long error = ERR_get_error();
   const char* reason = ERR_reason_error_string(error);
   ERR_clear_error();
-  return reason == nullptr ? "the client hung up" : reason;
+  return reason == nullptr ? "the client closed the connection" : reason;
 }
 
-/// Where a session and a context keep what is of ours.
+/// The ex_data indexes of our pointers in an SSL and in an SSL_CTX.
 int session_index() {
   static const int kIndex = SSL_get_ex_new_index(0, nullptr, nullptr, nullptr, nullptr);
   return kIndex;
@@ -39,7 +39,7 @@ SSL* session_of(X509_STORE_CTX* verification) {
 
 }  // namespace
 
-/// A session's bytes as OpenSSL's idea of a socket.
+/// A BIO that reads and writes the memory of a session in place of a socket.
 struct TlsWire {
   static int read(BIO* bio, char* to, int size) {
     std::string_view& in = static_cast<TlsSession*>(BIO_get_data(bio))->in_;
@@ -76,12 +76,12 @@ struct TlsWire {
 
   static int verify(int is_good, X509_STORE_CTX* verification) {
     auto* session = static_cast<TlsSession*>(SSL_get_ex_data(session_of(verification), session_index()));
-    if (is_good == 0 && session->trouble_.empty()) session->trouble_ = explain_refusal(verification, session->ca_file_);
+    if (is_good == 0 && session->error_.empty()) session->error_ = explain_refusal(verification, session->ca_file_);
     return is_good;
   }
 };
 
-// ---- a session ----
+// ---- TlsSession ----
 
 TlsSession::TlsSession(SSL* ssl, std::string ca_file, const std::atomic<uint64_t>& generation)
     : ssl_(ssl, &SSL_free), ca_file_(std::move(ca_file)), generation_(&generation), began_in_(generation) {
@@ -109,7 +109,7 @@ TlsSession::Verdict TlsSession::take(std::string_view bytes, std::string& text, 
       case SSL_ERROR_WANT_READ: return Verdict::good;
       case SSL_ERROR_ZERO_RETURN: return Verdict::ended;
       default:
-        if (trouble_.empty()) trouble_ = last_error();
+        if (error_.empty()) error_ = last_error();
         return Verdict::broken;
     }
   }
@@ -118,7 +118,7 @@ TlsSession::Verdict TlsSession::take(std::string_view bytes, std::string& text, 
 void TlsSession::encrypt(std::string_view text, std::string& out) {
   out_ = &out;
   ERR_clear_error();
-  if (!text.empty()) SSL_write(ssl_.get(), text.data(), static_cast<int>(text.size()));  // to memory: it can't be too much
+  if (!text.empty()) SSL_write(ssl_.get(), text.data(), static_cast<int>(text.size()));  // writes to memory, so never partially
 }
 
 void TlsSession::end(std::string& out) {
@@ -132,17 +132,17 @@ std::vector<std::string> TlsSession::client_names() const {
   return certificate == nullptr ? std::vector<std::string>() : host_names_of(certificate);
 }
 
-// ---- a server ----
+// ---- TlsServer ----
 
 namespace {
 
 using Context = std::shared_ptr<SSL_CTX>;
 
-/// A ticket outlives neither itself nor the host's certificate, which only a full handshake looks at.
-SSL_TICKET_RETURN judge_ticket(SSL*, SSL_SESSION* session, const unsigned char*, size_t, SSL_TICKET_STATUS status, void*) {
+/// Refuses a ticket when the client's certificate has expired. OpenSSL checks the certificate only in a full handshake.
+SSL_TICKET_RETURN check_ticket(SSL*, SSL_SESSION* session, const unsigned char*, size_t, SSL_TICKET_STATUS status, void*) {
   if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW) return SSL_TICKET_RETURN_IGNORE_RENEW;
-  const X509* host = SSL_SESSION_get0_peer(session);
-  if (host != nullptr && X509_cmp_current_time(X509_get0_notAfter(host)) < 0) return SSL_TICKET_RETURN_IGNORE_RENEW;
+  const X509* client = SSL_SESSION_get0_peer(session);
+  if (client != nullptr && X509_cmp_current_time(X509_get0_notAfter(client)) < 0) return SSL_TICKET_RETURN_IGNORE_RENEW;
   return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
@@ -151,11 +151,11 @@ Result<Context> make_context(const Credentials& credentials, const std::string& 
   if (!context) return Error{cat("OpenSSL: ", last_error())};
   SSL_CTX* raw = context.get();
   SSL_CTX_set_min_proto_version(raw, TLS1_2_VERSION);
-  // A poll is a handshake and one request: what costs is the suite's hash, which SHA-256 makes half of SHA-384's.
+  // A poll is one handshake and one request. The hash dominates its cost, and SHA-256 costs half of SHA-384.
   SSL_CTX_set_ciphersuites(raw, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256");
   SSL_CTX_set_options(raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_CIPHER_SERVER_PREFERENCE);
   SSL_CTX_set_mode(raw, SSL_MODE_RELEASE_BUFFERS);
-  // Sessions are kept by the clients, in tickets: nothing of a million hosts is kept here.
+  // Clients keep their sessions in tickets: the server stores no state for its million hosts.
   SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);
   SSL_CTX_set_session_id_context(raw, kSessionContext, sizeof kSessionContext - 1);
   SSL_CTX_set_num_tickets(raw, 1);
@@ -163,11 +163,11 @@ Result<Context> make_context(const Credentials& credentials, const std::string& 
   ERR_clear_error();
   bool is_taken = SSL_CTX_use_certificate(raw, chain[0].get()) == 1 && SSL_CTX_use_PrivateKey(raw, credentials.key.get()) == 1;
   for (size_t i = 1; i < chain.size() && is_taken; ++i) is_taken = SSL_CTX_add1_chain_cert(raw, chain[i].get()) == 1;
-  if (!is_taken) return Error{cat(cert_file, ": OpenSSL does not take it: ", last_error())};
+  if (!is_taken) return Error{cat(cert_file, ": OpenSSL rejects it: ", last_error())};
   if (credentials.authorities.empty()) return context;
-  // Who shows no certificate is let in: to tell it what is missing is the handler's business.
+  // A client without a certificate is accepted here: the HTTP handler refuses its request with an explanation.
   SSL_CTX_set_verify(raw, SSL_VERIFY_PEER, TlsWire::verify);
-  SSL_CTX_set_session_ticket_cb(raw, nullptr, judge_ticket, nullptr);
+  SSL_CTX_set_session_ticket_cb(raw, nullptr, check_ticket, nullptr);
   for (const auto& authority : credentials.authorities) {
     X509_STORE_add_cert(SSL_CTX_get_cert_store(raw), authority.get());
     SSL_CTX_add_client_CA(raw, authority.get());
@@ -222,7 +222,7 @@ TlsServer::Handshakes TlsServer::handshakes() const {
   return {SSL_CTX_sess_accept_good(context_.get()), SSL_CTX_sess_hits(context_.get())};
 }
 
-// ---- a client's context ----
+// ---- the client side ----
 
 namespace {
 
@@ -232,7 +232,7 @@ int verify_server(int is_good, X509_STORE_CTX* verification) {
   if (X509_STORE_CTX_get_error_depth(verification) == 0) {
     found.names = name_list_of(X509_STORE_CTX_get_current_cert(verification));
   }
-  if (is_good == 0 && found.trouble.empty()) found.trouble = explain_refusal(verification, found.ca_file);
+  if (is_good == 0 && found.error.empty()) found.error = explain_refusal(verification, found.ca_file);
   return is_good;
 }
 

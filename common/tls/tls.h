@@ -1,7 +1,7 @@
 #pragma once
 
-// TLS for the HTTP server, 1.2 and later, by OpenSSL. A session turns one side's bytes into the other's, and knows no sockets:
-// so the server's loops stay as they are, and no record is left behind in a buffer that epoll doesn't see.
+// TLS 1.2 and later for the HTTP server, with OpenSSL. A session converts bytes in memory and uses no socket: the event loops
+// of the server stay unchanged, and no data waits in a buffer that epoll does not know.
 
 #include <atomic>
 #include <cstdint>
@@ -28,25 +28,25 @@ class TlsSession {
 
   enum class Verdict {
     good,
-    ended,   // the client said so
-    no_tls,  // it speaks something else, plain HTTP say
-    broken   // see trouble(); what is in `out` tells the client
+    ended,   // the client has closed the session
+    no_tls,  // the client does not speak TLS; it may speak plain HTTP
+    broken   // see error(); `out` has the alert for the client
   };
 
-  /// Takes what the client sent: appends what that says to `text`, and what it must be told in return to `out`.
+  /// Processes bytes from the client. Appends the decrypted bytes to `text`, and the bytes to send to the client to `out`.
   Verdict take(std::string_view bytes, std::string& text, std::string& out);
 
-  /// Appends `text` to `out`, as the client is to get it. Only after the first `text` has been taken.
+  /// Encrypts `text` and appends it to `out`. Call it only after take() has returned some text.
   void encrypt(std::string_view text, std::string& out);
-  /// Appends that there is no more to come.
+  /// Appends the message that closes the session.
   void end(std::string& out);
 
-  const std::string& trouble() const { return trouble_; }
+  const std::string& error() const { return error_; }
 
-  /// Whether the server has taken up other files since; those may not let this client in.
+  /// Whether the server has loaded files since this session began. Their CA may not trust this client.
   bool is_outdated() const { return *generation_ != began_in_; }
 
-  /// The names of the client's certificate, when it showed one; that is then one of the CA's.
+  /// The names in the client's certificate, which OpenSSL has verified; empty when the client sent none.
   std::vector<std::string> client_names() const;
 
  private:
@@ -55,51 +55,51 @@ class TlsSession {
 
   const std::unique_ptr<ssl_st, void (*)(ssl_st*)> ssl_;
   const std::string ca_file_;
-  const std::atomic<uint64_t>* const generation_;  // the server's
+  const std::atomic<uint64_t>* const generation_;  // of the server
   const uint64_t began_in_;
   bool has_begun_ = false;
-  std::string trouble_;
+  std::string error_;
   friend struct TlsWire;
-  std::string_view in_;         // while take() runs: what OpenSSL has not read yet
-  std::string* out_ = nullptr;  // where it writes
+  std::string_view in_;         // during take(): bytes that OpenSSL has not read yet
+  std::string* out_ = nullptr;  // the destination of OpenSSL's output
 };
 
-/// Certificate and key of a server, and whose clients' certificates it takes. Synchronises itself.
+/// The certificate and the key of a server, and the CAs of its clients. Thread-safe.
 class TlsServer {
  public:
-  /// Takes these files up, for connections from now on; without files.cert, TLS is off. An error changes nothing. Clients go on
-  /// with the sessions that they have, unless it is another CA that they must come from now.
+  /// Loads the files for new connections. Without files.cert, TLS is off. An error changes nothing. Clients can resume sessions
+  /// from before, unless the CAs have changed.
   Result<void> load(const TlsFiles& files);
 
   bool is_on() const { return is_on_; }
 
   struct Handshakes {
     long all = 0;
-    long resumed = 0;  // of these: they cost little
+    long resumed = 0;  // part of `all`; a resumed handshake is cheap
   };
   /// Since the last load().
   Handshakes handshakes() const;
 
-  /// nullptr when the host has no memory to give. Only when it is on. It outlives its sessions.
+  /// A session for a new connection; nullptr when TLS is off or memory is exhausted. The server must outlive its sessions.
   std::unique_ptr<TlsSession> accept() const;
 
  private:
   std::atomic<bool> is_on_ = false;
-  std::atomic<uint64_t> generation_ = 0;  // how often files were taken up
+  std::atomic<uint64_t> generation_ = 0;  // number of successful load() calls
   mutable std::mutex mutex_;
   std::shared_ptr<ssl_ctx_st> context_;                // guarded by mutex_
   std::string ca_file_;                                // guarded by mutex_
-  std::vector<std::shared_ptr<x509_st>> authorities_;  // guarded by mutex_; what was in ca_file_
+  std::vector<std::shared_ptr<x509_st>> authorities_;  // guarded by mutex_; the content of ca_file_
 };
 
-/// What a client found out about a server's certificate.
+/// What a client's verification found in the server's certificate.
 struct ServerCertificate {
-  std::string ca_file;
+  std::string ca_file;  // set by the caller, for `error`
   std::string names;
-  std::string trouble;  // "" when it is good, as far as OpenSSL looks: the host's name is not its business
+  std::string error;  // "" when OpenSSL accepts the certificate; OpenSSL does not check the host name here
 };
 
-/// Has an SSL_CTX, libcurl's say, fill `found` for each connection. `found` must outlive it.
+/// Makes the SSL_CTX, of libcurl for instance, fill `found` for each connection. `found` must outlive the context.
 void watch_server_certificate(ssl_ctx_st* context, ServerCertificate& found);
 
 }  // namespace ops

@@ -90,7 +90,7 @@ void check_tls(const TlsFiles& files, ConfigReport& report) {
     report.errors.push_back("http.tls: " + credentials.error().message);
     return;
   }
-  if (const std::string trouble = time_trouble_of(files, *credentials); !trouble.empty()) {
+  if (const std::string trouble = validity_error(files, *credentials); !trouble.empty()) {
     report.errors.push_back(cat("http.tls: ", trouble, "; no host would believe it"));
     return;
   }

@@ -83,10 +83,10 @@ TEST_F(TrustTls, AServerWhoseCertificateIsBadIsNotBelievedAndNothingElseChanges)
       {"another host's",
        ca.issue("elsewhere", {.names = "DNS:elsewhere.example,IP:10.0.0.1"}),
        {"that is another host: its certificate is for elsewhere, elsewhere.example, 10.0.0.1 (", "127.0.0.1"}},
-      {"self-signed", self_signed(folder, "meta"), {"the certificate of CN=meta is self-signed, and not in " + ca.cert()}},
+      {"self-signed", self_signed(folder, "meta"), {"the certificate of CN=meta is self-signed and is not in " + ca.cert()}},
       {"another CA's",
        other.issue("meta"),
-       {"the certificate of CN=meta comes from CN=Other CA, which is not in " + ca.cert()}},
+       {"the certificate of CN=meta was issued by CN=Other CA, which is not in " + ca.cert()}},
       {"of another CA with the same name", namesake.issue("meta"), {"Test CA", ca.cert()}}};
   TlsMeta meta(good);
   UpdaterBox host(meta.url(), {.more = tls_of(ca.cert())});
@@ -116,11 +116,11 @@ TEST_F(TrustTls, AServerWhoseCertificateIsOutOfDateIsNotBelieved) {
   const BadServer bad[] = {
       {"expired",
        expired,
-       {"the certificate of CN=meta expired ", " days ago, at 2021-01-01 00:00:00 UTC; the clock here says 20"}},
+       {"the certificate of CN=meta expired ", " days ago, at 2021-01-01 00:00:00 UTC; the clock of this host is at 20"}},
       {"not yet valid, or a clock that is years behind",
        ca.issue("meta", {.from = "20900101000000Z"}),
-       {"the certificate of CN=meta is not valid for another ",
-        " days, before 2090-01-01 00:00:00 UTC; the clock here says 20"}}};
+       {"the certificate of CN=meta is not valid before 2090-01-01 00:00:00 UTC, in ",
+        " days; the clock of this host is at 20"}}};
   for (const BadServer& entry : bad) {
     const TempDir folder;
     const Process server(
@@ -148,8 +148,8 @@ TEST_F(TrustTls, ACertificateIsRenewedWithoutARestartAndABadOneIsNotTakenUp) {
   const std::pair<Issued, std::string> bad[] = {
       {{renewed.cert, other.key}, other.key + " is not the key of the certificate in " + renewed.cert + ", CN=meta"},
       {{renewed.cert, meta / "none.key"}, "cannot open " + (meta / "none.key") + ": No such file or directory"},
-      {{renewed.key, renewed.key}, renewed.key + " holds no certificate"},
-      {{renewed.cert, encrypted(renewed.key)}, renewed.key + ".enc is encrypted, and nobody can be asked for its passphrase"},
+      {{renewed.key, renewed.key}, renewed.key + " contains no certificate"},
+      {{renewed.cert, encrypted(renewed.key)}, renewed.key + ".enc is encrypted, and a daemon cannot ask for the passphrase"},
       {{renewed.cert, ""}, "http.tls.key: is missing"},
       {expired, expired.cert + ": the certificate of CN=meta expired "}};
   for (const auto& [issued, words] : bad) {
@@ -225,7 +225,7 @@ TEST_F(TrustTls, AHostWhoseCertificateIsBadIsRefusedAndBothSidesSayWhy) {
   UpdaterBox strange(meta.url(), {.more = tls_of(ca.cert(), other.issue("h1"))});
   ASSERT_TRUE(strange.start()) << strange.log();
   logs(strange, "the server refuses this host's certificate: look at \"tls\" in cfg.json");
-  logs(meta, "no TLS with 127.0.0.1: the certificate of CN=h1 comes from CN=Other CA, which is not in " + ca.cert());
+  logs(meta, "no TLS with 127.0.0.1: the certificate of CN=h1 was issued by CN=Other CA, which is not in " + ca.cert());
   const Issued old = ca.issue("h1", {.from = "20200101000000Z", .until = "20210101000000Z"});
   UpdaterBox late(meta.url(), {.more = tls_of(ca.cert(), old)});
   ASSERT_TRUE(late.start()) << late.log();
@@ -274,7 +274,7 @@ TEST_F(TrustTls, NobodyIsTrustedWithoutACa) {
   TlsMeta meta(ca.issue("meta"));
   UpdaterBox host(meta.url());
   ASSERT_TRUE(host.start()) << host.log();
-  logs(host, "the certificate of CN=meta comes from CN=Test CA, which is not in ");
+  logs(host, "the certificate of CN=meta was issued by CN=Test CA, which is not in ");
 }
 
 }  // namespace

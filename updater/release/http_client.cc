@@ -205,7 +205,7 @@ std::string HttpClient::Transfer::explain(CURLcode code, const std::string& deta
   if (is_about_files) {
     if (const auto credentials = read_credentials(tls); !credentials) return cat("tls: ", credentials.error().message);
   }
-  if (code == CURLE_PEER_FAILED_VERIFICATION && !certificate.trouble.empty()) return certificate.trouble;
+  if (code == CURLE_PEER_FAILED_VERIFICATION && !certificate.error.empty()) return certificate.error;
   if (code == CURLE_PEER_FAILED_VERIFICATION && !certificate.names.empty()) {
     return cat("that is another host: its certificate is for ", certificate.names, " (", detail, ")");
   }

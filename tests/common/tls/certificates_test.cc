@@ -37,39 +37,39 @@ TEST_F(Certificates, AreReadWithTheirKeyAndNames) {
   EXPECT_EQ(warnings(good), "");
 }
 
-TEST_F(Certificates, ThatCannotBeUsedAreSaidToBeWhatTheyAre) {
+TEST_F(Certificates, ReportWhyTheyCannotBeUsed) {
   EXPECT_EQ(failure({folder / "none", good.key, ""}), "cannot open " + (folder / "none") + ": No such file or directory");
   EXPECT_EQ(failure({good.cert, folder / "none", ""}), "cannot open " + (folder / "none") + ": No such file or directory");
   EXPECT_EQ(failure({good.cert, good.key, folder / "none"}),
             "cannot open " + (folder / "none") + ": No such file or directory");
-  EXPECT_EQ(failure({good.key, good.key, ""}),
-            good.key + " holds no certificate, which begins with -----BEGIN CERTIFICATE-----");
-  EXPECT_EQ(failure({good.cert, good.cert, ""}),
-            good.cert + " holds no private key, which begins with -----BEGIN PRIVATE KEY-----");
+  EXPECT_EQ(failure({good.key, good.key, ""}), good.key + " contains no certificate (a line -----BEGIN CERTIFICATE-----)");
+  EXPECT_EQ(failure({good.cert, good.cert, ""}), good.cert + " contains no private key (a line -----BEGIN PRIVATE KEY-----)");
   const std::string other = ca.issue("other").key;
   EXPECT_EQ(failure({good.cert, other, ""}), other + " is not the key of the certificate in " + good.cert + ", CN=meta");
   const std::string sealed = encrypted(good.key);
   EXPECT_EQ(failure({good.cert, sealed, ""}),
-            sealed + " is encrypted, and nobody can be asked for its passphrase: openssl pkey -in " + sealed + " -out KEY");
+            sealed + " is encrypted, and a daemon cannot ask for the passphrase. Decrypt it: openssl pkey -in " + sealed +
+                " -out KEY");
   write_file(folder / "cut", read_file(good.cert).substr(0, 300));
-  EXPECT_EQ(failure({folder / "cut", good.key, ""}), (folder / "cut") + ": its certificate number 1 is damaged");
+  EXPECT_EQ(failure({folder / "cut", good.key, ""}), (folder / "cut") + ": certificate number 1 is damaged");
   write_file(folder / "bundle", read_file(ca.cert()) + "\nthe second:\n" + read_file(good.cert).insert(60, "="));
-  EXPECT_EQ(failure({"", "", folder / "bundle"}), (folder / "bundle") + ": its certificate number 2 is damaged");
+  EXPECT_EQ(failure({"", "", folder / "bundle"}), (folder / "bundle") + ": certificate number 2 is damaged");
 }
 
-TEST_F(Certificates, WhoseTimeIsNotNowAreWarnedOf) {
+TEST_F(Certificates, WarnWhenExpiredOrNotYetValid) {
   const std::string old = warnings(ca.issue("meta", {.from = "20200101000000Z", .until = "20210101000000Z"}));
   EXPECT_NE(old.find("CN=meta expired "), std::string::npos) << old;
-  EXPECT_NE(old.find(" days ago, at 2021-01-01 00:00:00 UTC; the clock here says 20"), std::string::npos) << old;
+  EXPECT_NE(old.find(" days ago, at 2021-01-01 00:00:00 UTC; the clock of this host is at 20"), std::string::npos) << old;
   const std::string early = warnings(ca.issue("meta", {.from = "20900101000000Z"}));
-  EXPECT_NE(early.find("CN=meta is not valid for another "), std::string::npos) << early;
-  EXPECT_NE(early.find(" days, before 2090-01-01 00:00:00 UTC; the clock here says 20"), std::string::npos) << early;
+  EXPECT_NE(early.find("CN=meta is not valid before 2090-01-01 00:00:00 UTC, in "), std::string::npos) << early;
+  EXPECT_NE(early.find(" days; the clock of this host is at 20"), std::string::npos) << early;
 }
 
-TEST_F(Certificates, WhoseKeyAnybodyMayReadAreWarnedOf) {
+TEST_F(Certificates, WarnWhenEveryUserMayReadTheKey) {
   write_file(folder / "key", read_file(good.key), 0644);
-  EXPECT_EQ(warnings({good.cert, folder / "key"}),
-            "any user here may read the key: let it be the daemon's own user's, and chmod o-r " + (folder / "key") + "\n");
+  EXPECT_EQ(
+      warnings({good.cert, folder / "key"}),
+      "every user of this host may read the key: chown it to the daemon's user, and chmod o-r " + (folder / "key") + "\n");
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// The HTTP server under TLS, with clients that take its bytes apart.
+// The HTTP server with TLS. The clients run OpenSSL in memory: a test controls every byte that it sends.
 
 #include "common/tls/tls.h"
 
@@ -13,7 +13,7 @@
 namespace ops::tests {
 namespace {
 
-/// Made once: keys take time.
+/// Created once: key generation is slow.
 const Authority& authority() {
   static const Authority kAuthority;
   return kAuthority;
@@ -23,8 +23,8 @@ const Issued& issued() {
   return kIssued;
 }
 
-struct Switched {
-  Switched() {
+struct LoadedTls {
+  LoadedTls() {
     const auto loaded = tls.load({issued().cert, issued().key, ""});
     EXPECT_TRUE(loaded) << loaded.error().message;
   }
@@ -38,7 +38,7 @@ struct Switched {
 
 const std::string kBody(3'000'000, 'b');
 
-HttpResponse answer_in_kind(const HttpRequest& request) {
+HttpResponse answer(const HttpRequest& request) {
   HttpResponse response = HttpResponse::text(200, request.body + "hello");
   if (request.path == "/large") response.body = kBody;
   if (request.path == "/file" || request.path == "/empty") {
@@ -54,10 +54,10 @@ HttpResponse answer_in_kind(const HttpRequest& request) {
   return response;
 }
 
-struct HttpsServer : Switched, HttpServerTest {
-  HttpsServer() : HttpServerTest(answer_in_kind, options()) {}
+struct HttpsServer : LoadedTls, HttpServerTest {
+  HttpsServer() : HttpServerTest(answer, options()) {}
 
-  /// All that is said in return, with the request's bytes sent `piece` at a time.
+  /// The whole reply. The request is sent in pieces of `piece` bytes.
   std::string reply_bytes(const std::string& request, size_t piece = SIZE_MAX) {
     const RawConnection connection(port());
     TlsClient client(clients);
@@ -98,16 +98,16 @@ TEST_F(HttpsServer, TakesAHandshakeInAnyPieces) {
   for (const size_t piece : {1UL, 7UL, 100UL}) EXPECT_EQ(get("/", piece).body, "hello") << piece;
 }
 
-TEST_F(HttpsServer, AsksForABody) {
+TEST_F(HttpsServer, AnswersExpect100Continue) {
   const std::string reply = reply_bytes(post("Expect: 100-continue\r\nContent-Length: 4\r\n", "body"));
   EXPECT_TRUE(reply.ends_with("bodyhello")) << reply;
 }
 
-/// One that is kept.
-struct Kept {
-  Kept(int port, TlsClients& clients) : connection(port), client(clients) {}
+/// A keep-alive connection.
+struct KeepAlive {
+  KeepAlive(int port, TlsClients& clients) : connection(port), client(clients) {}
 
-  /// "" when it is hung up on.
+  /// The reply; "" when the server closes the connection.
   std::string ask() {
     std::string text;
     std::string out;
@@ -126,21 +126,21 @@ struct Kept {
   TlsClient client;
 };
 
-TEST_F(HttpsServer, KeepsConnections) {
-  Kept kept(port(), clients);
-  for (int i = 0; i < 3; ++i) EXPECT_TRUE(kept.ask().ends_with("hello"));
+TEST_F(HttpsServer, KeepsConnectionsAlive) {
+  KeepAlive connection(port(), clients);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(connection.ask().ends_with("hello"));
   EXPECT_EQ(handled, 3);
 }
 
-TEST_F(HttpsServer, HangsUpOnKeptConnectionsOnceItHasOtherFiles) {
-  Kept kept(port(), clients);
-  EXPECT_TRUE(kept.ask().ends_with("hello"));
+TEST_F(HttpsServer, ClosesKeepAliveConnectionsAfterAReload) {
+  KeepAlive connection(port(), clients);
+  EXPECT_TRUE(connection.ask().ends_with("hello"));
   ASSERT_TRUE(tls.load({issued().cert, issued().key, authority().cert()}));
-  EXPECT_EQ(kept.ask(), "");
+  EXPECT_EQ(connection.ask(), "");
   EXPECT_EQ(handled, 1);
 }
 
-TEST_F(HttpsServer, ResumesSessionsAlsoOnceItHasANewCertificate) {
+TEST_F(HttpsServer, ResumesSessionsAfterARenewedCertificate) {
   EXPECT_EQ(get("/").body, "hello");
   EXPECT_FALSE(resumed);
   EXPECT_EQ(get("/").body, "hello");
@@ -151,10 +151,10 @@ TEST_F(HttpsServer, ResumesSessionsAlsoOnceItHasANewCertificate) {
   EXPECT_TRUE(resumed);
   ASSERT_TRUE(tls.load({renewed.cert, renewed.key, authority().cert()}));
   EXPECT_EQ(get("/").body, "hello");
-  EXPECT_FALSE(resumed) << "of before certificates were asked for";
+  EXPECT_FALSE(resumed) << "the session began before client certificates were required";
 }
 
-TEST_F(HttpsServer, SaysToPlainHttpThatItIsATlsPort) {
+TEST_F(HttpsServer, TellsPlainHttpClientsToUseHttps) {
   for (const std::string& bytes : {std::string("GET / HTTP/1.1\r\nHost: h\r\n\r\n"), kKeptPost, std::string("x")}) {
     HttpReply reply;
     EXPECT_LT(seconds_of([&] { reply = reply_to(bytes); }), kAtOnce);
@@ -164,7 +164,7 @@ TEST_F(HttpsServer, SaysToPlainHttpThatItIsATlsPort) {
   EXPECT_EQ(handled, 0);
 }
 
-TEST_F(HttpsServer, HangsUpOnWhatIsNoHandshake) {
+TEST_F(HttpsServer, ClosesConnectionsWithAnInvalidHandshake) {
   std::string hello;
   TlsClient(clients).say("", hello);
   for (std::string bytes : {std::string(1000, '\x16'), std::string("\x16\x03\x01\x00\x05hello", 10), hello + "rubbish",
@@ -177,7 +177,7 @@ TEST_F(HttpsServer, HangsUpOnWhatIsNoHandshake) {
   EXPECT_EQ(handled, 1);
 }
 
-TEST_F(HttpsServer, IsNotHeldUpByThoseThatSayNothing) {
+TEST_F(HttpsServer, AnswersDespiteManyStalledHandshakes) {
   std::string hello;
   TlsClient(clients).say("", hello);
   std::vector<std::unique_ptr<RawConnection>> crowd;
@@ -190,7 +190,7 @@ TEST_F(HttpsServer, IsNotHeldUpByThoseThatSayNothing) {
   EXPECT_EQ(reply.body, "hello");
 }
 
-TEST_F(HttpServerTest, SaysToTlsThatItIsAPlainPort) {
+TEST_F(HttpServerTest, TellsTlsClientsToUseHttp) {
   TlsClients clients(true);
   std::string hello;
   TlsClient(clients).say("", hello);

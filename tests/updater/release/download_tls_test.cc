@@ -71,7 +71,7 @@ TEST_F(FetchTls, ABadCertificateIsNotMadeGoodByAnEarlierSessionWithOthers) {
   EXPECT_EQ(get(url("/")), "hello");
   const Authority other("Other CA");
   access.tls.ca = other.cert();
-  EXPECT_HAS(get(url("/")), "the certificate of CN=meta comes from CN=Test CA, which is not in " + other.cert());
+  EXPECT_HAS(get(url("/")), "the certificate of CN=meta was issued by CN=Test CA, which is not in " + other.cert());
 }
 
 TEST_F(FetchTls, IsNotLedToAPlainServer) {
@@ -89,7 +89,7 @@ TEST_F(FetchTls, FilesThatCannotBeUsedAreNamed) {
   EXPECT_HAS(get(url("/")), "tls: cannot open " + (folder / "none.pem") + ": No such file or directory");
   const Issued own = ca.issue("h1");
   access.tls = {own.cert, tests::encrypted(own.key), ca.cert()};
-  EXPECT_HAS(get(url("/")), "tls: " + own.key + ".enc is encrypted, and nobody can be asked for its passphrase");
+  EXPECT_HAS(get(url("/")), "tls: " + own.key + ".enc is encrypted, and a daemon cannot ask for the passphrase");
   access.tls = {own.cert, ca.issue("h2").key, ca.cert()};
   EXPECT_HAS(get(url("/")), " is not the key of the certificate in " + own.cert + ", CN=h1");
 }
