@@ -21,7 +21,7 @@ class JsonGuard {
   /// Call it for each event. `depth` is the number of objects and lists around the event. False when that exceeds kMaxDepth.
   bool follow(size_t depth, Event event, const std::string& key);
 
-  /// Where the first duplicate key is, like "agents[0].default.version"; nullopt for none.
+  /// Where the first duplicate key is, like "agents[0].default.version"; nullopt without one.
   const std::optional<std::string>& duplicate() const { return duplicate_; }
   bool is_too_deep() const { return is_too_deep_; }
 

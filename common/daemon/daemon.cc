@@ -110,7 +110,7 @@ bool is_only_shared(const Fd& fd) {
   return true;
 }
 
-/// The pid in the file; 0 when it contains none.
+/// The pid in the file; 0 when it contains no number.
 int pid_in(const std::string& path) {
   const auto text = read_file(path, 64);
   const auto pid = text ? parse_number(trim(*text)) : std::nullopt;

@@ -49,7 +49,7 @@ void combine(std::optional<Status>& found, std::optional<Status> more) {
   if (more) found = found && *found != *more ? Status::unclear : more;
 }
 
-/// The status that the words of one line express; nullopt when they express none.
+/// The status that the words of one line express; nullopt when the line has no status word.
 std::optional<Status> meaning_of(std::vector<std::string> words) {
   std::optional<Status> found;
   std::erase(words, "been");  // "has been started" is "started"

@@ -16,7 +16,7 @@ std::optional<std::string> read_base_url(const std::string& text);
 
 struct UrlParts {
   std::string url;   // without the user and the password
-  std::string user;  // "ann:secret", percent-decoded; a secret; "" when the URL has none
+  std::string user;  // "ann:secret", percent-decoded; a secret; "" without a user
 };
 
 /// Splits "http://ann:secret@m:2000" into URL and user. A "/" or "@" in a password is written as %2F or %40.

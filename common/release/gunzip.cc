@@ -30,7 +30,7 @@ Gunzip::Gunzip(const std::string& path)
 
 Gunzip::~Gunzip() { ::inflateEnd(stream_.get()); }
 
-/// Reads more input when there is none. False at the end of the file and on an error.
+/// Reads more input when the buffer is empty. False at the end of the file and on an error.
 bool Gunzip::refill() {
   if (stream_->avail_in > 0) return true;
   ssize_t size = 0;

@@ -48,7 +48,7 @@ class PackagingWarnings {
 
   /// One line for each warning.
   std::vector<std::string> warnings() const;
-  /// The name of the file `control` that is in a folder, not at the top. The least deep one of several; "" for none.
+  /// The name of the file `control` that is in a folder, not at the top. The least deep one of several; "" without such a file.
   const std::string& deep_control() const { return deep_control_; }
 
  private:

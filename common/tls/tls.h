@@ -46,7 +46,7 @@ class TlsSession {
   /// Whether the server has loaded files since this session began. Their CA may not trust this client.
   bool is_outdated() const { return *generation_ != began_in_; }
 
-  /// The names in the client's certificate, which OpenSSL has verified; empty when the client sent none.
+  /// The names in the client's certificate, which OpenSSL has verified; empty when the client sent no certificate.
   std::vector<std::string> client_names() const;
 
  private:

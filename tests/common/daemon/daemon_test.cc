@@ -38,7 +38,7 @@ class NotifySocket {
     EXPECT_EQ(::bind(socket_.get(), reinterpret_cast<const sockaddr*>(&address), size), 0);
   }
 
-  /// The next message; "" when none arrives within 10 s.
+  /// The next message; "" after 10 s without a message.
   std::string next() const {
     pollfd entry{socket_.get(), POLLIN, 0};
     char text[256];

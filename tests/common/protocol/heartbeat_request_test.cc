@@ -13,7 +13,7 @@ std::string repeated(const std::string& text, size_t times) {
   return all;
 }
 
-/// The error for the request; "accepted" when there is none.
+/// The error for the request; "accepted" without an error.
 std::string refusal(const std::string& body) {
   const auto request = parse_heartbeat_request(body);
   return request ? "accepted" : request.error().message;
