@@ -136,7 +136,8 @@ TEST_F(UpdaterBadInput, AReleaseForWhichThereIsNoMemoryIsAnErrorOfItsAgent) {
   UpdaterBox host(meta.address());
   ASSERT_TRUE(host.start_under({"prlimit", "--data=" + std::to_string(64 << 20)})) << host.log();
   const auto error = [&] { return meta.said("updates", "hungry", "error"); };
-  EXPECT_TRUE(eventually([&] { return error() == "the updater cannot get the memory that this takes"; })) << error();
+  EXPECT_TRUE(eventually([&] { return error() == "out of memory: the updater cannot allocate what this step needs"; }))
+      << error();
   EXPECT_TRUE(good_runs()) << host.log();
   EXPECT_TRUE(host.process().is_running()) << host.log();
 }

@@ -28,8 +28,8 @@ Result<Observed> observe_agent(const Layout& layout, const std::string& name, co
 /// Runs `./control status` of one version. Returns its output as one line (status_line()), or the error.
 std::string status_of(const Layout& layout, const std::string& name, const std::string& version, const std::stop_token& cancel);
 
-/// Waits for a `./control start` or `stop` of this agent that an earlier updater started and that still runs after this updater
-/// died: a second start beside it could start the agent twice. After `patience`, ends the script's process group with
+/// Waits for a `./control start` or `stop` of this agent that an earlier updater started and that still runs after the end of
+/// that updater: a second start beside it could start the agent twice. After `patience`, ends the script's process group with
 /// terminate(), as the earlier updater would have done. Finds the script in /proc. (A file on the disk was rejected: it cannot
 /// be written at the same instant at which the script starts.)
 void await_earlier_script(const Layout& layout, const std::string& name, std::chrono::milliseconds patience,

@@ -8,7 +8,7 @@
 
 namespace ops::updater {
 
-inline constexpr char kOutOfMemory[] = "the updater cannot get the memory that this takes";
+inline constexpr char kOutOfMemory[] = "out of memory: the updater cannot allocate what this step needs";
 
 /// Returns the Result of `work`, or the error kOutOfMemory if `work` throws std::bad_alloc. Without it, the exception would
 /// leave the thread and end the daemon.

@@ -1,4 +1,4 @@
-// ./control scripts that misbehave in each way that the contract allows or forbids.
+// ./control scripts that follow or break the contract in control_script.h, one fault at a time.
 
 #include "updater/process/control_script.h"
 
