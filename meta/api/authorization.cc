@@ -1,7 +1,6 @@
 #include "meta/api/authorization.h"
 
 #include <algorithm>
-#include <array>
 
 #include "common/base/base64.h"
 #include "common/base/text.h"
@@ -87,11 +86,15 @@ std::optional<HttpResponse> refusal_of_name(const HttpRequest& request, const Co
                                      ", and that must be the same letter for letter\n"));
 }
 
-bool is_for_operators(const std::string& path) {
-  constexpr std::array kBeginnings = {"/status/", "/explain/", "/config/", "/rollouts/"};
-  constexpr std::array kPaths = {"/", "/status", "/plan", "/metrics", "/workdir", "/explain"};
-  return std::any_of(kBeginnings.begin(), kBeginnings.end(), [&](const char* text) { return path.starts_with(text); }) ||
-         std::find(kPaths.begin(), kPaths.end(), path) != kPaths.end();
+bool allows(const Rights& rights, Right right) {
+  switch (right) {
+    case Right::none: return true;
+    case Right::heartbeat: return rights.heartbeat;
+    case Right::download: return rights.download;
+    case Right::operate:
+    case Right::owner: return rights.operate;
+  }
+  return false;
 }
 
 }  // namespace ops::meta

@@ -1,16 +1,19 @@
 #pragma once
 
-// Who may ask ops-meta for what:
+// The access rights of a request to ops-meta:
 //
-//   everybody    /health and /version
-//   hosts        heartbeats, and the files below tarballDir: with one of http.tokens
-//   operators    all else, and the files too: with one of http.adminTokens
-//   the owner    everything, over the daemon's own socket
+//   none         /health and /version
+//   heartbeat    heartbeats: with one of http.tokens
+//   download     the files below tarballDir: with one of http.tokens or of http.adminTokens
+//   operate      every other path: with one of http.adminTokens
+//   owner        orders to halt and resume a rollout: over the daemon's own socket, which gives the other rights as well
 //
-// With http.tls.clientCa, hosts must show a certificate as well; what an operator's token is for can be had without one.
-// A list without tokens asks for none. A token comes as "Authorization: Bearer TOKEN", or as the password of Basic, whatever
-// the user, so that browsers and curl -u can send it; one with a ":" in it also as user:password. How long a comparison takes
-// tells nothing of the tokens.
+// An empty list in the config means that no token is needed. With http.tls.clientCa, a request also needs a client certificate,
+// unless it comes with one of http.adminTokens.
+//
+// A client sends a token as "Authorization: Bearer TOKEN", or as the password of Basic with any user name, as browsers and
+// curl -u do. A token with a ":" in it may also be sent as user:password. The time that a comparison takes depends only on the
+// lengths of the tokens.
 
 #include <optional>
 #include <string>
@@ -20,7 +23,10 @@
 
 namespace ops::meta {
 
-/// What a request may ask for.
+/// The right that a path needs.
+enum class Right { none, heartbeat, download, operate, owner };
+
+/// The rights that a request has.
 struct Rights {
   bool heartbeat = true;
   bool download = true;
@@ -31,15 +37,15 @@ struct Rights {
 
 Rights rights_of(const HttpRequest& request, const Config& config);
 
-/// A 401, or a 403 for want of a certificate, with a line that says what is missing or wrong. `key` is the config's name of the
-/// list that was asked.
+/// For Right::owner: whether the request has the right to operate; the caller checks HttpRequest::from_owner as well.
+bool allows(const Rights& rights, Right right);
+
+/// The answer to a request without the right: a 401, or a 403 when the certificate is missing, with a line that says what is
+/// missing or wrong. `key` names the list of tokens in the config.
 HttpResponse refusal(const HttpRequest& request, const Config& config, const std::string& key);
 
-/// A 403 for the heartbeat of a host that isn't the certificate's; nullopt when it is, or none is asked for.
+/// A 403 when the client's certificate does not name the host of the heartbeat. nullopt when it does, or when the config
+/// requires no certificate.
 std::optional<HttpResponse> refusal_of_name(const HttpRequest& request, const Config& config, const std::string& hostname);
-
-/// Whether what is at this path is for operators, so that one who may not see it is told so. Only for that: what a stranger
-/// gets to see is not decided by a list that somebody may forget to add to.
-bool is_for_operators(const std::string& path);
 
 }  // namespace ops::meta

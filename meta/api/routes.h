@@ -1,12 +1,13 @@
 #pragma once
 
-// ops-meta's HTTP API: what each path answers. Open-Falcon's paths, content types and status codes; README.md describes
-// them for operators.
+// ops-meta's HTTP API, with the paths, content types and status codes of Open-Falcon's ops-meta. The table at the top of
+// routes.cc lists every route, operator_routes.cc holds the handlers of the operators' routes; README.md describes them for
+// operators.
 
 #include <chrono>
 #include <memory>
 #include <mutex>
-#include <optional>
+#include <span>
 #include <string>
 
 #include "common/http/server.h"
@@ -22,46 +23,61 @@
 
 namespace ops::meta {
 
-/// Synchronises itself. Borrows the table, and the server's TLS.
+/// Synchronises itself. Borrows the host table and the server's TLS.
 class Routes {
  public:
-  /// `orders_path`: where what operators ordered by hand is kept (operator_orders.h). `tls` takes up the config's certificates
-  /// when that is reloaded.
+  /// `orders_path`: the file that keeps the orders of operators (operator_orders.h). A reload of the config also loads the
+  /// certificates of the new config into `tls`.
   Routes(std::string config_path, Config config, HostTable& hosts, std::string orders_path = "", TlsServer* tls = nullptr);
 
   HttpResponse handle(const HttpRequest& request);
 
-  /// Reads the config file again. A bad file changes nothing; the error has all that is wrong with it. A new listen address
-  /// is taken up by a restart only.
+  /// Reads the config file again. A bad file changes nothing; the error lists all its faults. A change of http.listen or
+  /// http.enabled takes effect at the next start.
   Result<void> reload();
 
   std::shared_ptr<const Config> config() const;
 
   RolloutController& controller() { return controller_; }
-  /// For the server that serves them.
+  /// The counters that the HTTP server updates.
   HttpCounters& http_counters() { return counters_.http; }
 
-  /// To be called every RolloutReporter::kTick.
-  void tick(std::chrono::system_clock::time_point now) { monitor_.tick(now); }
+  /// Call it every RolloutReporter::kTick.
+  void tick(std::chrono::system_clock::time_point now) { reporter_.tick(now); }
 
-  /// Takes up what was ordered by hand before, unless the config has changed since.
+  /// Reads the operators' orders from `orders_path`, and drops those whose agent has another entry in the config now.
   void load_orders();
 
  private:
-  std::shared_ptr<const Assignments> desired() const;
-  std::optional<HttpResponse> operate(const HttpRequest& request);
-  HttpResponse post(const HttpRequest& request);
-  HttpResponse plan(const HttpRequest& request);
-  HttpResponse order(const HttpRequest& request, Order order);
+  struct Route;
+  static std::span<const Route> table();
+  static const Route& route_of(const std::string& path);
+  static HttpResponse wrong_method(const Route& route);
+  HttpResponse answer(const Route& route, const HttpRequest& request);
+  HttpResponse refuse(const Route& route, const HttpRequest& request, const Config& config);
+
+  // The handlers of the routes. `rest` is the part of the path that the route's "*" stands for.
+  HttpResponse heartbeat(const HttpRequest& request, const std::string& rest);
+  HttpResponse admin(const HttpRequest& request, const std::string& rest);
+  HttpResponse status_text(const HttpRequest& request, const std::string& agent);
+  HttpResponse status_json(const HttpRequest& request, const std::string& agent);
+  HttpResponse add_slash(const HttpRequest& request, const std::string& rest);
+  HttpResponse status_host(const HttpRequest& request, const std::string& hostname);
+  HttpResponse status_hosts(const HttpRequest& request, const std::string& rest);
+  HttpResponse status_summary(const HttpRequest& request, const std::string& rest);
   HttpResponse explain(const HttpRequest& request, const std::string& hostname);
-  HttpResponse status_of_hosts(const HttpRequest& request, const std::string& agent, bool as_json);
-  HttpResponse status_hosts(const HttpRequest& request);
+  HttpResponse metrics(const HttpRequest& request, const std::string& rest);
+  HttpResponse plan(const HttpRequest& request, const std::string& rest);
+  HttpResponse halt(const HttpRequest& request, const std::string& rest);
+  HttpResponse resume(const HttpRequest& request, const std::string& rest);
+  HttpResponse front(const HttpRequest& request, const std::string& rest);
+  HttpResponse fall_back_to_file(const HttpRequest& request, const std::string& rest);
+  HttpResponse file(const HttpRequest& request, const std::string& rest);
+
+  std::shared_ptr<const Assignments> assignments() const;
+  HttpResponse status_of_agent(const HttpRequest& request, const std::string& agent, bool as_json);
   HttpResponse listing(HttpResponse response, BodyStream stream);
-  HttpResponse status_host(const std::string& hostname) const;
-  HttpResponse status_summary(const HttpRequest& request);
-  HttpResponse metrics();
-  HttpResponse tarball(const HttpRequest& request);
-  Result<std::string> reload_as_json();
+  HttpResponse give_order(const HttpRequest& request, Order order);
   void forget_orders(const Config& config);
 
   const std::string config_path_;
@@ -70,13 +86,13 @@ class Routes {
   RolloutController controller_;
   MetaCounters counters_;
   HeartbeatHandler heartbeats_;
-  RolloutReporter monitor_;
+  RolloutReporter reporter_;
   ConcurrencyLimit downloads_;
   ConcurrencyLimit listings_;
 
   mutable std::mutex mutex_;
-  std::shared_ptr<const Assignments> desired_;  // guarded by mutex_; the config and what is made of it, swapped whole
-  NamedReleases named_;                         // guarded by mutex_
+  std::shared_ptr<const Assignments> assignments_;  // guarded by mutex_; replaced as a whole
+  NamedReleases named_releases_;                    // guarded by mutex_
 };
 
 }  // namespace ops::meta

@@ -127,7 +127,7 @@ TEST_F(MetaOperator, ExplainNamesWhatHoldsAHost) {
   EXPECT_HAS(control({"explain", "h2"}).output, "      by agents[0].default: version 2, cmd start");
   const Finished unknown = control({"explain", "no such/host?"});
   EXPECT_EQ(unknown.exit_code, 1);
-  EXPECT_EQ(unknown.output, "host \"no such/host?\" is not known here\n");
+  EXPECT_EQ(unknown.output, "unknown host \"no such/host?\": ops-meta has no heartbeat from it\n");
   EXPECT_EQ(control({"explain"}).exit_code, 2);
 }
 
@@ -138,7 +138,7 @@ TEST_F(MetaOperator, HaltsAndResumesByHandOverAKill) {
   EXPECT_HAS(meta.get("/status/summary").body, R"("halted":true,"why":"by hand","byHand":"halted")");
   meta.process().kill();
   ASSERT_TRUE(meta.start({{"a", "2"}})) << meta.log();
-  EXPECT_HAS(control({"explain", "h1"}).output, "is not known") << "the table is lost";
+  EXPECT_HAS(control({"explain", "h1"}).output, "unknown host") << "the table is lost";
   EXPECT_HAS(meta.get("/status/summary").body, R"("byHand":"halted")");
 
   // Resumed, it goes on whatever fails.

@@ -160,7 +160,7 @@ TEST_F(OperatorRoutes, ExplainSaysWhyAHostIsToldWhatItIsTold) {
   const std::string text = get("/explain/h1").body;
   EXPECT_NE(text.find("  answer     1.0.1: the host gets a lease with its next heartbeat\n"), std::string::npos) << text;
   EXPECT_EQ(get_with("/explain/h1", "format", "json").content_type, kJson);
-  expect_text(get("/explain/no"), 404, "host \"no\" is not known here\n");
+  expect_text(get("/explain/no"), 404, "unknown host \"no\": ops-meta has no heartbeat from it\n");
 }
 
 TEST_F(OperatorRoutes, OnlyTheOwnerHaltsAndResumes) {
@@ -170,7 +170,9 @@ TEST_F(OperatorRoutes, OnlyTheOwnerHaltsAndResumes) {
     request.from_owner = from_owner;
     return routes.handle(request);
   };
-  EXPECT_EQ(order("/rollout/halt", "falcon-agent", false).status, 403);
+  expect_text(order("/rollout/halt", "falcon-agent", false), 403,
+              "/rollout/halt is accepted only over ops-meta's own socket: run ./control halt or ./control resume on ops-meta's "
+              "machine\n");
   EXPECT_EQ(order("/rollout/halt", "x", true).status, 400);
   report("h1", {{"falcon-agent", "1.0.0", "started", 7}});
   expect_text(order("/rollout/halt", "falcon-agent", true), 200,
@@ -200,7 +202,7 @@ TEST_F(OperatorRoutes, StatusOfOneHostHasAllItsAgents) {
                                  R"("error":"why"}})", R"({"name":"b","update":{)"}) {
     EXPECT_NE(response.body.find(part), std::string::npos) << part << " is not in " << response.body;
   }
-  expect_text(get("/status/host/no"), 404, "host \"no\" is not known here\n");
+  expect_text(get("/status/host/no"), 404, "unknown host \"no\": ops-meta has no heartbeat from it\n");
 }
 
 }  // namespace

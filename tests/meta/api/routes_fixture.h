@@ -51,22 +51,22 @@ struct RoutesTest : testing::Test {
     EXPECT_TRUE(recorded);
   }
 
-  void write_config(const std::string& text) const { write_file(path, text); }
+  void write_config(const std::string& text) const { write_file(config_path, text); }
 
   meta::Config load() const {
     write_config(config_text("1.0.1"));
     ConfigReport report;
-    meta::Config config = meta::load_config(path, report);
+    meta::Config config = meta::load_config(config_path, report);
     config.tarball_dir = folder / "tarball";
     write_file(folder / "tarball/file", "content");
-    EXPECT_TRUE(report.ok()) << report.text(path);
+    EXPECT_TRUE(report.ok()) << report.text(config_path);
     return config;
   }
 
   TempDir folder;
-  std::string path = folder / "cfg.json";
+  std::string config_path = folder / "cfg.json";
   meta::HostTable hosts;
-  meta::Routes routes{path, load(), hosts};
+  meta::Routes routes{config_path, load(), hosts};
 };
 
 inline void expect_text(const HttpResponse& response, int status, const std::string& body) {

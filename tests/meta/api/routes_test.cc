@@ -85,11 +85,72 @@ TEST_F(Routes, HeartbeatThatFindsNoRoomShouldComeBack) {
   EXPECT_EQ(heartbeat(R"({"hostname":"h1"})").status, 200);
 }
 
-TEST_F(Routes, HeartbeatIsAPost) {
-  const HttpResponse response = get("/heartbeat");
-  expect_text(response, 405, "a heartbeat is a POST\n");
-  EXPECT_EQ(ask("POST", "/health").status, 405);
-  EXPECT_EQ(ask("POST", "/file").status, 405);
+TEST_F(Routes, AWrongMethodIsA405ThatNamesTheRightOne) {
+  using Headers = decltype(HttpResponse::headers);
+  for (const std::string path : {"/heartbeat", "/plan", "/rollout/halt", "/rollout/resume"}) {
+    for (const std::string method : {"GET", "HEAD"}) {
+      const HttpResponse response = ask(method, path);
+      expect_text(response, 405, path + " takes only POST\n");
+      EXPECT_EQ(response.headers, (Headers{{"Allow", "POST"}})) << path;
+    }
+  }
+  for (const std::string path :
+       {"/", "/health", "/config/reload", "/status/text/falcon-agent", "/metrics", "/file", "/no", ""}) {
+    const HttpResponse response = ask("POST", path);
+    expect_text(response, 405, "POST is only for /heartbeat, /plan, /rollout/halt, /rollout/resume\n");
+    EXPECT_EQ(response.headers, (Headers{{"Allow", "GET, HEAD"}})) << path;
+  }
+}
+
+/// Which list of tokens a request to each path needs, and that the method is checked first except for heartbeats.
+TEST_F(Routes, EachPathNeedsItsToken) {
+  write_config(R"({"http": {"listen": "127.0.0.1:2000", "tokens": ["host"], "adminTokens": ["boss"]}, "agents": [],)"
+               R"( "tarballDir": ")" +
+               (folder / "tarball") + "\"}");
+  ASSERT_TRUE(routes.reload());
+  const auto answer_to = [this](const std::string& method, const std::string& path, const std::string& token) {
+    HttpRequest request{method, path, {}, "{}", "192.0.2.7"};
+    if (!token.empty()) request.headers = {{"Authorization", "Bearer " + token}};
+    return routes.handle(request);
+  };
+  const auto is_allowed = [&](const std::string& method, const std::string& path, const std::string& token) {
+    return answer_to(method, path, token).status != 401;
+  };
+  for (const std::string path : {"/health", "/version"}) EXPECT_TRUE(is_allowed("GET", path, "")) << path;
+  for (const std::string path : {"/", "/workdir", "/config/reload", "/status", "/status/", "/status/text", "/status/json",
+                                 "/status/text/a", "/status/json/a", "/status/host/h1", "/status/hosts", "/status/summary",
+                                 "/status/typo", "/explain", "/explain/h1", "/metrics", "/config/typo"}) {
+    for (const std::string token : {"", "host"}) {
+      const HttpResponse response = answer_to("GET", path, token);
+      EXPECT_EQ(response.status, 401) << path;
+      EXPECT_TRUE(response.body.ends_with(" http.adminTokens\n") || response.body.ends_with("'s http.adminTokens\n")) << path;
+    }
+    EXPECT_TRUE(is_allowed("GET", path, "boss")) << path;
+  }
+  for (const std::string path : {"/plan", "/rollout/halt", "/rollout/resume"}) {
+    for (const std::string token : {"", "host"}) EXPECT_FALSE(is_allowed("POST", path, token)) << path;
+    EXPECT_TRUE(is_allowed("POST", path, "boss")) << path;
+    EXPECT_EQ(answer_to("GET", path, "").status, 405) << path;
+  }
+  for (const std::string path : {"/file", "/no", "/falcon-agent/", "/statuses", "/rollouts/x"}) {
+    EXPECT_FALSE(is_allowed("GET", path, "")) << path;
+    for (const std::string token : {"host", "boss"}) EXPECT_TRUE(is_allowed("GET", path, token)) << path;
+  }
+  for (const std::string method : {"GET", "POST"}) {
+    for (const std::string token : {"", "boss"}) EXPECT_FALSE(is_allowed(method, "/heartbeat", token)) << method;
+    EXPECT_TRUE(is_allowed(method, "/heartbeat", "host")) << method;
+  }
+}
+
+TEST_F(Routes, AFileNeedsItsTokenWhereAPageNeedsNone) {
+  write_config(R"({"http": {"listen": "127.0.0.1:2000", "tokens": ["host"]}, "agents": []})");
+  ASSERT_TRUE(routes.reload());
+  EXPECT_EQ(get("/status/summary").status, 200);
+  for (const std::string path : {"/", "/status", "/status/typo", "/file"}) {
+    const HttpResponse response = get(path);
+    EXPECT_EQ(response.status, 401) << path;
+    EXPECT_TRUE(response.body.ends_with("http.tokens\n")) << response.body;
+  }
 }
 
 TEST_F(Routes, FrontIsThePageForBrowsersAndAListingForScripts) {
@@ -135,7 +196,7 @@ TEST_F(Routes, ReloadOfABadConfigChangesNothingAndSaysWhy) {
     const HttpResponse response = get("/config/reload");
     EXPECT_EQ(response.status, 200) << bad;
     EXPECT_EQ(response.content_type, kJson);
-    EXPECT_TRUE(response.body.starts_with("{\"msg\":\"parse config file " + path + " fail")) << response.body;
+    EXPECT_TRUE(response.body.starts_with("{\"msg\":\"parse config file " + config_path + " fail")) << response.body;
     EXPECT_EQ(response.body.find("data"), std::string::npos);
     EXPECT_EQ(routes.config(), before);
   }

@@ -1,0 +1,138 @@
+// The handlers of the routes for operators; the table that lists them is in routes.cc.
+
+#include "common/base/log.h"
+#include "meta/api/busy.h"
+#include "meta/api/routes.h"
+#include "meta/reports/agent_names.h"
+#include "meta/reports/agent_status.h"
+#include "meta/reports/explain.h"
+#include "meta/reports/fleet_summary.h"
+#include "meta/reports/host_status.h"
+#include "meta/reports/preview.h"
+
+namespace ops::meta {
+
+namespace {
+
+constexpr size_t kMaxListings = 32;  // at a time
+
+HttpResponse unknown_host(const std::string& hostname) {
+  return HttpResponse::text(404, cat("unknown host \"", one_line(hostname, 100), "\": ops-meta has no heartbeat from it\n"));
+}
+
+}  // namespace
+
+HttpResponse Routes::status_text(const HttpRequest& request, const std::string& agent) {
+  return status_of_agent(request, agent, false);
+}
+
+HttpResponse Routes::status_json(const HttpRequest& request, const std::string& agent) {
+  return status_of_agent(request, agent, true);
+}
+
+HttpResponse Routes::status_of_agent(const HttpRequest& request, const std::string& agent, bool as_json) {
+  if (agent.empty()) return HttpResponse::text(400, "agent name is blank\n");
+  if (const std::string trouble = unknown_agent(agent, *config(), hosts_); !trouble.empty()) {
+    return HttpResponse::text(404, trouble + "\n");
+  }
+  auto filter = StatusFilter::from_query(agent, request);
+  if (!filter) return HttpResponse::text(400, filter.error().message + "\n");
+  if (as_json) return listing(HttpResponse::json(""), meta::status_json(hosts_, std::move(*filter)));
+  return listing(HttpResponse::text(200, ""), meta::status_text(hosts_, std::move(*filter)));
+}
+
+HttpResponse Routes::add_slash(const HttpRequest& request, const std::string& /*rest*/) {
+  return HttpResponse::redirect(request.path + "/");
+}
+
+HttpResponse Routes::status_hosts(const HttpRequest& request, const std::string& /*rest*/) {
+  auto page = page_from_query(request);
+  if (!page) return HttpResponse::text(400, page.error().message + "\n");
+  return listing(HttpResponse::json(""), meta::status_hosts(hosts_, std::move(*page)));
+}
+
+/// A listing takes a slot until it is sent.
+HttpResponse Routes::listing(HttpResponse response, BodyStream stream) {
+  auto slot = listings_.take(kMaxListings);
+  if (!slot) {
+    ++counters_.listings_refused;
+    return retry_later(cat("at most ", kMaxListings, " listings at a time"), 1, 10);
+  }
+  response.stream = [slot = std::move(slot), stream = std::move(stream)](std::string& to) { return stream(to); };
+  return response;
+}
+
+HttpResponse Routes::status_host(const HttpRequest& /*request*/, const std::string& hostname) {
+  const auto host = hosts_.find(hostname);
+  if (!host) return unknown_host(hostname);
+  return HttpResponse::json(host_json(hostname, *host));
+}
+
+HttpResponse Routes::status_summary(const HttpRequest& request, const std::string& /*rest*/) {
+  const std::string format = request.parameter("format");
+  const bool as_json = format.empty() || format == "json";
+  if (!as_json && format != "text" && format != "bars") return HttpResponse::text(400, "format is json, text or bars\n");
+  const auto write = [this, as_json, bars = format == "bars" ? Bars::yes : Bars::no](const FleetSummary& summary) {
+    return as_json ? to_json(summary, hosts_) : to_text(summary, bars);
+  };
+  HttpResponse response = as_json ? HttpResponse::json("") : HttpResponse::text(200, "");
+  response.stream = reporter_.stream(write);
+  return response;
+}
+
+HttpResponse Routes::explain(const HttpRequest& request, const std::string& hostname) {
+  const auto host = hosts_.find(hostname);
+  if (!host) return unknown_host(hostname);
+  const auto explanation = meta::explain(*assignments(), controller_, hostname, *host, std::chrono::system_clock::now());
+  if (request.parameter("format") == "json") return HttpResponse::json(to_json(explanation));
+  return HttpResponse::text(200, to_text(explanation));
+}
+
+HttpResponse Routes::metrics(const HttpRequest& /*request*/, const std::string& /*rest*/) {
+  NamedReleases::Names names;
+  {
+    const std::lock_guard lock(mutex_);
+    names = named_releases_.names();
+  }
+  HttpResponse response;
+  response.content_type = kMetricsType;
+  response.body = metrics_text(counters_, hosts_, controller_, *config(), names, std::chrono::system_clock::now());
+  return response;
+}
+
+HttpResponse Routes::plan(const HttpRequest& request, const std::string& /*rest*/) {
+  ConfigReport report;
+  Config fresh = parse_config(request.body, report);
+  if (!report.ok()) return HttpResponse::text(400, report.text("the new config"));
+  const bool as_json = request.parameter("format") == "json";
+  const auto after = std::make_shared<const Assignments>(std::make_shared<const Config>(std::move(fresh)));
+  const auto planner = std::make_shared<Previewer>(hosts_, assignments(), after);
+  return listing(as_json ? HttpResponse::json("") : HttpResponse::text(200, ""),
+                 [planner, as_json, warnings = std::move(report.warnings)](std::string& to) {
+                   if (planner->step()) return true;
+                   Preview plan = planner->result();
+                   plan.warnings.insert(plan.warnings.begin(), warnings.begin(), warnings.end());
+                   to += as_json ? to_json(plan) : to_text(plan);
+                   return false;
+                 });
+}
+
+HttpResponse Routes::halt(const HttpRequest& request, const std::string& /*rest*/) { return give_order(request, Order::halt); }
+
+HttpResponse Routes::resume(const HttpRequest& request, const std::string& /*rest*/) {
+  return give_order(request, Order::resume);
+}
+
+/// `?agent=falcon-agent&version=3.1.3`
+HttpResponse Routes::give_order(const HttpRequest& request, Order order) {
+  const std::string agent = request.parameter("agent");
+  const std::string version = request.parameter("version");
+  if (auto given = controller_.orders().give(*config(), agent, version, order); !given) {
+    return HttpResponse::text(400, given.error().message + "\n");
+  }
+  const std::string what = cat(agent, " ", version, order == Order::halt ? " is halted" : " is resumed", " by hand");
+  log::warning(what, ", until the agent's entry in the config changes");
+  return HttpResponse::text(200, what + ", until the agent's entry in cfg.json changes\n");
+}
+
+}  // namespace ops::meta
