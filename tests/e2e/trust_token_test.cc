@@ -87,7 +87,7 @@ TEST_F(TrustTokens, ThatAreMissingOrWrongChangeNothingThatRuns) {
   meta.set_http(R"(, "tokens": ["host-token-2"], "adminTokens": ["admin-token"])");
   ASSERT_TRUE(meta.desire({{"demo-agent", "2.0.0"}})) << meta.log();
   EXPECT_TRUE(logs(host,
-                   "/heartbeat: the server says 401; look at \"token\" in cfg.json: the token that was sent is none of "
+                   "/heartbeat: the server says 401; look at \"token\" in cfg.json: the token is wrong: it is not in "
                    "this ops-meta's http.tokens"))
       << host.log();
   give(host, "host-token-1", "");

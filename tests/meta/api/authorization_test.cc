@@ -17,8 +17,8 @@ HttpRequest with(const std::string& authorization) {
   return request;
 }
 
-struct Access : testing::Test {
-  Access() {
+struct Authorization : testing::Test {
+  Authorization() {
     config.tokens = {"old-host", "new-host"};
     config.admin_tokens = {"boss"};
   }
@@ -27,19 +27,19 @@ struct Access : testing::Test {
   Config config;
 };
 
-TEST_F(Access, WithoutTokensIsOpen) {
+TEST_F(Authorization, WithoutTokensAllowsEverything) {
   config = {};
   for (const char* sent : {"", "Bearer x", "Basic eDp5"}) EXPECT_EQ(rights(sent), kAll) << sent;
 }
 
-TEST_F(Access, OfHostsIsForHeartbeatsAndFilesAndThatOfOperatorsForAllElse) {
+TEST_F(Authorization, HostTokensAllowHeartbeatsAndFilesAndAdminTokensAllButHeartbeats) {
   EXPECT_EQ(rights(""), kNone);
   EXPECT_EQ(rights("Bearer old-host"), kHost);
   EXPECT_EQ(rights("Bearer new-host"), kHost);
   EXPECT_EQ(rights("Bearer boss"), kOperator);
 }
 
-TEST_F(Access, IsOpenWhereAListIsEmpty) {
+TEST_F(Authorization, AnEmptyListNeedsNoToken) {
   config.admin_tokens.clear();
   EXPECT_EQ(rights(""), (Rights{false, false, true}));
   EXPECT_EQ(rights("Bearer new-host"), kAll);
@@ -49,21 +49,21 @@ TEST_F(Access, IsOpenWhereAListIsEmpty) {
   EXPECT_EQ(rights("Bearer boss"), kAll);
 }
 
-TEST_F(Access, ComesAsBearerOrAsThePasswordOfBasic) {
+TEST_F(Authorization, TakesATokenAsBearerOrAsThePasswordOfBasic) {
   EXPECT_EQ(rights("bearer   boss "), kOperator);
   EXPECT_EQ(rights("Basic eDpib3Nz"), kOperator) << "x:boss";
   EXPECT_EQ(rights("basic OmJvc3M="), kOperator) << ":boss";
   EXPECT_EQ(rights("BASIC YW5uOm9sZC1ob3N0"), kHost) << "ann:old-host";
 }
 
-TEST_F(Access, WithAColonComesAsUserAndPassword) {
+TEST_F(Authorization, TakesATokenWithAColonAsUserAndPassword) {
   config.tokens = {"ann:secret"};
   EXPECT_EQ(rights("Basic YW5uOnNlY3JldA=="), kHost) << "ann:secret";
   EXPECT_EQ(rights("Bearer ann:secret"), kHost);
   EXPECT_EQ(rights("Basic eDpzZWNyZXQ="), kNone) << "x:secret";
 }
 
-TEST_F(Access, TakesNothingElse) {
+TEST_F(Authorization, RefusesEveryOtherForm) {
   for (const char* sent :
        {"boss", "Bearer", "Bearer ", "Bearer bos", "Bearer bosss", "Bearer Boss", "Bearer boss boss", "Bearer boss,old-host",
         "Digest boss", "Basic boss", "Basic", "Basic Ym9zcw==" /* boss */, "Basic Ym9zczp4" /* boss:x */,
@@ -72,13 +72,25 @@ TEST_F(Access, TakesNothingElse) {
   }
 }
 
-TEST_F(Access, IsTheOwnersInAnyCase) {
+TEST_F(Authorization, EachRightNeedsItsFlag) {
+  EXPECT_TRUE(allows(kNone, Right::none));
+  for (const Right right : {Right::heartbeat, Right::download, Right::operate, Right::owner}) {
+    EXPECT_FALSE(allows(kNone, right));
+    EXPECT_TRUE(allows(kAll, right));
+  }
+  EXPECT_TRUE(allows(kHost, Right::heartbeat) && allows(kHost, Right::download));
+  EXPECT_FALSE(allows(kHost, Right::operate) || allows(kHost, Right::owner));
+  EXPECT_TRUE(allows(kOperator, Right::download) && allows(kOperator, Right::operate));
+  EXPECT_FALSE(allows(kOperator, Right::heartbeat));
+}
+
+TEST_F(Authorization, TheOwnerNeedsNoToken) {
   HttpRequest request = with("Bearer wrong");
   request.from_owner = true;
   EXPECT_EQ(rights_of(request, config), kAll);
 }
 
-TEST_F(Access, RefusedSaysWhatIsMissingOrWrongAndHasABrowserAsk) {
+TEST_F(Authorization, ARefusalNamesTheReasonAndMakesABrowserAskForAPassword) {
   const HttpResponse missing = refusal(with(""), config, "http.tokens");
   EXPECT_EQ(missing.status, 401);
   EXPECT_EQ(missing.headers.at(0), (std::pair<std::string, std::string>("WWW-Authenticate", "Basic realm=\"ops-meta\"")));
@@ -86,23 +98,23 @@ TEST_F(Access, RefusedSaysWhatIsMissingOrWrongAndHasABrowserAsk) {
             "a token is missing: send \"Authorization: Bearer TOKEN\", or curl -u x:TOKEN, with one of this ops-meta's "
             "http.tokens\n");
   EXPECT_EQ(refusal(with("Bearer x"), config, "http.adminTokens").body,
-            "the token that was sent is none of this ops-meta's http.adminTokens\n");
+            "the token is wrong: it is not in this ops-meta's http.adminTokens\n");
   HttpRequest script;
   script.headers = {{"Accept", "application/json"}};
   EXPECT_EQ(refusal(script, config, "x").headers.at(0).second, "Bearer realm=\"ops-meta\"") << "no dialog at each refresh";
 }
 
-struct AccessByCertificate : Access {
-  AccessByCertificate() { config.tls.ca = "ca.pem"; }
+struct AuthorizationByCertificate : Authorization {
+  AuthorizationByCertificate() { config.tls.ca = "ca.pem"; }
   static HttpRequest named(const std::vector<std::string>& names, const std::string& authorization = "") {
     HttpRequest request = with(authorization);
     request.certificate_names = names;
     return request;
   }
-  static std::string words(const std::optional<HttpResponse>& response) { return response ? response->body : "none"; }
+  static std::string text_of(const std::optional<HttpResponse>& response) { return response ? response->body : "none"; }
 };
 
-TEST_F(AccessByCertificate, NeedsTheTokenToo) {
+TEST_F(AuthorizationByCertificate, NeedsTheTokenAsWell) {
   EXPECT_EQ(rights_of(named({"h1"}), config), kNone);
   EXPECT_EQ(rights("Bearer new-host"), kNone);
   EXPECT_EQ(rights_of(named({"h1"}, "Bearer new-host"), config), kHost);
@@ -111,25 +123,26 @@ TEST_F(AccessByCertificate, NeedsTheTokenToo) {
   EXPECT_EQ(refusal(with(""), config, "http.adminTokens").status, 401);
 }
 
-TEST_F(AccessByCertificate, IsForAllWithoutTokens) {
+TEST_F(AuthorizationByCertificate, IsEnoughWithoutTokens) {
   config.tokens.clear();
   config.admin_tokens.clear();
   EXPECT_EQ(rights(""), kNone);
   EXPECT_EQ(rights_of(named({"h1"}), config), kAll);
-  EXPECT_EQ(refusal(with(""), config, "http.adminTokens").body,
-            "a certificate is missing: this ops-meta wants one (http.tls.clientCa), and none was sent\n");
+  EXPECT_EQ(
+      refusal(with(""), config, "http.adminTokens").body,
+      "a certificate is missing: this ops-meta requires a client certificate (http.tls.clientCa), and the client sent none\n");
 }
 
-TEST_F(AccessByCertificate, IsForTheHostsThatItNames) {
+TEST_F(AuthorizationByCertificate, AllowsHeartbeatsOfTheHostsThatItNames) {
   const HttpRequest request = named({"h1", "h1.example"});
-  EXPECT_EQ(words(refusal_of_name(request, config, "h1")), "none");
-  EXPECT_EQ(words(refusal_of_name(request, config, "h1.example")), "none");
-  EXPECT_NE(words(refusal_of_name(request, config, "H1")), "none") << "that would be another host";
-  EXPECT_EQ(words(refusal_of_name(request, config, "h11")),
-            "the heartbeat is of h11, but the certificate it came with is for h1, h1.example, and that must be the same letter "
-            "for letter\n");
+  EXPECT_EQ(text_of(refusal_of_name(request, config, "h1")), "none");
+  EXPECT_EQ(text_of(refusal_of_name(request, config, "h1.example")), "none");
+  EXPECT_NE(text_of(refusal_of_name(request, config, "H1")), "none") << "another host";
+  EXPECT_EQ(text_of(refusal_of_name(request, config, "h11")),
+            "the heartbeat is from host h11, but the client's certificate names h1, h1.example; the hostname must be in the "
+            "certificate, in the same case\n");
   config.tls.ca.clear();
-  EXPECT_EQ(words(refusal_of_name(request, config, "h11")), "none");
+  EXPECT_EQ(text_of(refusal_of_name(request, config, "h11")), "none");
 }
 
 }  // namespace
