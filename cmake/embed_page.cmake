@@ -1,9 +1,11 @@
 # cmake -DPAGE=index.html -DSOURCE=page_html.cc -P embed_page.cmake
-# Makes a C++ file of ops-meta's page, for meta/api/page.h: its text, and the policy that it is served with, which names the page's
-# one script and one style by their SHA-256.
+# Writes the C++ file that holds ops-meta's page, for meta/api/page.h:
+#   kPage         the HTML, with the style sheet and the scripts that it names put in their place, from the page's own folder
+#   kPagePolicy   the Content-Security-Policy of the page, which allows exactly these by their SHA-256
+get_filename_component(folder "${PAGE}" DIRECTORY)
 file(READ "${PAGE}" page)
 
-# The base64 of 64 hexadecimal digits. CMake knows SHA-256, but no base64.
+# to_base64(HEX RESULT): the base64 of 64 hexadecimal digits. CMake has SHA-256, but no base64.
 function(to_base64 hex result)
   set(alphabet ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/)
   set(text "")
@@ -16,34 +18,50 @@ function(to_base64 hex result)
       string(APPEND text ${letter})
     endforeach()
   endforeach()
-  string(SUBSTRING "${text}" 0 43 text)  # the 44th is of the byte that we added
+  string(SUBSTRING "${text}" 0 43 text)  # the 44th digit is of the "00"
   set(${result} "${text}=" PARENT_SCOPE)
 endfunction()
 
-# 'sha256-…' of what stands between <tag> and </tag>, of which the page has one each.
-function(hash_of tag result)
-  string(REGEX MATCHALL "</?${tag}[ >]" tags "${page}")
-  if(NOT tags STREQUAL "<${tag}>;</${tag}>")
-    message(FATAL_ERROR "${PAGE} should have one <${tag}> and one </${tag}>, and has ${tags}")
-  endif()
-  string(REGEX REPLACE ".*<${tag}>" "" block "${page}")
-  string(REGEX REPLACE "</${tag}>.*" "" block "${block}")
-  string(SHA256 hex "${block}")
-  to_base64(${hex} hash)
-  set(${result} "'sha256-${hash}'" PARENT_SCOPE)
+# embed(TAG FORM RESULT): replaces each element FORM of the page, which names one FILE in quotes, by <TAG>content</TAG>, and sets
+# RESULT to the hashes of the contents, 'sha256-…'.
+function(embed tag form result)
+  set(hashes "")
+  string(REGEX MATCHALL "${form}" elements "${page}")
+  foreach(element IN LISTS elements)
+    string(REGEX REPLACE "${form}" "\\1" file "${element}")
+    file(READ "${folder}/${file}" content)
+    string(FIND "${content}" "</${tag}" end)
+    if(NOT end EQUAL -1)
+      message(FATAL_ERROR "${folder}/${file} holds </${tag}, which would end its element in the page")
+    endif()
+    string(REPLACE "${element}" "<${tag}>${content}</${tag}>" page "${page}")
+    string(SHA256 hex "${content}")
+    to_base64(${hex} hash)
+    string(APPEND hashes " 'sha256-${hash}'")
+  endforeach()
+  set(page "${page}" PARENT_SCOPE)
+  set(${result} "${hashes}" PARENT_SCOPE)
 endfunction()
 
-hash_of(script script)
-hash_of(style style)
+string(REGEX MATCH "<(style|script)>" inline "${page}")
+if(inline)
+  message(FATAL_ERROR "${PAGE} has an inline ${inline}: move it to a file of its own")
+endif()
+embed(style "<link rel=\"stylesheet\" href=\"([a-z.]+)\">" styles)
+embed(script "<script src=\"([a-z.]+)\"></script>" scripts)
+string(REGEX MATCH "<script [^>]*>|<link rel=.stylesheet[^>]*>" unknown "${page}")
+if(unknown)
+  message(FATAL_ERROR "${PAGE}: cannot embed ${unknown}")
+endif()
 string(CONCAT policy
-  "default-src 'none'; script-src ${script}; style-src ${style}; img-src data:; connect-src 'self'; "
+  "default-src 'none'; script-src${scripts}; style-src${styles}; img-src data:; connect-src 'self'; "
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'")
 
 string(FIND "${page}" ")page\"" end)
 if(NOT end EQUAL -1)
-  message(FATAL_ERROR "${PAGE} holds )page\", which would end the C++ string that it becomes")
+  message(FATAL_ERROR "${PAGE} or a file that it names holds )page\", which would end the C++ string that it becomes")
 endif()
-file(WRITE "${SOURCE}" "// Made of meta/web/index.html by cmake/embed_page.cmake.
+file(WRITE "${SOURCE}" "// Written by cmake/embed_page.cmake from meta/web/.
 #include \"meta/api/page.h\"
 
 namespace ops::meta {

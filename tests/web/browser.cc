@@ -12,7 +12,7 @@ using Json = nlohmann::json;
 
 namespace {
 
-constexpr int kPatience = 60'000;  // milliseconds; a Chromium on a busy machine takes its time to start
+constexpr int kTimeout = 60'000;  // milliseconds; on a busy machine Chromium starts slowly
 
 std::string from_base64(const std::string& text) {
   std::string bytes(text.size(), '\0');
@@ -22,15 +22,15 @@ std::string from_base64(const std::string& text) {
   return bytes;
 }
 
-/// chromedriver keeps a connection, whatever it is asked for: the length says where the answer ends.
+/// chromedriver always keeps the connection open, so the Content-Length tells where the answer ends.
 std::string read_answer(const RawConnection& connection) {
   const std::string key = "Content-Length:";
-  std::string bytes = connection.read_until("\r\n\r\n", kPatience);
+  std::string bytes = connection.read_until("\r\n\r\n", kTimeout);
   const size_t at = bytes.find(key);
   if (at == std::string::npos) return bytes;
   const size_t size = bytes.find("\r\n\r\n") + 4 + std::stoul(bytes.substr(at + key.size()));
   while (bytes.size() < size) {
-    const std::string more = connection.read_until("}", kPatience);  // it is JSON
+    const std::string more = connection.read_until("}", kTimeout);  // the answer is JSON
     if (more.empty()) break;
     bytes += more;
   }
@@ -38,7 +38,7 @@ std::string read_answer(const RawConnection& connection) {
 }
 
 Json options(const std::string& profile) {
-  // Chromium ends with its driver when a pipe holds them together. Its sandbox wants rights that containers don't give.
+  // With the pipe, Chromium ends when its driver ends. Its sandbox needs privileges that containers do not have.
   const Json arguments{"--headless=new",
                        "--remote-debugging-pipe",
                        "--no-sandbox",
@@ -72,7 +72,7 @@ Browser::Browser() {
   if (!session.is_object()) return;
   session_ = "/session/" + session.value("sessionId", "");
   open("about:blank");
-  requests();  // of the page that Chromium begins with
+  requests();  // drops those of Chromium's first page
 }
 
 Browser::~Browser() {
@@ -80,7 +80,7 @@ Browser::~Browser() {
   driver_.stop();
 }
 
-/// The "value" of the answer; a failure of the test, and null, when it is an error.
+/// The "value" of the answer. An error fails the test and returns null.
 Json Browser::ask(const std::string& method, const std::string& path, const Json& body) {
   const std::string text = method == "POST" ? body.dump() : "";
   std::string request = method + " " + session_ + path + " HTTP/1.1\r\nHost: 127.0.0.1\r\n";
@@ -151,13 +151,13 @@ Json Browser::log(const std::string& type) {
   return entries.is_array() ? entries : Json::array();
 }
 
-std::vector<std::string> Browser::complaints() {
-  std::vector<std::string> complaints;
+std::vector<std::string> Browser::console_errors() {
+  std::vector<std::string> errors;
   for (const Json& entry : log("browser")) {
     const std::string level = entry.value("level", "");
-    if (level == "SEVERE" || level == "WARNING") complaints.push_back(entry.value("message", ""));
+    if (level == "SEVERE" || level == "WARNING") errors.push_back(entry.value("message", ""));
   }
-  return complaints;
+  return errors;
 }
 
 std::vector<std::string> Browser::requests() {

@@ -1,6 +1,7 @@
 #pragma once
 
-// A headless Chromium, driven by chromedriver: WebDriver is JSON over HTTP, and needs no library. It can reach 127.0.0.1 only.
+// A headless Chromium, driven by chromedriver over WebDriver (JSON over HTTP, so no library is needed). It reaches only
+// 127.0.0.1.
 
 #include <nlohmann/json.hpp>
 #include <string>
@@ -13,35 +14,37 @@ namespace ops::tests {
 
 class Browser {
  public:
-  /// Fails the test when there is none: it takes Debian's packages chromium and chromium-driver.
+  /// Fails the test when chromedriver does not start. Needs Debian's packages chromium and chromium-driver.
   Browser();
   ~Browser();
 
   bool is_open() const { return !session_.empty(); }
 
-  /// Returns when the page and its script are loaded.
+  /// Returns when the page and its scripts are loaded.
   void open(const std::string& url);
 
-  /// Runs the body of a function in the page, and returns what it returns.
+  /// Runs `script` as the body of a function in the page, and returns its result.
   nlohmann::json run(const std::string& script, const nlohmann::json& arguments = nlohmann::json::array());
 
-  /// The first element that the CSS selector finds: its text as people see it; "" when there is none.
+  /// The visible text, or an attribute, of the first element that the CSS selector finds; "" when it finds no element.
   std::string text(const std::string& selector);
   std::string attribute(const std::string& selector, const std::string& name);
 
-  /// As a person does it: the element must be in view and not covered.
+  /// Clicks like a user: the element must be in view and not covered.
   void click(const std::string& selector);
-  /// Into an element, or to whatever has the focus.
+  /// Types into the element.
   void type(const std::string& selector, const std::string& text);
+  /// Presses a key in the element that has the focus.
   void press(const std::string& key);
 
-  /// In CSS pixels. A narrow one is a phone's, that is touched.
+  /// In CSS pixels. Below 500 pixels of width the browser emulates a phone with a touch screen.
   void resize(int width, int height);
   void set_dark(bool is_dark);
   void save_screenshot(const std::string& file);
 
-  /// What the console got since the last call, errors and warnings; and the URLs that were asked for.
-  std::vector<std::string> complaints();
+  /// Errors and warnings of the console since the last call.
+  std::vector<std::string> console_errors();
+  /// URLs that the browser requested since the last call.
   std::vector<std::string> requests();
 
  private:

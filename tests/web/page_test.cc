@@ -1,5 +1,5 @@
-// ops-meta's page in a real browser, before a real ops-meta and a simulated fleet. Pictures of it are left in
-// build/screenshots, to be looked at.
+// Opens ops-meta's page in a real browser, with a real ops-meta and a simulated fleet. The tests leave screenshots in
+// build/screenshots for a person to look at.
 
 #include <gtest/gtest.h>
 
@@ -24,11 +24,12 @@ using namespace ops::fleet;
 using std::chrono::seconds;
 using Json = nlohmann::json;
 
-constexpr char kTab[] = "\uE004";  // as WebDriver has them
+constexpr char kTab[] = "\uE004";  // WebDriver's key codes
 constexpr char kEnter[] = "\uE007";
 
-/// The time that the work takes, in seconds: the first that is below the limit, for a machine has its bad moments.
-double best_of_some(double limit, const std::function<void()>& work) {
+/// The shortest time that the work takes, in seconds. Repeats the work while it takes longer than `limit`, at most 5 times: the
+/// machine may be busy for a moment.
+double shortest_time(double limit, const std::function<void()>& work) {
   double best = seconds_of(work);
   for (int tries = 1; best >= limit && tries < 5; ++tries) best = std::min(best, seconds_of(work));
   return best;
@@ -49,9 +50,9 @@ struct Page : testing::Test {
     EXPECT_EQ(http(meta.port(), "POST", "/heartbeat", body).status, 200) << body;
   }
 
-  /// Nothing was asked of anybody but ops-meta, and the browser found nothing wrong.
+  /// The page sent requests to ops-meta only, and the browser's console has no errors or warnings.
   void expect_well_behaved() {
-    EXPECT_EQ(browser.complaints(), std::vector<std::string>{});
+    EXPECT_EQ(browser.console_errors(), std::vector<std::string>{});
     const auto requests = browser.requests();
     EXPECT_FALSE(requests.empty());
     for (const std::string& request : requests) {
@@ -65,10 +66,10 @@ struct Page : testing::Test {
   Browser browser;
 };
 
-/// With hosts that run these agents; a tenth of them fails at updates.
+/// A simulated fleet of hosts that run three agents. An update fails on every tenth host.
 struct FleetPage : Page {
   void begin(uint32_t hosts, double interval) {
-    ASSERT_TRUE(desire("5.1.2", "1.4.0"));
+    ASSERT_TRUE(assign("5.1.2", "1.4.0"));
     FleetOptions options;
     options.target = *parse_target(meta.address());
     options.hosts.hosts = hosts;
@@ -91,7 +92,7 @@ struct FleetPage : Page {
     if (fleet_.joinable()) fleet_.join();
   }
 
-  /// With so many hosts in the table that ops-meta reads when it starts.
+  /// Restarts ops-meta with a saved host table of `count` hosts.
   bool restart_with(uint32_t count) {
     meta.process().stop();
     meta::HostTable hosts;
@@ -105,8 +106,8 @@ struct FleetPage : Page {
     return meta::save_hosts(hosts, meta / "var/hosts.table", now) && meta.Box::start();
   }
 
-  /// A rollout of naming-agent is never halted.
-  bool desire(const std::string& falcon, const std::string& naming) {
+  /// Assigns these versions. Failures never halt the rollout of naming-agent.
+  bool assign(const std::string& falcon, const std::string& naming) {
     const std::string patient = R"(, "rollout": {"maxFailureRate": 100})";
     return meta.desire(
         {{"falcon-agent", falcon}, {"naming-agent", naming, "start", "", "", patient}, {"deploy-agent", "2.0.7"}});
@@ -119,9 +120,9 @@ struct FleetPage : Page {
 TEST_F(FleetPage, ShowsTheFleetAndFindsAHost) {
   constexpr uint32_t kHosts = kSanitized ? 5'000 : 100'000;
   ASSERT_TRUE(browser.is_open());
-  ASSERT_TRUE(desire("5.1.2", "1.4.0"));
+  ASSERT_TRUE(assign("5.1.2", "1.4.0"));
   ASSERT_TRUE(restart_with(kHosts)) << meta.log();
-  const double until_shown = best_of_some(kAtOnce, [&] {
+  const double until_shown = shortest_time(kAtOnce, [&] {
     browser.open(url());
     expect_shown("#fleet", kSanitized ? "5,000" : "100,000");
   });
@@ -131,7 +132,7 @@ TEST_F(FleetPage, ShowsTheFleetAndFindsAHost) {
   expect_shown("#shown", "Page 2: 50 hosts");
   uint32_t host = 4320;
   std::string name;
-  const double until_found = best_of_some(kAtOnce / 2, [&] {
+  const double until_found = shortest_time(kAtOnce / 2, [&] {
     name = Hosts({}).name(++host);
     browser.run("document.querySelector('#prefix').value = ''");
     browser.type("#prefix", name);
@@ -143,17 +144,17 @@ TEST_F(FleetPage, ShowsTheFleetAndFindsAHost) {
   browser.click("#hosts tbody th a");
   expect_shown("#detail-title", name);
   expect_shown("#host", "falcon-agent");
-  expect_shown("#explanation", "Should be\n5.1.2, start");
+  expect_shown("#explanation", "Assigned\n5.1.2, start");
   save_screenshot("host");
   expect_well_behaved();
 }
 
-TEST_F(FleetPage, ShowsHowRolloutsGetOn) {
+TEST_F(FleetPage, ShowsTheProgressOfRollouts) {
   begin(2'000, 2);
   browser.resize(1280, 1000);
   browser.open(url());
   expect_shown("[data-key=naming-agent]", "1.4.0");
-  ASSERT_TRUE(desire("5.2.0", "1.5.0"));
+  ASSERT_TRUE(assign("5.2.0", "1.5.0"));
   const auto running = [&] {
     const std::string number = browser.attribute("[data-key=naming-agent] [data-key='1.5.0'] .bar", "aria-valuenow");
     return number.empty() ? 0 : std::stoi(number);
@@ -180,7 +181,7 @@ TEST_F(FleetPage, ShowsHowRolloutsGetOn) {
   expect_well_behaved();
 }
 
-TEST_F(Page, ShowsWhatHostsSayAsText) {
+TEST_F(Page, ShowsReportsOfHostsAsText) {
   ASSERT_TRUE(browser.is_open());
   const std::string bad = R"(<script>window.hacked=1</script>"><img/src=x/onerror="window.hacked=1">)";
   const std::string agent = "falcon-agent";
@@ -197,11 +198,11 @@ TEST_F(Page, ShowsWhatHostsSayAsText) {
   browser.click("#hosts tbody th a");
   expect_shown("#host", bad);
   EXPECT_EQ(browser.text("#detail-title"), bad);
-  EXPECT_EQ(browser.run("return [window.hacked ?? 0, document.scripts.length, document.images.length]"), Json({0, 1, 0}));
+  EXPECT_EQ(browser.run("return [window.hacked ?? 0, document.scripts.length, document.images.length]"), Json({0, 2, 0}));
   expect_well_behaved();
 }
 
-TEST_F(Page, SaysWhatComesNextBeforeAHostReports) {
+TEST_F(Page, NamesTheNextStepBeforeAnyHostReports) {
   ASSERT_TRUE(browser.is_open());
   browser.open(url());
   expect_shown("#shown", "No host has reported yet. Start ops-updater on a host with \"server\": \"" + meta.address() +
@@ -211,7 +212,7 @@ TEST_F(Page, SaysWhatComesNextBeforeAHostReports) {
   expect_shown("#shown", "Page 1: 1 host");
 }
 
-TEST_F(Page, NamesWhomItRefuses) {
+TEST_F(Page, NamesClientsWhoseHeartbeatsAreRefused) {
   ASSERT_TRUE(browser.is_open());
   browser.open(url());
   expect_shown("#fleet", "Refused\nnone\nheartbeats in the last hour");
@@ -223,7 +224,7 @@ TEST_F(Page, NamesWhomItRefuses) {
   expect_well_behaved();
 }
 
-TEST_F(Page, BelowTarballDirRunsNoScript) {
+TEST_F(Page, ScriptsBelowTarballDirDoNotRun) {
   ASSERT_TRUE(browser.is_open());
   write_file(meta / "tarball/site/index.html",
              "<!doctype html><title>harmless</title><p id=text>read me</p>"
@@ -234,21 +235,21 @@ TEST_F(Page, BelowTarballDirRunsNoScript) {
   for (const std::string& request : browser.requests()) EXPECT_EQ(request.find("/status/"), std::string::npos) << request;
 }
 
-TEST_F(Page, SaysWhenItHasLostMeta) {
+TEST_F(Page, KeepsTheLastStateWhenOpsMetaDoesNotAnswer) {
   ASSERT_TRUE(browser.is_open());
   report("h1");
   browser.open(url());
   expect_shown("#shown", "1 host");
   expect_well_behaved();
   meta.process().stop();
-  expect_shown("#trouble", "ops-meta does not answer. It last did at ");
-  EXPECT_EQ(browser.text("#hosts tbody th"), "h1") << "it is still there to be read";
-  save_screenshot("lost");
+  expect_shown("#trouble", "ops-meta does not answer. This page shows its last answer, of ");
+  EXPECT_EQ(browser.text("#hosts tbody th"), "h1") << "the last state stays visible";
+  save_screenshot("no-answer");
   ASSERT_TRUE(meta.Box::start()) << meta.log();
   EXPECT_TRUE(eventually([&] { return browser.text("#trouble").empty(); }, seconds(60)));
 }
 
-TEST_F(Page, SaysThatItNeedsAPassword) {
+TEST_F(Page, AsksForAPasswordAfterA401) {
   ASSERT_TRUE(browser.is_open());
   const auto set_password = [&](const std::string& password) {
     meta.set_http(", \"adminTokens\": [\"" + password + "\"]");
@@ -257,12 +258,12 @@ TEST_F(Page, SaysThatItNeedsAPassword) {
   set_password("one");
   browser.open("http://ann:one@" + meta.address() + "/");
   expect_shown("#fleet", "Hosts");
-  EXPECT_EQ(browser.complaints(), std::vector<std::string>{});
+  EXPECT_EQ(browser.console_errors(), std::vector<std::string>{});
   set_password("two");
-  expect_shown("#trouble", "ops-meta wants a password (401)");
+  expect_shown("#trouble", "ops-meta requires a password (401)");
 }
 
-TEST_F(Page, IsUsedWithAKeyboardAndKeepsItsPlace) {
+TEST_F(Page, WorksWithAKeyboardAndKeepsTheFocus) {
   ASSERT_TRUE(browser.is_open());
   report("h2");
   browser.open(url());
@@ -274,15 +275,15 @@ TEST_F(Page, IsUsedWithAKeyboardAndKeepsItsPlace) {
   EXPECT_EQ(browser.run("return document.activeElement.id"), "prefix");
   browser.press(kTab);
   EXPECT_EQ(browser.run("return document.activeElement.innerText"), "h2");
-  report("h1");  // it comes before that one
+  report("h1");  // sorted before h2
   expect_shown("#shown", "2 hosts");
   EXPECT_EQ(browser.run("return document.activeElement.innerText"), "h2");
   browser.press(kEnter);
   expect_shown("#detail-title", "h2");
-  EXPECT_EQ(browser.run("return document.activeElement.id"), "detail-title") << "where a screen reader goes on";
+  EXPECT_EQ(browser.run("return document.activeElement.id"), "detail-title") << "a screen reader continues here";
 }
 
-TEST_F(Page, RestsWhileNobodyLooks) {
+TEST_F(Page, SendsNoRequestsWhileHidden) {
   ASSERT_TRUE(browser.is_open());
   browser.open(url());
   expect_shown("#fleet", "Hosts");
@@ -290,7 +291,7 @@ TEST_F(Page, RestsWhileNobodyLooks) {
       "Object.defineProperty(document, 'hidden', {value: arguments[0], configurable: true});"
       "document.dispatchEvent(new Event('visibilitychange'))";
   browser.run(hide, {true});
-  EXPECT_TRUE(eventually([&] { return browser.requests().empty(); })) << "what was under way";
+  EXPECT_TRUE(eventually([&] { return browser.requests().empty(); })) << "requests that were already sent";
   EXPECT_TRUE(always([&] { return browser.requests().empty(); }, seconds(4)));
   report("h1");
   browser.run(hide, {false});
