@@ -10,11 +10,11 @@ namespace ops::meta {
 
 namespace {
 
-void inherit_unless_given(std::string& field, const std::string& given) {
-  if (!given.empty()) field = given;
+void set_unless_empty(std::string& field, const std::string& value) {
+  if (!value.empty()) field = value;
 }
 
-/// As the protocol has it.
+/// As JSON of the protocol.
 void append_agent(std::string& to, const DesiredAgent& agent) {
   to += R"({"name":)";
   append_json_string(to, agent.name);
@@ -29,77 +29,78 @@ void append_agent(std::string& to, const DesiredAgent& agent) {
   to += '}';
 }
 
-/// The agent in the version that the host has. A checksum in the config is the other version's.
-DesiredAgent held_at(DesiredAgent desired, const std::vector<RealAgent>& own) {
+/// The assignment with the version that the host has instead. Drops a checksum, which is that of the assigned version.
+DesiredAgent at_own_version(DesiredAgent desired, const std::vector<RealAgent>& own) {
   if (const RealAgent* real = find_by_name(own, desired.name)) desired.version = real->version;
   if (is_hex(desired.md5, 32)) desired.md5.clear();
   return desired;
 }
 
-/// Takes those of one agent from the front of what is sorted.
-template <typename Place>
-std::span<const Place> take(std::span<const Place>& places, uint32_t agent) {
-  const auto is_other = [agent](const Place& place) { return place.agent != agent; };
-  const auto end = std::find_if(places.begin(), places.end(), is_other);
-  const auto taken = places.first(static_cast<size_t>(end - places.begin()));
-  places = places.subspan(taken.size());
+using OverrideIndex = Assignments::OverrideIndex;
+
+/// Removes the overrides of one agent from the front of a sorted list, and returns them.
+std::span<const OverrideIndex> take_agent(std::span<const OverrideIndex>& overrides, uint32_t agent) {
+  const auto is_other = [agent](const OverrideIndex& index) { return index.agent != agent; };
+  const auto end = std::find_if(overrides.begin(), overrides.end(), is_other);
+  const auto taken = overrides.first(static_cast<size_t>(end - overrides.begin()));
+  overrides = overrides.subspan(taken.size());
   return taken;
 }
 
 }  // namespace
 
 void apply(const Override& entry, DesiredAgent& agent) {
-  inherit_unless_given(agent.version, entry.version);
-  inherit_unless_given(agent.tarball, entry.tarball);
-  inherit_unless_given(agent.md5, entry.md5);
-  inherit_unless_given(agent.cmd, entry.cmd);
+  set_unless_empty(agent.version, entry.version);
+  set_unless_empty(agent.tarball, entry.tarball);
+  set_unless_empty(agent.md5, entry.md5);
+  set_unless_empty(agent.cmd, entry.cmd);
 }
 
 Assignments::Assignments(std::shared_ptr<const Config> config) : config_(std::move(config)) {
   std::set<size_t> lengths;
   for (uint32_t agent = 0; agent < config_->agents.size(); ++agent) {
     const AgentConfig& entry = config_->agents[agent];
-    append_agent(defaults_.emplace_back(), entry.defaults);
+    append_agent(default_json_.emplace_back(), entry.defaults);
     for (uint32_t i = 0; i < entry.others.size(); ++i) {
-      places_[entry.others[i].prefix].push_back({agent, i});
+      by_prefix_[entry.others[i].prefix].push_back({agent, i});
       lengths.insert(entry.others[i].prefix.size());
     }
   }
-  lengths_.assign(lengths.begin(), lengths.end());
+  prefix_lengths_.assign(lengths.begin(), lengths.end());
 }
 
-std::vector<Assignments::Place> Assignments::overrides_of(std::string_view hostname) const {
-  std::vector<Place> all;
-  for (const size_t length : lengths_) {
+std::vector<Assignments::OverrideIndex> Assignments::overrides_of(std::string_view hostname) const {
+  std::vector<OverrideIndex> all;
+  for (const size_t length : prefix_lengths_) {
     if (length > hostname.size()) break;
-    const auto found = places_.find(hostname.substr(0, length));
-    if (found != places_.end()) all.insert(all.end(), found->second.begin(), found->second.end());
+    const auto found = by_prefix_.find(hostname.substr(0, length));
+    if (found != by_prefix_.end()) all.insert(all.end(), found->second.begin(), found->second.end());
   }
   std::sort(all.begin(), all.end());
   return all;
 }
 
-bool Assignments::applies(const Place& place, std::string_view hostname) const {
-  const AgentConfig& agent = config_->agents[place.agent];
-  const double percent = agent.others[place.entry].percent;
+bool Assignments::applies(const OverrideIndex& index, std::string_view hostname) const {
+  const AgentConfig& agent = config_->agents[index.agent];
+  const double percent = agent.others[index.entry].percent;
   return percent >= 100 || is_in_share(agent.defaults.name, hostname, percent);
 }
 
-DesiredAgent Assignments::resolve(size_t agent, std::span<const Place> overrides, std::string_view hostname) const {
+DesiredAgent Assignments::resolve(size_t agent, std::span<const OverrideIndex> overrides, std::string_view hostname) const {
   const AgentConfig& config = config_->agents[agent];
   DesiredAgent desired = config.defaults;
-  for (const Place& place : overrides) {
-    if (!applies(place, hostname)) continue;
-    apply(config.others[place.entry], desired);
+  for (const OverrideIndex& index : overrides) {
+    if (!applies(index, hostname)) continue;
+    apply(config.others[index.entry], desired);
   }
   return desired;
 }
 
 void Assignments::visit(std::string_view hostname, const Use& use) const {
-  const std::vector<Place> overrides = overrides_of(hostname);
-  std::span<const Place> left = overrides;
+  const std::vector<OverrideIndex> overrides = overrides_of(hostname);
+  std::span<const OverrideIndex> left = overrides;
   for (uint32_t agent = 0; agent < config_->agents.size(); ++agent) {
-    const auto overriding = take(left, agent);
+    const auto overriding = take_agent(left, agent);
     if (overriding.empty()) {
       use(agent, config_->agents[agent].defaults);
     } else {
@@ -115,17 +116,17 @@ std::vector<DesiredAgent> Assignments::agents(std::string_view hostname) const {
   return all;
 }
 
-std::string Assignments::reply(std::string_view hostname, const std::vector<RealAgent>& own, const Decide& tell) const {
+std::string Assignments::reply(std::string_view hostname, const std::vector<RealAgent>& own, const Decide& decide) const {
   std::string json = R"({"errorMessage":"","desiredAgents":[)";
   visit(hostname, [&](size_t agent, const DesiredAgent& desired) {
     const AgentConfig& config = config_->agents[agent];
-    const Answer told = tell(desired, config.rollout);
-    if (told == Answer::nothing) return;
+    const Answer answer = decide(desired, config.rollout);
+    if (answer == Answer::nothing) return;
     if (!json.ends_with('[')) json += ',';
-    if (told == Answer::own) {
-      append_agent(json, held_at(desired, own));
+    if (answer == Answer::own) {
+      append_agent(json, at_own_version(desired, own));
     } else if (&desired == &config.defaults) {
-      json += defaults_[agent];
+      json += default_json_[agent];
     } else {
       append_agent(json, desired);
     }

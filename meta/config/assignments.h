@@ -1,11 +1,13 @@
 #pragma once
 
-// What should run on a host, by the config alone.
+// The assignments of the config: the agents and versions that should run on each host. The rollout (meta/rollout) decides when
+// a host changes to its assignment.
 //
-// All of an agent's overrides whose prefix the hostname starts with apply, in the order of the config: a field that is not ""
-// replaces what stood before (the original's rule); one with a `percent` only for that share of the hosts. There may be
-// thousands of them, and 3,000 hosts ask each second, so a config is prepared once: a hostname's beginnings are looked up among
-// the prefixes, one for each length that a prefix has.
+// Every override whose prefix the hostname starts with applies, in the order of the config. A field that is not "" replaces the
+// value before it (the original's rule). An override with a `percent` applies to that share of these hosts only.
+//
+// A config may have thousands of overrides, and 3,000 hosts send a heartbeat each second. So the constructor indexes the
+// prefixes, and a lookup costs one hash table access for each distinct length of a prefix.
 
 #include <compare>
 #include <cstdint>
@@ -22,17 +24,17 @@
 
 namespace ops::meta {
 
-/// Replaces what the override gives.
+/// Sets each field of `agent` for which the override has a value.
 void apply(const Override& entry, DesiredAgent& agent);
 
-/// What a host is told of an agent.
+/// The version of an agent in the reply to a heartbeat.
 enum class Answer {
-  desired,  // what should run there
-  own,      // the version that it has
-  nothing,
+  desired,  // the assigned one
+  own,      // the one that the host has
+  nothing,  // the reply leaves the agent out
 };
 
-/// A config, prepared. Constant after construction.
+/// An indexed config. Constant after construction.
 class Assignments {
  public:
   explicit Assignments(std::shared_ptr<const Config> config);
@@ -41,38 +43,38 @@ class Assignments {
 
   const std::shared_ptr<const Config>& config() const { return config_; }
 
-  /// Calls `use` for every configured agent, in the order of the config: with its place there, and what the host should have
-  /// of it, borrowed for the call.
+  /// Calls `use` for every agent of the config, in that order, with its index in Config::agents and its assignment to the host.
+  /// `desired` is valid only during the call.
   using Use = std::function<void(size_t agent, const DesiredAgent& desired)>;
   void visit(std::string_view hostname, const Use& use) const;
 
-  /// The same, as values.
+  /// The assignments that visit() passes.
   std::vector<DesiredAgent> agents(std::string_view hostname) const;
 
-  /// An override of the config, agents[agent].others[entry]. They sort in its order.
-  struct Place {
+  /// Identifies an override: Config::agents[agent].others[entry].
+  struct OverrideIndex {
     uint32_t agent;
     uint32_t entry;
-    auto operator<=>(const Place&) const = default;
+    auto operator<=>(const OverrideIndex&) const = default;  // the order of the config
   };
-  /// Those whose prefix the hostname starts with, in the order of the config.
-  std::vector<Place> overrides_of(std::string_view hostname) const;
-  /// Whether the host is in the share that such an override is for.
-  bool applies(const Place& place, std::string_view hostname) const;
+  /// The overrides whose prefix the hostname starts with, in the order of the config. Ignores `percent`.
+  std::vector<OverrideIndex> overrides_of(std::string_view hostname) const;
+  /// Whether the `percent` of such an override selects the host.
+  bool applies(const OverrideIndex& index, std::string_view hostname) const;
 
-  /// What the host is told of an agent; of its own version when that is in `own`.
+  /// Decides on the version in the reply. It may return Answer::own only for an agent that the host has.
   using Decide = std::function<Answer(const DesiredAgent& desired, const RolloutLimits& limits)>;
 
-  /// The heartbeat's reply, in JSON. `own` are the agents that the host has.
-  std::string reply(std::string_view hostname, const std::vector<RealAgent>& own, const Decide& tell) const;
+  /// The reply to a heartbeat, in JSON. `own` are the agents that the host has.
+  std::string reply(std::string_view hostname, const std::vector<RealAgent>& own, const Decide& decide) const;
 
  private:
-  DesiredAgent resolve(size_t agent, std::span<const Place> overrides, std::string_view hostname) const;
+  DesiredAgent resolve(size_t agent, std::span<const OverrideIndex> overrides, std::string_view hostname) const;
 
   const std::shared_ptr<const Config> config_;
-  std::unordered_map<std::string_view, std::vector<Place>> places_;  // by prefix; the keys are the config's texts
-  std::vector<size_t> lengths_;                                      // of the prefixes, each once, sorted
-  std::vector<std::string> defaults_;                                // by agent: what it is without overrides, in JSON
+  std::unordered_map<std::string_view, std::vector<OverrideIndex>> by_prefix_;  // the keys point into config_
+  std::vector<size_t> prefix_lengths_;                                          // ascending, each length once
+  std::vector<std::string> default_json_;                                       // by agent: its `default` as it is in a reply
 };
 
 }  // namespace ops::meta

@@ -4,7 +4,7 @@
 
 namespace ops::meta {
 
-uint32_t place_of(std::string_view agent, std::string_view hostname) {
+uint32_t bucket_of(std::string_view agent, std::string_view hostname) {
   uint64_t hash = 0xcbf29ce484222325;
   const auto add = [&](char byte) { hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3; };
   for (const char byte : agent) add(byte);
@@ -16,7 +16,7 @@ uint32_t place_of(std::string_view agent, std::string_view hostname) {
 }
 
 bool is_in_share(std::string_view agent, std::string_view hostname, double percent) {
-  return place_of(agent, hostname) < std::lround(percent * 100);
+  return bucket_of(agent, hostname) < std::lround(percent * 100);
 }
 
 }  // namespace ops::meta

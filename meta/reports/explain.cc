@@ -30,12 +30,13 @@ std::string default_line(const AgentConfig& agent, size_t at) {
   return cat("agents[", at, "].default: ", fields(given.version, given.tarball, given.md5, given.cmd));
 }
 
-std::string override_line(const Assignments& assignments, const Assignments::Place& place, const std::string& hostname) {
-  const Override& entry = assignments.config()->agents[place.agent].others[place.entry];
-  std::string line = cat("agents[", place.agent, "].others[", place.entry, "], ",
+std::string override_line(const Assignments& assignments, const Assignments::OverrideIndex& index,
+                          const std::string& hostname) {
+  const Override& entry = assignments.config()->agents[index.agent].others[index.entry];
+  std::string line = cat("agents[", index.agent, "].others[", index.entry, "], ",
                          entry.prefix.empty() ? "all hosts" : cat("hosts ", entry.prefix, "*"));
   if (entry.percent < 100) line += cat(", ", entry.percent, " %");
-  if (!assignments.applies(place, hostname)) return line + ": this host is not in the share";
+  if (!assignments.applies(index, hostname)) return line + ": this host is not in the share";
   return cat(line, ": ", fields(entry.version, entry.tarball, entry.md5, entry.cmd));
 }
 
@@ -69,8 +70,8 @@ HostExplanation explain(const Assignments& assignments, RolloutController& contr
     AgentExplanation& agent = explanation.agents.emplace_back();
     agent.assigned = assigned;
     agent.lines.push_back(default_line(config, at));
-    for (const Assignments::Place& place : overrides) {
-      if (place.agent == at) agent.lines.push_back(override_line(assignments, place, hostname));
+    for (const Assignments::OverrideIndex& index : overrides) {
+      if (index.agent == at) agent.lines.push_back(override_line(assignments, index, hostname));
     }
     const RealAgent* real = host.agent(assigned.name);
     if (real != nullptr) agent.installed = describe(*real);

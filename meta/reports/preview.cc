@@ -67,10 +67,10 @@ void Previewer::examine(const HostView& host) {
   fresh_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) {
     compare(host, before_[agent] ? &assigned_[*before_[agent]] : nullptr, desired, preview_.agents[agent].second);
   });
-  for (const Assignments::Place& place : fresh_->overrides_of(host.name())) {
-    AgentPreview::Reach& reach = preview_.agents[place.agent].second.overrides[place.entry];
+  for (const Assignments::OverrideIndex& index : fresh_->overrides_of(host.name())) {
+    AgentPreview::Reach& reach = preview_.agents[index.agent].second.overrides[index.entry];
     ++reach.matched;
-    if (fresh_->applies(place, host.name())) ++reach.applied;
+    if (fresh_->applies(index, host.name())) ++reach.applied;
   }
 }
 

@@ -17,7 +17,7 @@ using meta::Override;
 
 const DesiredAgent kDefaults{"falcon-agent", "1.0.0", "http://m/falcon", "http://m/md5", "start"};
 
-/// The agent with these overrides.
+/// kDefaults with these overrides.
 AgentConfig agent(std::vector<Override> others) { return {kDefaults, std::move(others)}; }
 
 std::vector<DesiredAgent> desired_agents(const Config& config, std::string_view hostname) {
@@ -30,15 +30,15 @@ DesiredAgent resolve(const AgentConfig& agent, std::string_view hostname) {
   return desired_agents(config, hostname).at(0);
 }
 
-TEST(Assignments, IsTheDefaultWhereNoPrefixMatches) {
+TEST(Assignments, TheDefaultAppliesWhereNoPrefixMatches) {
   EXPECT_EQ(resolve(agent({}), "h1"), kDefaults);
   EXPECT_EQ(resolve(agent({{"lg-", "2", "", "", ""}}), "h1"), kDefaults);
   EXPECT_EQ(resolve(agent({{"lg-web01-", "2", "", "", ""}}), "lg-web01"), kDefaults) << "the prefix is longer than the name";
-  EXPECT_EQ(resolve(agent({{"web", "2", "", "", ""}}), "lg-web"), kDefaults) << "it stands elsewhere in the name";
-  EXPECT_EQ(resolve(agent({{"LG-", "2", "", "", ""}}), "lg-web"), kDefaults) << "it has other letters";
+  EXPECT_EQ(resolve(agent({{"web", "2", "", "", ""}}), "lg-web"), kDefaults) << "the name does not begin with the prefix";
+  EXPECT_EQ(resolve(agent({{"LG-", "2", "", "", ""}}), "lg-web"), kDefaults) << "case matters";
 }
 
-TEST(Assignments, EveryFieldCanBeOverriddenAndEmptyOnesInherit) {
+TEST(Assignments, AnOverrideReplacesEveryFieldThatIsNotEmpty) {
   const AgentConfig all = agent({{"lg-", "2", "http://n/falcon", "http://n/md5", "stop"}});
   EXPECT_EQ(resolve(all, "lg-web"), (DesiredAgent{"falcon-agent", "2", "http://n/falcon", "http://n/md5", "stop"}));
   EXPECT_EQ(resolve(agent({{"lg-", "", "", "", ""}}), "lg-web"), kDefaults);
@@ -47,27 +47,27 @@ TEST(Assignments, EveryFieldCanBeOverriddenAndEmptyOnesInherit) {
   EXPECT_EQ(resolve(agent({{"lg-", "", "", "", "stop"}}), "lg-web"), stopped);
 }
 
-TEST(Assignments, LaterOverrideWins) {
+TEST(Assignments, TheLaterOverrideWins) {
   const AgentConfig both = agent({{"lg-", "2", "http://n/falcon", "", ""}, {"lg-web", "3", "", "", ""}});
   EXPECT_EQ(resolve(both, "lg-web01").version, "3");
-  EXPECT_EQ(resolve(both, "lg-web01").tarball, "http://n/falcon") << "what the later one leaves open comes from the earlier";
+  EXPECT_EQ(resolve(both, "lg-web01").tarball, "http://n/falcon") << "the later one has no tarball, so the earlier one applies";
   EXPECT_EQ(resolve(both, "lg-db01").version, "2");
-  // By their order in the config, and not by how much of the name they match.
+  // The order in the config counts, not the length of the prefix.
   EXPECT_EQ(resolve(agent({{"lg-web", "3", "", "", ""}, {"lg-", "2", "", "", ""}}), "lg-web01").version, "2");
 }
 
-TEST(Assignments, EmptyPrefixMatchesEveryHost) { EXPECT_EQ(resolve(agent({{"", "2", "", "", ""}}), "h1").version, "2"); }
+TEST(Assignments, AnEmptyPrefixMatchesEveryHost) { EXPECT_EQ(resolve(agent({{"", "2", "", "", ""}}), "h1").version, "2"); }
 
-TEST(Assignments, WholeNameIsAPrefixOfItself) { EXPECT_EQ(resolve(agent({{"h1", "2", "", "", ""}}), "h1").version, "2"); }
+TEST(Assignments, AHostnameIsAPrefixOfItself) { EXPECT_EQ(resolve(agent({{"h1", "2", "", "", ""}}), "h1").version, "2"); }
 
-TEST(Assignments, HasEveryAgentInTheOrderOfTheConfig) {
+TEST(Assignments, AgentsAreInTheOrderOfTheConfig) {
   Config config;
   config.agents = {{{"b", "1", "", "", ""}, {{"h", "2", "", "", ""}}}, {{"a", "1", "", "", ""}, {}}};
   EXPECT_EQ(desired_agents(config, "h1"), (std::vector<DesiredAgent>{{"b", "2", "", "", ""}, {"a", "1", "", "", ""}}));
   EXPECT_TRUE(desired_agents({}, "h1").empty());
 }
 
-TEST(Assignments, HasAnOverrideWithAShareOnThatShareOfTheHosts) {
+TEST(Assignments, AnOverrideWithAPercentAppliesToThatShareOfTheHosts) {
   AgentConfig canary = agent({{"lg-", "2", "", "", "", 50}});
   int on_two = 0;
   for (int i = 0; i < 1000; ++i) {
@@ -84,7 +84,7 @@ TEST(Assignments, HasAnOverrideWithAShareOnThatShareOfTheHosts) {
 
 Answer as_desired(const DesiredAgent&, const meta::RolloutLimits&) { return Answer::desired; }
 
-TEST(Assignments, AHeldHostIsToldTheVersionThatItHas) {
+TEST(Assignments, AReplyWithTheOwnVersionHasNoChecksumOfTheAssignedOne) {
   auto config = std::make_shared<Config>();
   config->interval = std::chrono::seconds(600);
   config->agents = {{{"a", "2", "http://m/a", "0cc175b9c0f1b6a831c399e269772661", "start"}, {}, {}},
@@ -92,20 +92,20 @@ TEST(Assignments, AHeldHostIsToldTheVersionThatItHas) {
                     {{"c", "2", "http://m/c", "", "start"}, {}, {}}};
   const Assignments desired(config);
   const std::vector<RealAgent> own = {{"a", "1", "started", 0}, {"b", "1", "started", 0}};
-  const auto held = [](const DesiredAgent& agent, const meta::RolloutLimits&) {
+  const auto own_or_nothing = [](const DesiredAgent& agent, const meta::RolloutLimits&) {
     return agent.name == "c" ? Answer::nothing : Answer::own;
   };
   HeartbeatResponse expected;
-  // The checksum in the config is another version's.
+  // The checksum in the config is that of version 2.
   expected.desired_agents = {{"a", "1", "http://m/a", "", "start"}, {"b", "1", "http://m/b", "http://m/md5", "start"}};
   expected.interval = 600;
-  EXPECT_EQ(desired.reply("h1", own, held), to_json(expected));
+  EXPECT_EQ(desired.reply("h1", own, own_or_nothing), to_json(expected));
   const auto nothing = [](const DesiredAgent&, const meta::RolloutLimits&) { return Answer::nothing; };
   EXPECT_EQ(desired.reply("h1", own, nothing), R"({"errorMessage":"","desiredAgents":[],"interval":600})");
 }
 
-/// The rule, as the README has it.
-DesiredAgent plainly_resolved(const AgentConfig& config, const std::string& hostname) {
+/// The rule of the README, without an index.
+DesiredAgent resolved_by_rule(const AgentConfig& config, const std::string& hostname) {
   DesiredAgent desired = config.defaults;
   for (const Override& entry : config.others) {
     if (!hostname.starts_with(entry.prefix)) continue;
@@ -117,7 +117,7 @@ DesiredAgent plainly_resolved(const AgentConfig& config, const std::string& host
   return desired;
 }
 
-TEST(Assignments, IsByThePlainRuleWhateverTheConfig) {
+TEST(Assignments, TheIndexGivesTheSameAsTheRuleForRandomConfigs) {
   std::mt19937 random(7);
   const auto pick = [&](size_t below) { return random() % below; };
   const auto text = [&](size_t most) {
@@ -139,7 +139,7 @@ TEST(Assignments, IsByThePlainRuleWhateverTheConfig) {
     for (int host = 0; host < 30; ++host) {
       const std::string hostname = text(6);
       HeartbeatResponse expected;
-      for (const AgentConfig& agent : config->agents) expected.desired_agents.push_back(plainly_resolved(agent, hostname));
+      for (const AgentConfig& agent : config->agents) expected.desired_agents.push_back(resolved_by_rule(agent, hostname));
       ASSERT_EQ(desired.agents(hostname), expected.desired_agents) << hostname;
       ASSERT_EQ(desired.reply(hostname, {}, as_desired), to_json(expected)) << hostname;
     }

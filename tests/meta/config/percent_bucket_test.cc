@@ -8,15 +8,15 @@
 namespace ops::tests {
 namespace {
 
+using meta::bucket_of;
 using meta::is_in_share;
-using meta::place_of;
 
-// Made by another program, from the description in the header.
-TEST(Share, NeverMoves) {
+// Computed by another program from the description in the header.
+TEST(PercentBucket, OfAHostNeverChanges) {
   struct Vector {
     const char* agent;
     const char* hostname;
-    uint32_t place;
+    uint32_t bucket;
   };
   for (const Vector& v : std::initializer_list<Vector>{
            {"falcon-agent", "h1", 6976},
@@ -27,7 +27,7 @@ TEST(Share, NeverMoves) {
            {"", "a", 8877},
            {"falcon-agent", "größe", 9191},
        }) {
-    EXPECT_EQ(place_of(v.agent, v.hostname), v.place) << v.agent << " " << v.hostname;
+    EXPECT_EQ(bucket_of(v.agent, v.hostname), v.bucket) << v.agent << " " << v.hostname;
   }
 }
 
@@ -41,7 +41,7 @@ int in_share(const std::string& agent, double percent) {
   return count;
 }
 
-TEST(Share, IsAboutWhatItSays) {
+TEST(PercentBucket, AShareHasAboutItsPercentage) {
   EXPECT_EQ(in_share("a", 0), 0);
   EXPECT_EQ(in_share("a", 100), kHosts);
   for (const double percent : {0.1, 1.0, 5.0, 50.0, 99.0}) {
@@ -50,7 +50,7 @@ TEST(Share, IsAboutWhatItSays) {
   }
 }
 
-TEST(Share, OnlyGainsHostsAsItGrows) {
+TEST(PercentBucket, ALargerShareContainsTheSmallerOne) {
   for (int i = 0; i < 2'000; ++i) {
     bool was_in = false;
     for (const double percent : {0.0, 0.5, 1.0, 5.0, 25.0, 99.9, 100.0}) {
@@ -61,7 +61,7 @@ TEST(Share, OnlyGainsHostsAsItGrows) {
   }
 }
 
-TEST(Share, IsDrawnAnewForEachAgent) {
+TEST(PercentBucket, EachAgentSelectsDifferentHosts) {
   int both = 0;
   for (int i = 0; i < kHosts; ++i) both += is_in_share("a", host(i), 10) && is_in_share("b", host(i), 10) ? 1 : 0;
   EXPECT_NEAR(both, kHosts / 100, 70) << "a tenth of a tenth";
