@@ -31,7 +31,7 @@ void check_cmd(const ConfigObject& object, const std::string& cmd) {
   if (cmd == "" || cmd == "start" || cmd == "stop") return;
   const std::string meant = to_lower(trim(cmd));
   if (meant == "start" || meant == "stop") {
-    return object.error(cat("is \"", one_line(cmd, 40), "\", should be \"", meant, "\": in small letters, without blanks"),
+    return object.error(cat("is \"", one_line(cmd, 40), "\", should be \"", meant, "\": in lower case, without white space"),
                         "cmd");
   }
   object.error(cat("is \"", cmd, "\", should be \"start\", \"stop\", or \"\" to leave the agent alone"), "cmd");
@@ -40,7 +40,7 @@ void check_cmd(const ConfigObject& object, const std::string& cmd) {
 void check_url(const ConfigObject& object, const char* key, const std::string& url) {
   const std::string is = cat("is \"", one_line(without_password(url), 300), "\"");
   if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; })) {
-    return object.error(is + ", which holds white space or control characters", key);
+    return object.error(is + ", which contains white space or control characters", key);
   }
   const auto meant = read_base_url(url);
   if (!meant) {
@@ -49,23 +49,24 @@ void check_url(const ConfigObject& object, const char* key, const std::string& u
   }
   const std::string address = split_user(*meant).url;
   const char first = address.c_str()[address.find("://") + 3];
-  if (first == '\0' || first == '/' || first == ':') return object.error(is + ", which names no host", key);
+  if (first == '\0' || first == '/' || first == ':') return object.error(is + ", which has no host name", key);
   if (url.find_first_of("?#") != std::string::npos) {
-    return object.error(is + ", which holds ? or #: hosts put the file's name behind the URL, where it would not count", key);
+    return object.error(
+        is + ", which contains ? or #: hosts append a file name to this URL, and it would not be part of the path", key);
   }
   if (*meant != url) object.warning(cat(is, ", is read as ", one_line(without_password(*meant), 300)), key);
 }
 
-/// `md5` is where the checksums are, or a checksum itself.
+/// `md5` is the base URL of the .md5 files, or the checksum itself.
 void check_md5(const ConfigObject& object, const std::string& md5) {
   if (!md5.empty() && !is_hex(md5, 32)) check_url(object, "md5", md5);
 }
 
-size_t read_size(const ConfigObject& object, const char* key, size_t fallback, int64_t least, int64_t most) {
-  return static_cast<size_t>(object.integer(key, static_cast<int64_t>(fallback), least, most));
+size_t read_size(const ConfigObject& object, const char* key, size_t fallback, int64_t min, int64_t max) {
+  return static_cast<size_t>(object.integer(key, static_cast<int64_t>(fallback), min, max));
 }
 
-/// Tokens that a header can carry. An error doesn't say what is in them.
+/// An error names the place of a bad token and never repeats the token.
 std::vector<std::string> read_tokens(const ConfigObject& http, const char* key) {
   const std::vector<std::string> tokens = http.strings(key);
   for (size_t i = 0; i < tokens.size(); ++i) {
@@ -83,7 +84,7 @@ TlsFiles read_tls(const ConfigObject& tls) {
   return files;
 }
 
-/// Reads the files: who edits a config wants to know before hosts do.
+/// Reads the files, so that an operator sees a fault before the hosts do.
 void check_tls(const TlsFiles& files, ConfigReport& report) {
   const auto credentials = read_credentials(files);
   if (!credentials) {
@@ -91,7 +92,7 @@ void check_tls(const TlsFiles& files, ConfigReport& report) {
     return;
   }
   if (const std::string trouble = validity_error(files, *credentials); !trouble.empty()) {
-    report.errors.push_back(cat("http.tls: ", trouble, "; no host would believe it"));
+    report.errors.push_back(cat("http.tls: ", trouble, "; hosts would refuse it"));
     return;
   }
   for (const std::string& warning : warnings_about(files, *credentials)) report.warnings.push_back("http.tls: " + warning);
@@ -101,23 +102,23 @@ void check_secrecy(const Config& config, const std::string& path, ConfigReport& 
   if (config.tokens.empty() && config.admin_tokens.empty()) return;
   if (is_world_readable(path))
     report.warnings.push_back(
-        cat("holds tokens, and any user here may read it: let it be the daemon's own user's, and chmod o-r ", path));
+        cat("contains tokens, and every user of this machine may read it: make the daemon's user its owner, and run chmod o-r ",
+            path));
 }
 
-/// All that lies below tarballDir is served.
+/// ops-meta serves every file below tarballDir, so it must not contain the config, the state or the keys.
 void check_tarball_dir(const Config& config, const std::string& path, ConfigReport& report) {
-  const std::pair<const char*, std::string> kept[] = {{"cfg.json", path},
-                                                      {"the folder of cfg.json", std::filesystem::path(path).parent_path()},
-                                                      {"ops-meta's own folder", "."},
-                                                      {"ops-meta's var/", "var"},
-                                                      {"the file of http.tls.key", config.tls.key},
-                                                      {"the file of http.tls.cert", config.tls.cert},
-                                                      {"the file of http.tls.clientCa", config.tls.ca}};
-  for (const auto& [what, file] : kept) {
+  const std::pair<const char*, std::string> secret[] = {{"cfg.json", path},
+                                                        {"the folder of cfg.json", std::filesystem::path(path).parent_path()},
+                                                        {"ops-meta's own folder", "."},
+                                                        {"ops-meta's var/", "var"},
+                                                        {"the file of http.tls.key", config.tls.key},
+                                                        {"the file of http.tls.cert", config.tls.cert},
+                                                        {"the file of http.tls.clientCa", config.tls.ca}};
+  for (const auto& [name, file] : secret) {
     if (config.tarball_dir.empty() || file.empty() || !is_within(file, config.tarball_dir)) continue;
-    report.errors.push_back(
-        cat("tarballDir: is \"", one_line(config.tarball_dir, 300), "\", which is or holds ", what,
-            ", so that ops-meta would serve that, too; give tarballs a folder of their own, like ./tarball"));
+    report.errors.push_back(cat("tarballDir: is \"", one_line(config.tarball_dir, 300), "\", which is or contains ", name,
+                                ": ops-meta would serve it to clients; use a folder for tarballs only, like ./tarball"));
     return;
   }
 }
@@ -135,21 +136,22 @@ DesiredAgent read_default(const ConfigObject& object) {
   if (!agent.tarball.empty()) {
     check_url(object, "tarball", agent.tarball);
   } else if (agent.cmd == "start") {
-    object.warning("is empty: a host that lacks this version cannot fetch it", "tarball");
+    object.warning("is empty: a host without this version cannot download it", "tarball");
   }
   return agent;
 }
 
-/// A prefix is no pattern: taken as one, it would be wrong on nearly every host.
+/// A pattern like "lg-*" would match nearly no host, because a prefix is compared character by character.
 void check_prefix(const ConfigObject& object, const std::string& prefix) {
   constexpr std::string_view kPattern = "*?[]{}()^$|\\";
   const size_t at = prefix.find_first_of(kPattern);
   if (at == std::string::npos) return;
   std::string plain = at > 0 ? prefix.substr(0, at) : prefix;
   std::erase_if(plain, [&](char c) { return kPattern.find(c) != std::string_view::npos; });
-  object.error(cat("is \"", one_line(prefix, 300), "\", and a prefix is no pattern: give the beginning of the hostnames",
-                   plain.empty() ? "" : cat(", like \"", one_line(plain, 300), "\"")),
-               "prefix");
+  object.error(
+      cat("is \"", one_line(prefix, 300), "\", but a prefix is not a pattern: give the first characters of the hostnames",
+          plain.empty() ? "" : cat(", like \"", one_line(plain, 300), "\"")),
+      "prefix");
 }
 
 Override read_override(const ConfigObject& object) {
@@ -157,7 +159,8 @@ Override read_override(const ConfigObject& object) {
                  object.string("md5", ""),    object.string("cmd", ""),     object.number("percent", 100, 0, 100)};
   check_prefix(object, entry.prefix);
   if (object.refuse_unknown_keys() && !object.has("prefix") && !object.has("percent")) {
-    object.error("has neither \"prefix\" nor \"percent\", and would hold for all hosts; \"prefix\": \"\" if that is meant");
+    object.error(
+        "has neither \"prefix\" nor \"percent\", so it would apply to all hosts; if you mean all hosts, add \"prefix\": \"\"");
   }
   if (!entry.version.empty()) check_version(object, entry.version);
   if (!entry.tarball.empty()) check_url(object, "tarball", entry.tarball);
@@ -194,7 +197,7 @@ Config read_config(const ConfigDocument& document, ConfigReport& report) {
   Config config;
   config.debug = root.boolean("debug", false);
   config.tarball_dir = root.string("tarballDir", config.tarball_dir);
-  // The original serves its own folder then, cfg.json included.
+  // With an empty tarballDir the original serves its own folder, including cfg.json.
   if (config.tarball_dir.empty()) root.error("is empty, should be a folder like ./tarball", "tarballDir");
 
   if (!root.has("http")) root.error("is missing, should be like {\"enabled\": true, \"listen\": \"0.0.0.0:2000\"}", "http");

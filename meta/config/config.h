@@ -1,6 +1,7 @@
 #pragma once
 
-// ops-meta's cfg.json: which agent, in which version, on which hosts. The original's format; README.md has it key by key.
+// ops-meta's cfg.json: which agents run on which hosts, and in which version. The format is the original's with additions;
+// README.md describes every key.
 //
 //   {"debug": true, "tarballDir": "./tarball", "interval": 0, "maxHosts": 2000000,
 //    "http": {"enabled": true, "listen": "0.0.0.0:2000", "maxConnections": 16384, "maxDownloads": 64,
@@ -10,7 +11,7 @@
 //                "others": [{"prefix": "lg-", "percent": 5, "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}],
 //                "rollout": {"parallel": 1000000, "maxFailures": 3, "maxFailureRate": 5, "timeout": 1800}}]}
 //
-// It is never written by us.
+// ops-meta never writes this file.
 
 #include <chrono>
 #include <functional>
@@ -26,25 +27,25 @@
 
 namespace ops::meta {
 
-/// What differs on the hosts whose name starts with `prefix`, or on a share of them (percent_bucket.h); a field that is ""
-/// inherits.
+/// An entry of `others`. It applies to the hosts whose name starts with `prefix`, or to a share of them (percent_bucket.h). A
+/// field that is "" keeps the value that it has without this entry.
 struct Override {
-  std::string prefix;  // "" is every host
+  std::string prefix;  // "" matches every host
   std::string version;
   std::string tarball;
   std::string md5;
   std::string cmd;
-  double percent = 100;
+  double percent = 100;  // of the hosts with the prefix; 0 to 100, with two decimals
 
   bool operator==(const Override&) const = default;
 };
 
-/// The rule that uses them stands in meta/rollout/policy.h.
+/// The limits of a rollout; meta/rollout/policy.h has the rule that uses them.
 struct RolloutLimits {
-  uint32_t parallel = 1'000'000;  // hosts at once; 0: no admission, everybody gets everything at once
-  uint32_t max_failures = 3;      // hosts
-  double max_failure_rate = 5;    // percent
-  std::chrono::seconds timeout{1800};
+  uint32_t parallel = 1'000'000;       // hosts that may change at the same time; 0: no limits, all hosts change at once
+  uint32_t max_failures = 3;           // hosts; fewer failures do not halt the rollout
+  double max_failure_rate = 5;         // percent of the hosts that failed or run the release; the rollout halts above it
+  std::chrono::seconds timeout{1800};  // a host that reports no result for this long after its lease began counts as failed
 
   bool operator==(const RolloutLimits&) const = default;
 };
@@ -63,13 +64,13 @@ struct Config {
   bool http_enabled = true;
   std::string http_listen = "0.0.0.0:2000";
   size_t max_connections = 16384;
-  size_t max_downloads = 64;              // at once, of what is larger than a checksum file
-  std::vector<std::string> tokens;        // secrets; see authorization.h
-  TlsFiles tls;                           // its `ca` is clientCa; without a certificate, plain HTTP
-  std::vector<std::string> admin_tokens;  // secrets
-  std::chrono::seconds interval{0};       // at which hosts are to come; 0: at their own
+  size_t max_downloads = 64;              // at the same time; files up to 64 KiB do not count
+  std::vector<std::string> tokens;        // of hosts; secret; authorization.h has the rights that they give
+  TlsFiles tls;                           // `ca` is http.tls.clientCa; without `cert`, ops-meta serves plain HTTP
+  std::vector<std::string> admin_tokens;  // of operators; secret
+  std::chrono::seconds interval{0};       // between two heartbeats of a host; 0: the interval in the host's own config
   std::vector<AgentConfig> agents;
-  size_t max_hosts = kDefaultMaxHosts;  // beyond it new hosts are refused
+  size_t max_hosts = kDefaultMaxHosts;  // ops-meta refuses heartbeats of further hosts
 
   bool operator==(const Config&) const = default;
 };
@@ -80,14 +81,16 @@ const AgentConfig* find_agent(const Config& config, std::string_view name);
 /// The versions that the agent's entry names: the default version and those of `others`.
 std::set<std::string, std::less<>> versions_of(const AgentConfig& agent);
 
-/// Reads the file, and sees that those of http.tls can be used; what it returns may be used only when `report` has no errors.
+/// Reads the config file and checks the files that http.tls names. Adds all faults to `report`; the returned config is valid
+/// only when `report` has no errors.
 Config load_config(const std::string& path, ConfigReport& report);
 
-/// The same of a config's text, from whomever; no other file is looked at.
+/// Reads a config from its text, which may come from an untrusted client. Opens no file.
 Config parse_config(std::string_view text, ConfigReport& report);
 
-/// The config as it was understood, as /config/reload prints it, secrets left out; and one agent of it.
+/// The config as JSON, with the defaults of missing keys, as /config/reload prints it. Tokens and passwords are masked.
 std::string to_json(const Config& config);
+/// One entry of `agents`.
 std::string to_json(const AgentConfig& agent);
 
 }  // namespace ops::meta

@@ -68,7 +68,7 @@ std::string machine_name() {
 
 std::string machine_address() {
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  sockaddr_in other{};  // of a datagram socket, so that nothing is sent; RFC 5737's documentation network
+  sockaddr_in other{};  // in RFC 5737's documentation network; connect() on a datagram socket sends no packet
   other.sin_family = AF_INET;
   other.sin_port = htons(9);
   ::inet_pton(AF_INET, "192.0.2.1", &other.sin_addr);

@@ -6,16 +6,17 @@
 
 namespace ops::meta {
 
-/// "localhost", or a loopback address as text.
+/// For "localhost" and for the text of a loopback address.
 bool is_loopback(const std::string& host);
 
-/// Whether this machine is meant: by a loopback address, an address of its network interfaces, its name, or a name that
-/// resolves to such an address. It may ask a DNS server.
+/// Whether `host` is a loopback address, an address of this machine's network interfaces, this machine's name, or a name that
+/// resolves to such an address. May send a DNS query.
 bool is_this_machine(const std::string& host);
 
+/// The hostname.
 std::string machine_name();
 
-/// The IPv4 address from which this machine reaches others; its name when it has no route.
+/// The IPv4 address from which this machine sends to other networks; the hostname when it has no route.
 std::string machine_address();
 
 }  // namespace ops::meta

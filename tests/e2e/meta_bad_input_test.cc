@@ -50,7 +50,8 @@ const std::vector<BadConfig> kBadConfigs = {
          R"({"default": {"name": "a", "version": "1"}, "others": [{"version": "2"}, {"prefix": "*", "version": "2"}]})"),
      {"agents[0].others[0]: has neither \"prefix\" nor \"percent\"",
       "agents[0].others[1].prefix: is \"*\", and a prefix is no"}},
-    {R"({"http": {"tokens": ["t0"]}, "agents": [], "tarballDir": "."})", {"tarballDir: is \".\", which is or holds cfg.json"}},
+    {R"({"http": {"tokens": ["t0"]}, "agents": [], "tarballDir": "."})",
+     {"tarballDir: is \".\", which is or contains cfg.json"}},
 };
 
 void expect_words(const std::string& message, const BadConfig& bad) {
@@ -219,7 +220,7 @@ TEST_F(RunningMeta, RefusesToServeItsOwnFolder) {
   for (const std::string folder : {".", "./tarball/..", "var"}) {
     write_file(meta / "cfg.json",
                R"({"http": {"listen": "127.0.0.1:0", "tokens": ["t0"]}, "agents": [], "tarballDir": ")" + folder + "\"}");
-    EXPECT_TRUE(contains(meta.get("/config/reload").body, "tarballDir: is \\\"" + folder + "\\\", which is or holds "))
+    EXPECT_TRUE(contains(meta.get("/config/reload").body, "tarballDir: is \\\"" + folder + "\\\", which is or contains "))
         << folder;
     EXPECT_EQ(meta.get("/cfg.json").status, 404) << folder;
   }

@@ -70,8 +70,9 @@ TEST_F(TrustTokens, AreShownNowhere) {
   for (const std::string& text : {printed, meta.log(), host.log()}) {
     EXPECT_FALSE(contains(text, "host-token") || contains(text, "admin-token")) << text;
   }
-  EXPECT_TRUE(
-      contains(meta.log(), "holds tokens, and any user here may read it: let it be the daemon's own user's, and chmod o-r "))
+  EXPECT_TRUE(contains(
+      meta.log(),
+      "contains tokens, and every user of this machine may read it: make the daemon's user its owner, and run chmod o-r "))
       << meta.log();
   EXPECT_TRUE(
       contains(host.log(), "holds a token, and any user here may read it: let it be the daemon's own user's, and chmod o-r "))
