@@ -16,16 +16,16 @@ namespace ops::meta {
 
 namespace {
 
-/// "http://[::1]:2000/a/b?c" in parts.
+/// The parts of a URL like "http://[::1]:2000/a/b?c".
 struct Url {
   std::string base;  // http://[::1]:2000
   std::string host;  // ::1
   int port = 0;
   std::string path;       // /a/b
-  bool is_plain = false;  // without a "?" or "#"
+  bool is_plain = false;  // has no "?" and no "#"
 };
 
-/// Without a scheme it is http, as in the original.
+/// A URL without a scheme is read as http, as in the original.
 Url parse_url(const std::string& text) {
   Url url;
   const size_t scheme = text.find("://");
@@ -49,7 +49,7 @@ Url parse_url(const std::string& text) {
   return url;
 }
 
-/// The host may be asked of a DNS server, so the port is compared first.
+/// Compares the port first, because is_this_machine() may send a DNS query.
 bool leads_here(const Url& url, const Config& config) {
   const auto listen = parse_listen_address(config.http_listen);
   return listen && url.port == listen->port && url.is_plain && (url.host == listen->host || is_this_machine(url.host));
@@ -66,7 +66,8 @@ const DesiredAgent* find_defaults(const Config& config, const std::string& agent
   return entry == nullptr ? nullptr : &entry->defaults;
 }
 
-/// http://10.0.0.1:2000, by which hosts reach this ops-meta: as cfg.json has it for another agent, or as this machine knows it.
+/// The base URL at which hosts reach this ops-meta, like http://10.0.0.1:2000. Taken from another agent in cfg.json, or else
+/// made from http.listen and the name or address of this machine.
 std::string own_base(const Config& config) {
   for (const AgentConfig& entry : config.agents) {
     if (const Url url = parse_url(entry.defaults.tarball); leads_here(url, config)) return url.base;
@@ -75,7 +76,7 @@ std::string own_base(const Config& config) {
   const bool is_tls = !config.tls.cert.empty();
   std::string host = listen ? listen->host : "";
   if (host.empty() || host == "0.0.0.0" || host == "::")
-    host = is_tls ? machine_name() : machine_address();  // certificates have names
+    host = is_tls ? machine_name() : machine_address();  // a certificate names a host and rarely an address
   if (host.find(':') != std::string::npos) host = "[" + host + "]";
   return cat(is_tls ? "https://" : "http://", host, ":", listen ? listen->port : 2000);
 }
@@ -85,20 +86,20 @@ std::string tarball_base(const Config& config, const std::string& agent) {
   return defaults != nullptr && !defaults->tarball.empty() ? defaults->tarball : cat(own_base(config), "/", agent);
 }
 
-/// Where the .md5 file is looked for; "" when that is `tarball`.
+/// The base URL of the .md5 file; "" when it is that of the tarball.
 std::string checksum_base(const Config& config, const std::string& agent) {
   const DesiredAgent* defaults = find_defaults(config, agent);
   return defaults != nullptr && given_checksum(*defaults).empty() ? defaults->md5 : "";
 }
 
-/// Below these, ops-meta's own pages answer instead of tarballDir.
+/// Whether ops-meta answers this path with a page of its own, and not with a file of tarballDir.
 bool is_page(const std::filesystem::path& path) { return *path.begin() == "explain" || *path.begin() == "status"; }
 
-/// tarballDir and the URL's path.
+/// tarballDir with the URL's path appended; absolute.
 Result<std::string> folder_of(const Config& config, const std::string& url, const std::string& arch) {
   if (url.find("{arch}") != std::string::npos && arch.empty()) {
-    return Error{
-        cat("cannot tell the folder: the URL ", url, " holds {arch}; add -a amd64 or -a arm64, the hosts that run it")};
+    return Error{cat("cannot determine the folder: the URL ", url,
+                     " contains {arch}; add -a amd64 or -a arm64, for the hosts that run the release")};
   }
   std::filesystem::path below;
   std::istringstream parts(parse_url(with_platform(url, arch)).path);
@@ -106,13 +107,12 @@ Result<std::string> folder_of(const Config& config, const std::string& url, cons
     const std::string name = percent_decode(part);
     if (name.empty()) continue;
     if (name == "." || name == ".." || name.find_first_of(std::string("/\n\0", 3)) != std::string::npos) {
-      return Error{cat("cannot tell the folder: the path of the URL ", url, " holds \"", part, "\"")};
+      return Error{cat("cannot determine the folder: the path of the URL ", url, " contains \"", part, "\"")};
     }
     below /= name;
   }
   if (!below.empty() && is_page(below) && leads_here(parse_url(url), config)) {
-    return Error{
-        cat("ops-meta serves no files at ", url, ", where its own pages are; give the agent another `tarball` in cfg.json")};
+    return Error{cat("ops-meta serves its own pages at ", url, ", and no files; change the agent's `tarball` in cfg.json")};
   }
   const std::filesystem::path root = std::filesystem::absolute(config.tarball_dir);
   std::string folder = (root / below).lexically_normal().string();
@@ -120,16 +120,16 @@ Result<std::string> folder_of(const Config& config, const std::string& url, cons
   return folder;
 }
 
-/// Of the base URL `url`: what to copy there, unless hosts that ask there reach this ops-meta.
+/// Tells the operator to copy `files` to the base URL `url`; "" when that URL leads to this ops-meta.
 std::string copy_hint(const Config& config, const std::string& url, const std::vector<std::string>& files) {
   if (leads_here(parse_url(url), config)) return "";
   std::string text = cat("Copy ", files.size() == 1 ? "this file" : "these files", " to ", url,
-                         ", from where hosts fetch them (needless if that URL leads to this ops-meta):\n");
+                         ", from which hosts download them (not needed if this URL leads to this ops-meta):\n");
   for (const std::string& file : files) text += cat("    ", file, "\n");
   return text;
 }
 
-/// Hosts of an override with a URL of its own do not look where the release now is.
+/// Names the overrides with another `tarball`: their hosts do not download from `url`.
 std::string override_hints(const Config& config, const std::string& agent, const std::string& url) {
   std::string text;
   for (const AgentConfig& entry : config.agents) {
@@ -137,8 +137,8 @@ std::string override_hints(const Config& config, const std::string& agent, const
     for (size_t i = 0; i < entry.others.size(); ++i) {
       const std::string& other = entry.others[i].tarball;
       if (other.empty() || other == url) continue;
-      text +=
-          cat("Hosts of others[", i, "] fetch from ", other, ": copy the files there, too, before they get this version.\n");
+      text += cat("Hosts of others[", i, "] download from ", other,
+                  ": copy the files to that URL as well, before you assign them this version.\n");
     }
   }
   return text;
@@ -148,22 +148,22 @@ std::string config_hint(const Config& config, const PublishedRelease& release, c
   const std::string version = quoted(release.version);
   const DesiredAgent* known = find_defaults(config, release.agent);
   if (known == nullptr) {
-    return cat("cfg.json names no agent ", release.agent,
-               ", so no host gets it. For all hosts, add to \"agents\" in cfg.json, and ",
-               "then ./control reload:\n    {\"default\": {\"name\": ", quoted(release.agent), ", \"version\": ", version,
+    return cat("cfg.json has no agent ", release.agent,
+               ", so no host runs it. To run it on all hosts, add this to \"agents\" in cfg.json and ",
+               "run ./control reload:\n    {\"default\": {\"name\": ", quoted(release.agent), ", \"version\": ", version,
                ", \"tarball\": ", quoted(url), ", \"md5\": \"\", \"cmd\": \"start\"}}\n");
   }
-  return cat("For cfg.json, and then ./control reload:\n    \"version\": ", version, ", \"tarball\": ", quoted(url),
+  return cat("Set this in cfg.json and run ./control reload:\n    \"version\": ", version, ", \"tarball\": ", quoted(url),
              given_checksum(*known).empty() ? "" : cat(", \"md5\": ", quoted(release.md5)), "\n");
 }
 
-/// A host takes a loopback address for itself.
+/// Warns of a loopback address in the URL, with which a host would connect to itself.
 std::string loopback_hint(const Config& config, const std::string& url) {
   const Url parts = parse_url(url);
   const auto listen = parse_listen_address(config.http_listen);
   if (!is_loopback(parts.host) || !listen || is_loopback(listen->host)) return "";
-  return cat("Only this machine fetches from ", parts.host, ". For other hosts, put an address that they reach, like ",
-             machine_address(), ", in its place in cfg.json.\n");
+  return cat("Only this machine can reach ", parts.host,
+             ". For other hosts, replace it in cfg.json by an address that they reach, like ", machine_address(), ".\n");
 }
 
 }  // namespace

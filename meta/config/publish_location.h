@@ -1,15 +1,14 @@
 #pragma once
 
-// Where `./control publish` puts the files of a release, and what it tells the operator to put into cfg.json.
+// The folder in which `./control publish` puts the files of a release, and the text that tells the operator the next steps.
 //
-// The folder follows from the `tarball` URL in the agent's `default`: it is the URL's path below tarballDir, with {os} and
-// {arch} filled in. With http://m:2000/falcon the files go to tarballDir/falcon, whatever the agent's name is. `md5` gives the
-// folder of the .md5 file in the same way when it is a URL. For an agent that cfg.json does not name, the URL is /NAME on
-// this ops-meta.
+// The `tarball` URL in the agent's `default` gives the folder: tarballDir with the URL's path appended, and with {os} and
+// {arch} filled in. For http://m:2000/falcon it is tarballDir/falcon, independent of the agent's name. When `md5` is a URL, it
+// gives the folder of the .md5 file in the same way. For an agent that is not in cfg.json, the URL is /NAME on this ops-meta.
 //
-// A URL leads here when its port is that of http.listen and its host is, or resolves on this machine to, a loopback address or
-// an address of this machine's network interfaces. For any other URL the files go to the same folder, and the operator is
-// told to copy them to the URL. So a wrong guess (a load balancer's name, a proxy's port) costs a needless hint, not a 404.
+// A URL leads to this ops-meta when its port is that of http.listen, and its host is this machine (machine_name.h). For any
+// other URL the files go to the same folder, and the text tells the operator to copy them to the URL. So when the URL is that
+// of a load balancer or a proxy of this ops-meta, the operator gets a hint that is not needed, and hosts still find the files.
 
 #include <string>
 
@@ -18,11 +17,11 @@
 
 namespace ops::meta {
 
-/// One release, as publish was called for it.
+/// The release that `./control publish` publishes.
 struct PublishedRelease {
   std::string agent;
   std::string version;
-  std::string arch;  // "amd64" or "arm64" fills in {arch}; "" when the URL has none
+  std::string arch;  // "amd64" or "arm64", the value of {arch}; "" when the URL has no {arch}
   std::string md5;   // of the tarball
   bool is_signed = false;
 };
@@ -30,15 +29,16 @@ struct PublishedRelease {
 struct PublishLocation {
   std::string folder;           // of the tarball and the signature; absolute
   std::string checksum_folder;  // of the .md5 file; absolute
-  bool is_here = true;          // hosts fetch the tarball from this ops-meta
+  bool is_here = true;          // hosts download the tarball from this ops-meta
 
   bool operator==(const PublishLocation&) const = default;
 };
 
-/// An error when a URL needs `arch` and there is none, or when ops-meta would serve no file at its path.
+/// An error when a URL contains {arch} and `arch` is "", or when ops-meta serves no files at the path of a URL.
 Result<PublishLocation> place_of(const Config& config, const std::string& agent, const std::string& arch);
 
-/// Lines of text, after the files are in place: which of them to copy where, and what to put into cfg.json.
+/// Lines of text for the operator, for the time after the files are in the folder: files to copy elsewhere, and the line for
+/// cfg.json.
 std::string next_steps(const Config& config, const PublishLocation& place, const PublishedRelease& release);
 
 }  // namespace ops::meta

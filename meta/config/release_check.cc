@@ -16,17 +16,17 @@ namespace ops::meta {
 
 namespace {
 
-/// What a host of this override's prefix gets: by the default, by what holds for all such hosts, and by the override itself.
+/// The assignment of a host to which `last` applies: the default, with all overrides that apply to every such host, and `last`.
 DesiredAgent with_override(const AgentConfig& agent, const Override& last) {
   DesiredAgent desired = agent.defaults;
   for (const Override& entry : agent.others) {
-    const bool holds = &entry == &last || (entry.percent >= 100 && last.prefix.starts_with(entry.prefix));
-    if (holds) apply(entry, desired);
+    const bool does_apply = &entry == &last || (entry.percent >= 100 && last.prefix.starts_with(entry.prefix));
+    if (does_apply) apply(entry, desired);
   }
   return desired;
 }
 
-/// Whether the server has something at that URL: curl's exit code is 0.
+/// Whether the server has a file at the URL: curl exits with 0.
 bool is_there(const std::string& url, bool is_quiet) {
   const std::string show_errors = is_quiet ? "-s" : "-sS";
   const char* const words[] = {"curl", show_errors.c_str(), "-fIL", "--netrc-optional", "-m",   "60",
@@ -34,7 +34,7 @@ bool is_there(const std::string& url, bool is_quiet) {
   pid_t child = -1;
   const int failed = ::posix_spawnp(&child, "curl", nullptr, nullptr, const_cast<char* const*>(words), environ);
   if (failed != 0) {
-    std::cerr << system_error("run", "curl, which asks for releases", failed).message << "\n";
+    std::cerr << system_error("run", "curl, which checks the releases", failed).message << "\n";
     return false;
   }
   int status = -1;
@@ -43,9 +43,9 @@ bool is_there(const std::string& url, bool is_quiet) {
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-bool check(const std::string& what, const std::string& url) {
+bool check(const std::string& kind, const std::string& url) {
   const bool there = is_there(url, false);
-  std::cout << (there ? "there     " : "MISSING   ") << what << " " << without_password(url) << std::endl;
+  std::cout << (there ? "there     " : "MISSING   ") << kind << " " << without_password(url) << std::endl;
   return there;
 }
 
@@ -70,7 +70,7 @@ bool check_releases(const Config& config) {
     const bool has_tarball = check("tarball  ", tarball_url(release));
     is_good = has_tarball && is_good;
     if (given_checksum(release).empty()) is_good = check("checksum ", checksum_url(release)) && is_good;
-    if (!has_tarball) continue;  // or a server that only refuses us would be taken for one without signatures
+    if (!has_tarball) continue;  // a server that refuses every request would look like one without signatures
     const std::string signature = signature_url(release);
     std::cout << (is_there(signature, true) ? "there     signature " : "unsigned  signature ") << without_password(signature)
               << std::endl;

@@ -1,6 +1,6 @@
 #pragma once
 
-// Whether the releases that a config names are where it says: `ops-meta -t --fetch`.
+// Checks that the releases of a config can be downloaded: `ops-meta -t --fetch`.
 
 #include <string>
 #include <vector>
@@ -10,13 +10,13 @@
 
 namespace ops::meta {
 
-/// Every release that some host may be told to start, each once, in the order of the config. Of overrides that meet on a
-/// host, a share is taken to be apart from others'.
+/// Every release that the config may assign to some host with `cmd` "start", each once, in the order of the config. When
+/// several overrides match a host, those with a `percent` below 100 are not combined with each other.
 std::vector<DesiredAgent> releases_of(const Config& config);
 
-/// Asks for the tarball and the checksum of each, and for its signature, by the program curl, with its messages on stderr; a
-/// token for a server stands in the operator's ~/.netrc. Prints a line for each; false when one is missing. That there is no
-/// signature is said, and no fault: hosts may not want any.
+/// Sends requests for the tarball, the checksum file and the signature of each release, with the program curl. Prints a line
+/// for each file; curl prints its errors on stderr. False when a tarball or a checksum file is missing; a signature may be
+/// missing, because hosts may not require one. curl finds a token for a server in the operator's ~/.netrc.
 bool check_releases(const Config& config);
 
 }  // namespace ops::meta

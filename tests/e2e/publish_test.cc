@@ -97,7 +97,7 @@ TEST_F(Publish, PutsATarballAndItsChecksumWhereTheyAreServed) {
   const Finished finished = publish({"a", "1.0", release});
   EXPECT_EQ(finished.exit_code, 0) << finished.output;
   EXPECT_EQ(finished.output, "a 1.0 is published: " + published +
-                                 "\nFor cfg.json, and then ./control reload:\n"
+                                 "\nSet this in cfg.json and run ./control reload:\n"
                                  "    \"version\": \"1.0\", \"tarball\": \"http://127.0.0.1:0/a\"\n");
   EXPECT_EQ(list(folder), (Names{"a-1.0.tar.gz", "a-1.0.tar.gz.md5"}));
   EXPECT_EQ(read_file(published), good);
@@ -224,7 +224,7 @@ TEST_F(Publish, WarnsOfWhatThePackerMayNotHaveMeant) {
 TEST_F(Publish, SaysThatTheConfigDoesNotNameTheAgentAndPrintsItsEntry) {
   const Finished finished = publish({"b", "1.0", release});
   EXPECT_EQ(finished.exit_code, 0) << finished.output;
-  EXPECT_NE(finished.output.find("cfg.json names no agent b, so no host gets it."), std::string::npos) << finished.output;
+  EXPECT_NE(finished.output.find("cfg.json has no agent b, so no host runs it."), std::string::npos) << finished.output;
   EXPECT_NE(finished.output.find(R"({"default": {"name": "b", "version": "1.0", "tarball": "http://127.0.0.1:0/b")"),
             std::string::npos)
       << finished.output;

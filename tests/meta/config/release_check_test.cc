@@ -7,7 +7,7 @@ namespace {
 
 using meta::Override;
 
-/// The versions, each with where it is.
+/// "VERSION TARBALL" of each release.
 std::vector<std::string> releases(std::vector<Override> others, const std::string& cmd = "start") {
   meta::Config config;
   config.agents = {{{"a", "1", "http://m/a", "", cmd}, std::move(others), {}}};
@@ -18,17 +18,17 @@ std::vector<std::string> releases(std::vector<Override> others, const std::strin
 
 using Releases = std::vector<std::string>;
 
-TEST(ReleaseCheck, NamesWhatAnyHostMayGet) {
+TEST(ReleaseCheck, ListsTheReleasesOfAllOverrides) {
   EXPECT_EQ(releases({}), Releases{"1 http://m/a"});
   EXPECT_EQ(releases({{"lg-", "2", "", "", ""}}), (Releases{"1 http://m/a", "2 http://m/a"}));
   EXPECT_EQ(releases({{"lg-", "", "http://n/a", "", ""}, {"lg-web", "2", "", "", ""}}),
             (Releases{"1 http://m/a", "1 http://n/a", "2 http://n/a"}))
-      << "what holds for lg- does for lg-web, too";
+      << "the override for lg- applies to lg-web as well";
   EXPECT_EQ(releases({{"", "2", "", "", "", 5}, {"lg-", "3", "", "", ""}}),
             (Releases{"1 http://m/a", "2 http://m/a", "3 http://m/a"}));
 }
 
-TEST(ReleaseCheck, NamesEachOnceAndNoneThatIsNotStarted) {
+TEST(ReleaseCheck, ListsEachReleaseOnceAndOnlyThoseToStart) {
   EXPECT_EQ(releases({{"lg-", "2", "", "", ""}, {"db-", "2", "", "", ""}}), (Releases{"1 http://m/a", "2 http://m/a"}));
   EXPECT_EQ(releases({{"lg-", "2", "", "", "stop"}}), Releases{"1 http://m/a"});
   EXPECT_EQ(releases({{"lg-", "2", "", "", "start"}}, "stop"), Releases{"2 http://m/a"});
