@@ -22,63 +22,64 @@ namespace {
 
 using namespace ops;
 
-constexpr int kBadConfig = 2;  // as print_config_check says it
-constexpr auto kForgetPause = std::chrono::hours(1);
+constexpr int kBadConfig = 2;  // exit code, the same as that of print_config_check()
+constexpr auto kRemoveSilentPause = std::chrono::hours(1);
 
-/// Says why the daemon ends where the person will look: in the log, and on stderr for whoever started it.
+/// Writes the reason for the exit to the log file and to stderr.
 int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
   if (log::is_in_file()) log::error(why);
   std::cerr << "ops-meta: " << why << "\n";
   return exit_code;
 }
 
-/// To be called when the table has what is known of hosts.
+void warm_up(meta::RolloutController& controller, const std::string& reason) {
+  controller.start_warm_up(std::chrono::system_clock::now());
+  log::warning(reason, "; ops-meta warms up: no host changes its version for ", meta::RolloutController::kWarmUp.count(),
+               " s, until all hosts have reported the versions that they run");
+}
+
+/// Call it after load_hosts().
 void load_rollouts(meta::HostTable& hosts, meta::RolloutController& controller) {
   auto rollouts = meta::load_rollouts(meta::kSavedRolloutsFile);
   if (rollouts) {
-    const bool was_used = !rollouts->peaks.empty() || !rollouts->leases.empty();
+    const bool had_hosts = !rollouts->peaks.empty() || !rollouts->leases.empty();
     hosts.set_peaks(rollouts->peaks);
     controller.restore(std::move(rollouts->leases));
-    if (!was_used || hosts.size() > 0) return;
-    controller.start_warm_up(std::chrono::system_clock::now());
-    log::warning("the hosts that were told of rollouts are not known any more; until all have said what they run, ",
-                 meta::RolloutController::kWarmUp.count(), " s, none changes a version that it has");
+    if (had_hosts && hosts.size() == 0) warm_up(controller, "the saved host table is lost");
   } else if (::access(meta::kSavedRolloutsFile, F_OK) == 0 || ::access(meta::kRolloutsUnderWay, F_OK) == 0) {
-    controller.start_warm_up(std::chrono::system_clock::now());
-    log::warning("nothing is known of rollouts under way (", rollouts.error().message,
-                 "); until all hosts have said what they run, ", meta::RolloutController::kWarmUp.count(),
-                 " s, none changes a version that it has");
+    warm_up(controller, cat("the state of rollouts is lost: ", rollouts.error().message));
   }
 }
 
-/// From here on, what is saved is past.
-void begin_rollouts() {
+/// Removes the saved state, which is outdated from the first heartbeat on. The mark tells the next start after a crash that
+/// there was a state.
+void mark_rollouts_as_running() {
   if (auto marked = replace_file(meta::kRolloutsUnderWay, "", 0600); !marked) log::warning(marked.error().message);
   ::unlink(meta::kSavedRolloutsFile);
 }
 
 void save_rollouts(const meta::HostTable& hosts, const meta::RolloutController& controller) {
-  if (controller.is_warming_up(std::chrono::system_clock::now())) return;  // so that the next start learns first, too
+  if (controller.is_warming_up(std::chrono::system_clock::now())) return;  // the next start must warm up as well
   const auto saved = meta::save_rollouts({controller.leases().all(), hosts.peaks()}, meta::kSavedRolloutsFile);
-  if (!saved) return log::error("the state of rollouts is lost: ", saved.error().message);
+  if (!saved) return log::error("the state of rollouts is not saved: ", saved.error().message);
   ::unlink(meta::kRolloutsUnderWay);
 }
 
-void load(meta::HostTable& hosts) {
+void load_hosts(meta::HostTable& hosts) {
   const auto now = std::chrono::system_clock::now();
   const auto loaded = meta::load_hosts(hosts, meta::kSavedHostsFile, now);
   if (!loaded) return log::warning(loaded.error().message);
   hosts.remove_silent(now);
-  if (*loaded > 0) log::info(*loaded, " hosts are known from ", meta::kSavedHostsFile);
+  if (*loaded > 0) log::info("read ", *loaded, " hosts from ", meta::kSavedHostsFile);
 }
 
-void save(const meta::HostTable& hosts) {
+void save_hosts(const meta::HostTable& hosts) {
   const auto saved = meta::save_hosts(hosts, meta::kSavedHostsFile, std::chrono::system_clock::now());
-  if (!saved) return log::error("the hosts' states are lost: ", saved.error().message);
-  log::info(*saved, " hosts are written to ", meta::kSavedHostsFile);
+  if (!saved) return log::error("the host table is not saved: ", saved.error().message);
+  log::info("wrote ", *saved, " hosts to ", meta::kSavedHostsFile);
 }
 
-/// For ./control publish: says on stderr why no host would take the release, or what the packer may not have meant.
+/// For ./control publish: prints on stderr the reason why hosts would refuse the release, or warnings about its content.
 int check_release(const std::string& tarball) {
   ReleaseFindings findings;
   if (const auto refused = inspect_release(tarball, {}, {}, findings)) {
@@ -98,8 +99,9 @@ std::string own_option(const DaemonOptions& options, const char* name) {
   return given == options.own.end() ? "" : given->second;
 }
 
-/// For ./control publish, which reads no JSON: tarballDir, the folders of the tarball and of the .md5 file, and whether hosts
-/// fetch from there ("published"). With --release, what to do next instead.
+/// For ./control publish, which cannot read JSON. Prints four lines: tarballDir, the folder of the tarball, the folder of the
+/// .md5 file, and "published" when hosts download from this ops-meta, or else "written". With --release, prints the next steps
+/// instead.
 int print_place(const meta::Config& config, const DaemonOptions& options) {
   const meta::PublishedRelease release{own_option(options, "place-of"), own_option(options, "release"),
                                        own_option(options, "arch"), own_option(options, "md5"), options.own.contains("signed")};
@@ -120,14 +122,14 @@ int print_place(const meta::Config& config, const DaemonOptions& options) {
 
 int main(int argc, char** argv) {
   const DaemonOptions options = parse_daemon_options(
-      argc, argv, "ops-meta", "says which agents run on which hosts",
-      {{"fetch", "", "with -t: ask, by curl, whether the tarballs, checksums and signatures are there, too"},
-       {"check-release", "TARBALL", "say why hosts would not take this release, and exit: 0 good, 1 bad"},
-       {"place-of", "AGENT", "for ./control publish: print the folders for its releases, or, with --release, what to do next"},
-       {"release", "VERSION", "with --place-of: the version that is published"},
-       {"arch", "ARCH", "with --place-of: amd64 or arm64, which {arch} in the URL stands for"},
-       {"md5", "MD5", "with --release: of the tarball"},
-       {"signed", "", "with --release: there is a .minisig"}});
+      argc, argv, "ops-meta", "assigns agents to hosts and serves their releases",
+      {{"fetch", "", "with -t: also check with curl that the tarballs, checksums and signatures can be downloaded"},
+       {"check-release", "TARBALL", "check whether hosts would accept this release, and exit: 0 yes, 1 no"},
+       {"place-of", "AGENT", "for ./control publish: print the folders for its releases, or with --release the next steps"},
+       {"release", "VERSION", "with --place-of: the version to publish"},
+       {"arch", "ARCH", "with --place-of: amd64 or arm64, the value of {arch} in the URL"},
+       {"md5", "MD5", "with --release: the checksum of the tarball"},
+       {"signed", "", "with --release: the release has a .minisig file"}});
   if (options.own.contains("check-release")) return check_release(options.own.at("check-release"));
   if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
   ConfigReport report;
@@ -152,9 +154,9 @@ int main(int argc, char** argv) {
   if (auto loaded = tls.load(config.tls); !loaded) return fail(cat("http.tls: ", loaded.error().message), kBadConfig);
   meta::Routes routes(options.config, config, hosts, meta::kOrdersFile, &tls);
   routes.load_orders();
-  load(hosts);
+  load_hosts(hosts);
   load_rollouts(hosts, routes.controller());
-  begin_rollouts();  // before the first host asks
+  mark_rollouts_as_running();  // before the first heartbeat
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
     HttpServerOptions http;
@@ -174,25 +176,25 @@ int main(int argc, char** argv) {
   if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
 
   routes.tick(std::chrono::system_clock::now());
-  auto forget_at = std::chrono::steady_clock::now() + kForgetPause;
+  auto remove_silent_at = std::chrono::steady_clock::now() + kRemoveSilentPause;
   for (;;) {
     switch (signals.wait(meta::RolloutReporter::kTick)) {
       case Signals::Event::stop:
         notify_systemd("STOPPING=1");
         log::info("ops-meta stops");
         server.reset();
-        save(hosts);
+        save_hosts(hosts);
         save_rollouts(hosts, routes.controller());
         return EXIT_SUCCESS;
       case Signals::Event::reload:
-        (void)routes.reload();  // it logs why not
+        (void)routes.reload();  // logs its errors
         break;
       case Signals::Event::wake: break;
       case Signals::Event::timeout: routes.tick(std::chrono::system_clock::now()); break;
     }
-    if (std::chrono::steady_clock::now() < forget_at) continue;
-    forget_at += kForgetPause;
-    const size_t forgotten = hosts.remove_silent(std::chrono::system_clock::now());
-    if (forgotten > 0) log::info(forgotten, " hosts are forgotten, unheard of for 3 days");
+    if (std::chrono::steady_clock::now() < remove_silent_at) continue;
+    remove_silent_at += kRemoveSilentPause;
+    const size_t removed = hosts.remove_silent(std::chrono::system_clock::now());
+    if (removed > 0) log::info("removed ", removed, " hosts that sent no heartbeat for 3 days");
   }
 }

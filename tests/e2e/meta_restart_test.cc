@@ -54,11 +54,9 @@ TEST_F(MetaRestart, KnowsWhatTheLastStopWroteWhenItWasKilled) {
   EXPECT_EQ(now(), before);
 }
 
-// Nothing is known after a crash, and little is when it is stopped soon after that.
+// A crash loses the state of rollouts. A stop during the warm-up that follows must not save an incomplete state.
 TEST_F(MetaRestart, ThatFollowsACrashLearnsFirstOnceMore) {
-  const auto learns = [&] {
-    return meta.log().substr(seen).find("nothing is known of rollouts under way") != std::string::npos;
-  };
+  const auto learns = [&] { return meta.log().substr(seen).find("the state of rollouts is lost") != std::string::npos; };
   meta.process().kill();
   start();
   EXPECT_TRUE(learns()) << meta.log();
@@ -81,13 +79,13 @@ TEST_F(MetaRestart, ThatCannotListenForgetsNothing) {
   write_file(meta / "cfg.json", good);
   seen = meta.log().size();
   start();
-  EXPECT_EQ(meta.log().find("nothing is known of rollouts", seen), std::string::npos) << meta.log();
+  EXPECT_EQ(meta.log().find("the state of rollouts is lost", seen), std::string::npos) << meta.log();
 }
 
 TEST_F(MetaRestart, StopsAlsoWhenTheTableCannotBeWritten) {
   write_file(meta / "var/hosts.table.new/in-the-way", "");
   EXPECT_EQ(meta.process().stop(), 0);
-  EXPECT_NE(meta.log().find("error the hosts' states are lost: cannot create var/hosts.table.new"), std::string::npos)
+  EXPECT_NE(meta.log().find("error the host table is not saved: cannot create var/hosts.table.new"), std::string::npos)
       << meta.log();
 }
 

@@ -228,7 +228,7 @@ TEST_F(ForgetfulRestart, DoesNotBeginARolloutAnewAfterAKill) {
   meta.process().kill();
   start_again();
   EXPECT_LE(found_when_halted("broken").started, 3u);
-  EXPECT_NE(meta.log().find("nothing is known of rollouts under way"), std::string::npos);
+  EXPECT_NE(meta.log().find("the state of rollouts is lost"), std::string::npos);
 }
 
 TEST_F(ForgetfulRestart, DoesNotBeginARolloutAnewWithoutTheTable) {
