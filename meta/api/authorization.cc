@@ -55,8 +55,7 @@ HttpResponse refusal(const HttpRequest& request, const Config& config, const std
   const bool is_for_hosts = key == "http.tokens";
   if (requires_certificate(config) && request.certificate_names.empty() && (is_for_hosts || config.admin_tokens.empty())) {
     return HttpResponse::text(403,
-                              "a certificate is missing: this ops-meta requires a client certificate (http.tls.clientCa), and the client sent "
-                              "none\n");
+                              "a certificate is missing: this ops-meta requires a client certificate (http.tls.clientCa)\n");
   }
   const bool has_token = !request.header("Authorization").empty();
   const std::string why = has_token

@@ -4,10 +4,10 @@
 
 namespace ops::meta {
 
-HttpResponse retry_later(const std::string& why, int least, int most) {
+HttpResponse retry_later(const std::string& why, int min, int max) {
   thread_local std::minstd_rand random(std::random_device{}());
   HttpResponse response = HttpResponse::text(503, why + "\n");
-  response.headers.emplace_back("Retry-After", std::to_string(std::uniform_int_distribution(least, most)(random)));
+  response.headers.emplace_back("Retry-After", std::to_string(std::uniform_int_distribution(min, max)(random)));
   return response;
 }
 

@@ -6,7 +6,7 @@
 
 namespace ops::meta {
 
-/// A 503 with a Retry-After of `least` to `most` seconds, drawn anew each time: clients should not come back all at once.
-HttpResponse retry_later(const std::string& why, int least, int most);
+/// A 503 with a random Retry-After of `min` to `max` seconds, so that clients do not all retry at the same time.
+HttpResponse retry_later(const std::string& why, int min, int max);
 
 }  // namespace ops::meta

@@ -5,16 +5,17 @@
 
 namespace ops::meta {
 
-/// What only so many may have at a time: a slot is free again with the last copy of what take() gave. It outlives them.
+/// Limits how many operations run at the same time. Each takes a slot, and frees it with the last copy of the pointer that
+/// take() returned. The limit must outlive these pointers. Thread-safe.
 class ConcurrencyLimit {
  public:
-  /// nullptr when `limit` are taken.
+  /// nullptr when `limit` slots are taken.
   std::shared_ptr<void> take(size_t limit) {
     if (taken_.fetch_add(1) >= limit) {
       --taken_;
       return nullptr;
     }
-    return {this, [](ConcurrencyLimit* slots) { --slots->taken_; }};
+    return {this, [](ConcurrencyLimit* self) { --self->taken_; }};
   }
 
   size_t taken() const { return taken_; }

@@ -9,7 +9,7 @@ namespace ops::meta {
 
 namespace {
 
-/// The values of all headers of that name, as one list.
+/// The values of all headers with this name, joined by commas.
 std::string list_of(const HttpRequest& request, std::string_view name) {
   std::string list;
   for (const auto& [key, value] : request.headers) {
@@ -18,7 +18,7 @@ std::string list_of(const HttpRequest& request, std::string_view name) {
   return list;
 }
 
-/// Takes what comes before the first comma from the front of the list.
+/// Removes the first entry of a comma-separated list and returns it.
 std::string_view take_entry(std::string_view& list) {
   const size_t end = std::min(list.find(','), list.size());
   const std::string_view entry = trim(list.substr(0, end));
@@ -26,10 +26,10 @@ std::string_view take_entry(std::string_view& list) {
   return entry;
 }
 
-enum class Comparison { strong, weak };  // a weak tag, W/"x", is equal to another in the weak comparison only
+enum class Comparison { strong, weak };  // only the weak comparison ignores the "W/" of a weak tag
 
-/// Whether the list of tags has this one, or is "*". Our tags hold no comma, so that one within a tag only makes two of
-/// another.
+/// Whether the list contains the tag, or is "*". Our tags contain no comma, so an entry that is cut at a comma inside a foreign
+/// tag never equals ours.
 bool has_tag(std::string_view list, std::string_view tag, Comparison comparison) {
   if (trim(list) == "*") return true;
   while (!list.empty()) {
@@ -56,7 +56,7 @@ std::optional<ByteRange> parse_one(std::string_view text, uint64_t size) {
   return ByteRange{*first, last ? std::min(*last, size - 1) - *first + 1 : size - *first};
 }
 
-/// The one part that they make together; nullopt when there is a gap.
+/// Joins ranges that overlap or touch; nullopt when there is a gap.
 std::optional<ByteRange> join(std::vector<ByteRange> ranges) {
   std::erase_if(ranges, [](const ByteRange& range) { return range.length == 0; });
   if (ranges.empty()) return ByteRange{};
@@ -69,7 +69,7 @@ std::optional<ByteRange> join(std::vector<ByteRange> ranges) {
   return all;
 }
 
-/// nullopt for what is no list of byte ranges, which HTTP has us ignore.
+/// nullopt for anything but a list of byte ranges: HTTP requires servers to ignore it.
 std::optional<ByteRange> parse_range(std::string_view header, uint64_t size) {
   constexpr std::string_view kUnit = "bytes=";
   if (to_lower(header.substr(0, kUnit.size())) != kUnit) return std::nullopt;
@@ -85,7 +85,7 @@ std::optional<ByteRange> parse_range(std::string_view header, uint64_t size) {
   return ranges.empty() ? std::nullopt : join(std::move(ranges));
 }
 
-bool range_still_holds(const HttpRequest& request, const Validators& file) {
+bool matches_if_range(const HttpRequest& request, const Validators& file) {
   const std::string condition = request.header("If-Range");
   return condition.empty() || condition == file.etag || parse_http_date(condition) == file.modified_at;
 }
@@ -99,14 +99,14 @@ Condition judge(const HttpRequest& request, const Validators& file) {
     if (file.modified_at > *date) return Condition::failed;
   }
   if (const std::string tags = list_of(request, "If-None-Match"); !tags.empty()) {
-    return has_tag(tags, file.etag, Comparison::weak) ? Condition::not_modified : Condition::holds;
+    return has_tag(tags, file.etag, Comparison::weak) ? Condition::not_modified : Condition::met;
   }
   const auto date = parse_http_date(request.header("If-Modified-Since"));
-  return date && file.modified_at <= *date ? Condition::not_modified : Condition::holds;
+  return date && file.modified_at <= *date ? Condition::not_modified : Condition::met;
 }
 
-std::optional<ByteRange> asked_range(const HttpRequest& request, const Validators& file, uint64_t size) {
-  if (request.method != "GET" || !range_still_holds(request, file)) return std::nullopt;
+std::optional<ByteRange> requested_range(const HttpRequest& request, const Validators& file, uint64_t size) {
+  if (request.method != "GET" || !matches_if_range(request, file)) return std::nullopt;
   return parse_range(request.header("Range"), size);
 }
 

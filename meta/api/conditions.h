@@ -1,6 +1,6 @@
 #pragma once
 
-// Requests for a file on conditions (RFC 9110, section 13), or for a part of it (section 14). Nothing here touches the disk.
+// Conditional requests (RFC 9110, section 13) and range requests (section 14) for a file. This code does no file I/O.
 
 #include <cstdint>
 #include <ctime>
@@ -12,19 +12,18 @@
 
 namespace ops::meta {
 
-/// How a client tells one content of a file from another.
+/// Identify one content of a file.
 struct Validators {
-  std::string etag;        // a strong one, with its quotes
+  std::string etag;        // strong; with its quotes
   time_t modified_at = 0;  // seconds since 1970
 };
 
-enum class Condition { holds, not_modified /* 304 */, failed /* 412 */ };
+enum class Condition { met, not_modified /* 304 */, failed /* 412 */ };
 
-/// What If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since come to for a file that is there. A date that can't
-/// be read is no condition.
+/// Evaluates If-Match, If-Unmodified-Since, If-None-Match and If-Modified-Since for an existing file. Ignores invalid dates.
 Condition judge(const HttpRequest& request, const Validators& file);
 
-/// A part of a file. `length` 0: the file has nothing of what was asked for, a 416.
+/// A part of a file. `length` 0 means that the file has none of the requested bytes: the answer is a 416.
 struct ByteRange {
   uint64_t offset = 0;
   uint64_t length = 0;
@@ -32,9 +31,9 @@ struct ByteRange {
   bool operator==(const ByteRange&) const = default;
 };
 
-/// The part of `size` bytes that a GET asks for by Range, while If-Range holds; nullopt when the whole file is the answer.
-/// Several ranges that make one part are answered with that part; with gaps between them, with the whole file. HTTP allows
-/// both, and it spares us multipart/byteranges, which no program that fetches tarballs asks for.
-std::optional<ByteRange> asked_range(const HttpRequest& request, const Validators& file, uint64_t size);
+/// The part of a file of `size` bytes that a GET requests by Range. nullopt when the answer is the whole file: without a valid
+/// Range, or when If-Range does not match. Several ranges are joined into one; when there is a gap between them, the answer is
+/// the whole file. HTTP allows both. The alternative, multipart/byteranges, is not used by programs that download tarballs.
+std::optional<ByteRange> requested_range(const HttpRequest& request, const Validators& file, uint64_t size);
 
 }  // namespace ops::meta

@@ -1,7 +1,7 @@
 #pragma once
 
-// Answers POST /heartbeat: records what the host says, and tells it what it should run. What is refused, or left out of a
-// heartbeat, is counted and named in the log.
+// Answers POST /heartbeat: records the report of the host and replies with its agents. Counts and logs refused heartbeats, and
+// agents that it leaves out of a report because their name or version is invalid.
 
 #include <chrono>
 #include <mutex>
@@ -15,28 +15,28 @@
 
 namespace ops::meta {
 
-/// Synchronises itself. Borrows all three.
+/// Synchronises itself. Borrows all arguments of the constructor.
 class HeartbeatHandler {
  public:
   HeartbeatHandler(HostTable& hosts, RolloutController& controller, MetaCounters& counters)
       : hosts_(hosts), controller_(controller), counters_(counters) {}
 
-  /// The reply to a heartbeat of a client that may send one.
-  HttpResponse answer(const HttpRequest& request, const Assignments& desired);
+  /// The reply to a heartbeat. The caller has checked that the client may send one.
+  HttpResponse answer(const HttpRequest& request, const Assignments& assignments);
 
-  /// Counts and notes a heartbeat that is refused for want of a token or a certificate, and returns `refusal`.
+  /// Counts and logs a heartbeat from a client without a valid token or certificate. Returns `refusal`.
   HttpResponse refuse(const HttpRequest& request, HttpResponse refusal) {
     return refuse(request, std::move(refusal), counters_.unauthorized);
   }
 
-  /// By the address of the client: heartbeats that got a 400, 401 or 403.
+  /// The heartbeats that got a 400, 401 or 403, by the address of the client.
   const ThrottledLog& refused() const { return refused_; }
 
  private:
-  HttpResponse record(const HttpRequest& request, const Assignments& desired);
+  HttpResponse record(const HttpRequest& request, const Assignments& assignments);
   HttpResponse refuse(const HttpRequest& request, HttpResponse refusal, Counter& counter);
-  HttpResponse no_room(const HeartbeatRequest& heartbeat, const Error& why);
-  void note_left_out(const HeartbeatRequest& heartbeat);
+  HttpResponse table_full(const HeartbeatRequest& heartbeat, const Error& why);
+  void log_left_out(const HeartbeatRequest& heartbeat);
 
   HostTable& hosts_;
   RolloutController& controller_;
@@ -45,7 +45,7 @@ class HeartbeatHandler {
   ThrottledLog left_out_{"left out an agent of host"};
 
   std::mutex mutex_;
-  std::chrono::steady_clock::time_point next_warning_of_no_room_{};  // guarded by mutex_
+  std::chrono::steady_clock::time_point next_table_full_warning_{};  // guarded by mutex_
 };
 
 }  // namespace ops::meta

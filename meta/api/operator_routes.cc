@@ -130,9 +130,9 @@ HttpResponse Routes::give_order(const HttpRequest& request, Order order) {
   if (auto given = controller_.orders().give(*config(), agent, version, order); !given) {
     return HttpResponse::text(400, given.error().message + "\n");
   }
-  const std::string what = cat(agent, " ", version, order == Order::halt ? " is halted" : " is resumed", " by hand");
-  log::warning(what, ", until the agent's entry in the config changes");
-  return HttpResponse::text(200, what + ", until the agent's entry in cfg.json changes\n");
+  const std::string outcome = cat(agent, " ", version, order == Order::halt ? " is halted" : " is resumed", " by hand");
+  log::warning(outcome, ", until the agent's entry in the config changes");
+  return HttpResponse::text(200, outcome + ", until the agent's entry in cfg.json changes\n");
 }
 
 }  // namespace ops::meta

@@ -40,8 +40,7 @@ std::span<const Routes::Route> Routes::table() {
       {"GET", "/health", Right::none, &Routes::admin},
       {"GET", "/version", Right::none, &Routes::admin},
       {"GET", "/workdir", Right::operate, &Routes::admin},
-      {"GET", "/config/reload", Right::operate,
-       &Routes::admin},  // answers "no privilege" unless the peer is a loopback address
+      {"GET", "/config/reload", Right::operate, &Routes::admin},  // only from a loopback address
       {"GET", "/status/text/*", Right::operate, &Routes::status_text},
       {"GET", "/status/json/*", Right::operate, &Routes::status_json},
       {"GET", "/status/text", Right::operate, &Routes::add_slash},

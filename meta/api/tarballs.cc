@@ -49,7 +49,7 @@ std::string html_escape(std::string_view text) {
 
 HttpResponse moved_to(const std::string& path) { return HttpResponse::redirect(percent_encode(path)); }
 
-/// "/a//b/" is {"a", "b"}; nullopt when a part is "." or "..", or holds a NUL.
+/// {"a", "b"} for "/a//b/". nullopt when a part is "." or "..", or when the path contains a NUL.
 std::optional<std::vector<std::string>> split_path(const std::string& path) {
   if (path.empty() || path[0] != '/' || path.find('\0') != std::string::npos) return std::nullopt;
   std::vector<std::string> parts;
@@ -63,7 +63,7 @@ std::optional<std::vector<std::string>> split_path(const std::string& path) {
   return parts;
 }
 
-/// Opens what lies below `root` without ever leaving it; -1 and errno as open(2).
+/// Opens a file or folder below `root` and never one outside. On failure the Fd is invalid, and errno is that of open(2).
 Fd open_beneath(int root, const std::vector<std::string>& parts) {
   constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
   std::string path = ".";
@@ -73,7 +73,7 @@ Fd open_beneath(int root, const std::vector<std::string>& parts) {
   how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
   const long fd = ::syscall(SYS_openat2, root, path.c_str(), &how, sizeof how);
   if (fd >= 0 || (errno != ENOSYS && errno != EPERM)) return Fd(static_cast<int>(fd));
-  // Before Linux 5.6, or under an old seccomp filter: step by step, and no links at all.
+  // Without openat2 (before Linux 5.6, or under an old seccomp filter): open each part in turn, and follow no links.
   Fd at(::openat(root, ".", kFlags | O_DIRECTORY));
   for (const std::string& part : parts) {
     if (!at) break;
@@ -89,7 +89,7 @@ HttpResponse failed_to_open() {
 HttpResponse list_folder(Fd folder, const std::string& path) {
   DIR* stream = ::fdopendir(folder.get());
   if (stream == nullptr) return failed_to_open();
-  folder.release();  // the stream's now
+  folder.release();  // closedir() closes it
   std::vector<std::string> names;
   while (const dirent* entry = ::readdir(stream)) {
     std::string name = entry->d_name;
@@ -109,7 +109,7 @@ HttpResponse list_folder(Fd folder, const std::string& path) {
   return response;
 }
 
-/// By the end of the name.
+/// By the extension of the name.
 std::string content_type(std::string_view name) {
   constexpr std::pair<std::string_view, std::string_view> kTypes[] = {{".css", "text/css; charset=UTF-8"},
                                                                       {".gif", "image/gif"},
@@ -141,9 +141,9 @@ Validators validators_of(const struct stat& info) {
   return {etag, info.st_mtim.tv_sec};
 }
 
-/// Without a body. A page below tarballDir would be of ops-meta's own origin, and its scripts could ask with the operator's
-/// password: "sandbox" makes it one of no origin, without scripts and forms, and "nosniff" keeps a browser from taking another
-/// file for a page.
+/// A response without a body. An HTML file below tarballDir has the origin of ops-meta, so its scripts could send requests with
+/// the operator's password. "sandbox" gives the file an opaque origin and disables scripts and forms. "nosniff" prevents a
+/// browser from treating another file as HTML.
 HttpResponse head_of(const std::string& name, const Validators& validators) {
   HttpResponse response;
   response.content_type = content_type(name);
@@ -155,11 +155,11 @@ HttpResponse head_of(const std::string& name, const Validators& validators) {
   return response;
 }
 
-/// The same headers, and the status' own words.
-HttpResponse refusal(HttpResponse response, int status, const std::string& words) {
+/// Keeps the headers of `response`; the body is the status and its reason phrase.
+HttpResponse refusal(HttpResponse response, int status, const std::string& reason) {
   response.status = status;
   response.content_type = "text/plain; charset=UTF-8";
-  response.body = cat(status, " ", words, "\n");
+  response.body = cat(status, " ", reason, "\n");
   return response;
 }
 
@@ -173,19 +173,19 @@ HttpResponse serve_file(const HttpRequest& request, const std::string& name, Fd 
     response.status = 304;
     return response;
   }
-  const auto asked = asked_range(request, validators, size);
-  const ByteRange range = asked.value_or(ByteRange{0, size});
-  if (asked) {
-    const std::string which = range.length == 0 ? "*" : cat(range.offset, "-", range.offset + range.length - 1);
-    response.headers.emplace_back("Content-Range", cat("bytes ", which, "/", size));
+  const auto requested = requested_range(request, validators, size);
+  const ByteRange range = requested.value_or(ByteRange{0, size});
+  if (requested) {
+    const std::string bytes = range.length == 0 ? "*" : cat(range.offset, "-", range.offset + range.length - 1);
+    response.headers.emplace_back("Content-Range", cat("bytes ", bytes, "/", size));
     response.status = 206;
   }
-  if (asked && range.length == 0) return refusal(std::move(response), 416, "Range Not Satisfiable");
+  if (requested && range.length == 0) return refusal(std::move(response), 416, "Range Not Satisfiable");
   response.file_body = {std::make_shared<const Fd>(std::move(file)), range.offset, range.length};
   return response;
 }
 
-/// Its index.html, as the original's file server has it, or else a listing.
+/// The index.html of the folder, as from the original's file server, or else a list of its files.
 HttpResponse serve_folder(const HttpRequest& request, Fd folder, int root, std::vector<std::string> parts) {
   constexpr char kIndex[] = "index.html";
   parts.push_back(kIndex);

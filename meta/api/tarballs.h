@@ -1,6 +1,6 @@
 #pragma once
 
-// Serves the files below tarballDir, and nothing else: no "..", and no link that leads out of it.
+// Serves the files below tarballDir and no other files: it refuses ".." and links that lead out of tarballDir.
 
 #include <string>
 
@@ -9,9 +9,10 @@
 namespace ops::meta {
 
 /// Answers a GET or HEAD for request.path below the folder `root`, as the original's file server does:
-///   200, or 206 and 416 for a Range, and 304 and 412 by conditions, see conditions.h
-///   301 for a folder without its slash and for doubled slashes; with the slash, its index.html, or else a listing of links
-///   404 for what isn't there or leads out, 403 for what can't be read
+///   200, 206 or 416 for a range, 304 or 412 by a condition (conditions.h)
+///   301 for a folder without a slash at the end, and for a path with doubled slashes
+///   200 for a folder: its index.html, or else an HTML list of its files
+///   404 for a file that does not exist or is outside of `root`, 403 for a file that ops-meta may not read
 HttpResponse serve_tarball(const std::string& root, const HttpRequest& request);
 
 }  // namespace ops::meta

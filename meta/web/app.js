@@ -11,7 +11,8 @@ class BadAnswer extends Error {}
 
 async function fetchJson(path) {
   // The page's URL may hold a password, which fetch refuses: so the URL is built without it.
-  const reply = await fetch(location.origin + location.pathname + path, {cache: 'no-store', headers: {Accept: 'application/json'}, signal: AbortSignal.timeout(answerTimeout)});
+  const options = {cache: 'no-store', headers: {Accept: 'application/json'}, signal: AbortSignal.timeout(answerTimeout)};
+  const reply = await fetch(location.origin + location.pathname + path, options);
   if (reply.ok) return reply.json();
   if (reply.status === 401) throw new BadAnswer('ops-meta requires a password (401): reload this page to enter it');
   throw new BadAnswer(`ops-meta answers ${reply.status}: ${(await reply.text()).trim().slice(0, 300)}`);
@@ -135,7 +136,8 @@ function versionRow(agent, version, rollout, on) {
       el('ul', {class: 'counts'},
         el('li', {}, el('i', {class: 'run'}), `${count(running)} of ${count(rollout.desired ?? total)} run it`),
         item('way', inflight, ' changing to it' + phases(on)), item('failed', failed, failures),
-        item('held', held, ' waiting for their turn'), item('', rollout.absent, ' without a heartbeat'), item('', on?.stopped, ' stopped'), item('', on?.other, ' in another status'),
+        item('held', held, ' waiting for their turn'), item('', rollout.absent, ' without a heartbeat'),
+        item('', on?.stopped, ' stopped'), item('', on?.other, ' in another status'),
         pace.length > 0 && el('li', {class: 'dim'}, pace.join(', '))),
       rollout.halted && rollout.why && el('p', {class: 'why'}, 'Halted: ', rollout.why),
       (rollout.errors ?? []).map((error) => el('details', {'data-key': error.error},

@@ -1,4 +1,4 @@
-// What operators ask ops-meta: listings, summaries, plans, explanations, and orders by hand.
+// The routes for operators: listings, summaries, plans, explanations, and orders to halt and resume.
 
 #include "tests/meta/api/routes_fixture.h"
 #include "tests/support/measure.h"
@@ -8,7 +8,7 @@ namespace {
 
 struct OperatorRoutes : RoutesTest {};
 
-TEST_F(OperatorRoutes, StatusTextHasTheOriginalsColumnsSorted) {
+TEST_F(OperatorRoutes, StatusTextHasTheColumnsOfTheOriginalSortedByHost) {
   report("h2", {});
   report("h1", {{"falcon-agent", "1.0.1", "started", 1447000000}, {"other", "1", "stoped", 7}});
   report("h10", {{"falcon-agent", "1.0.1", "exec `./control status` fail: exit status 3", 0}});
@@ -18,7 +18,7 @@ TEST_F(OperatorRoutes, StatusTextHasTheOriginalsColumnsSorted) {
               "h2 not found\n");
 }
 
-TEST_F(OperatorRoutes, StatusTextIsALineForEachHostWhateverHostsSay) {
+TEST_F(OperatorRoutes, StatusTextIsOneLineForEachHostForAnyReport) {
   heartbeat(R"({"hostname":"h1","realAgents":[{"name":"a","version":"1","status":"line 1\nh2 2 crashed","timestamp":7}]})");
   heartbeat(
       R"({"hostname":"h3","realAgents":[{"name":"a","version":"1","status":"started","timestamp":9223372036854775807}]})");
@@ -42,14 +42,14 @@ TEST_F(OperatorRoutes, StatusJsonIsAnObjectByHostname) {
       R"(","timestamp":7},"h1":{"name":"falcon-agent","version":"1.0.1","status":"started","timestamp":1447000000},"h2":null})");
 }
 
-TEST_F(OperatorRoutes, StatusJsonTellsWhatHappensToTheAgentBesideRunning) {
+TEST_F(OperatorRoutes, StatusJsonHasTheUpdateOfTheAgent) {
   report("h1", {}, {{"falcon-agent", "2", "downloading", 1, 2, 1, 7, ""}});
   expect_json(get("/status/json/falcon-agent"),
               R"({"h1":{"update":{"name":"falcon-agent","version":"2","phase":"downloading","done":1,"total":2,"attempts":1,)"
               R"("since":7,"error":""}}})");
 }
 
-TEST_F(OperatorRoutes, StatusOfAllOfManyHostsTakesAMoment) {
+TEST_F(OperatorRoutes, StatusOf50000HostsTakesLessThanTwoSeconds) {
   for (int i = 0; i < 50'000; ++i) report("host-" + std::to_string(i), {{"falcon-agent", "1", "started", 7}});
   constexpr double limit = 20;  // seconds; time that grows with the square of the hosts takes minutes
   size_t size = 0;
@@ -59,7 +59,7 @@ TEST_F(OperatorRoutes, StatusOfAllOfManyHostsTakesAMoment) {
   EXPECT_GT(size, 50'000u * 30);
 }
 
-TEST_F(OperatorRoutes, StatusWantsAnAgentsName) {
+TEST_F(OperatorRoutes, StatusNeedsTheNameOfAnAgent) {
   expect_text(get("/status/text/"), 400, "agent name is blank\n");
   expect_text(get("/status/json/"), 400, "agent name is blank\n");
   for (const std::string kind : {"/status/text", "/status/json"}) {
@@ -70,7 +70,7 @@ TEST_F(OperatorRoutes, StatusWantsAnAgentsName) {
   EXPECT_EQ(get("/status").status, 404);
 }
 
-TEST_F(OperatorRoutes, StatusTakesFilters) {
+TEST_F(OperatorRoutes, StatusAcceptsFilters) {
   report("h1", {{"a", "1", "started", 7}});
   report("h2", {{"a", "2", "started", 7}});
   const auto ask_for = [&](const std::string& target, const std::string& key) {
@@ -83,7 +83,7 @@ TEST_F(OperatorRoutes, StatusTakesFilters) {
   expect_text(ask_for("/status/text/a", "_"), 200, whole_body(get("/status/text/a")));
 }
 
-TEST_F(OperatorRoutes, StatusOfAnAgentThatNobodyKnowsSaysWhichAreKnown) {
+TEST_F(OperatorRoutes, StatusOfAnUnknownAgentListsTheKnownOnes) {
   expect_text(get("/status/text/TYPO"), 404,
               "cfg.json has no agent \"TYPO\" and no host reports it; known agents: falcon-agent\n");
   report("h1", {{"other", "1", "started", 7}}, {{"new", "1", "downloading", 0, 0, 1, 0, ""}});
@@ -94,10 +94,10 @@ TEST_F(OperatorRoutes, StatusOfAnAgentThatNobodyKnowsSaysWhichAreKnown) {
   }
   expect_text(get("/status/text/falcon-agent"), 200, "h1 not found\n");
   report("h1", {});
-  EXPECT_EQ(get("/status/text/other").status, 404) << "no host has it any more";
+  EXPECT_EQ(get("/status/text/other").status, 404) << "no host reports it any more";
 }
 
-TEST_F(OperatorRoutes, StatusOfAnUnknownAgentListsAHundredNamesAtMost) {
+TEST_F(OperatorRoutes, StatusOfAnUnknownAgentListsAtMostAHundredNames) {
   for (int i = 0; i < 300; ++i) report("h" + std::to_string(i), {{"agent-" + std::to_string(1000 + i), "1", "started", 7}});
   const std::string body = get("/status/text/TYPO").body;
   EXPECT_NE(body.find("agent-1099 and 201 more\n"), std::string::npos) << body;
@@ -128,7 +128,7 @@ TEST_F(OperatorRoutes, StatusSummaryIsJson) {
       << body;
 }
 
-TEST_F(OperatorRoutes, StatusSummaryForPeopleIsText) {
+TEST_F(OperatorRoutes, StatusSummaryIsTextOnRequest) {
   report("h1", {{"falcon-agent", "1.0.1", "started", 7}});
   expect_text(get_with("/status/summary", "format", "text"), 200,
               "1 hosts, 0 heartbeats/s\nfalcon-agent 1.0.1  runs on 1 of 1 hosts\nfalcon-agent 9  runs on 0 of 0 hosts\n");
@@ -137,7 +137,7 @@ TEST_F(OperatorRoutes, StatusSummaryForPeopleIsText) {
   expect_text(get_with("/status/summary", "format", "xml"), 400, "format is json, text or bars\n");
 }
 
-TEST_F(OperatorRoutes, PlanSaysWhatAConfigWouldDo) {
+TEST_F(OperatorRoutes, PlanListsTheEffectsOfAConfig) {
   report("h1", {{"falcon-agent", "1.0.1", "started", 7}});
   expect_text(
       post("/plan", config_text("1.0.2")), 200,
@@ -152,10 +152,10 @@ TEST_F(OperatorRoutes, PlanSaysWhatAConfigWouldDo) {
                             "the new config: error: http: is missing"}) {
     EXPECT_NE(refused.body.find(error), std::string::npos) << error << " is not in " << refused.body;
   }
-  EXPECT_EQ(routes.config()->agents[0].defaults.version, "1.0.1") << "nothing has changed";
+  EXPECT_EQ(routes.config()->agents[0].defaults.version, "1.0.1") << "a plan changes nothing";
 }
 
-TEST_F(OperatorRoutes, ExplainSaysWhyAHostIsToldWhatItIsTold) {
+TEST_F(OperatorRoutes, ExplainGivesTheReasonForTheReplyToAHost) {
   report("h1", {{"falcon-agent", "1.0.0", "started", 7}});
   const std::string text = get("/explain/h1").body;
   EXPECT_NE(text.find("  answer     1.0.1: the host gets a lease with its next heartbeat\n"), std::string::npos) << text;
@@ -178,18 +178,18 @@ TEST_F(OperatorRoutes, OnlyTheOwnerHaltsAndResumes) {
   expect_text(order("/rollout/halt", "falcon-agent", true), 200,
               "falcon-agent 1.0.1 is halted by hand, until the agent's entry in cfg.json changes\n");
   const std::string beat = to_json(HeartbeatRequest{"h1", {{"falcon-agent", "1.0.0", "started", 1}}, {}, "", ""});
-  EXPECT_NE(heartbeat(beat).body.find("\"1.0.0\""), std::string::npos) << "it is told its own";
+  EXPECT_NE(heartbeat(beat).body.find("\"1.0.0\""), std::string::npos) << "the reply has the host's own version";
   EXPECT_EQ(order("/rollout/resume", "falcon-agent", true).status, 200);
   EXPECT_NE(heartbeat(beat).body.find("\"1.0.1\""), std::string::npos);
 
   EXPECT_EQ(order("/rollout/halt", "falcon-agent", true).status, 200);
   ASSERT_TRUE(routes.reload());
-  EXPECT_NE(heartbeat(beat).body.find("\"1.0.0\""), std::string::npos) << "the same config ends nothing";
+  EXPECT_NE(heartbeat(beat).body.find("\"1.0.0\""), std::string::npos) << "a reload of the same config keeps the order";
   std::string changed = config_text("1.0.1");
   changed.replace(changed.find("lg-"), 3, "lh-");
   write_config(changed);
   ASSERT_TRUE(routes.reload());
-  EXPECT_NE(heartbeat(beat).body.find("\"1.0.1\""), std::string::npos) << "another one does";
+  EXPECT_NE(heartbeat(beat).body.find("\"1.0.1\""), std::string::npos) << "another config ends the order";
 }
 
 TEST_F(OperatorRoutes, StatusOfOneHostHasAllItsAgents) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// ops-meta's routes, asked without a socket.
+// ops-meta's routes, called without a socket.
 
 #include <gtest/gtest.h>
 
@@ -18,7 +18,7 @@ namespace ops::tests {
 inline constexpr char kText[] = "text/plain; charset=UTF-8";
 inline constexpr char kJson[] = "application/json; charset=UTF-8";
 
-/// The config of one agent in this version.
+/// A config with one agent, falcon-agent, in this version, and 9 on hosts lg-*.
 inline std::string config_text(const std::string& version) {
   return R"({"http": {"listen": "127.0.0.1:2000"}, "agents": [{"default": {"name": "falcon-agent", "version": ")" + version +
          R"(", "tarball": "http://127.0.0.1:2100/falcon", "cmd": "start"}, "others": [{"prefix": "lg-", "version": "9"}]}]})";
@@ -26,7 +26,7 @@ inline std::string config_text(const std::string& version) {
 
 struct RoutesTest : testing::Test {
   RoutesTest() {
-    // GO-style local times, the same wherever the tests run.
+    // The same local time on every machine.
     ::setenv("TZ", "CST-8", 1);
     ::tzset();
   }

@@ -1,4 +1,4 @@
-// HeartbeatHandler, the front, reloads and limits; what operators ask for is in operator_routes_test.cc.
+// The route table, heartbeats, the front page, reloads and limits; operator_routes_test.cc has the routes for operators.
 
 #include "common/base/version.h"
 #include "tests/meta/api/routes_fixture.h"
@@ -8,7 +8,7 @@ namespace {
 
 struct Routes : RoutesTest {};
 
-TEST_F(Routes, HeartbeatIsAnsweredWithTheDesiredAgents) {
+TEST_F(Routes, AHeartbeatIsAnsweredWithTheAssignedAgents) {
   expect_json(heartbeat(R"({"hostname":"h1","realAgents":[{"name":"falcon-agent","version":"1.0.0","status":"started",)"
                         R"("timestamp":1447000000}]})"),
               R"({"errorMessage":"","desiredAgents":[{"name":"falcon-agent","version":"1.0.1",)"
@@ -18,7 +18,7 @@ TEST_F(Routes, HeartbeatIsAnsweredWithTheDesiredAgents) {
   EXPECT_EQ(*hosts.find("h1")->agent("falcon-agent"), (RealAgent{"falcon-agent", "1.0.0", "started", 1447000000}));
 }
 
-TEST_F(Routes, BadHeartbeatChangesNothing) {
+TEST_F(Routes, ABadHeartbeatChangesNothing) {
   expect_text(heartbeat(" "), 400, "body is blank\n");
   expect_text(heartbeat("{\"hostname\":"), 400, "body format error\n");
   expect_text(heartbeat("{\"hostname\":\"\"}"), 400, "hostname is blank\n");
@@ -30,7 +30,7 @@ TEST_F(Routes, BadHeartbeatChangesNothing) {
   EXPECT_NE(hosts.find("h1")->agent("falcon-agent"), nullptr);
 }
 
-TEST_F(Routes, HeartbeatWithAnOddAgentIsTakenWithoutIt) {
+TEST_F(Routes, AnAgentWithAnInvalidNameIsLeftOutOfAHeartbeat) {
   testing::internal::CaptureStderr();
   for (int i = 0; i < 3; ++i) {
     const HttpResponse reply = heartbeat(R"({"hostname":"h1","realAgents":[{"name":"my agent","version":"1"},)"
@@ -46,7 +46,7 @@ TEST_F(Routes, HeartbeatWithAnOddAgentIsTakenWithoutIt) {
   EXPECT_NE(get("/metrics").body.find("\nops_meta_heartbeat_agents_left_out_total 6\n"), std::string::npos);
 }
 
-TEST_F(Routes, RefusedHeartbeatsAreNamedOnceAndCounted) {
+TEST_F(Routes, RefusedHeartbeatsAreLoggedOnceAndCounted) {
   testing::internal::CaptureStderr();
   for (int i = 0; i < 3; ++i) EXPECT_EQ(heartbeat(R"({"hostname":"h1","realAgents":7})").status, 400);
   const std::string log = testing::internal::GetCapturedStderr();
@@ -61,7 +61,7 @@ TEST_F(Routes, RefusedHeartbeatsAreNamedOnceAndCounted) {
             std::string::npos);
 }
 
-TEST_F(Routes, HeartbeatsWithoutTheTokenAreNamedToo) {
+TEST_F(Routes, HeartbeatsWithoutTheTokenAreLogged) {
   write_config(R"({"http": {"listen": "127.0.0.1:2000", "tokens": ["t0"]}, "agents": []})");
   ASSERT_TRUE(routes.reload());
   testing::internal::CaptureStderr();
@@ -72,7 +72,7 @@ TEST_F(Routes, HeartbeatsWithoutTheTokenAreNamedToo) {
   EXPECT_NE(log.find("refused a heartbeat from 192.0.2.8: 401, the token is wrong: it is not in "), std::string::npos) << log;
 }
 
-TEST_F(Routes, HeartbeatThatFindsNoRoomShouldComeBack) {
+TEST_F(Routes, AHeartbeatThatFindsTheTableFullGetsARandomRetryAfter) {
   write_config(R"({"http": {"listen": "127.0.0.1:2000"}, "agents": [], "maxHosts": 1})");
   EXPECT_EQ(get("/config/reload").status, 200);
   EXPECT_EQ(heartbeat(R"({"hostname":"h1"})").status, 200);
@@ -81,7 +81,7 @@ TEST_F(Routes, HeartbeatThatFindsNoRoomShouldComeBack) {
   ASSERT_EQ(response.headers.size(), 1u);
   EXPECT_EQ(response.headers[0].first, "Retry-After");
   EXPECT_GE(std::stoi(response.headers[0].second), 240);
-  EXPECT_NE(heartbeat(R"({"hostname":"h3"})").headers, response.headers) << "not all at once";
+  EXPECT_NE(heartbeat(R"({"hostname":"h3"})").headers, response.headers) << "hosts retry at different times";
   EXPECT_EQ(heartbeat(R"({"hostname":"h1"})").status, 200);
 }
 
@@ -153,7 +153,7 @@ TEST_F(Routes, AFileNeedsItsTokenWhereAPageNeedsNone) {
   }
 }
 
-TEST_F(Routes, FrontIsThePageForBrowsersAndAListingForScripts) {
+TEST_F(Routes, TheFrontIsThePageForBrowsersAndAListingForScripts) {
   HttpRequest request{"GET", "/", {{"Accept", "text/html,*/*"}}, "", "127.0.0.1"};
   const HttpResponse page = routes.handle(request);
   EXPECT_TRUE(page.body.starts_with("<!doctype html>\n<html lang=\"en\">")) << page.body.substr(0, 200);
@@ -162,17 +162,17 @@ TEST_F(Routes, FrontIsThePageForBrowsersAndAListingForScripts) {
   EXPECT_NE(listing.body.find("<a href=\"./file\">file</a>"), std::string::npos) << listing.body;
 }
 
-TEST_F(Routes, SmallOnesAnswerAsTheOriginal) {
+TEST_F(Routes, AdminPathsAnswerAsTheOriginal) {
   expect_text(get("/health"), 200, "ok");
   expect_text(get("/version"), 200, version());
   const HttpResponse workdir = get("/workdir");
   EXPECT_EQ(workdir.content_type, kJson);
   EXPECT_TRUE(workdir.body.starts_with(R"({"msg":"success","data":"/)")) << workdir.body;
   expect_text(get("/no"), 404, "404 page not found\n");
-  EXPECT_TRUE(get("/file").file_body.file) << "all else is a file of tarballDir";
+  EXPECT_TRUE(get("/file").file_body.file) << "a file of tarballDir";
 }
 
-TEST_F(Routes, ReloadTakesUpTheConfigAndPrintsIt) {
+TEST_F(Routes, AReloadAppliesTheConfigAndPrintsIt) {
   write_config(config_text("1.0.2"));
   for (const std::string peer : {"127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"}) {
     const HttpResponse response = ask("GET", "/config/reload", peer);
@@ -181,7 +181,7 @@ TEST_F(Routes, ReloadTakesUpTheConfigAndPrintsIt) {
   EXPECT_NE(heartbeat(R"({"hostname":"h1"})").body.find(R"("version":"1.0.2")"), std::string::npos);
 }
 
-TEST_F(Routes, ReloadIsForThisMachineOnly) {
+TEST_F(Routes, AReloadIsForThisMachineOnly) {
   write_config(config_text("1.0.2"));
   for (const std::string peer : {"192.0.2.7", "1.127.0.0", "::2", "::ffff:192.0.2.7", ""}) {
     expect_text(ask("GET", "/config/reload", peer), 200, "no privilege");
@@ -189,7 +189,7 @@ TEST_F(Routes, ReloadIsForThisMachineOnly) {
   EXPECT_EQ(routes.config()->agents[0].defaults.version, "1.0.1");
 }
 
-TEST_F(Routes, ReloadOfABadConfigChangesNothingAndSaysWhy) {
+TEST_F(Routes, AReloadOfABadConfigChangesNothingAndListsTheFaults) {
   const auto before = routes.config();
   for (const std::string bad : {"", "{\"http\": ", "{}", R"({"http": {"listen": "x"}, "agents": []})", R"({"http": 1e999})"}) {
     write_config(bad);
@@ -206,7 +206,7 @@ TEST_F(Routes, ReloadOfABadConfigChangesNothingAndSaysWhy) {
   EXPECT_EQ(routes.config(), before);
 }
 
-TEST_F(Routes, ReloadTakesUpAnotherTarballFolder) {
+TEST_F(Routes, AReloadAppliesAnotherTarballFolder) {
   write_file(folder / "other/new", "content");
   write_config(R"({"http": {"listen": "127.0.0.1:2000"}, "agents": [], "tarballDir": ")" + (folder / "other") + "\"}");
   EXPECT_EQ(get("/new").status, 404);
@@ -215,7 +215,7 @@ TEST_F(Routes, ReloadTakesUpAnotherTarballFolder) {
   EXPECT_EQ(get("/file").status, 404);
 }
 
-TEST_F(Routes, HoldsHostsUntilOthersHaveProvenAVersion) {
+TEST_F(Routes, AHostWaitsUntilAnotherHasProvenTheVersion) {
   const auto heartbeat_of = [&](const std::string& host, const std::string& version) {
     const HttpResponse reply =
         heartbeat(to_json(HeartbeatRequest{host, {{"falcon-agent", version, "started", 1}}, {}, "1.0.0", "linux_amd64"}));
@@ -233,7 +233,7 @@ TEST_F(Routes, HoldsHostsUntilOthersHaveProvenAVersion) {
       << summary;
 }
 
-TEST_F(Routes, LimitsDownloadsButNotChecksums) {
+TEST_F(Routes, LimitsDownloadsOfLargeFiles) {
   write_config(R"({"http": {"listen": "127.0.0.1:2000", "maxDownloads": 2}, "agents": [], "tarballDir": ")" +
                (folder / "tarball") + "\"}");
   ASSERT_TRUE(routes.reload());
@@ -247,9 +247,9 @@ TEST_F(Routes, LimitsDownloadsButNotChecksums) {
   ASSERT_EQ(third.headers.size(), 1u);
   EXPECT_EQ(third.headers[0].first, "Retry-After");
   EXPECT_GE(std::stoi(third.headers[0].second), 5);
-  EXPECT_EQ(get("/file").status, 200) << "a small one needs no slot";
+  EXPECT_EQ(get("/file").status, 200) << "a small file takes no slot";
   second = {};
-  EXPECT_EQ(get("/large").status, 200) << "its slot is free again";
+  EXPECT_EQ(get("/large").status, 200) << "the second download is over";
 }
 
 TEST_F(Routes, LimitsListings) {

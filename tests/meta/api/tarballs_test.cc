@@ -24,7 +24,7 @@ std::string header(const HttpResponse& response, const std::string& name) {
   return {};
 }
 
-/// What a client would get.
+/// The body that a client gets.
 std::string body_of(const HttpResponse& response) {
   if (!response.file_body.file) return response.body;
   std::string bytes(response.file_body.length, '\0');
@@ -52,7 +52,7 @@ struct Tarballs : testing::Test {
 
   HttpResponse get_file(const Headers& headers) const { return get("/agent/a-1.tar.gz", headers); }
 
-  /// Not there, and nothing of what is there gets out.
+  /// Expects a 404 without content of a file.
   void refuses(const std::string& path) const {
     const HttpResponse response = get(path);
     EXPECT_EQ(response.status, 404) << path;
@@ -75,13 +75,13 @@ TEST_F(Tarballs, AreServedWithTheirValidators) {
   EXPECT_EQ(get("/a.md5").content_type, "text/plain; charset=UTF-8");
 }
 
-TEST_F(Tarballs, AreStreamedAndNotReadIntoMemory) {
+TEST_F(Tarballs, AreNotReadIntoMemory) {
   const HttpResponse response = get_file({});
   EXPECT_TRUE(response.body.empty());
   EXPECT_TRUE(response.file_body.file);
 }
 
-TEST_F(Tarballs, HaveRanges) {
+TEST_F(Tarballs, AreServedInParts) {
   struct Case {
     std::string range;
     std::string content_range;
@@ -101,7 +101,7 @@ TEST_F(Tarballs, HaveRanges) {
   }
 }
 
-TEST_F(Tarballs, HaveNothingBeyondTheirEnd) {
+TEST_F(Tarballs, ARangeBeyondTheEndIsA416) {
   for (const std::string range : {"bytes=10-", "bytes=10-11", "bytes=18446744073709551615-", "bytes=-0"}) {
     const HttpResponse response = get_file({{"Range", range}});
     EXPECT_EQ(response.status, 416) << range;
@@ -111,7 +111,7 @@ TEST_F(Tarballs, HaveNothingBeyondTheirEnd) {
   }
 }
 
-TEST_F(Tarballs, AreServedWholeForAnyOtherRange) {
+TEST_F(Tarballs, AreServedWholeForAnInvalidRange) {
   for (const std::string range :
        {"bytes=0-1,4-5", "bytes=5-2", "bytes=x-", "bytes=-", "bytes=", "bytes", "lines=1-2", "bytes=1-2x", "bytes=--1"}) {
     const HttpResponse response = get_file({{"Range", range}});
@@ -120,7 +120,7 @@ TEST_F(Tarballs, AreServedWholeForAnyOtherRange) {
   }
 }
 
-TEST_F(Tarballs, HaveRangesOnlyOfTheFileThatTheClientKnows) {
+TEST_F(Tarballs, ARangeAppliesOnlyWhenIfRangeMatches) {
   const HttpResponse whole = get_file({});
   const auto status = [&](const std::string& condition) {
     return get_file({{"Range", "bytes=2-4"}, {"If-Range", condition}}).status;
@@ -131,7 +131,7 @@ TEST_F(Tarballs, HaveRangesOnlyOfTheFileThatTheClientKnows) {
   EXPECT_EQ(status("Thu, 01 Jan 1970 00:00:00 GMT"), 200);
 }
 
-TEST_F(Tarballs, AreNotSentToWhoHasThem) {
+TEST_F(Tarballs, AnUnchangedFileIsA304) {
   const HttpResponse whole = get_file({});
   const std::string etag = header(whole, "ETag");
   const std::string date = header(whole, "Last-Modified");
@@ -149,7 +149,7 @@ TEST_F(Tarballs, AreNotSentToWhoHasThem) {
   }
 }
 
-TEST_F(Tarballs, AreNotSentAgainstACondition) {
+TEST_F(Tarballs, AFailedConditionIsA412) {
   for (const Headers& other :
        {Headers{{"If-Match", "\"another\""}}, {{"If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:00 GMT"}}}) {
     const HttpResponse response = get_file(other);
@@ -160,7 +160,7 @@ TEST_F(Tarballs, AreNotSentAgainstACondition) {
   EXPECT_EQ(get_file({{"If-Match", header(get_file({}), "ETag")}}).status, 200);
 }
 
-TEST_F(Tarballs, AndAllElseHaveATypeByTheirNamesAndNoPower) {
+TEST_F(Tarballs, AFileHasATypeByItsNameAndIsSandboxed) {
   const std::pair<std::string, std::string> types[] = {
       {"a.html", "text/html; charset=UTF-8"},      {"a.json", "application/json"},
       {"a.css", "text/css; charset=UTF-8"},        {"a.js", "text/javascript; charset=UTF-8"},
@@ -176,7 +176,7 @@ TEST_F(Tarballs, AndAllElseHaveATypeByTheirNamesAndNoPower) {
   }
 }
 
-TEST_F(Tarballs, FoldersHaveAnIndex) {
+TEST_F(Tarballs, AFolderIsItsIndexHtml) {
   write_file(root + "/agent/index.html", "<p>index");
   for (const std::string path : {"/agent/", "/agent/index.html"}) {
     const HttpResponse response = get(path);
@@ -191,27 +191,27 @@ TEST_F(Tarballs, FoldersHaveAnIndex) {
   EXPECT_EQ(get("/", {{"If-None-Match", etag}}).status, 304);
 }
 
-TEST_F(Tarballs, FoldersWhoseIndexIsNoFileInsideAreListed) {
+TEST_F(Tarballs, AFolderWhoseIndexHtmlIsNoFileBelowTheRootIsListed) {
   fs::create_directories(root + "/folder/index.html");
   fs::create_directories(root + "/link");
   fs::create_symlink("../../secret", root + "/link/index.html");
   for (const std::string path : {"/folder/", "/link/"}) EXPECT_TRUE(contains(get(path).body, "index.html")) << path;
 }
 
-TEST_F(Tarballs, HaveAnotherTagOnceTheyChange) {
+TEST_F(Tarballs, AChangedFileHasAnotherEtag) {
   const std::string before = header(get_file({}), "ETag");
   write_file(root + "/agent/a-1.tar.gz", "9876543210");
   EXPECT_NE(header(get_file({}), "ETag"), before);
 }
 
-TEST_F(Tarballs, OfNoBytesAreServed) {
+TEST_F(Tarballs, AnEmptyFileIsServed) {
   write_file(root + "/empty", "");
   EXPECT_EQ(get("/empty").status, 200);
   EXPECT_EQ(body_of(get("/empty")), "");
   EXPECT_EQ(get("/empty", {{"Range", "bytes=0-"}}).status, 416);
 }
 
-TEST_F(Tarballs, FoldersListTheirContent) {
+TEST_F(Tarballs, AFolderWithoutIndexHtmlIsListed) {
   write_file(root + "/b & \"c\" <script>.tar.gz", "");
   fs::create_directories(root + "/empty folder");
   const HttpResponse listing = get("/");
@@ -227,7 +227,7 @@ TEST_F(Tarballs, FoldersListTheirContent) {
   EXPECT_TRUE(contains(get("/empty folder/").body, "<title>/empty folder/</title>"));
 }
 
-TEST_F(Tarballs, PathsAreSentToTheirCleanForm) {
+TEST_F(Tarballs, AnUncleanPathIsRedirected) {
   fs::create_directories(root + "/x y<>");
   const std::pair<std::string, std::string> moves[] = {{"/agent", "/agent/"},
                                                        {"//agent//a-1.tar.gz", "/agent/a-1.tar.gz"},
@@ -243,7 +243,7 @@ TEST_F(Tarballs, PathsAreSentToTheirCleanForm) {
   }
 }
 
-TEST_F(Tarballs, ThatAreNotThereAreNotFound) {
+TEST_F(Tarballs, AMissingFileIsA404) {
   for (const std::string path : {"/no", "/no/", "/agent/no", "/agent/a-1.tar.gz/", "/agent/a-1.tar.gz/x", "", "no", "agent"}) {
     refuses(path);
   }
@@ -252,7 +252,7 @@ TEST_F(Tarballs, ThatAreNotThereAreNotFound) {
   refuses("/agent/");
 }
 
-TEST_F(Tarballs, NothingOutsideIsEverServed) {
+TEST_F(Tarballs, NoPathLeadsOutOfTheRoot) {
   for (const std::string path :
        {"/..", "/../", "/../secret", "/../secrets/file", "/agent/../../secret", "/./../secret", "/.", "/agent/./a-1.tar.gz",
         "/agent/..", "/agent/../agent/a-1.tar.gz", "/..//secret", "/agent//../../secret", "/..\\secret", "/%2e%2e/secret", "..",
@@ -264,7 +264,7 @@ TEST_F(Tarballs, NothingOutsideIsEverServed) {
   refuses((folder / "secret"));
 }
 
-TEST_F(Tarballs, LinksAreFollowedInsideOnly) {
+TEST_F(Tarballs, LinksAreFollowedOnlyBelowTheRoot) {
   fs::create_symlink("agent/a-1.tar.gz", root + "/latest");
   fs::create_directory_symlink("agent", root + "/same");
   fs::create_symlink("../agent/a-1.tar.gz", root + "/agent/up-and-down");
@@ -290,7 +290,7 @@ TEST_F(Tarballs, LinksAreFollowedInsideOnly) {
 TEST_F(Tarballs, OnlyFilesAndFoldersAreServed) {
   ASSERT_EQ(::mkfifo((root + "/fifo").c_str(), 0600), 0);
   refuses("/fifo");
-  if (::mknod((root + "/null").c_str(), S_IFCHR | 0600, 0x103) == 0) refuses("/null");  // as root only
+  if (::mknod((root + "/null").c_str(), S_IFCHR | 0600, 0x103) == 0) refuses("/null");  // only root may create a device
 }
 
 }  // namespace
