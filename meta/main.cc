@@ -102,19 +102,19 @@ std::string own_option(const DaemonOptions& options, const char* name) {
 /// For ./control publish, which cannot read JSON. Prints four lines: tarballDir, the folder of the tarball, the folder of the
 /// .md5 file, and "published" when hosts download from this ops-meta, or else "written". With --release, prints the next steps
 /// instead.
-int print_place(const meta::Config& config, const DaemonOptions& options) {
+int print_publish_location(const meta::Config& config, const DaemonOptions& options) {
   const meta::PublishedRelease release{own_option(options, "place-of"), own_option(options, "release"),
                                        own_option(options, "arch"), own_option(options, "md5"), options.own.contains("signed")};
-  const auto place = meta::place_of(config, release.agent, release.arch);
-  if (!place) return fail(place.error().message);
+  const auto location = meta::publish_location_of(config, release.agent, release.arch);
+  if (!location) return fail(location.error().message);
   if (!release.version.empty()) {
-    std::cout << meta::next_steps(config, *place, release);
+    std::cout << meta::next_steps(config, *location, release);
     return EXIT_SUCCESS;
   }
   std::cout << std::filesystem::absolute(config.tarball_dir).string() << "\n"
-            << place->folder << "\n"
-            << place->checksum_folder << "\n"
-            << (place->is_here ? "published" : "written") << "\n";
+            << location->folder << "\n"
+            << location->checksum_folder << "\n"
+            << (location->is_here ? "published" : "written") << "\n";
   return EXIT_SUCCESS;
 }
 
@@ -136,7 +136,7 @@ int main(int argc, char** argv) {
   meta::Config config = meta::load_config(options.config, report);
   if (options.check_config && report.ok() && options.own.contains("fetch") && !meta::check_releases(config)) return kBadConfig;
   if (options.check_config || !report.ok()) return print_config_check(options.config, report);
-  if (options.own.contains("place-of")) return print_place(config, options);
+  if (options.own.contains("place-of")) return print_publish_location(config, options);
 
   keep_memory_flat();
   restrict_umask();

@@ -61,11 +61,6 @@ std::string quoted(const std::string& text) {
   return json;
 }
 
-const DesiredAgent* find_defaults(const Config& config, const std::string& agent) {
-  const AgentConfig* entry = find_agent(config, agent);
-  return entry == nullptr ? nullptr : &entry->defaults;
-}
-
 /// The base URL at which hosts reach this ops-meta, like http://10.0.0.1:2000. Taken from another agent in cfg.json, or else
 /// made from http.listen and the name or address of this machine.
 std::string own_base(const Config& config) {
@@ -82,14 +77,14 @@ std::string own_base(const Config& config) {
 }
 
 std::string tarball_base(const Config& config, const std::string& agent) {
-  const DesiredAgent* defaults = find_defaults(config, agent);
-  return defaults != nullptr && !defaults->tarball.empty() ? defaults->tarball : cat(own_base(config), "/", agent);
+  const AgentConfig* known = find_agent(config, agent);
+  return known != nullptr && !known->defaults.tarball.empty() ? known->defaults.tarball : cat(own_base(config), "/", agent);
 }
 
 /// The base URL of the .md5 file; "" when it is that of the tarball.
 std::string checksum_base(const Config& config, const std::string& agent) {
-  const DesiredAgent* defaults = find_defaults(config, agent);
-  return defaults != nullptr && given_checksum(*defaults).empty() ? defaults->md5 : "";
+  const AgentConfig* known = find_agent(config, agent);
+  return known != nullptr && given_checksum(known->defaults).empty() ? known->defaults.md5 : "";
 }
 
 /// Whether ops-meta answers this path with a page of its own, and not with a file of tarballDir.
@@ -146,7 +141,7 @@ std::string override_hints(const Config& config, const std::string& agent, const
 
 std::string config_hint(const Config& config, const PublishedRelease& release, const std::string& url) {
   const std::string version = quoted(release.version);
-  const DesiredAgent* known = find_defaults(config, release.agent);
+  const AgentConfig* known = find_agent(config, release.agent);
   if (known == nullptr) {
     return cat("cfg.json has no agent ", release.agent,
                ", so no host runs it. To run it on all hosts, add this to \"agents\" in cfg.json and ",
@@ -154,7 +149,7 @@ std::string config_hint(const Config& config, const PublishedRelease& release, c
                ", \"tarball\": ", quoted(url), ", \"md5\": \"\", \"cmd\": \"start\"}}\n");
   }
   return cat("Set this in cfg.json and run ./control reload:\n    \"version\": ", version, ", \"tarball\": ", quoted(url),
-             given_checksum(*known).empty() ? "" : cat(", \"md5\": ", quoted(release.md5)), "\n");
+             given_checksum(known->defaults).empty() ? "" : cat(", \"md5\": ", quoted(release.md5)), "\n");
 }
 
 /// Warns of a loopback address in the URL, with which a host would connect to itself.
@@ -168,7 +163,7 @@ std::string loopback_hint(const Config& config, const std::string& url) {
 
 }  // namespace
 
-Result<PublishLocation> place_of(const Config& config, const std::string& agent, const std::string& arch) {
+Result<PublishLocation> publish_location_of(const Config& config, const std::string& agent, const std::string& arch) {
   const std::string url = tarball_base(config, agent);
   const std::string checksum_url = checksum_base(config, agent);
   const auto folder = folder_of(config, url, arch);
@@ -178,16 +173,16 @@ Result<PublishLocation> place_of(const Config& config, const std::string& agent,
   return PublishLocation{*folder, *checksum_folder, leads_here(parse_url(url), config)};
 }
 
-std::string next_steps(const Config& config, const PublishLocation& place, const PublishedRelease& release) {
+std::string next_steps(const Config& config, const PublishLocation& location, const PublishedRelease& release) {
   const std::string file = tarball_name({release.agent, release.version, "", "", ""});
   const std::string url = tarball_base(config, release.agent);
   const std::string checksum_url = checksum_base(config, release.agent);
-  std::vector<std::string> files = {cat(place.folder, "/", file)};
+  std::vector<std::string> files = {cat(location.folder, "/", file)};
   if (checksum_url.empty()) files.push_back(files[0] + ".md5");
   if (release.is_signed) files.push_back(files[0] + ".minisig");
   std::string text = copy_hint(config, with_platform(url, release.arch), files);
   if (!checksum_url.empty()) {
-    text += copy_hint(config, with_platform(checksum_url, release.arch), {cat(place.checksum_folder, "/", file, ".md5")});
+    text += copy_hint(config, with_platform(checksum_url, release.arch), {cat(location.checksum_folder, "/", file, ".md5")});
   }
   return text + override_hints(config, release.agent, url) + config_hint(config, release, url) + loopback_hint(config, url);
 }

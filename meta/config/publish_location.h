@@ -35,10 +35,10 @@ struct PublishLocation {
 };
 
 /// An error when a URL contains {arch} and `arch` is "", or when ops-meta serves no files at the path of a URL.
-Result<PublishLocation> place_of(const Config& config, const std::string& agent, const std::string& arch);
+Result<PublishLocation> publish_location_of(const Config& config, const std::string& agent, const std::string& arch);
 
 /// Lines of text for the operator, for the time after the files are in the folder: files to copy elsewhere, and the line for
 /// cfg.json.
-std::string next_steps(const Config& config, const PublishLocation& place, const PublishedRelease& release);
+std::string next_steps(const Config& config, const PublishLocation& location, const PublishedRelease& release);
 
 }  // namespace ops::meta

@@ -18,13 +18,13 @@ Config config_with(const std::string& tarball, const std::string& md5 = "", cons
 }
 
 PublishLocation place(const Config& config, const std::string& agent = "a", const std::string& arch = "") {
-  const auto found = place_of(config, agent, arch);
+  const auto found = publish_location_of(config, agent, arch);
   EXPECT_TRUE(found) << found.error().message;
   return found ? *found : PublishLocation();
 }
 
 std::string refusal(const Config& config, const std::string& agent = "a") {
-  const auto found = place_of(config, agent, "");
+  const auto found = publish_location_of(config, agent, "");
   return found ? "no error: " + found->folder : found.error().message;
 }
 
