@@ -1,4 +1,5 @@
-// Every input in the corpora, what a fuzzer once found among them, keeps every promise; so does each of its beginnings.
+// Every input of the corpora, and prefixes of it, keep all properties. The corpora include the inputs that a fuzzer found
+// faults with.
 
 #include <gtest/gtest.h>
 
@@ -10,7 +11,7 @@ namespace {
 
 class Corpus : public testing::TestWithParam<fuzz::Target> {};
 
-TEST_P(Corpus, KeepsItsPromises) {
+TEST_P(Corpus, KeepsAllProperties) {
   const std::string folder = std::string(OPS_SOURCE_DIR) + "/tests/fuzz/corpus/" + GetParam().name;
   const auto files = list(folder);
   EXPECT_FALSE(files.empty()) << folder;

@@ -1,4 +1,4 @@
-// What libFuzzer calls, for one target.
+// The entry point that libFuzzer calls, for one target.
 
 #include <cstddef>
 #include <cstdint>

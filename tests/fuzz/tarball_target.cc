@@ -1,4 +1,4 @@
-// A release, as a server sends it.
+// Fuzzes the unpacking of a release.
 
 #include <filesystem>
 
@@ -15,7 +15,7 @@ constexpr size_t kBlock = 512;
 constexpr size_t kChecksumAt = 148;
 constexpr size_t kMagicAt = 257;
 
-/// With the checksum of each header put right, or hardly any change would come past them.
+/// Corrects the checksum of each tar header. Without this, the checksums reject almost every mutation.
 std::string with_checksums(std::string_view bytes) {
   std::string tar(bytes);
   for (size_t at = 0; at + kBlock <= tar.size(); at += kBlock) {
@@ -29,15 +29,15 @@ std::string with_checksums(std::string_view bytes) {
   return tar;
 }
 
-/// The links of an unpacked release must stay in it.
+/// Checks that an unpacked release has only files, folders and links, and no link out of its folder.
 void check_links(const std::string& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     promise(!entry.is_socket() && !entry.is_fifo() && !entry.is_character_file() && !entry.is_block_file(),
-            "a release has files, folders and links only");
+            "a release has only files, folders and links");
     if (!entry.is_symlink()) continue;
-    std::error_code loop;  // which two links may be
+    std::error_code loop;  // set when links point at each other
     const std::string target = fs::weakly_canonical(entry.path(), loop).string();
-    promise(loop || target.starts_with(folder), "no link leads out");
+    promise(loop || target.starts_with(folder), "no link leads out of the release");
   }
 }
 

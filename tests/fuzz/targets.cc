@@ -26,19 +26,19 @@ const std::vector<Target>& targets() {
   return all;
 }
 
-void promise(bool kept, const char* what) {
+void promise(bool kept, const char* property) {
   if (kept) return;
-  std::cerr << "broken promise: " << what << std::endl;
+  std::cerr << "broken property: " << property << std::endl;
   std::abort();
 }
 
 namespace {
 
-/// Gone when the process ends well.
+/// A temporary folder, which the destructor removes.
 struct Folder {
   Folder() {
     path = fs::is_directory("/dev/shm") ? "/dev/shm/ops-fuzz-XXXXXX" : fs::temp_directory_path() / "ops-fuzz-XXXXXX";
-    promise(::mkdtemp(path.data()) != nullptr, "a folder can be made");
+    promise(::mkdtemp(path.data()) != nullptr, "a temporary folder can be created");
   }
   ~Folder() {
     std::error_code ignored;

@@ -1,8 +1,8 @@
 #pragma once
 
-// What is fuzzed: every parser of what another machine, a person or a crash wrote. A target takes any bytes, and aborts when
-// what comes out breaks a promise. `./control test fuzz` feeds them by libFuzzer; the corpora are fed in every run of the
-// tests.
+// The fuzz targets: one for every parser of input from another machine, a person or an interrupted write. A target accepts any
+// bytes and aborts when the result breaks a property. `./control test fuzz` runs the targets with libFuzzer. Every test run
+// passes the corpora to them.
 
 #include <string>
 #include <string_view>
@@ -11,7 +11,7 @@
 namespace ops::fuzz {
 
 struct Target {
-  const char* name;  // also its corpus' folder
+  const char* name;  // also the name of the folder of its corpus
   void (*run)(std::string_view bytes);
 };
 
@@ -28,13 +28,13 @@ void state(std::string_view bytes);
 void tarball(std::string_view bytes);
 void http(std::string_view bytes);
 
-/// Aborts, saying what was promised, unless it is kept.
-void promise(bool kept, const char* what);
+/// Prints `property` and aborts when it is broken.
+void promise(bool kept, const char* property);
 
-/// An empty folder of this process' own, in memory where there is /dev/shm.
+/// The temporary folder of this process, in /dev/shm if it exists.
 const std::string& scratch();
 
-/// Makes the file in scratch() hold these bytes, and returns its path.
+/// Writes a file in scratch() and returns its path.
 std::string scratch_file(const char* name, std::string_view bytes);
 
 }  // namespace ops::fuzz

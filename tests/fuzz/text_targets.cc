@@ -1,4 +1,4 @@
-// Heartbeats, configs, checksums, signatures and notes.
+// Fuzzes the parsers of heartbeats, configs, checksums, signatures and state files.
 
 #include "common/base/secret.h"
 #include "common/protocol/heartbeat.h"
@@ -15,7 +15,7 @@ namespace {
 
 constexpr char kFile[] = "a-1.0.tar.gz";
 
-/// Of the key that signed what is in the corpus of minisig.
+/// The public key of the signatures in the corpus of minisig.
 constexpr char kPublicKey[] = "RWRLxdzf8aWgHPO0rz3GvQn+DAGQH50Qy0zX48g67S2onKsRxx96ciI1";
 
 void mask_secrets(meta::Config& config) {
@@ -27,7 +27,7 @@ void mask_secrets(updater::Config& config) {
   if (!config.token.empty()) config.token = kMasked;
 }
 
-/// What a config says of itself must be read as the same config, but for its secrets.
+/// Checks that a config, printed as JSON and loaded again, is the same config, except for masked secrets.
 template <typename Load>
 void check_config(std::string_view bytes, const Load& load) {
   ConfigReport report;
@@ -36,8 +36,8 @@ void check_config(std::string_view bytes, const Load& load) {
   ConfigReport report_again;
   const auto again = load(scratch_file("cfg.json", to_json(config)), report_again);
   mask_secrets(config);
-  promise(report_again.ok(), "a config's own JSON is good");
-  promise(again == config, "a config's own JSON is the same config");
+  promise(report_again.ok(), "a printed config is valid");
+  promise(again == config, "a printed config is the same config");
 }
 
 }  // namespace
@@ -45,33 +45,33 @@ void check_config(std::string_view bytes, const Load& load) {
 void heartbeat_request(std::string_view bytes) {
   auto request = parse_heartbeat_request(bytes);
   const std::string hostname = hostname_in(bytes);
-  promise(hostname.empty() || is_valid_hostname(hostname), "a hostname that is told is a good one");
+  promise(hostname.empty() || is_valid_hostname(hostname), "hostname_in() returns a valid hostname or none");
   if (!request) {
-    promise(!request.error().message.empty(), "a refusal says why");
+    promise(!request.error().message.empty(), "a refusal has a reason");
     return;
   }
-  promise(is_valid_hostname(request->hostname), "a host has a good name");
-  promise(request->real_agents.size() <= kMaxAgentsPerHost, "a host has not too many agents");
-  promise(hostname == request->hostname, "the hostname that is told is the request's");
+  promise(is_valid_hostname(request->hostname), "an accepted request has a valid hostname");
+  promise(request->real_agents.size() <= kMaxAgentsPerHost, "an accepted request has at most kMaxAgentsPerHost agents");
+  promise(hostname == request->hostname, "hostname_in() returns the request's hostname");
   for (const RealAgent& agent : request->real_agents) {
-    promise(refusal_of(agent.name, agent.version).empty(), "an agent that is taken has good names");
+    promise(refusal_of(agent.name, agent.version).empty(), "an accepted agent has a valid name and version");
     promise(agent.status.size() <= kMaxStatusSize + sizeof "…", "a long status is cut");
   }
   request->refused.clear();
   const auto again = parse_heartbeat_request(to_json(*request));
-  promise(again && *again == *request, "a request's own JSON is the same request");
+  promise(again && *again == *request, "a request, printed and parsed again, is the same request");
 }
 
 void heartbeat_reply(std::string_view bytes) {
   auto response = parse_heartbeat_response(bytes);
   if (!response) return;
   for (const DesiredAgent& agent : response->desired_agents) {
-    promise(is_valid_name(agent.name) && is_valid_version(agent.version), "an agent that is taken has good names");
+    promise(is_valid_name(agent.name) && is_valid_version(agent.version), "an accepted agent has a valid name and version");
   }
   promise(response->interval >= 0 && response->interval <= kLongestInterval, "the interval is within its limits");
   const auto again = parse_heartbeat_response(to_json(*response));
   response->refused.clear();
-  promise(again && *again == *response, "a reply's own JSON is the same reply");
+  promise(again && *again == *response, "a reply, printed and parsed again, is the same reply");
 }
 
 void meta_config(std::string_view bytes) { check_config(bytes, meta::load_config); }
@@ -79,16 +79,16 @@ void updater_config(std::string_view bytes) { check_config(bytes, updater::load_
 
 void md5(std::string_view bytes) {
   const auto digest = updater::parse_md5sum(std::string(bytes), kFile);
-  promise(!digest || (is_hex(*digest, 32) && to_lower(*digest) == *digest), "a digest is 32 digits in lower case");
+  promise(!digest || (is_hex(*digest, 32) && to_lower(*digest) == *digest), "a digest is 32 hex digits in lower case");
 }
 
 void minisig(std::string_view bytes) {
   static const updater::PublicKey key = *updater::parse_public_key(kPublicKey);
   const std::string text(bytes);
   const auto signature = updater::parse_signature(text, kFile, {key});
-  promise(!signature || text.find(std::string("file:") + kFile) != std::string::npos, "what is signed is this file");
+  promise(!signature || text.find(std::string("file:") + kFile) != std::string::npos, "a valid signature names this file");
   if (const auto other = updater::parse_public_key(text)) {
-    promise(other->id.size() == 8 && other->key.size() == 32, "a key has its size");
+    promise(other->id.size() == 8 && other->key.size() == 32, "a public key has an id of 8 bytes and 32 bytes of key");
     (void)updater::parse_signature(text, kFile, {*other});
   }
 }
@@ -96,10 +96,10 @@ void minisig(std::string_view bytes) {
 void state(std::string_view bytes) {
   const std::string path = scratch_file(".state", bytes);
   const auto read = updater::read_state(path);
-  promise(read.ok(), "what is damaged is put aside");
+  promise(read.ok(), "a damaged state file is moved aside");
   promise(updater::write_state(path, *read).ok(), "a state can be written");
   const auto again = updater::read_state(path);
-  promise(again && *again == *read, "a state that was written is read");
+  promise(again && *again == *read, "a written state is read again unchanged");
 }
 
 }  // namespace ops::fuzz
