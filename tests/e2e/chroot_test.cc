@@ -1,4 +1,5 @@
-// The binaries need nothing of the machine: each runs in a folder that holds it, its config, /etc/hosts and /etc/resolv.conf.
+// The binaries need no other file of the machine: each runs in a root folder with the binary, its config, /etc/hosts and
+// /etc/resolv.conf.
 
 #include <gtest/gtest.h>
 #include <openssl/opensslv.h>
@@ -21,12 +22,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Root may change the root folder, and so may other users where the kernel lets them make user namespaces.
+/// Whether this user may call chroot: root may, and others may where the kernel permits user namespaces.
 bool may_change_root() { return ::geteuid() == 0 || run({"unshare", "--map-root-user", "chroot", "/", "true"}).exit_code == 0; }
 
-/// A binary with its config in an otherwise empty root. Where this user may not change the root, the binary runs in that
-/// folder in place: then only mapped_files() shows that it needs no other file. Not for sanitizer builds, which are linked to
-/// the machine's libraries.
+/// A binary and its config in an otherwise empty root folder. Where chroot is not permitted, the binary runs in that folder
+/// without chroot, and only mapped_files() shows that it needs no other file. Sanitizer builds are linked dynamically, so they
+/// cannot use this.
 class EmptyRoot {
  public:
   EmptyRoot(const std::string& binary, const std::string& config) : binary_(binary) {
@@ -48,7 +49,7 @@ class EmptyRoot {
   std::string log() const { return read_file(root_ / "var/app.log") + read_file(root_ / "out"); }
   bool serves() const { return !read_file(root_ / "var/app.pid").empty(); }
 
-  /// The files that the process has in its memory.
+  /// The files that are mapped into the process's memory.
   static std::set<std::string> mapped_files(const Process& process) {
     std::istringstream maps(read_file(cat("/proc/", process.pid(), "/maps")));
     std::set<std::string> files;
@@ -66,14 +67,15 @@ class EmptyRoot {
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
-TEST(EmptyRoot, UpdaterRunsThereAndResolvesAName) {
+TEST(EmptyRoot, IsEnoughForTheUpdaterToRunAndToResolveAName) {
   std::atomic<int> heartbeats = 0;
   const auto meta = HttpServer::listen({"127.0.0.1", 0}, {}, [&](const HttpRequest&) {
     ++heartbeats;
     return HttpResponse::json(R"({"errorMessage":"","desiredAgents":null})");
   });
   ASSERT_TRUE(meta);
-  const std::string name = may_change_root() ? "meta.example" : "localhost";  // the machine's /etc/hosts has only the second
+  const std::string name =
+      may_change_root() ? "meta.example" : "localhost";  // without chroot, the machine's /etc/hosts applies
   const EmptyRoot root("ops-updater", cat(R"({"server": ")", name, ":", (*meta)->port(),
                                           R"(", "interval": 1, "http": {"listen": "127.0.0.1:0"}})"));
   Process updater = root.start();
@@ -82,7 +84,7 @@ TEST(EmptyRoot, UpdaterRunsThereAndResolvesAName) {
   EXPECT_EQ(updater.stop(), 0) << root.log();
 }
 
-TEST(EmptyRoot, MetaRunsThere) {
+TEST(EmptyRoot, IsEnoughForMetaToRun) {
   const int port = free_port();
   const EmptyRoot root("ops-meta", cat(R"({"http": {"listen": "127.0.0.1:)", port, R"("}, "agents": []})"));
   Process meta = root.start();
@@ -94,13 +96,13 @@ TEST(EmptyRoot, MetaRunsThere) {
   EXPECT_EQ(meta.stop(), 0) << root.log();
 }
 
-// Or two machines could not build the same bytes.
-TEST(Binaries, HoldNoPathOfWhereTheyWereBuilt) {
+// Otherwise two machines would build different binaries.
+TEST(Binaries, ContainNoPathOfTheBuildMachine) {
   for (const std::string binary : {"ops-meta", "ops-updater"}) {
     const std::string bytes = read_file(std::string(OPS_BUILD_DIR) + "/" + binary);
     for (const std::string path : {OPS_SOURCE_DIR "/", OPS_BUILD_DIR "/", OPS_DEPS_DIR "/"}) {
       const size_t at = bytes.find(path);
-      EXPECT_EQ(at, std::string::npos) << binary << " holds " << bytes.substr(at, 200).c_str();
+      EXPECT_EQ(at, std::string::npos) << binary << " contains " << bytes.substr(at, 200).c_str();
     }
   }
 }

@@ -1,11 +1,10 @@
-// An updater that was just started says when it sends its first heartbeat, to which ops-meta, and with which result.
+// An updater says after its start when it sends the first heartbeat, to which ops-meta, and with which result.
 
 #include <gtest/gtest.h>
 
 #include <ctime>
-#include <filesystem>
-
 #include "tests/support/boxes.h"
+#include "tests/support/text.h"
 #include "tests/support/wait.h"
 #include "updater/model/schedule.h"
 
@@ -14,21 +13,12 @@ namespace {
 
 using std::chrono::seconds;
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-/// A host as it is set up by hand, with the interval of a real one.
+/// A host as an operator sets it up, with the default interval.
 struct FreshHost : UpdaterBox {
-  explicit FreshHost(const std::string& server) : UpdaterBox(server, {.interval = 300}) {
-    std::filesystem::copy_file(std::string(OPS_SOURCE_DIR) + "/control", *this / "control");
-  }
-  ~FreshHost() { control({"stop"}); }
+  explicit FreshHost(const std::string& server) : UpdaterBox(server, {.interval = 300}) { add_control(); }
+  ~FreshHost() { run_control({"stop"}); }
   FreshHost(const FreshHost&) = delete;
   FreshHost& operator=(const FreshHost&) = delete;
-
-  Finished control(std::vector<std::string> words) const {
-    words.insert(words.begin(), "./control");
-    return run(words, folder());
-  }
 };
 
 long uptime() {
@@ -37,20 +27,20 @@ long uptime() {
   return since_boot.tv_sec;
 }
 
-TEST(FirstHeartbeat, ComesSoonAfterAStartAndIsSeen) {
+TEST(FirstHeartbeat, IsAnnouncedAtTheStartAndLogged) {
   MetaBox meta;
   ASSERT_TRUE(meta.start({{"demo-agent", "1.0.0", ""}})) << meta.log();
   const FreshHost host(meta.address());
   const bool is_booting = uptime() < updater::kBootTime / seconds(1);
-  const std::string started = host.control({"start"}).output;
+  const std::string started = host.run_control({"start"}).output;
   const std::string asks = "; asks " + meta.url() + " in ";
   ASSERT_TRUE(contains(started, asks)) << started;
   const int wait = std::stoi(started.substr(started.find(asks) + asks.size()));
   EXPECT_LE(wait, is_booting ? 300 : 5) << started;
   EXPECT_EQ(contains(started, " s; ./control reload asks now\n"), wait > 10) << started;
   EXPECT_TRUE(contains(host.log(), ", asks " + meta.url() + " in " + std::to_string(wait) + " s")) << host.log();
-  EXPECT_TRUE(contains(host.control({"status", "-v"}).output, "next heartbeat at "));
-  EXPECT_TRUE(contains(host.control({"reload"}).output, "ops-updater reloads cfg.json, and asks ops-meta now\n"));
+  EXPECT_TRUE(contains(host.run_control({"status", "-v"}).output, "next heartbeat at "));
+  EXPECT_TRUE(contains(host.run_control({"reload"}).output, "ops-updater reloads cfg.json, and asks ops-meta now\n"));
 
   EXPECT_TRUE(eventually([&] {
     return contains(host.log(), "ops-meta answers, at " + meta.url() + ": demo-agent 1.0.0; asks ");
@@ -58,32 +48,32 @@ TEST(FirstHeartbeat, ComesSoonAfterAStartAndIsSeen) {
   EXPECT_TRUE(contains(host.log(), "s; ./control reload asks now")) << host.log();
 }
 
-TEST(FirstHeartbeat, IsWhatStatusTellsAPersonAndNoScript) {
+TEST(FirstHeartbeat, IsShownByStatusOnATerminalOnly) {
   MetaBox meta;
   ASSERT_TRUE(meta.start({})) << meta.log();
   const FreshHost host(meta.address());
-  EXPECT_EQ(host.control({"status", "-v"}).output, "stoped\n");
-  host.control({"start"});
-  host.control({"reload"});
+  EXPECT_EQ(host.run_control({"status", "-v"}).output, "stoped\n");
+  host.run_control({"start"});
+  host.run_control({"reload"});
   const std::string more = "\n" + meta.url() + " answered at ";
-  EXPECT_TRUE(eventually([&] { return contains(host.control({"status", "-v"}).output, more); })) << host.log();
-  const std::string status = host.control({"status", "-v"}).output;
+  EXPECT_TRUE(eventually([&] { return contains(host.run_control({"status", "-v"}).output, more); })) << host.log();
+  const std::string status = host.run_control({"status", "-v"}).output;
   EXPECT_TRUE(status.starts_with("started\n")) << status;
   EXPECT_TRUE(contains(status, ": it names no agent for this host; next heartbeat at ")) << status;
   const std::string on_a_terminal = run({"script", "-qec", "./control status", "/dev/null"}, host.folder()).output;
   EXPECT_TRUE(contains(on_a_terminal, meta.url() + " answered at ")) << on_a_terminal;
-  EXPECT_EQ(host.control({"status"}).output, "started\n");
+  EXPECT_EQ(host.run_control({"status"}).output, "started\n");
   const std::string script = "set -e; [ \"$(./control status)\" = started ] && echo so";
   EXPECT_EQ(run({"bash", "-c", script}, host.folder()).output, "so\n");
 }
 
-TEST(FirstHeartbeat, WithoutAnAnswerSaysWhyAndWhenTheNextOneComes) {
+TEST(FirstHeartbeat, WithoutAReplyIsLoggedWithTheReasonAndTheNextTime) {
   const FreshHost host("127.0.0.1:1");
-  host.control({"start"});
-  host.control({"reload"});
+  host.run_control({"start"});
+  host.run_control({"reload"});
   EXPECT_TRUE(eventually([&] { return contains(host.log(), "no answer from ops-meta: http://127.0.0.1:1/heartbeat: "); }));
   EXPECT_TRUE(contains(host.log(), "; asks again in ") && contains(host.log(), " s; ./control reload asks now")) << host.log();
-  const std::string status = host.control({"status", "-v"}).output;
+  const std::string status = host.run_control({"status", "-v"}).output;
   EXPECT_TRUE(status.starts_with("started\nno answer from ops-meta: ")) << status;
   EXPECT_TRUE(contains(status, "; no answer since the start); next heartbeat at ")) << status;
 }

@@ -1,8 +1,7 @@
-// The first release with the shipped cfg.example.json: what publish prints, pasted into cfg.json, is what a host installs.
+// The first release with the shipped cfg.example.json: an operator copies the line that `./control publish` prints into
+// cfg.json, and a host installs the release.
 
 #include <gtest/gtest.h>
-
-#include <filesystem>
 
 #include "common/protocol/release.h"
 #include "tests/support/boxes.h"
@@ -23,8 +22,7 @@ std::string with(std::string text, const std::string& from, const std::string& t
 
 struct FirstRelease : testing::Test {
   FirstRelease() {
-    std::filesystem::copy_file(std::string(OPS_SOURCE_DIR) + "/control", meta / "control");
-    std::filesystem::copy_file(std::string(OPS_SOURCE_DIR) + "/meta/verbs.sh", meta / "verbs.sh");
+    meta.add_control();
     write_file(meta / "cfg.json", with(read_file(std::string(OPS_SOURCE_DIR) + "/cfg.example.json"), "2000", port));
     write_file(meta / "release.tar.gz", demo_agent_tarball());
     EXPECT_TRUE(meta.start()) << meta.log();
@@ -34,13 +32,9 @@ struct FirstRelease : testing::Test {
     write_file(meta / "cfg.json", with(read_file(meta / "cfg.json"), from, to));
   }
 
-  Finished control(const Versions& words) const {
-    std::vector<std::string> command = {"./control"};
-    command.insert(command.end(), words.begin(), words.end());
-    return run(command, meta.folder());
-  }
+  Finished control(const Versions& words) const { return meta.run_control(words); }
 
-  /// The line of publish's output that is to go into cfg.json.
+  /// The line of the output of `./control publish` that belongs into cfg.json.
   std::string publish(const Versions& words) const {
     Versions command = {"publish"};
     command.insert(command.end(), words.begin(), words.end());

@@ -1,18 +1,17 @@
-// Configs as sites of the Go original and of its forks have them: desiredAgent, URLs without a scheme, Basic auth.
+// Config keys and values of the Go original and its forks: desiredAgent, URLs without a scheme, Basic authentication.
 
 #include <gtest/gtest.h>
 #include <signal.h>
 
 #include "tests/support/boxes.h"
 #include "tests/support/tarball.h"
+#include "tests/support/text.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-TEST(DesiredAgent, IsTheOnlyOneThatIsLookedAfter) {
+TEST(DesiredAgent, IsTheOnlyAgentThatTheUpdaterManages) {
   MetaBox meta;
   meta.publish("one", "1.0.0", demo_agent_tarball("one"));
   meta.publish("two", "1.0.0", demo_agent_tarball("two"));
@@ -28,7 +27,7 @@ TEST(DesiredAgent, IsTheOnlyOneThatIsLookedAfter) {
   EXPECT_TRUE(contains(json("two"), "this host's cfg.json has desiredAgent one")) << json("two");
   EXPECT_TRUE(list(host.agent("two")).empty());
 
-  // Without it both are; with it again, the other one stays as it is, whatever ops-meta says of it.
+  // Without desiredAgent the updater manages both agents. With it again, it leaves the other agent unchanged.
   const std::string config = read_file(host / "cfg.json");
   std::string all = config;
   all.replace(all.find("\"one\""), 5, "\"\"");
@@ -38,17 +37,17 @@ TEST(DesiredAgent, IsTheOnlyOneThatIsLookedAfter) {
   write_file(host / "cfg.json", config);
   host.process().signal(SIGHUP);
   EXPECT_TRUE(eventually([&] { return contains(json("two"), held); })) << host.log();
-  ASSERT_TRUE(meta.desire({{"one", "1.0.0", "stop"}, {"two", "1.0.0", "stop"}}));
+  ASSERT_TRUE(meta.assign({{"one", "1.0.0", "stop"}, {"two", "1.0.0", "stop"}}));
   EXPECT_TRUE(eventually([&] { return host.running("one").empty(); })) << host.log();
   EXPECT_EQ(host.running("two"), std::vector<std::string>{"1.0.0"});
 }
 
-TEST(BasicAuth, OfTheServersUrlIsForHeartbeatsAndTarballsAndIsShownNowhere) {
+TEST(BasicAuth, InTheServersUrlServesHeartbeatsAndTarballsAndIsNeverPrinted) {
   MetaBox meta;
   meta.publish("demo-agent", "1.0.0", demo_agent_tarball("one"));
   meta.set_http(R"(, "tokens": ["secret-1"])");
   ASSERT_TRUE(meta.start({})) << meta.log();
-  ASSERT_TRUE(meta.desire({{"demo-agent", "1.0.0", "start", "", meta.address() + "/demo-agent"}})) << meta.log();
+  ASSERT_TRUE(meta.assign({{"demo-agent", "1.0.0", "start", "", meta.address() + "/demo-agent"}})) << meta.log();
   UpdaterBox host("ann:secret-1@" + meta.address());
   ASSERT_TRUE(host.start()) << host.log();
   EXPECT_TRUE(eventually([&] { return host.running("demo-agent") == std::vector<std::string>{"1.0.0"}; })) << host.log();

@@ -1,4 +1,4 @@
-// The main job with the real daemons: an agent arrives, is upgraded, stopped and supervised.
+// The main function of the two daemons: they install, upgrade, stop and supervise an agent.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -12,7 +12,7 @@ namespace {
 
 using Versions = std::vector<std::string>;
 
-/// A meta that has the demo agent in versions 1.0.0 and 2.0.0, and desires 1.0.0.
+/// An ops-meta with demo-agent 1.0.0 and 2.0.0. It assigns 1.0.0.
 struct DemoMeta : MetaBox {
   DemoMeta() {
     publish("demo-agent", "1.0.0", demo_agent_tarball("one"));
@@ -35,12 +35,12 @@ TEST_F(MainJob, InstallsUpgradesAndStopsAnAgent) {
   EXPECT_TRUE(meta_says("1.0.0 started")) << host.log();
   EXPECT_EQ(host.version("demo-agent"), "1.0.0");
 
-  ASSERT_TRUE(meta.desire({{"demo-agent", "2.0.0"}}));
+  ASSERT_TRUE(meta.assign({{"demo-agent", "2.0.0"}}));
   EXPECT_TRUE(meta_says("2.0.0 started")) << host.log();
   EXPECT_EQ(host.version("demo-agent"), "2.0.0");
   EXPECT_EQ(host.running("demo-agent"), Versions{"2.0.0"});
 
-  ASSERT_TRUE(meta.desire({{"demo-agent", "2.0.0", "stop"}}));
+  ASSERT_TRUE(meta.assign({{"demo-agent", "2.0.0", "stop"}}));
   EXPECT_TRUE(meta_says("2.0.0 stoped")) << host.log();
   EXPECT_EQ(host.running("demo-agent"), Versions{});
 }
@@ -49,7 +49,7 @@ TEST_F(MainJob, StartsAnAgentThatDied) {
   ASSERT_TRUE(host.start()) << host.log();
   ASSERT_TRUE(meta_says("1.0.0 started")) << host.log();
   ASSERT_TRUE(eventually([&] { return meta.get("/status/json/demo-agent").body.find("update") == std::string::npos; }))
-      << "its probation does not end\n"
+      << "the probation does not end\n"
       << host.log();
   const pid_t first = host.agent_pid("demo-agent", "1.0.0");
   ASSERT_GT(first, 0);

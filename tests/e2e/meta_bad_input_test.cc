@@ -1,4 +1,4 @@
-// What the real ops-meta makes of bad configs and bad heartbeats: a refusal that says why, and nothing else.
+// The real ops-meta refuses bad configs and bad heartbeats with a reason, and keeps its state.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -6,18 +6,11 @@
 #include "tests/support/boxes.h"
 #include "tests/support/measure.h"
 #include "tests/support/original_config.h"
+#include "tests/support/text.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
 namespace {
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-std::string repeated(const std::string& text, size_t times) {
-  std::string all;
-  for (size_t i = 0; i < times; ++i) all += text;
-  return all;
-}
 
 std::string with_agents(const std::string& agents) {
   return R"({"http": {"listen": "127.0.0.1:0"}, "agents": [)" + agents + "]}\n";
@@ -25,7 +18,7 @@ std::string with_agents(const std::string& agents) {
 
 struct BadConfig {
   std::string text;
-  std::vector<std::string> words;  // all of them are in the message
+  std::vector<std::string> words;  // the message must contain all of them
 };
 
 const std::vector<BadConfig> kBadConfigs = {
@@ -59,18 +52,18 @@ void expect_words(const std::string& message, const BadConfig& bad) {
 }
 
 struct MetaConfigFile : testing::Test {
-  /// Runs ops-meta to its end.
+  /// Runs ops-meta until it exits.
   Finished meta(const std::vector<std::string>& flags) const {
     std::vector<std::string> command = {box / "ops-meta", "-c", path};
     command.insert(command.end(), flags.begin(), flags.end());
-    return run(command, box.folder(), std::chrono::seconds(20));
+    return run(command, box.folder());
   }
 
   Box box{"ops-meta"};
   std::string path = box / "cfg.json";
 };
 
-TEST_F(MetaConfigFile, ThatIsBadEndsItWithTheReason) {
+TEST_F(MetaConfigFile, ThatIsBadIsRefusedAtTheStartWithTheReason) {
   for (const BadConfig& bad : kBadConfigs) {
     write_file(path, bad.text);
     for (const std::vector<std::string>& flags : {std::vector<std::string>{}, {"-t"}}) {
@@ -80,10 +73,10 @@ TEST_F(MetaConfigFile, ThatIsBadEndsItWithTheReason) {
       expect_words(finished.output, bad);
     }
   }
-  EXPECT_FALSE(exists(box / "var")) << "a refused start leaves nothing behind";
+  EXPECT_FALSE(exists(box / "var")) << "a refused start left files";
 }
 
-TEST_F(MetaConfigFile, ThatIsMissingEndsIt) {
+TEST_F(MetaConfigFile, ThatIsMissingIsReportedAtTheStart) {
   for (const std::vector<std::string>& flags : {std::vector<std::string>{}, {"-t"}}) {
     const Finished finished = meta(flags);
     EXPECT_EQ(finished.exit_code, 2);
@@ -91,21 +84,21 @@ TEST_F(MetaConfigFile, ThatIsMissingEndsIt) {
   }
 }
 
-TEST_F(MetaConfigFile, OfTheOriginalIsGood) {
+TEST_F(MetaConfigFile, OfTheOriginalIsAccepted) {
   write_file(path, kOriginalConfig);
   const Finished finished = meta({"-t"});
   EXPECT_EQ(finished.exit_code, 0);
   EXPECT_EQ(finished.output, path + ": good\n");
 }
 
-TEST_F(MetaConfigFile, WithUnknownKeysIsGoodAndWarnedOf) {
+TEST_F(MetaConfigFile, WithUnknownKeysIsAcceptedWithAWarning) {
   write_file(path, R"({"http": {"listen": "127.0.0.1:0", "tsl": {}}, "agents": []})");
   const Finished finished = meta({"-t"});
   EXPECT_EQ(finished.exit_code, 0);
   EXPECT_EQ(finished.output, path + ": warning: http.tsl: unknown key, ignored; did you mean \"tls\"?\n" + path + ": good\n");
 }
 
-TEST_F(MetaConfigFile, WithAnAddressThatCannotBeBoundEndsIt) {
+TEST_F(MetaConfigFile, WithAnAddressThatCannotBeBoundIsReportedAtTheStart) {
   MetaBox other;
   ASSERT_TRUE(other.start({})) << other.log();
   const std::string used = other.address();
@@ -130,7 +123,7 @@ struct RunningMeta : testing::Test {
     return http(meta.port(), "POST", "/heartbeat", body, headers);
   }
 
-  /// The reply to these bytes on a connection of their own.
+  /// Sends these bytes on a new connection and returns the reply.
   HttpReply reply_to(const std::string& bytes) const {
     const RawConnection connection(meta.port());
     connection.send(bytes);
@@ -139,7 +132,7 @@ struct RunningMeta : testing::Test {
 
   std::string table() const { return meta.status("falcon-agent"); }
 
-  /// Refused at once, and the table is as it was.
+  /// Expects that ops-meta refuses the body at once and that the host table does not change.
   void refuses(const std::string& body) const {
     HttpReply reply;
     const std::string begin = body.substr(0, 60);
@@ -150,7 +143,7 @@ struct RunningMeta : testing::Test {
     EXPECT_EQ(table(), before) << begin;
   }
 
-  /// What `work` leaves in the daemon's memory, once all threads have been used.
+  /// The growth of ops-meta's memory during `work`, in kB. All threads have served requests before it.
   long growth_of(const std::function<void()>& work) {
     for (int i = 0; i < 300; ++i) EXPECT_EQ(heartbeat(kGood).status, 200);
     const long rss = rss_kb(meta.process().pid());
@@ -179,7 +172,7 @@ TEST_F(RunningMeta, KeepsItsConfigWhenTheNewOneIsBad) {
     expect_words(meta.log().substr(logged), bad);
     EXPECT_EQ(heartbeat(kGood).body, desired);
   }
-  EXPECT_TRUE(meta.desire({{"falcon-agent", "1.0.1"}})) << "a good one is taken up again";
+  EXPECT_TRUE(meta.assign({{"falcon-agent", "1.0.1"}})) << "ops-meta refuses a good config after a bad one";
 }
 
 TEST_F(RunningMeta, RefusesBadHeartbeatsInTheWordsOfTheOriginal) {
@@ -199,10 +192,11 @@ TEST_F(RunningMeta, RefusesBadHeartbeatsInTheWordsOfTheOriginal) {
   const std::string log = meta.log();
   const size_t named = log.find("refused a heartbeat from 127.0.0.1: 400, body is blank\n");
   ASSERT_NE(named, std::string::npos) << log;
-  EXPECT_EQ(log.find("refused a heartbeat", named + 1), std::string::npos) << "once an hour\n" << log;
+  EXPECT_EQ(log.find("refused a heartbeat", named + 1), std::string::npos) << "the log repeats the refusal within an hour\n"
+                                                                           << log;
 }
 
-TEST_F(RunningMeta, TakesAHeartbeatWithoutTheAgentThatIsOdd) {
+TEST_F(RunningMeta, AcceptsAHeartbeatWithoutItsMisnamedAgent) {
   for (const std::string odd : {"my agent", "@", "~", "\u4ee3\u7406", "_x", "../x", ""}) {
     const HttpReply reply =
         heartbeat(R"({"hostname":"h1","realAgents":[{"name":")" + odd + R"(","version":"1"},)" +
@@ -212,11 +206,11 @@ TEST_F(RunningMeta, TakesAHeartbeatWithoutTheAgentThatIsOdd) {
     EXPECT_EQ(table(), before) << odd;
   }
   EXPECT_TRUE(contains(meta.log(), "left out an agent of host h1: agent name \"my agent\" is not of the form ")) << meta.log();
-  EXPECT_FALSE(contains(meta.log(), "agent name \"@\"")) << "once an hour";
+  EXPECT_FALSE(contains(meta.log(), "agent name \"@\"")) << "the log repeats the warning within an hour";
   EXPECT_TRUE(contains(meta.get("/metrics").body, "\nops_meta_heartbeat_agents_left_out_total 7\n"));
 }
 
-TEST_F(RunningMeta, RefusesToServeItsOwnFolder) {
+TEST_F(RunningMeta, RefusesItsOwnFolderAsTarballDir) {
   for (const std::string folder : {".", "./tarball/..", "var"}) {
     write_file(meta / "cfg.json",
                R"({"http": {"listen": "127.0.0.1:0", "tokens": ["t0"]}, "agents": [], "tarballDir": ")" + folder + "\"}");
@@ -226,7 +220,7 @@ TEST_F(RunningMeta, RefusesToServeItsOwnFolder) {
   }
 }
 
-TEST_F(RunningMeta, AcceptsHeartbeatsHoweverTheyAreSent) {
+TEST_F(RunningMeta, AcceptsLargeAndChunkedHeartbeats) {
   EXPECT_EQ(heartbeat(R"({"hostname":"h1","realAgents":[null]})").status, 200);
   std::string agents;
   for (int i = 0; i < 250; ++i)
@@ -243,7 +237,7 @@ TEST_F(RunningMeta, AcceptsHeartbeatsHoweverTheyAreSent) {
   EXPECT_EQ(meta.status("a249"), "h1 not found\nh2 1 started 7 " + meta.status("a249").substr(28));
 }
 
-TEST_F(RunningMeta, RefusesHugeHeartbeatsWithoutKeepingTheirMemory) {
+TEST_F(RunningMeta, RefusesHugeHeartbeatsWithoutAGrowthOfMemory) {
   const std::string agent = R"({"name":"a","version":"1","status":"started","timestamp":7},)";
   const std::string huge[] = {R"({"hostname":"h2","realAgents":[)" + repeated(agent, 10'000) + "null]}",
                               R"({"hostname":"h2","realAgents":)" + repeated("[", 100'000) + repeated("]", 100'000) + "}",
@@ -259,7 +253,7 @@ TEST_F(RunningMeta, RefusesHugeHeartbeatsWithoutKeepingTheirMemory) {
   expect_flat(growth);
 }
 
-TEST_F(RunningMeta, RefusesAHundredMegabytesBeforeTheyAreSent) {
+TEST_F(RunningMeta, RefusesABodyOfAHundredMegabytesBeforeItIsSent) {
   const std::string head = "POST /heartbeat HTTP/1.1\r\nHost: h\r\n";
   for (const std::string& bytes :
        {head + "Content-Length: 104857600\r\n\r\n", head + "Content-Length: 104857600\r\n\r\n{\"hostname\":",
@@ -271,7 +265,7 @@ TEST_F(RunningMeta, RefusesAHundredMegabytesBeforeTheyAreSent) {
   EXPECT_EQ(table(), before);
 }
 
-TEST_F(RunningMeta, RefusesAHundredMegabytesInPieces) {
+TEST_F(RunningMeta, RefusesAHundredMegabytesInChunks) {
   const std::string chunk = "10000\r\n" + std::string(0x10000, ' ') + "\r\n";
   const auto send_all = [&] {
     const RawConnection connection(meta.port());

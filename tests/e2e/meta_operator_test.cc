@@ -1,4 +1,4 @@
-// What an operator does beside ops-meta: see what a change would do, watch it go, stop it, ask why.
+// The commands that an operator uses with ops-meta: plan, check, explain, halt, resume and watch.
 
 #include <gtest/gtest.h>
 
@@ -8,6 +8,7 @@
 #include "common/protocol/heartbeat.h"
 #include "tests/support/boxes.h"
 #include "tests/support/tarball.h"
+#include "tests/support/text.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
@@ -17,17 +18,12 @@ namespace fs = std::filesystem;
 
 struct MetaOperator : testing::Test {
   MetaOperator() {
-    fs::copy_file(std::string(OPS_SOURCE_DIR) + "/control", meta / "control");
-    fs::copy_file(std::string(OPS_SOURCE_DIR) + "/meta/verbs.sh", meta / "verbs.sh");
+    meta.add_control();
     EXPECT_TRUE(meta.start({{"a", "1"}, {"b", "1"}})) << meta.log();
   }
 
-  Finished control(const std::vector<std::string>& words) const {
-    std::vector<std::string> command = {"./control"};
-    command.insert(command.end(), words.begin(), words.end());
-    return run(command, meta.folder());
-  }
-  /// The version of `a` that the host is told; "" for none.
+  Finished control(const std::vector<std::string>& words) const { return meta.run_control(words); }
+  /// Sends a heartbeat of the host with agent `a` in this version. Returns the version of `a` in the reply; "" for none.
   std::string beat(const std::string& host, const std::string& version, std::vector<AgentUpdate> updates = {}) const {
     const HeartbeatRequest heartbeat{
         host, {{"a", version, "started", 1}, {"b", "1", "started", 1}}, std::move(updates), "1.0.0", "linux_amd64"};
@@ -38,6 +34,7 @@ struct MetaOperator : testing::Test {
     }
     return "";
   }
+  /// Writes new.json, a config with these agents.
   void write_plan(const std::string& agents) const {
     write_file(meta / "new.json",
                R"({"http": {"listen": "127.0.0.1:)" + std::to_string(meta.port()) + R"("}, "agents": [)" + agents + "]}");
@@ -48,9 +45,9 @@ struct MetaOperator : testing::Test {
 
 #define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << part << " is not in " << (text)
 
-TEST_F(MetaOperator, ThePlanOfAMessSaysAllOfIt) {
+TEST_F(MetaOperator, PlanListsAllEffectsOfAFaultyConfig) {
   for (int i = 0; i < 200; ++i) EXPECT_EQ(beat("web" + std::to_string(i), "1"), "1");
-  // A typo in a version, a prefix that nobody has, a removed agent, and a canary.
+  // A typo in a version, a prefix that no host has, a removed agent, and a share of 5 % for a new version.
   write_plan(R"({"default": {"name": "a", "version": "1", "tarball": "http://m/a", "cmd": "start"},
                  "others": [{"percent": 5, "version": "2"}, {"prefix": "wbe", "version": "3"}]},
                 {"default": {"name": "c", "version": "1.O.0", "tarball": "http://m/c", "cmd": "start"}})");
@@ -61,7 +58,7 @@ TEST_F(MetaOperator, ThePlanOfAMessSaysAllOfIt) {
   EXPECT_HAS(plan.output, "warning: no host has 1.O.0 yet, and every host would change to it");
   EXPECT_HAS(plan.output, "warning: b is no longer in this config: 200 hosts keep running it");
 
-  // The numbers are what then happens.
+  // After the reload, as many hosts change as the plan announced.
   fs::copy_file(meta / "new.json", meta / "cfg.json", fs::copy_options::overwrite_existing);
   EXPECT_EQ(control({"reload"}).exit_code, 0);
   EXPECT_TRUE(eventually([&] { return meta.log().find("config reloaded: 2 agents") != std::string::npos; })) << meta.log();
@@ -78,7 +75,7 @@ TEST_F(MetaOperator, ThePlanOfAMessSaysAllOfIt) {
   EXPECT_HAS(plan.output, "  no change  " + std::to_string(200 - changed.size()) + " hosts\n");
 }
 
-TEST_F(MetaOperator, APlanOfABadConfigSaysAllThatIsWrong) {
+TEST_F(MetaOperator, PlanNamesAllFaultsOfAnInvalidConfig) {
   write_plan(R"({"default": {"name": "a/b", "version": "", "cmd": "run"}})");
   const Finished plan = control({"plan", "new.json"});
   EXPECT_EQ(plan.exit_code, 1);
@@ -87,7 +84,7 @@ TEST_F(MetaOperator, APlanOfABadConfigSaysAllThatIsWrong) {
   EXPECT_EQ(control({"plan"}).output, "0 hosts are known.\n\na\n  no change  0 hosts\n\nb\n  no change  0 hosts\n");
 }
 
-TEST_F(MetaOperator, CheckAsksWhetherTheReleasesAreThere) {
+TEST_F(MetaOperator, CheckFindsMissingReleases) {
   meta.publish("a", "1", demo_agent_tarball("one"));
   const std::string url = "http://" + meta.address() + "/";
   const Finished missing = control({"check", "--fetch"});
@@ -107,20 +104,21 @@ TEST_F(MetaOperator, CheckFindsItsTokenInNetrc) {
   meta.publish("a", "1", demo_agent_tarball("one"));
   meta.publish("b", "1", demo_agent_tarball("one"));
   meta.set_http(R"(, "tokens": ["host-token"])");
-  ASSERT_TRUE(meta.desire({{"a", "1"}, {"b", "1"}}));
+  ASSERT_TRUE(meta.assign({{"a", "1"}, {"b", "1"}}));
   const TempDir home;
   const auto check = [&] { return run({"env", "HOME=" + home.path(), "./control", "check", "--fetch"}, meta.folder()); };
   const Finished refused = check();
   EXPECT_EQ(refused.exit_code, 2) << refused.output;
   EXPECT_HAS(refused.output, "returned error: 401");
-  EXPECT_EQ(refused.output.find("unsigned"), std::string::npos) << "who knows: " << refused.output;
+  EXPECT_EQ(refused.output.find("unsigned"), std::string::npos)
+      << "a 401 does not show that the signature is missing: " << refused.output;
   write_file(home / ".netrc", "machine 127.0.0.1 login ann password host-token\n");
   const Finished there = check();
   EXPECT_EQ(there.exit_code, 0) << there.output;
 }
 
-TEST_F(MetaOperator, ExplainNamesWhatHoldsAHost) {
-  ASSERT_TRUE(meta.desire({{"a", "2"}}));
+TEST_F(MetaOperator, ExplainNamesTheReasonWhyAHostWaits) {
+  ASSERT_TRUE(meta.assign({{"a", "2"}}));
   EXPECT_EQ(beat("h1", "1"), "2");
   EXPECT_EQ(beat("h2", "1"), "1");
   EXPECT_HAS(control({"explain", "h2"}).output, "  answer     1: the host waits for a lease: 1 of 1 are in use\n");
@@ -131,17 +129,17 @@ TEST_F(MetaOperator, ExplainNamesWhatHoldsAHost) {
   EXPECT_EQ(control({"explain"}).exit_code, 2);
 }
 
-TEST_F(MetaOperator, HaltsAndResumesByHandOverAKill) {
-  ASSERT_TRUE(meta.desire({{"a", "2"}}));
+TEST_F(MetaOperator, HaltAndResumeByHandSurviveAKill) {
+  ASSERT_TRUE(meta.assign({{"a", "2"}}));
   EXPECT_EQ(control({"halt", "a", "2"}).output, "a 2 is halted by hand, until the agent's entry in cfg.json changes\n");
   EXPECT_EQ(beat("h1", "1"), "1");
   EXPECT_HAS(meta.get("/status/summary").body, R"("halted":true,"why":"by hand","byHand":"halted")");
   meta.process().kill();
   ASSERT_TRUE(meta.start({{"a", "2"}})) << meta.log();
-  EXPECT_HAS(control({"explain", "h1"}).output, "unknown host") << "the table is lost";
+  EXPECT_HAS(control({"explain", "h1"}).output, "unknown host") << "a killed ops-meta loses its host table";
   EXPECT_HAS(meta.get("/status/summary").body, R"("byHand":"halted")");
 
-  // Resumed, it goes on whatever fails.
+  // After a resume by hand, failures do not halt the rollout.
   EXPECT_EQ(control({"resume", "a", "2"}).exit_code, 0);
   for (int i = 0; i < 10; ++i) {
     const std::string host = "new" + std::to_string(i);
@@ -152,24 +150,32 @@ TEST_F(MetaOperator, HaltsAndResumesByHandOverAKill) {
   }
   EXPECT_EQ(control({"halt", "x", "2"}).output, "the config has no agent \"x\"\n");
   EXPECT_EQ(control({"halt", "a"}).exit_code, 2);
-  ASSERT_TRUE(meta.desire({{"a", "3"}}));
+  ASSERT_TRUE(meta.assign({{"a", "3"}}));
   EXPECT_HAS(meta.log(), "the resume of a 2 by hand is over: the agent's entry in the config has changed");
 }
 
-TEST_F(MetaOperator, HaltIsNobodyElses) {
+TEST_F(MetaOperator, HaltIsRefusedFromOtherClients) {
   EXPECT_EQ(http(meta.port(), "POST", "/rollout/halt?agent=a&version=1").status, 403);
   EXPECT_EQ(http(meta.port(), "GET", "/rollout/halt?agent=a&version=1").status, 405);
 }
 
 TEST_F(MetaOperator, WatchDrawsInATerminalAndWritesLinesToAPipe) {
   for (int i = 0; i < 4; ++i) beat("h" + std::to_string(i), i == 0 ? "2" : "1");
-  const Finished lines = run({"timeout", "2", "./control", "watch"}, meta.folder());
-  EXPECT_HAS(lines.output, "4 hosts, ");
-  EXPECT_HAS(lines.output, "\na 1  runs on 3 of 4 hosts; ");
-  EXPECT_EQ(lines.output.find('\x1B'), std::string::npos);
-  const Finished picture = run({"timeout", "3", "script", "-qec", "./control watch", "/dev/null"}, meta.folder());
-  EXPECT_HAS(picture.output, "a 1  [######################........] 75 %");
-  EXPECT_HAS(picture.output, "\x1B[");
+  const auto watch = [&](std::vector<std::string> command, const std::string& expected) {
+    const std::string file = meta / "watch.out";
+    write_file(file, "");
+    command.insert(command.begin(), {"timeout", "60"});  // passes the SIGTERM of stop() on
+    Process process(command, meta.folder(), file);
+    EXPECT_TRUE(eventually([&] { return contains(read_file(file), expected); })) << read_file(file);
+    process.stop();
+    return read_file(file);
+  };
+  const std::string lines = watch({"./control", "watch"}, "\na 1  runs on 3 of 4 hosts; ");
+  EXPECT_HAS(lines, "4 hosts, ");
+  EXPECT_EQ(lines.find('\x1B'), std::string::npos);
+  const std::string picture =
+      watch({"script", "-qec", "./control watch", "/dev/null"}, "a 1  [######################........] 75 %");
+  EXPECT_HAS(picture, "\x1B[");
   EXPECT_EQ(meta.process().stop(), 0);
   const Finished gone = control({"watch"});
   EXPECT_EQ(gone.exit_code, 1);

@@ -1,4 +1,4 @@
-// What a restart of ops-meta leaves of what it knew.
+// The state that ops-meta keeps and loses in a restart.
 
 #include <gtest/gtest.h>
 
@@ -16,24 +16,24 @@ struct MetaRestart : testing::Test {
       const std::string agents = R"("realAgents":[{"name":"a","version":"1","status":"started","timestamp":7}])";
       EXPECT_EQ(http(meta.port(), "POST", "/heartbeat", R"({"hostname":")" + host + "\"," + agents + "}").status, 200);
     }
-    before = now();
+    before = state();
   }
 
   void start() { ASSERT_TRUE(meta.start({{"a", "1"}})) << meta.log(); }
-  std::string now() const {
+  std::string state() const {
     return meta.get("/status/json/a").body + meta.get("/status/host/h1").body +
            nlohmann::json::parse(meta.get("/status/summary").body).at("agents").dump();
   }
 
   MetaBox meta;
   std::string before;
-  size_t seen = 0;  // of the log
+  size_t log_start = 0;  // the log before this offset belongs to earlier runs
 };
 
-TEST_F(MetaRestart, ForgetsNobody) {
+TEST_F(MetaRestart, KeepsAllHosts) {
   EXPECT_EQ(meta.process().stop(), 0);
   start();
-  EXPECT_EQ(now(), before);
+  EXPECT_EQ(state(), before);
   EXPECT_NE(before.find("h2"), std::string::npos);
 }
 
@@ -46,27 +46,27 @@ TEST_F(MetaRestart, StartsEmptyWhenTheTableIsDamaged) {
   EXPECT_NE(meta.log().find("warning var/hosts.table is ignored: it is damaged"), std::string::npos) << meta.log();
 }
 
-TEST_F(MetaRestart, KnowsWhatTheLastStopWroteWhenItWasKilled) {
+TEST_F(MetaRestart, AfterAKillLoadsTheStateOfTheLastStop) {
   EXPECT_EQ(meta.process().stop(), 0);
   start();
   meta.process().kill();
   start();
-  EXPECT_EQ(now(), before);
+  EXPECT_EQ(state(), before);
 }
 
 // A crash loses the state of rollouts. A stop during the warm-up that follows must not save an incomplete state.
-TEST_F(MetaRestart, ThatFollowsACrashLearnsFirstOnceMore) {
-  const auto learns = [&] { return meta.log().substr(seen).find("the state of rollouts is lost") != std::string::npos; };
+TEST_F(MetaRestart, AfterACrashWarmsUpAlsoAfterTheNextStop) {
+  const auto warms_up = [&] { return meta.log().substr(log_start).find("the state of rollouts is lost") != std::string::npos; };
   meta.process().kill();
   start();
-  EXPECT_TRUE(learns()) << meta.log();
-  seen = meta.log().size();
+  EXPECT_TRUE(warms_up()) << meta.log();
+  log_start = meta.log().size();
   EXPECT_EQ(meta.process().stop(), 0);
   start();
-  EXPECT_TRUE(learns()) << meta.log();
+  EXPECT_TRUE(warms_up()) << meta.log();
 }
 
-TEST_F(MetaRestart, ThatCannotListenForgetsNothing) {
+TEST_F(MetaRestart, ThatCannotListenKeepsTheSavedState) {
   EXPECT_EQ(meta.process().stop(), 0);
   const std::string saved = read_file(meta / "var/rollouts.json");
   EXPECT_NE(saved, "");
@@ -77,12 +77,12 @@ TEST_F(MetaRestart, ThatCannotListenForgetsNothing) {
   EXPECT_EQ(run({meta / "ops-meta", "-c", meta / "cfg.json"}).exit_code, 2);
   EXPECT_EQ(read_file(meta / "var/rollouts.json"), saved);
   write_file(meta / "cfg.json", good);
-  seen = meta.log().size();
+  log_start = meta.log().size();
   start();
-  EXPECT_EQ(meta.log().find("the state of rollouts is lost", seen), std::string::npos) << meta.log();
+  EXPECT_EQ(meta.log().find("the state of rollouts is lost", log_start), std::string::npos) << meta.log();
 }
 
-TEST_F(MetaRestart, StopsAlsoWhenTheTableCannotBeWritten) {
+TEST_F(MetaRestart, StopsWithAnErrorWhenTheTableCannotBeWritten) {
   write_file(meta / "var/hosts.table.new/in-the-way", "");
   EXPECT_EQ(meta.process().stop(), 0);
   EXPECT_NE(meta.log().find("error the host table is not saved: cannot create var/hosts.table.new"), std::string::npos)

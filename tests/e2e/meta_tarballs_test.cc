@@ -1,4 +1,4 @@
-// Tarballs as the real ops-meta serves them: all that lies below tarballDir, and never a byte from outside.
+// Files that the real ops-meta serves: all files below tarballDir, and no byte from another folder.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -20,7 +20,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// What no reply may hold.
+/// The content of a file outside tarballDir. No reply may contain it.
 constexpr char kSecret[] = "root:x:0:0";
 
 struct MetaTarballs : testing::Test {
@@ -30,7 +30,7 @@ struct MetaTarballs : testing::Test {
     EXPECT_TRUE(meta.start({})) << meta.log();
   }
 
-  /// Refused, whatever there is.
+  /// Expects that ops-meta refuses the target.
   void refuses(const std::string& target) const {
     const HttpReply reply = meta.get(target);
     EXPECT_TRUE(reply.status == 404 || reply.status == 403 || reply.status == 400) << target << ": " << reply.status;
@@ -41,7 +41,7 @@ struct MetaTarballs : testing::Test {
   MetaBox meta;
 };
 
-TEST_F(MetaTarballs, KeepThePathsOutsideOutOfReachInEveryEncoding) {
+TEST_F(MetaTarballs, DoNotIncludeFilesOutsideInAnyEncodingOfThePath) {
   const std::string ups[] = {"..",         "%2e%2e",       "%2E%2e", ".%2e",  "%u002e%u002e",
                              "%252e%252e", "%c0%ae%c0%ae", "..;",    "..%00", ". ."};
   const std::string slashes[] = {"/", "%2f", "%2F", "%u002f", "%252f", "\\", "%5c", "%c0%af", "/./"};
@@ -121,7 +121,7 @@ TEST_F(MetaTarballs, AreServedWithRangesAndHeads) {
   EXPECT_EQ(http(meta.port(), "POST", target).status, 405);
 }
 
-/// The header's names in the reply, sorted, in lower case: one that comes twice is there twice.
+/// The sorted header names of a reply in lower case. A name that occurs twice in the reply occurs twice here.
 std::vector<std::string> names_in(const HttpReply& reply) {
   std::vector<std::string> names;
   for (const auto& [name, value] : reply.headers) names.push_back(to_lower(name));
@@ -129,7 +129,7 @@ std::vector<std::string> names_in(const HttpReply& reply) {
   return names;
 }
 
-TEST_F(MetaTarballs, HaveEachHeaderOnceAndTheSameForAHead) {
+TEST_F(MetaTarballs, HaveEachHeaderOnceAndTheSameHeadersForHead) {
   const std::string target = "/agent/a-1.tar.gz";
   const std::string etag = meta.get(target).header("ETag");
   const std::pair<HeaderFields, int> conditions[] = {{{}, 200},
@@ -154,7 +154,7 @@ TEST_F(MetaTarballs, HaveEachHeaderOnceAndTheSameForAHead) {
   }
 }
 
-TEST_F(MetaTarballs, WantARequestThatNamesItsHost) {
+TEST_F(MetaTarballs, RequireAHostHeader) {
   const auto status = [&](const std::string& request) {
     const RawConnection connection(meta.port());
     connection.send(request);
@@ -166,7 +166,7 @@ TEST_F(MetaTarballs, WantARequestThatNamesItsHost) {
   EXPECT_EQ(status("GET /health HTTP/1.0\r\n\r\n"), 200);
 }
 
-/// A sparse file of 300 MB that says here and there where one is.
+/// Makes a sparse file of 300 MB that contains its own offset at regular intervals. Returns its size.
 std::string make_big_file(const std::string& path) {
   constexpr off_t kSize = 300'000'000;
   constexpr off_t kStep = 100'003;
@@ -180,7 +180,7 @@ std::string make_big_file(const std::string& path) {
   return std::to_string(kSize);
 }
 
-/// Reads a whole reply and compares its body with the file, a piece at a time.
+/// Downloads the target and compares it with the file.
 void expect_same_bytes(int port, const std::string& target, const std::string& path) {
   const std::string command = "curl -sS http://127.0.0.1:" + std::to_string(port) + target + " | cmp - " + path;
   const Finished compared = run({"bash", "-o", "pipefail", "-c", command});
@@ -197,7 +197,7 @@ TEST_F(MetaTarballs, OfAnySizeAreStreamedInFlatMemory) {
     slow.push_back(std::make_unique<RawConnection>(meta.port()));
     slow.back()->send("GET /big HTTP/1.1\r\nHost: h\r\n\r\n");
     EXPECT_TRUE(slow.back()->read_until("\r\n\r\n").starts_with("HTTP/1.1 200 "));
-    if (i % 2 == 1) slow.pop_back();  // it vanishes; the others are slow
+    if (i % 2 == 1) slow.pop_back();  // this client closes the connection; the rest do not read
   }
   expect_same_bytes(meta.port(), "/big", path);
   expect_flat(rss_kb(meta.process().pid()) - before);
@@ -205,7 +205,7 @@ TEST_F(MetaTarballs, OfAnySizeAreStreamedInFlatMemory) {
             kAtOnce);
 }
 
-/// A meta that may not read everything, as no root may be hindered.
+/// An ops-meta that may not read some files. It runs without root rights, because root may read every file.
 struct UnprivilegedMeta : testing::Test {
   UnprivilegedMeta() {
     write_file(box / "cfg.json", R"({"http": {"listen": "127.0.0.1:0"}, "agents": []})");
@@ -235,7 +235,7 @@ struct UnprivilegedMeta : testing::Test {
   Box box{"ops-meta"};
 };
 
-TEST_F(UnprivilegedMeta, RefusesWhatItMayNotRead) {
+TEST_F(UnprivilegedMeta, RefusesFilesThatItMayNotRead) {
   for (const std::string target : {"/unreadable", "/closed/", "/closed", "/closed/file", "/unlisted/", "/unlisted"}) {
     const HttpReply reply = get(box.port(), target);
     EXPECT_EQ(reply.status, 403) << target;
@@ -245,7 +245,7 @@ TEST_F(UnprivilegedMeta, RefusesWhatItMayNotRead) {
   EXPECT_EQ(get(box.port(), "/unlisted/file").body, "good");
 }
 
-TEST_F(UnprivilegedMeta, RefusesAllWhenItMayNotEnterTheFolder) {
+TEST_F(UnprivilegedMeta, RefusesAllFilesOfAFolderThatItMayNotEnter) {
   fs::permissions(box / "tarball", fs::perms::none);
   for (const std::string target : {"/", "/good", "/no"}) EXPECT_EQ(get(box.port(), target).status, 403) << target;
   fs::permissions(box / "tarball", fs::perms::owner_all);

@@ -1,13 +1,13 @@
-// What Prometheus gets from both daemons, and what the manual tells to do with it.
+// The metrics of both daemons, and the alert rules in README.md.
 
 #include <gtest/gtest.h>
 
 #include <optional>
 #include <regex>
 #include <set>
-#include <sstream>
 
 #include "tests/support/boxes.h"
+#include "tests/support/manual.h"
 #include "tests/support/promtool.h"
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"
@@ -15,18 +15,7 @@
 namespace ops::tests {
 namespace {
 
-/// The block of the manual that begins with this line, without its indentation.
-std::string block_of_manual(const std::string& first_line) {
-  std::istringstream manual(read_file(std::string(OPS_SOURCE_DIR) + "/README.md"));
-  std::string block;
-  for (std::string line; std::getline(manual, line);) {
-    if (block.empty() && line != "    " + first_line) continue;
-    if (!line.empty() && !line.starts_with("    ")) break;
-    block += (line.empty() ? line : line.substr(4)) + "\n";
-  }
-  return block;
-}
-
+/// All words in `text` that have the form of a metric's name.
 std::set<std::string> words_like_metrics(const std::string& text) {
   static const std::regex kName("(ops_(meta|updater)|process)_[a-z_]+");
   return {std::sregex_token_iterator(text.begin(), text.end(), kName), {}};
@@ -51,7 +40,7 @@ struct DaemonMetrics : testing::Test {
   std::optional<UpdaterBox> host;
 };
 
-TEST_F(DaemonMetrics, OfBothDaemonsAreFineToPrometheus) {
+TEST_F(DaemonMetrics, OfBothDaemonsPassPromtool) {
   EXPECT_EQ(check_metrics(of_meta()), "");
   EXPECT_EQ(check_metrics(of_host()), "");
   const HttpReply head = http(meta.port(), "HEAD", "/metrics");
@@ -60,7 +49,7 @@ TEST_F(DaemonMetrics, OfBothDaemonsAreFineToPrometheus) {
   EXPECT_EQ(http(host->port(), "POST", "/metrics").status, 405);
 }
 
-TEST_F(DaemonMetrics, TellWhatHappened) {
+TEST_F(DaemonMetrics, CountHeartbeatsBytesAndFailures) {
   const std::string meta_says = of_meta();
   EXPECT_EQ(sample(meta_says, "ops_meta_hosts"), 1);
   EXPECT_GE(sample(meta_says, "ops_meta_connections"), 1);
@@ -74,21 +63,21 @@ TEST_F(DaemonMetrics, TellWhatHappened) {
   EXPECT_TRUE(eventually([&] { return sample(of_host(), "ops_updater_poll_failures_total") > 0; })) << of_host();
 }
 
-TEST_F(DaemonMetrics, TheManualNamesThemAll) {
+TEST_F(DaemonMetrics, AreAllDescribedInTheManual) {
   const std::string said = of_meta() + of_host();
   std::set<std::string> exported;
   for (const std::string& name : words_like_metrics(said)) {
     if (said.find("# TYPE " + name + " ") != std::string::npos) exported.insert(name);
   }
   const std::string manual = read_file(std::string(OPS_SOURCE_DIR) + "/README.md");
-  for (const std::string& name : exported) EXPECT_NE(manual.find(name), std::string::npos) << name << " is not in the manual";
+  for (const std::string& name : exported) EXPECT_NE(manual.find(name), std::string::npos) << name << " is not in README.md";
   for (const std::string& name : words_like_metrics(manual)) {
-    EXPECT_TRUE(exported.contains(name)) << "the manual has " << name << ", which neither daemon exports";
+    EXPECT_TRUE(exported.contains(name)) << "README.md has " << name << ", which neither daemon exports";
   }
 }
 
-TEST(Manual, HasAlertRulesThatPrometheusTakes) {
-  const std::string rules = block_of_manual("groups:");
+TEST(Manual, HasAlertRulesThatPassPromtool) {
+  const std::string rules = manual_block("groups:");
   EXPECT_NE(rules.find("alert: "), std::string::npos) << rules;
   EXPECT_EQ(check_rules(rules), "") << rules;
 }

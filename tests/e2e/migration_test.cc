@@ -1,4 +1,5 @@
-// README's "Migrating from the Go original", step by step: the Go programs' bytes and folders, and real daemons of ours.
+// "Migrating from the Go original" in README.md, step by step. The Go programs are imitated by the bytes that they send and the
+// folders that they leave; our daemons are real.
 
 #include <gtest/gtest.h>
 
@@ -8,8 +9,8 @@
 #include <memory>
 
 #include "tests/support/boxes.h"
+#include "tests/support/fake_meta.h"
 #include "tests/support/go_updater.h"
-#include "tests/support/hell_meta.h"
 #include "tests/support/manual.h"
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"
@@ -40,7 +41,7 @@ struct GoHost {
   GoUpdater updater;
 };
 
-/// An ops-meta with two versions of the demo agent, and Go hosts that run the first.
+/// An ops-meta with two versions of the demo agent, and hosts with a Go updater that run the first version.
 struct Migration : testing::Test {
   void begin(int go_hosts) {
     meta.publish(kName, "1.0.0", demo_agent_tarball("one"));
@@ -57,7 +58,8 @@ struct Migration : testing::Test {
     const std::string lines = meta.get(std::string("/status/text/") + kName + "?" + filter).body;
     return static_cast<int>(std::count(lines.begin(), lines.end(), '\n'));
   }
-  /// Rounds of all Go hosts, one after the other, until all that ops-meta knows report this version, started.
+  /// Lets all Go hosts do rounds, one host after the other, until `all` hosts report this version as started. Returns the
+  /// number of rounds.
   int rounds_until_all_report(const std::string& version, int all) const {
     for (int round = 1; round <= 20; ++round) {
       for (const auto& host : hosts) host->updater.round(meta.port());
@@ -71,13 +73,13 @@ struct Migration : testing::Test {
   std::vector<std::unique_ptr<GoHost>> hosts;
 };
 
-/// What the Go ops-meta was seen to answer.
+/// A reply in the form that the Go ops-meta sends.
 std::string recorded_reply(const std::string& version, const std::string& tarball, const std::string& cmd = "start") {
   return R"({"errorMessage":"","desiredAgents":[{"name":"demo-agent","version":")" + version + R"(","tarball":")" + tarball +
          R"(","md5":"","cmd":")" + cmd + R"("}]})";
 }
 
-/// A line of the manual, for this folder, where there is a pack as ./control makes it.
+/// Runs the line of README.md that replaces a Go daemon, in this folder. It unpacks a pack as `./control pack` makes it.
 Finished follow_the_manual(const std::string& daemon, const std::string& folder) {
   const TempDir home;
   const std::string pack = home / daemon;
@@ -93,14 +95,13 @@ Finished follow_the_manual(const std::string& daemon, const std::string& folder)
   return run({"env", "HOME=" + home.path(), "bash", "-c", line});
 }
 
-/// As the Go daemons' control: it kills what its pid file names.
+/// The stop verb of the Go daemons' control: it kills the process in the pid file.
 constexpr char kGoControl[] = R"bash(#!/bin/bash
 cd "$(dirname "$0")"
 [[ $1 == stop ]] && kill "$(cat var/app.pid)" && echo "stoped..."
 )bash";
 
-// The commands of both steps as they stand in the manual. Of the Go daemons there are the control, the pid file and the
-// folders.
+// Runs the commands of both steps of README.md. The Go daemons are imitated by their control, pid file and folders.
 TEST_F(Migration, TheManualsCommandsReplaceBothDaemons) {
   begin(0);
   meta.process().stop();
@@ -125,8 +126,8 @@ TEST_F(Migration, TheManualsCommandsReplaceBothDaemons) {
   }
 }
 
-// Step 1. In the Go ops-meta's folder there are its cfg.json and tarball/.
-TEST_F(Migration, OpsMetaTakesTheGoConfigAndAnswersAGoUpdaterInTheSameBytes) {
+// Step 1. The folder of the Go ops-meta holds its cfg.json and tarball/.
+TEST_F(Migration, OpsMetaAcceptsTheGoConfigAndAnswersAGoUpdaterInTheSameBytes) {
   begin(1);
   const std::string url = meta.url("/demo-agent");
   write_file(meta / "cfg.json", R"({"debug": true, "tarballDir": "./tarball",
@@ -143,7 +144,7 @@ TEST_F(Migration, OpsMetaTakesTheGoConfigAndAnswersAGoUpdaterInTheSameBytes) {
   EXPECT_EQ(count("status=started"), 1);
 }
 
-// Step 2 is in takeover_test.cc as well: from any step of an upgrade by the Go updater.
+// Step 2. takeover_test.cc replaces the updater during an upgrade.
 TEST_F(Migration, TheUpdaterIsReplacedUnderARunningAgent) {
   begin(0);
   UpdaterBox host(meta.address(), {.hostname = "go1"});
@@ -162,7 +163,7 @@ TEST_F(Migration, AReleaseReachesGoUpdatersAndOpsUpdatersAlike) {
   UpdaterBox host(meta.address(), {.hostname = "ours"});
   ASSERT_TRUE(host.start()) << host.log();
   ASSERT_TRUE(eventually([&] { return count("version=1.0.0&status=started") == 3; })) << host.log();
-  ASSERT_TRUE(meta.desire({{kName, "2.0.0"}}));
+  ASSERT_TRUE(meta.assign({{kName, "2.0.0"}}));
   EXPECT_TRUE(eventually([&] {
     for (const auto& go : hosts) go->updater.round(meta.port());
     return count("version=2.0.0&status=started") == 3;
@@ -175,19 +176,19 @@ TEST_F(Migration, AReleaseReachesGoUpdatersAndOpsUpdatersAlike) {
   }
 }
 
-// A host's own updaters report at once, and need less.
+// Hosts with ops-updater need less, because they report a change at once.
 TEST_F(Migration, AReleaseTakesFourIntervalsInASiteOfFiveGoUpdaters) {
   begin(5);
-  ASSERT_TRUE(meta.desire({{kName, "2.0.0"}}));
-  EXPECT_EQ(rounds_until_all_report("2.0.0", 5), 5) << "they are told in rounds 1 to 4: one, one, two, one";
-  ASSERT_TRUE(meta.desire({{kName, "1.0.0", "start", "", "", R"(, "rollout": {"parallel": 0})"}}));
+  ASSERT_TRUE(meta.assign({{kName, "2.0.0"}}));
+  EXPECT_EQ(rounds_until_all_report("2.0.0", 5), 5) << "ops-meta assigns 2.0.0 to one, one, two and one host in rounds 1 to 4";
+  ASSERT_TRUE(meta.assign({{kName, "1.0.0", "start", "", "", R"(, "rollout": {"parallel": 0})"}}));
   EXPECT_EQ(rounds_until_all_report("1.0.0", 5), 2) << "as with the Go ops-meta";
 }
 
 TEST_F(Migration, AReleaseThatFailsOnGoUpdatersReachesOneOfThemUntilItsTimeout) {
   begin(5);
   meta.publish(kName, "3.0.0", make_agent_tarball("#!/bin/sh\n[ $1 = status ] && echo stoped\n"));
-  ASSERT_TRUE(meta.desire({{kName, "3.0.0"}}));
+  ASSERT_TRUE(meta.assign({{kName, "3.0.0"}}));
   for (int round = 0; round < 4; ++round) {
     for (const auto& host : hosts) host->updater.round(meta.port());
   }
@@ -195,31 +196,31 @@ TEST_F(Migration, AReleaseThatFailsOnGoUpdatersReachesOneOfThemUntilItsTimeout) 
   EXPECT_EQ(count("version=1.0.0&status=started"), 4) << meta.status(kName);
 }
 
-TEST_F(Migration, StopNamesAVersionForGoUpdatersOnly) {
+TEST_F(Migration, StopDependsOnTheVersionForGoUpdatersOnly) {
   begin(1);
   UpdaterBox host(meta.address(), {.hostname = "ours"});
   ASSERT_TRUE(host.start()) << host.log();
   ASSERT_TRUE(eventually([&] { return host.running(kName) == Versions{"1.0.0"}; })) << host.log();
-  ASSERT_TRUE(meta.desire({{kName, "2.0.0", "stop"}}));
+  ASSERT_TRUE(meta.assign({{kName, "2.0.0", "stop"}}));
   hosts[0]->updater.round(meta.port());
   EXPECT_EQ(hosts[0]->control("1.0.0", "status"), "started");
   EXPECT_TRUE(eventually([&] { return host.running(kName).empty(); })) << host.log();
 }
 
-// Back to the Go ops-meta with updaters of ours: its JSON has escapes where ours has none.
+// Back to the Go ops-meta with our updaters. The Go ops-meta escapes characters in its JSON.
 TEST_F(Migration, AnUpdaterObeysTheGoOpsMetaAndItsEscapes) {
-  HellMeta go_meta;
+  FakeMeta go_meta;
   const std::string tarball = demo_agent_tarball("one");
   go_meta.publish(kName, "1.0.0", tarball);
-  const std::string base = go_meta.url("/\\u0074");  // "t", in the way in which Go's encoder writes "&"
+  const std::string base = go_meta.url("/\\u0074");  // "t", escaped as Go's encoder escapes "&"
   go_meta.answer(http_reply(200, recorded_reply("1.0.0", base), {{"Content-Type", "application/json; charset=UTF-8"}}));
   UpdaterBox host(go_meta.address());
   ASSERT_TRUE(host.start()) << host.log();
   EXPECT_TRUE(eventually([&] { return host.running(kName) == Versions{"1.0.0"}; })) << host.log();
 }
 
-// Back to the Go updater: it unpacks again over what runs, so the program of the agent is "(deleted)" then.
-TEST_F(Migration, TheGoUpdaterTakesAHostBackAndOpsUpdaterTakesItAgain) {
+// Back to the Go updater. It unpacks over the running version, so /proc/PID/exe of the agent is "(deleted)" afterwards.
+TEST_F(Migration, AHostReturnsToTheGoUpdaterAndToOpsUpdaterAgain) {
   const std::string name = "falcon-agent";
   meta.publish(name, "1.0.0", manual_agent_tarball("one"));
   meta.publish(name, "2.0.0", manual_agent_tarball("two"));
@@ -234,9 +235,9 @@ TEST_F(Migration, TheGoUpdaterTakesAHostBackAndOpsUpdaterTakesItAgain) {
   const GoUpdater go(host.folder(), "h1");
   for (int round = 0; round < 3; ++round) go.round(meta.port());
   EXPECT_EQ(host.control(name, "1.0.0", "status"), "started");
-  EXPECT_EQ(pid("1.0.0"), first) << "one more process is started in each round";
+  EXPECT_EQ(pid("1.0.0"), first) << "the Go updater started another process";
 
-  ASSERT_TRUE(meta.desire({{name, "2.0.0"}}));
+  ASSERT_TRUE(meta.assign({{name, "2.0.0"}}));
   for (int round = 0; round < 3; ++round) go.round(meta.port());
   EXPECT_EQ(host.running(name), Versions{"2.0.0"});
   const std::string second = pid("2.0.0");

@@ -47,7 +47,7 @@ TEST_F(Operator, HoldKeepsAnAgentAsItIsAndIsReported) {
   EXPECT_EQ(control({"hold", "demo-agent", "debugging,", "Ann"}).exit_code, 0);
   EXPECT_TRUE(eventually([&] { return says("\"held\"") && says("debugging, Ann"); }))
       << meta.get("/status/json/demo-agent").body;
-  ASSERT_TRUE(meta.desire({{"demo-agent", "2.0.0"}}));
+  ASSERT_TRUE(meta.assign({{"demo-agent", "2.0.0"}}));
   EXPECT_TRUE(always([&] { return host.running("demo-agent") == Versions{"1.0.0"}; }, std::chrono::seconds(3))) << host.log();
 
   EXPECT_EQ(control({"unhold", "demo-agent"}).exit_code, 0);
@@ -56,7 +56,7 @@ TEST_F(Operator, HoldKeepsAnAgentAsItIsAndIsReported) {
 }
 
 TEST_F(Operator, RetryClearsTheLatchOfAFailedRelease) {
-  ASSERT_TRUE(meta.desire({{"demo-agent", "bad"}}));
+  ASSERT_TRUE(meta.assign({{"demo-agent", "bad"}}));
   ASSERT_TRUE(eventually([&] { return says("\"rolled-back\""); })) << host.log();
   EXPECT_EQ(host.running("demo-agent"), Versions{"1.0.0"});
 

@@ -1,4 +1,5 @@
-// Who else may write where the daemons work: nobody, whatever the umask; and where somebody may, the updater does nothing.
+// File permissions. Other users may not write the daemons' files under any umask, and the updater does not work in a folder
+// that other users may write.
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -8,6 +9,7 @@
 
 #include "tests/support/boxes.h"
 #include "tests/support/tarball.h"
+#include "tests/support/text.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
@@ -26,7 +28,7 @@ unsigned mode_of(const std::string& path) {
 
 void set_mode(const std::string& path, unsigned mode) { EXPECT_EQ(::chmod(path.c_str(), mode), 0) << path; }
 
-/// Nothing in the folder or below may be written by group or others.
+/// Expects that group and others have no write permission in the folder and below.
 void expect_closed(const std::string& folder) {
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
     if (!entry.is_symlink()) {
@@ -35,10 +37,8 @@ void expect_closed(const std::string& folder) {
   }
 }
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-TEST(Permissions, NothingIsOpenToOthersWhateverTheUmask) {
-  // The boxes make their own files with the umask of the user that runs the test, which may be 002.
+TEST(Permissions, OthersMayNotWriteTheDaemonsFilesUnderAnyUmask) {
+  // The test makes its own files with the umask of its user, which may be 002.
   const mode_t users_umask = ::umask(022);
   MetaBox meta;
   meta.publish(kAgent, "1.0", demo_agent_tarball());
@@ -74,11 +74,11 @@ TEST(Permissions, UpdaterDoesNotStartWhereOthersMayWrite) {
       EXPECT_TRUE(contains(host.log(), " is writable by every user: chmod go-w " + host.folder())) << host.log();
     }
     set_mode(host / folder, 0775);
-    EXPECT_TRUE(host.start()) << "its own group may";
+    EXPECT_TRUE(host.start()) << "the updater's own group may write";
   }
 }
 
-// It says whom to believe.
+// The config names the ops-meta that the updater trusts.
 TEST(Permissions, UpdaterDoesNotStartWithAConfigThatOthersMayWrite) {
   UpdaterBox host("127.0.0.1:1");
   EXPECT_TRUE(host.start()) << host.log();
@@ -100,11 +100,12 @@ TEST(Permissions, UpdaterLeavesAnAgentAloneWhereOthersMayWrite) {
   ASSERT_TRUE(eventually([&] { return !contains(read_file(host.agent(kAgent) + "/.state"), "trial"); }));
 
   set_mode(host.agent(kAgent), 0777);
-  const auto said = [&] { return meta.get("/status/host/h1").body; };
-  EXPECT_TRUE(eventually([&] { return contains(said(), "is writable by every user: chmod go-w"); })) << said();
-  EXPECT_TRUE(contains(said(), "\"phase\":\"held\"")) << said();
-  ASSERT_TRUE(meta.desire({{kAgent, "2.0"}}));
-  EXPECT_TRUE(always([&] { return host.version(kAgent) == "1.0"; }, std::chrono::seconds(3)));
+  const auto status = [&] { return meta.get("/status/host/h1").body; };
+  EXPECT_TRUE(eventually([&] { return contains(status(), "is writable by every user: chmod go-w"); })) << status();
+  EXPECT_TRUE(contains(status(), "\"phase\":\"held\"")) << status();
+  ASSERT_TRUE(meta.assign({{kAgent, "2.0"}}));
+  EXPECT_TRUE(meta.receives_heartbeats(3));
+  EXPECT_EQ(host.version(kAgent), "1.0");
   EXPECT_EQ(host.running(kAgent), std::vector<std::string>{"1.0"});
 
   set_mode(host.agent(kAgent), 0755);

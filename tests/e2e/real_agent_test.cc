@@ -1,4 +1,4 @@
-// An agent of another project, Debian's prometheus-node-exporter, deployed, upgraded and stopped.
+// An agent of another project: Debian's prometheus-node-exporter is installed, upgraded and stopped.
 
 #include <gtest/gtest.h>
 
@@ -18,8 +18,8 @@ std::string node_exporter_tarball(int port, const std::string& path) {
                                                         " --web.telemetry-path=" + path + "\n"}});
 }
 
-TEST(RealAgent, IsDeployedUpgradedAndStopped) {
-  ASSERT_TRUE(exists(OPS_NODE_EXPORTER)) << "./control test fetches it";
+TEST(RealAgent, IsInstalledUpgradedAndStopped) {
+  ASSERT_TRUE(exists(OPS_NODE_EXPORTER)) << OPS_NODE_EXPORTER << " is missing: run ./control test, which downloads it";
   const int port = free_port();
   MetaBox meta;
   meta.publish(kName, "1.5.0", node_exporter_tarball(port, "/metrics"));
@@ -34,12 +34,12 @@ TEST(RealAgent, IsDeployedUpgradedAndStopped) {
   EXPECT_TRUE(eventually([&] { return answers("/metrics"); })) << host.log();
   EXPECT_TRUE(eventually([&] { return meta.status(kName).starts_with("h1 1.5.0 started "); })) << meta.status(kName);
 
-  ASSERT_TRUE(meta.desire({{kName, "1.5.1"}}));
+  ASSERT_TRUE(meta.assign({{kName, "1.5.1"}}));
   EXPECT_TRUE(eventually([&] { return answers("/other-metrics"); })) << host.log();
-  EXPECT_FALSE(answers("/metrics")) << "the old version answers still";
+  EXPECT_FALSE(answers("/metrics")) << "the old version still runs";
   EXPECT_TRUE(eventually([&] { return meta.status(kName).starts_with("h1 1.5.1 started "); })) << meta.status(kName);
 
-  ASSERT_TRUE(meta.desire({{kName, "1.5.1", "stop"}}));
+  ASSERT_TRUE(meta.assign({{kName, "1.5.1", "stop"}}));
   EXPECT_TRUE(eventually([&] { return get(port, "/").status == 0; })) << host.log();
   EXPECT_TRUE(eventually([&] { return meta.status(kName).starts_with("h1 1.5.1 stoped "); })) << meta.status(kName);
 }

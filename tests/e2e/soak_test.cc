@@ -1,4 +1,5 @@
-// Upgrades, rollbacks and rounds in their hundreds: nothing may grow. `./control test soak` runs all of it; by default a tenth.
+// Hundreds of upgrades, rollbacks and rounds: memory, descriptors, processes and disk space may not grow. `./control test soak`
+// runs all of them; other test runs do a tenth.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -18,9 +19,7 @@ namespace {
 namespace fs = std::filesystem;
 using Versions = std::vector<std::string>;
 
-constexpr char kCannotStart[] = "#!/bin/sh\n[ $1 = status ] && echo stoped && exit 0\n[ $1 = stop ]\n";
-
-/// What must not grow.
+/// The resources that may not grow.
 struct Usage {
   long memory = 0;  // kB
   size_t descriptors = 0;
@@ -47,31 +46,31 @@ TEST(Soak, UpgradesRollbacksAndRoundsLeaveNothingBehind) {
   MetaBox meta;
   meta.publish("demo-agent", "even", demo_agent_tarball("even"));
   meta.publish("demo-agent", "odd", demo_agent_tarball("odd"));
-  meta.publish("demo-agent", "bad", make_agent_tarball(kCannotStart));
+  meta.publish("demo-agent", "bad", agent_tarball_that_never_starts());
   ASSERT_TRUE(meta.start({{"demo-agent", "odd"}})) << meta.log();
   UpdaterSettings settings;
   settings.probation = 0;
   UpdaterBox host(meta.address(), settings);
   ASSERT_TRUE(host.start()) << host.log();
 
-  const auto says = [&](const std::string& text) {
+  const auto shows = [&](const std::string& text) {
     return meta.get("/status/json/demo-agent").body.find(text) != std::string::npos;
   };
-  const auto desire = [&](const std::string& version) {
-    ASSERT_TRUE(meta.desire({{"demo-agent", version}}));
+  const auto assign = [&](const std::string& version) {
+    ASSERT_TRUE(meta.assign({{"demo-agent", version}}));
     host.process().signal(SIGHUP);
   };
   const auto runs = [&](const std::string& version) {
-    return eventually([&] { return says(version) && says("\"started\"") && !says("update"); });
+    return eventually([&] { return shows(version) && shows("\"started\"") && !shows("update"); });
   };
   ASSERT_TRUE(runs("odd")) << host.log();
   std::optional<Usage> before;
   for (int i = 0; i < scale; ++i) {
     const std::string version = i % 2 == 0 ? "even" : "odd";
-    desire(version);
+    assign(version);
     ASSERT_TRUE(runs(version)) << "upgrade " << i << "\n" << host.log();
-    desire("bad");
-    ASSERT_TRUE(eventually([&] { return says("rolled-back"); })) << "rollback " << i << "\n" << host.log();
+    assign("bad");
+    ASSERT_TRUE(eventually([&] { return shows("rolled-back"); })) << "rollback " << i << "\n" << host.log();
     ASSERT_EQ(host.running("demo-agent"), Versions{version});
     if (i == 1) before.emplace(host);
   }

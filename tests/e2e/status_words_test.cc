@@ -1,4 +1,4 @@
-// Agents whose `./control status` says more than one word, as scripts that were written for the Go updater do.
+// Agents whose `./control status` prints more than one word, like scripts that were written for the Go updater.
 
 #include <gtest/gtest.h>
 
@@ -15,15 +15,14 @@ using std::chrono::seconds;
 
 constexpr char kName[] = "demo-agent";
 
-/// The demo agent, whose status is said by this piece of bash: $pid is empty when it does not run.
-std::string agent_that_says(const std::string& how, const std::string& mark) {
-  const std::string folder = std::string(OPS_SOURCE_DIR) + "/tests/support/demo-agent/";
+/// The demo agent with this bash code as its status verb. $pid is empty when the agent does not run.
+std::string agent_with_status(const std::string& how, const std::string& mark) {
   const std::string control = "#!/bin/bash\n[[ $1 == status ]] || exec ./demo \"$@\"\npid=$(./demo pid)\n" + how + "\n";
   return make_agent_tarball(control,
-                            {{"demo", read_file(folder + "control")}, {"agent", read_file(folder + "agent")}, {"mark", mark}});
+                            {{"demo", demo_agent_file("control")}, {"agent", demo_agent_file("agent")}, {"mark", mark}});
 }
 
-/// A host, and how its agent says that it runs.
+/// A wording of the status, and the bash code that prints it.
 struct Wording {
   std::string name;
   std::string how;
@@ -36,11 +35,11 @@ const std::vector<Wording> kWordings = {
     {"lsb", R"(if [[ $pid ]]; then echo "(pid $pid) is started..."; else echo "demo-agent is stopped"; exit 3; fi)"},
 };
 
-/// Its own ops-meta, so that all go at once.
+/// Each wording has its own ops-meta and host, so that all are tested in parallel.
 struct Site {
   explicit Site(const Wording& wording) : how(wording.how) {
-    meta.publish(kName, "1.0.0", agent_that_says(how, "one"));
-    meta.publish(kName, "2.0.0", agent_that_says(how, "two"));
+    meta.publish(kName, "1.0.0", agent_with_status(how, "one"));
+    meta.publish(kName, "2.0.0", agent_with_status(how, "two"));
     EXPECT_TRUE(meta.start({{kName, "1.0.0"}})) << meta.log();
     host = std::make_unique<UpdaterBox>(meta.address());
     EXPECT_TRUE(host->start()) << host->log();
@@ -69,18 +68,18 @@ TEST(StatusWords, InASentenceCarryAnAgentThroughItsInstallUpgradeAndStop) {
   };
   expect_all("is installed", [](Site& site) { return site.runs_only("1.0.0"); });
   expect_all("is listed", listed_as("1.0.0 started"));
-  for (const auto& site : sites) ASSERT_TRUE(site->meta.desire({{kName, "2.0.0"}}));
+  for (const auto& site : sites) ASSERT_TRUE(site->meta.assign({{kName, "2.0.0"}}));
   expect_all("is upgraded", [](Site& site) { return site.runs_only("2.0.0"); });
   expect_all("is listed", listed_as("2.0.0 started"));
-  for (const auto& site : sites) ASSERT_TRUE(site->meta.desire({{kName, "2.0.0", "stop"}}));
+  for (const auto& site : sites) ASSERT_TRUE(site->meta.assign({{kName, "2.0.0", "stop"}}));
   expect_all("is stopped", [](Site& site) { return site.host->agent_pid(kName, "2.0.0") < 0; });
   expect_all("is listed as stopped", [](Site& site) {
     return site.meta.get("/status/text/demo-agent?status=stopped").body.starts_with("h1 2.0.0 sto");
   });
 }
 
-// Go updaters send the output of the script as it is.
-TEST(StatusWords, OfGoUpdatersAreCountedAndProveARelease) {
+// Go updaters send the unchanged output of the script.
+TEST(StatusWords, InASentenceOfAGoUpdaterCountAsStarted) {
   MetaBox meta;
   ASSERT_TRUE(meta.start({{kName, "2.0.0"}})) << meta.log();
   const auto beat = [&](int host, const std::string& version) {
@@ -90,9 +89,9 @@ TEST(StatusWords, OfGoUpdatersAreCountedAndProveARelease) {
     return http(meta.port(), "POST", "/heartbeat", body).body.find("\"version\":\"2.0.0\"") != std::string::npos;
   };
   EXPECT_TRUE(beat(1, "1.0.0"));
-  EXPECT_FALSE(beat(2, "1.0.0")) << "one host first";
+  EXPECT_FALSE(beat(2, "1.0.0")) << "one host has a lease, so a second host must wait";
   EXPECT_TRUE(beat(1, "2.0.0"));
-  EXPECT_TRUE(beat(2, "1.0.0")) << "the first host runs it";
+  EXPECT_TRUE(beat(2, "1.0.0")) << "the first host runs the release, so another host gets a lease";
   EXPECT_EQ(meta.get("/status/text/demo-agent?status=started&limit=1").body.substr(0, 17), "h1 2.0.0 started ");
   EXPECT_NE(meta.get("/metrics").body.find(R"(ops_meta_agent_hosts{agent="demo-agent",version="2.0.0",state="started"} 1)"),
             std::string::npos)

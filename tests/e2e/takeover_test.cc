@@ -1,4 +1,4 @@
-// Hosts that the Go updater looked after: NAME/VERSION/ with the tarball inside, NAME/.version without a newline.
+// Hosts that the Go updater managed before: NAME/VERSION/ holds the tarball, and NAME/.version has no newline.
 
 #include <gtest/gtest.h>
 
@@ -19,15 +19,15 @@ using Versions = std::vector<std::string>;
 
 GoUpdater go_updater_of(const UpdaterBox& host) { return {host.folder(), "h1"}; }
 
-/// Version 1.0.0 as the Go updater installed and started it.
+/// Installs and starts version 1.0.0 as the Go updater does.
 void install_like_go(const UpdaterBox& host) {
   go_updater_of(host).untar("demo-agent", "1.0.0", demo_agent_tarball("one"));
   go_updater_of(host).write_version("demo-agent", "1.0.0");
   EXPECT_EQ(host.control("demo-agent", "1.0.0", "start"), "");
 }
 
-TEST(Takeover, NeitherDownloadsNorRestartsWhatTheGoUpdaterInstalled) {
-  MetaBox meta;  // it has no tarball at all
+TEST(Takeover, NeitherDownloadsNorRestartsAgentsOfTheGoUpdater) {
+  MetaBox meta;  // without any tarball
   ASSERT_TRUE(meta.start({{"demo-agent", "1.0.0"}})) << meta.log();
   UpdaterBox host(meta.address());
   install_like_go(host);
@@ -36,27 +36,27 @@ TEST(Takeover, NeitherDownloadsNorRestartsWhatTheGoUpdaterInstalled) {
 
   ASSERT_TRUE(host.start()) << host.log();
   EXPECT_TRUE(eventually([&] { return meta.status("demo-agent").starts_with("h1 1.0.0 started "); })) << host.log();
-  EXPECT_TRUE(always([&] { return host.agent_pid("demo-agent", "1.0.0") == before; }, std::chrono::seconds(3))) << host.log();
+  EXPECT_TRUE(meta.receives_heartbeats(3));
+  EXPECT_EQ(host.agent_pid("demo-agent", "1.0.0"), before) << host.log();
   EXPECT_EQ(list(host.agent("demo-agent")), (Versions{".version", "1.0.0"}));
   EXPECT_EQ(list(host.agent("demo-agent") + "/1.0.0"), files);
 }
 
-TEST(Takeover, GoesOnFromEveryStepOfAnUpgradeByTheGoUpdater) {
+TEST(Takeover, CompletesAnUpgradeFromEveryStepOfTheGoUpdater) {
   MetaBox meta;
   const std::string tarball = demo_agent_tarball("two");
   meta.publish("demo-agent", "2.0.0", tarball);
   ASSERT_TRUE(meta.start({{"demo-agent", "2.0.0"}})) << meta.log();
 
-  // Each step on top of those before it.
+  // Each host is left after one more step than the host before it.
   const std::vector<std::function<void(const UpdaterBox&)>> steps = {
       [](const UpdaterBox& host) { fs::create_directories(host.agent("demo-agent") + "/2.0.0"); },
       [&](const UpdaterBox& host) {
         write_file(host.agent("demo-agent") + "/2.0.0/demo-agent-2.0.0.tar.gz", tarball.substr(0, tarball.size() / 2));
       },
       [&](const UpdaterBox& host) { write_file(host.agent("demo-agent") + "/2.0.0/demo-agent-2.0.0.tar.gz", tarball); },
-      [](const UpdaterBox& host) {  // half untarred
-        const std::string demo = std::string(OPS_SOURCE_DIR) + "/tests/support/demo-agent/control";
-        write_file(host.agent("demo-agent") + "/2.0.0/control", read_file(demo), 0755);
+      [](const UpdaterBox& host) {  // half unpacked
+        write_file(host.agent("demo-agent") + "/2.0.0/control", demo_agent_file("control"), 0755);
       },
       [&](const UpdaterBox& host) { go_updater_of(host).untar("demo-agent", "2.0.0", tarball); },
       [](const UpdaterBox& host) { host.control("demo-agent", "1.0.0", "stop"); },

@@ -1,4 +1,4 @@
-// The commands that the manual gives for making certificates, run as they stand there.
+// Runs the commands of README.md that make certificates.
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 namespace ops::tests {
 namespace {
 
-TEST(TrustManual, ItsCommandsMakeCertificatesThatWork) {
+TEST(TrustManual, HasCommandsThatMakeValidCertificates) {
   const TempDir keys;
   std::string script = manual_lines("openssl ");
   ASSERT_NE(script.find("10.0.0.1"), std::string::npos) << script;
@@ -24,8 +24,8 @@ TEST(TrustManual, ItsCommandsMakeCertificatesThatWork) {
                                .more = R"(, "tls": {"ca": ")" + (keys / "ca.pem") + R"(", "cert": ")" + (keys / "h1.pem") +
                                        R"(", "key": ")" + (keys / "h1.key") + "\"}"});
   ASSERT_TRUE(host.start()) << host.log();
-  EXPECT_TRUE(eventually([&] { return meta.ask("/status/host/h1").status == 200; })) << host.log() << meta.log();
-  EXPECT_EQ(meta.log().find("http.tls"), std::string::npos) << "they are warned of: " << meta.log();
+  EXPECT_TRUE(eventually([&] { return meta.get_as_owner("/status/host/h1").status == 200; })) << host.log() << meta.log();
+  EXPECT_EQ(meta.log().find("http.tls"), std::string::npos) << "ops-meta warns about the certificates: " << meta.log();
 }
 
 }  // namespace

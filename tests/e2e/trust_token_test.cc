@@ -1,10 +1,11 @@
-// Tokens between the real daemons: who has none, or a wrong one, is told so, and what runs keeps running.
+// Tokens between the real daemons. ops-meta refuses a missing or wrong token with a reason, and running agents keep running.
 
 #include <gtest/gtest.h>
 #include <signal.h>
 
 #include "tests/support/boxes.h"
 #include "tests/support/tarball.h"
+#include "tests/support/text.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
@@ -13,8 +14,6 @@ namespace {
 const std::string kTokens = R"(, "tokens": ["host-token-1", "host-token-2"], "adminTokens": ["admin-token"])";
 const HeaderFields kAdmin{{"Authorization", "Bearer admin-token"}};
 const HeaderFields kHost{{"Authorization", "Bearer host-token-2"}};
-
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 struct TrustTokens : testing::Test {
   TrustTokens() {
@@ -27,8 +26,8 @@ struct TrustTokens : testing::Test {
   static bool logs(const Box& box, const std::string& text) {
     return eventually([&] { return contains(box.log(), text); });
   }
-  /// Writes the token into the host's config, and has it read.
-  static void give(UpdaterBox& host, const std::string& before, const std::string& after) {
+  /// Replaces text in the host's config and reloads it.
+  static void edit_config(UpdaterBox& host, const std::string& before, const std::string& after) {
     std::string config = read_file(host / "cfg.json");
     config.replace(config.find(before), before.size(), after);
     write_file(host / "cfg.json", config);
@@ -41,7 +40,7 @@ struct TrustTokens : testing::Test {
   MetaBox meta;
 };
 
-TEST_F(TrustTokens, AreAskedForByEveryPathButHealthAndVersion) {
+TEST_F(TrustTokens, AreRequiredForEveryPathExceptHealthAndVersion) {
   EXPECT_EQ(meta.get("/health").body, "ok");
   EXPECT_EQ(meta.get("/version").status, 200);
   for (const char* path : {"/", "/status/text/demo-agent", "/status/summary", "/status/hosts", "/status/host/h1", "/workdir",
@@ -57,14 +56,14 @@ TEST_F(TrustTokens, AreAskedForByEveryPathButHealthAndVersion) {
   EXPECT_EQ(http(meta.port(), "POST", "/heartbeat", R"({"hostname":"h1"})", kHost).status, 200);
   EXPECT_EQ(get(meta.port(), "/demo-agent/demo-agent-1.0.0.tar.gz", kHost).status, 200);
   EXPECT_EQ(get(meta.port(), "/status/summary", kHost).status, 401);
-  EXPECT_EQ(meta.ask("/status/summary").status, 200) << "the owner needs none";
+  EXPECT_EQ(meta.get_as_owner("/status/summary").status, 200) << "the unix socket needs no token";
 }
 
-TEST_F(TrustTokens, AreShownNowhere) {
+TEST_F(TrustTokens, AreNeverPrinted) {
   UpdaterBox host(meta.address(), {.more = R"(, "token": "host-token-2")"});
   ASSERT_TRUE(host.start()) << host.log();
   EXPECT_TRUE(runs(host, "1.0.0")) << host.log();
-  const std::string printed = meta.ask("/config/reload").body + get(host.port(), "/config/reload").body;
+  const std::string printed = meta.get_as_owner("/config/reload").body + get(host.port(), "/config/reload").body;
   EXPECT_TRUE(contains(printed, R"("tokens":["***","***"],"adminTokens":["***"])")) << printed;
   EXPECT_TRUE(contains(printed, R"("token":"***")")) << printed;
   for (const std::string& text : {printed, meta.log(), host.log()}) {
@@ -79,31 +78,31 @@ TEST_F(TrustTokens, AreShownNowhere) {
       << host.log();
 }
 
-TEST_F(TrustTokens, ThatAreMissingOrWrongChangeNothingThatRuns) {
+TEST_F(TrustTokens, ThatAreMissingOrWrongDoNotStopRunningAgents) {
   UpdaterBox host(meta.address(), {.more = R"(, "token": "host-token-1")"});
   ASSERT_TRUE(host.start()) << host.log();
   ASSERT_TRUE(runs(host, "1.0.0")) << host.log();
   const pid_t pid = host.agent_pid("demo-agent", "1.0.0");
 
   meta.set_http(R"(, "tokens": ["host-token-2"], "adminTokens": ["admin-token"])");
-  ASSERT_TRUE(meta.desire({{"demo-agent", "2.0.0"}})) << meta.log();
+  ASSERT_TRUE(meta.assign({{"demo-agent", "2.0.0"}})) << meta.log();
   EXPECT_TRUE(logs(host,
                    "/heartbeat: the server says 401; look at \"token\" in cfg.json: the token is wrong: it is not in "
                    "this ops-meta's http.tokens"))
       << host.log();
-  give(host, "host-token-1", "");
+  edit_config(host, "host-token-1", "");
   EXPECT_TRUE(logs(host, "look at \"token\" in cfg.json, there is none: a token is missing: ")) << host.log();
   EXPECT_EQ(host.agent_pid("demo-agent", "1.0.0"), pid);
 
-  give(host, R"("token": "")", R"("token": "host-token-2")");
+  edit_config(host, R"("token": "")", R"("token": "host-token-2")");
   EXPECT_TRUE(logs(host, "ops-meta answers again")) << host.log();
   EXPECT_TRUE(runs(host, "2.0.0")) << host.log();
 }
 
-TEST_F(TrustTokens, ThatNoHeaderCanCarryAreRefusedAndNotRepeated) {
+TEST_F(TrustTokens, WithInvalidCharactersAreRefusedAndNotPrinted) {
   for (const char* bad : {R"(, "tokens": [""])", R"(, "adminTokens": ["pass word"])", R"(, "tokens": ["host\ntoken"])"}) {
     meta.set_http(bad);
-    EXPECT_FALSE(meta.desire({})) << bad;
+    EXPECT_FALSE(meta.assign({})) << bad;
   }
   EXPECT_TRUE(contains(meta.log(), "http.adminTokens[0]: should be 1 to 256 letters")) << meta.log();
   EXPECT_FALSE(contains(meta.log(), "pass word"));

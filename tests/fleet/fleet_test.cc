@@ -93,7 +93,7 @@ TEST(Fleet, TwentyThousandHostsBootAtOnce) {
 TEST(Fleet, FollowsAnUpgradeToTheLastHost) {
   MetaBox meta;
   ASSERT_TRUE(meta.start(kDesired)) << meta.log();
-  ASSERT_TRUE(meta.desire({{"falcon-agent", "5.2.0"}, {"naming-agent", "1.4.0"}, {"deploy-agent", "2.0.7"}}));
+  ASSERT_TRUE(meta.assign({{"falcon-agent", "5.2.0"}, {"naming-agent", "1.4.0"}, {"deploy-agent", "2.0.7"}}));
   FleetOptions options = fleet_of(200, meta);
   options.interval = 1;
   options.duration = 100;

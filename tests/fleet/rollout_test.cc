@@ -67,7 +67,7 @@ struct Rollout : testing::Test {
     for (const Release& release : releases) {
       agents.push_back({release.agent, release.agent == special ? its_version : version, "start", "", "", limits});
     }
-    return meta.daemon_pid() > 0 ? meta.desire(agents) : meta.start(agents);
+    return meta.daemon_pid() > 0 ? meta.assign(agents) : meta.start(agents);
   }
 
   FleetOptions options() const {

@@ -2,26 +2,18 @@
 
 #include <gtest/gtest.h>
 
-#include <cctype>
 #include <filesystem>
 #include <sstream>
 
+#include "tests/support/promtool.h"
 #include "tests/support/tarball.h"
+#include "tests/support/text.h"
 #include "tests/support/wait.h"
 #include "updater/process/processes.h"
 
 namespace ops::tests {
 
 namespace fs = std::filesystem;
-
-namespace {
-
-std::string trimmed(std::string text) {
-  while (!text.empty() && std::isspace(static_cast<unsigned char>(text.back()))) text.pop_back();
-  return text;
-}
-
-}  // namespace
 
 Box::Box(const std::string& binary) : binary_(binary) {
   const std::string from = std::string(OPS_BUILD_DIR) + "/" + binary;
@@ -54,6 +46,17 @@ int Box::port() const {
   return at == std::string::npos ? 0 : std::stoi(text.substr(at + before.size()));
 }
 
+void Box::add_control() const {
+  fs::copy_file(std::string(OPS_SOURCE_DIR) + "/control", folder_ / "control");
+  if (binary_ == "ops-meta") fs::copy_file(std::string(OPS_SOURCE_DIR) + "/meta/verbs.sh", folder_ / "verbs.sh");
+}
+
+Finished Box::run_control(const std::vector<std::string>& words) const {
+  std::vector<std::string> command = {"./control"};
+  command.insert(command.end(), words.begin(), words.end());
+  return run(command, folder());
+}
+
 MetaBox::MetaBox() : Box("ops-meta") {}
 
 void MetaBox::publish(const std::string& name, const std::string& version, const std::string& tarball) const {
@@ -81,14 +84,14 @@ bool MetaBox::start(const std::vector<TestAgent>& agents) {
   write_config(agents);
   if (!Box::start()) return false;
   if (port_ != 0) return true;
-  // Tarball URLs name the port, which is known only now.
+  // The tarball URLs contain the port, which is known only now.
   port_ = Box::port();
-  return desire(agents);
+  return assign(agents);
 }
 
-bool MetaBox::desire(const std::vector<TestAgent>& agents) {
+bool MetaBox::assign(const std::vector<TestAgent>& agents) {
   write_config(agents);
-  return ask("/config/reload").body.find("\"msg\":\"success\"") != std::string::npos;
+  return get_as_owner("/config/reload").body.find("\"msg\":\"success\"") != std::string::npos;
 }
 
 void MetaBox::set_tls(const Issued& own, const std::string& client_ca) {
@@ -96,10 +99,16 @@ void MetaBox::set_tls(const Issued& own, const std::string& client_ca) {
   http_ = R"(, "tls": {"cert": ")" + own.cert + R"(", "key": ")" + own.key + R"(", "clientCa": ")" + client_ca + "\"}";
 }
 
-HttpReply MetaBox::ask(const std::string& target) const {
+HttpReply MetaBox::get_as_owner(const std::string& target) const {
   const RawConnection connection(folder() + "/var/app.sock");
   connection.send("GET " + target + " HTTP/1.1\r\nHost: meta\r\nConnection: close\r\n\r\n");
   return parse_reply(connection.read_all());
+}
+
+bool MetaBox::receives_heartbeats(int count) const {
+  const auto total = [this] { return sample(get("/metrics").body, "ops_meta_heartbeats_total"); };
+  const double before = total();
+  return eventually([&] { return total() >= before + count; });
 }
 
 UpdaterBox::UpdaterBox(const std::string& server, const UpdaterSettings& settings) : Box("ops-updater") {
@@ -118,7 +127,7 @@ UpdaterBox::~UpdaterBox() {
       if (exists(agent(name) + "/" + version + "/control")) control(name, version, "stop");
     }
   }
-  // An agent's stop may leave processes, and the kill above leaves scripts that the updater waited for.
+  // An agent's stop may leave processes. The kill above leaves control scripts that the updater waited for.
   updater::end_processes_in(folder(), {});
   EXPECT_EQ(updater::processes_in(folder()), std::vector<pid_t>()) << "processes outlive the test";
 }
@@ -126,10 +135,10 @@ UpdaterBox::~UpdaterBox() {
 std::string UpdaterBox::version(const std::string& name) const { return trimmed(read_file(agent(name) + "/.version")); }
 
 std::string UpdaterBox::control(const std::string& name, const std::string& version, const std::string& verb) const {
-  // By way of a shell: the updater may be removing just this folder.
+  // A shell enters the folder, because the updater may remove it at any time.
   const std::string folder = agent(name) + "/" + version;
   return trimmed(
-      run({"sh", "-c", "cd \"$1\" && exec ./control \"$2\"", "sh", folder, verb}, "", std::chrono::seconds(10)).output);
+      run({"sh", "-c", "cd \"$1\" && exec ./control \"$2\"", "sh", folder, verb}, "", std::chrono::seconds(30)).output);
 }
 
 pid_t UpdaterBox::agent_pid(const std::string& name, const std::string& version) const {

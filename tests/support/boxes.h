@@ -1,6 +1,6 @@
 #pragma once
 
-// The two daemons, each in a folder of its own as on a real box, on ports that the kernel chose.
+// The two daemons as a host has them: each in its own temporary folder, on a port that the kernel chooses.
 
 #include <string>
 #include <vector>
@@ -12,24 +12,31 @@
 
 namespace ops::tests {
 
-/// A folder with one of the two binaries in it. The daemon is killed at the end of the test.
+/// A folder with one of the two binaries. The destructor kills the daemon.
 class Box {
  public:
+  /// `binary` is ops-meta or ops-updater.
   explicit Box(const std::string& binary);
 
   const std::string& folder() const { return folder_.path(); }
   std::string operator/(const std::string& name) const { return folder_ / name; }
+  /// The daemon's log file, and its stdout and stderr.
   std::string log() const { return read_file(folder_ / "var/app.log") + read_file(folder_ / "out"); }
 
-  /// Starts the daemon; true when it serves. Its log is var/app.log, what it says on stderr is in `out`.
+  /// Starts the daemon with cfg.json. Returns true when it serves, and false when it exits or does not serve in time.
   bool start();
-  /// Starts it under another program, as {"strace", "-o", "x"}.
+  /// Starts the daemon as the argument of another program, like {"strace", "-o", "x"}.
   bool start_under(const std::vector<std::string>& wrapper);
   Process& process() { return process_; }
-  /// The daemon's pid, also when it runs under another program; -1 when it doesn't serve.
+  /// The daemon's pid, also when it runs under another program; -1 when it does not serve.
   pid_t daemon_pid() const;
-  /// The port that it says it serves on; 0 when it said none.
+  /// The port in the daemon's log; 0 when the log has none.
   int port() const;
+
+  /// Copies the project's `control` script into the folder, and for ops-meta the `verbs.sh` that it needs.
+  void add_control() const;
+  /// Runs `./control WORDS...` in the folder, after add_control().
+  Finished run_control(const std::vector<std::string>& words) const;
 
  private:
   TempDir folder_;
@@ -42,36 +49,38 @@ struct TestAgent {
   std::string version;
   std::string cmd = "start";
   std::string md5 = "";      // as in the config
-  std::string tarball = "";  // URL base; "" for the meta's own /NAME
-  std::string more = "";     // more of its config's JSON, like ", \"rollout\": {\"timeout\": 5}"
+  std::string tarball = "";  // base URL; "" for /NAME at this ops-meta
+  std::string more = "";     // more JSON of the agent's config, like ", \"rollout\": {\"timeout\": 5}"
 };
 
 class MetaBox : public Box {
  public:
   MetaBox();
 
-  /// Puts NAME-VERSION.tar.gz and its .md5 where this meta serves them.
+  /// Puts NAME-VERSION.tar.gz and its .md5 where this ops-meta serves them.
   void publish(const std::string& name, const std::string& version, const std::string& tarball) const;
 
-  /// Starts with this config, on a port that stays the same through restarts.
+  /// Starts ops-meta with these agents. The port stays the same through restarts.
   bool start(const std::vector<TestAgent>& agents);
-  /// Writes a new config and has it reloaded; false when meta refuses it.
-  bool desire(const std::vector<TestAgent>& agents);
+  /// Writes a config with these agents and reloads it. Returns false when ops-meta refuses the config.
+  bool assign(const std::vector<TestAgent>& agents);
 
-  /// More of the config's "http", like ", \"tokens\": [\"t\"]"; from the next start or desire() on.
+  /// Adds JSON to the config's "http", like ", \"tokens\": [\"t\"]". The next start() or assign() uses it.
   void set_http(const std::string& more) { http_ = more; }
-  /// It speaks TLS with this certificate, and wants one from hosts when there is a `client_ca`.
+  /// Serves TLS with this certificate. With a `client_ca`, ops-meta requires client certificates. Replaces set_http().
   void set_tls(const Issued& own, const std::string& client_ca = "");
 
   int port() const { return port_; }
-  /// As an updater's config names it.
+  /// HOST:PORT, as in an updater's config.
   std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   std::string url(const std::string& path = "") const { return scheme_ + "://" + address() + path; }
   HttpReply get(const std::string& target) const { return tests::get(port_, target); }
-  /// As the daemon's owner, over its own socket.
-  HttpReply ask(const std::string& target) const;
+  /// A GET over the daemon's own unix socket, which needs no token.
+  HttpReply get_as_owner(const std::string& target) const;
   /// /status/text/AGENT
   std::string status(const std::string& agent) const { return get("/status/text/" + agent).body; }
+  /// Waits until ops-meta has answered `count` more heartbeats of any hosts. False when they do not arrive in time.
+  bool receives_heartbeats(int count) const;
 
  private:
   void write_config(const std::vector<TestAgent>& agents) const;
@@ -85,23 +94,24 @@ struct UpdaterSettings {
   int interval = 1;         // seconds
   int probation = 1;        // seconds
   int control_timeout = 5;  // seconds
-  std::string more;         // more of the config's JSON, like ", \"keepVersions\": 3"
+  std::string more;         // more JSON of the config, like ", \"keepVersions\": 3"
 };
 
 class UpdaterBox : public Box {
  public:
   /// `server` is as in the config.
   explicit UpdaterBox(const std::string& server, const UpdaterSettings& settings = {});
-  /// Stops the agents by their own control.
+  /// Kills the updater, then stops the agents with their own control.
   ~UpdaterBox();
 
   std::string agent(const std::string& name) const { return folder() + "/" + name; }
-  std::string version(const std::string& name) const;  // .version, trimmed
-  /// ./control VERB in a version's folder.
+  /// The content of the agent's .version, trimmed.
+  std::string version(const std::string& name) const;
+  /// The trimmed output of `./control VERB` in the folder of an installed version.
   std::string control(const std::string& name, const std::string& version, const std::string& verb) const;
-  /// The pid of a demo agent; -1 when it doesn't run.
+  /// The pid of a demo agent; -1 when it does not run.
   pid_t agent_pid(const std::string& name, const std::string& version) const;
-  /// The installed versions whose control says started.
+  /// The installed versions whose `./control status` prints "started".
   std::vector<std::string> running(const std::string& name) const;
 };
 

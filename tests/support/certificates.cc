@@ -6,7 +6,7 @@ namespace ops::tests {
 
 namespace {
 
-/// What `openssl ca` wants to be told.
+/// The configuration that `openssl ca` requires.
 constexpr char kConfig[] = R"([ca]
 default_ca = this
 [this]
@@ -25,7 +25,7 @@ commonName = supplied
 
 const std::string kNewKey = "openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -batch ";
 
-void must(const std::string& command, const std::string& folder) {
+void run_in_shell(const std::string& command, const std::string& folder) {
   const Finished finished = run({"sh", "-c", command}, folder);
   EXPECT_EQ(finished.exit_code, 0) << command << "\n" << finished.output;
 }
@@ -36,29 +36,35 @@ Authority::Authority(const std::string& name) {
   write_file(folder_ / "config", kConfig);
   write_file(folder_ / "index", "");
   write_file(folder_ / "serial", "01\n");
-  must(kNewKey + "-x509 -days 3650 -subj '/CN=" + name + "' -keyout ca.key -out ca.pem", folder_.path());
+  run_in_shell(kNewKey + "-x509 -days 3650 -subj '/CN=" + name + "' -keyout ca.key -out ca.pem", folder_.path());
 }
 
 Issued Authority::issue(const std::string& name, const CertificateOptions& options) const {
   const std::string file = std::to_string(++issued_);
   const std::string names = options.names.empty() ? "" : " -addext subjectAltName=" + options.names;
   const std::string from = options.from.empty() ? "" : " -startdate " + options.from;
-  must(kNewKey + "-subj '/CN=" + name + "'" + names + " -keyout " + file + ".key -out " + file + ".csr", folder_.path());
-  must("openssl ca -batch -notext -config config" + from + " -enddate " + options.until + " -in " + file + ".csr -out " + file +
-           ".pem",
-       folder_.path());
+  run_in_shell(kNewKey + "-subj '/CN=" + name + "'" + names + " -keyout " + file + ".key -out " + file + ".csr",
+               folder_.path());
+  run_in_shell("openssl ca -batch -notext -config config" + from + " -enddate " + options.until + " -in " + file +
+                   ".csr -out " + file + ".pem",
+               folder_.path());
   return {folder_ / (file + ".pem"), folder_ / (file + ".key")};
 }
 
 Issued self_signed(const TempDir& folder, const std::string& name) {
-  must(kNewKey + "-x509 -days 30 -subj '/CN=" + name + "' -addext subjectAltName=IP:127.0.0.1 -keyout self.key -out self.pem",
-       folder.path());
+  run_in_shell(
+      kNewKey + "-x509 -days 30 -subj '/CN=" + name + "' -addext subjectAltName=IP:127.0.0.1 -keyout self.key -out self.pem",
+      folder.path());
   return {folder / "self.pem", folder / "self.key"};
 }
 
 std::string encrypted(const std::string& key) {
-  must("openssl pkey -aes256 -passout pass:secret -in '" + key + "' -out '" + key + ".enc'", "");
+  run_in_shell("openssl pkey -aes256 -passout pass:secret -in '" + key + "' -out '" + key + ".enc'", "");
   return key + ".enc";
+}
+
+std::string tls_config(const std::string& ca, const Issued& own) {
+  return R"(, "tls": {"ca": ")" + ca + R"(", "cert": ")" + own.cert + R"(", "key": ")" + own.key + "\"}";
 }
 
 }  // namespace ops::tests

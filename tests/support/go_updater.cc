@@ -8,19 +8,15 @@
 #include "tests/support/process.h"
 #include "tests/support/tarball.h"
 #include "tests/support/temp_dir.h"
+#include "tests/support/text.h"
 
 namespace ops::tests {
 
 namespace {
 
-std::string trimmed(const std::string& text) {
-  const size_t last = text.find_last_not_of(" \t\r\n");
-  return last == std::string::npos ? "" : text.substr(0, last + 1);
-}
-
 std::string tarball_name(const std::string& name, const std::string& version) { return name + "-" + version + ".tar.gz"; }
 
-/// wget's part. The URL is one of 127.0.0.1.
+/// Downloads as wget does. The URL's host must be 127.0.0.1.
 std::string download(const std::string& url) {
   const size_t port = url.find("127.0.0.1:") + 10;
   const size_t path = url.find('/', port);

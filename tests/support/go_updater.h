@@ -1,7 +1,7 @@
 #pragma once
 
-// Plays the Go updater on a host: the bytes that it was seen to send, and the folders that it leaves. Its pauses of 3 s after
-// a start and a stop are left out.
+// Imitates the Go updater on a host: it sends the same bytes and leaves the same folders. It does not pause for 3 s after a
+// start or a stop, as the Go updater does.
 
 #include <string>
 
@@ -9,20 +9,20 @@ namespace ops::tests {
 
 class GoUpdater {
  public:
-  /// `folder` is the updater's own; agents are below it.
+  /// `folder` is the folder of the updater; the agents' folders are in it.
   GoUpdater(std::string folder, std::string hostname) : folder_(std::move(folder)), hostname_(std::move(hostname)) {}
 
-  /// One round: a heartbeat to this port, and the commands in the reply. Returns the reply's body.
+  /// Sends a heartbeat to this port and executes the commands of the reply. Returns the reply's body.
   std::string round(int meta_port) const;
 
-  /// Only the heartbeat.
+  /// Sends a heartbeat and returns the reply's body.
   std::string heartbeat(int meta_port) const;
-  /// Only the commands.
+  /// Executes the commands of a reply.
   void obey(const std::string& reply) const;
 
-  /// NAME/VERSION/ with the tarball, its .md5 and the tarball's content. A version that runs is written over.
+  /// Fills NAME/VERSION/ with the tarball, its .md5 and its content. Overwrites the files of a version that runs.
   void untar(const std::string& name, const std::string& version, const std::string& tarball) const;
-  /// NAME/.version, without a newline.
+  /// Writes NAME/.version, without a newline.
   void write_version(const std::string& name, const std::string& version) const;
 
  private:

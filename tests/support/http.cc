@@ -13,11 +13,21 @@
 
 namespace ops::tests {
 
-std::string HttpReply::header(const std::string& name) const {
+std::string find_header(const HeaderFields& headers, const std::string& name) {
   for (const auto& [key, value] : headers) {
     if (::strcasecmp(key.c_str(), name.c_str()) == 0) return value;
   }
   return {};
+}
+
+HeaderFields parse_headers(std::istream& lines) {
+  HeaderFields headers;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.ends_with('\r')) line.pop_back();
+    const size_t colon = line.find(": ");
+    if (colon != std::string::npos) headers.emplace_back(line.substr(0, colon), line.substr(colon + 2));
+  }
+  return headers;
 }
 
 RawConnection::RawConnection(int port) : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
@@ -91,7 +101,7 @@ int free_port() {
 
 namespace {
 
-/// The body that was sent in chunks; what is no such body, or is cut off, ends at the last whole chunk.
+/// Decodes a chunked body. Stops at the last complete chunk when the body is malformed or cut short.
 std::string join_chunks(const std::string& chunks) {
   std::string body;
   for (size_t at = 0;;) {
@@ -113,13 +123,7 @@ HttpReply parse_reply(const std::string& bytes) {
   std::istringstream head(bytes.substr(0, head_end + 2));
   std::string protocol;
   head >> protocol >> reply.status;
-  std::string line;
-  std::getline(head, line);
-  while (std::getline(head, line)) {
-    if (line.ends_with('\r')) line.pop_back();
-    const size_t colon = line.find(": ");
-    if (colon != std::string::npos) reply.headers.emplace_back(line.substr(0, colon), line.substr(colon + 2));
-  }
+  reply.headers = parse_headers(head);
   reply.body = bytes.substr(head_end + 4);
   if (reply.header("Transfer-Encoding") == "chunked") reply.body = join_chunks(reply.body);
   return reply;

@@ -1,7 +1,8 @@
 #pragma once
 
-// A plain HTTP client for tests, and raw bytes for what no client would send. Loopback only.
+// A plain HTTP client for tests, and a connection that sends any bytes. Both connect to the loopback address only.
 
+#include <istream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -10,13 +11,18 @@ namespace ops::tests {
 
 using HeaderFields = std::vector<std::pair<std::string, std::string>>;
 
+/// The value of the first field with this name, compared without case; "" when there is no such field.
+std::string find_header(const HeaderFields& headers, const std::string& name);
+
+/// Reads the header lines that follow a request line or status line.
+HeaderFields parse_headers(std::istream& lines);
+
 struct HttpReply {
-  int status = 0;  // 0: no reply
+  int status = 0;  // 0 when there is no reply
   HeaderFields headers;
   std::string body;
 
-  /// "" when there is no such field; names are compared without case.
-  std::string header(const std::string& name) const;
+  std::string header(const std::string& name) const { return find_header(headers, name); }
 };
 
 HttpReply http(int port, const std::string& method, const std::string& target, const std::string& body = "",
@@ -26,17 +32,17 @@ inline HttpReply get(int port, const std::string& target, const HeaderFields& he
   return http(port, "GET", target, "", headers);
 }
 
-/// A connection that says just what it is told.
+/// A client's connection that sends exactly the bytes that the test gives it.
 class RawConnection {
  public:
   explicit RawConnection(int port);
-  /// To a unix socket.
+  /// Connects to a unix socket.
   explicit RawConnection(const std::string& path);
   ~RawConnection();
   RawConnection(const RawConnection&) = delete;
   RawConnection& operator=(const RawConnection&) = delete;
 
-  /// False when the peer has hung up.
+  /// False when the peer has closed the connection.
   bool send(const std::string& bytes) const;
   void end_sending() const;
   /// Reads until the peer closes the connection, or sends nothing for `milliseconds`.
@@ -53,7 +59,7 @@ class RawConnection {
   int socket_ = -1;
 };
 
-/// A port that nobody listens on right now.
+/// A TCP port that is free at the moment of the call. Another process may take it afterwards.
 int free_port();
 
 HttpReply parse_reply(const std::string& bytes);

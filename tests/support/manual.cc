@@ -26,6 +26,17 @@ std::string manual_lines(const std::string& command) {
   return script;
 }
 
+std::string manual_block(const std::string& first_line) {
+  std::istringstream lines(manual());
+  std::string block;
+  for (std::string line; std::getline(lines, line);) {
+    if (block.empty() && line != "    " + first_line) continue;
+    if (!line.empty() && !line.starts_with("    ")) break;
+    block += (line.empty() ? line : line.substr(4)) + "\n";
+  }
+  return block;
+}
+
 std::string manual_agent_tarball(const std::string& mark) {
   const std::string text = manual();
   const size_t begin = text.find("    #!/bin/bash\n    # control of falcon-agent.");

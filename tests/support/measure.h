@@ -1,6 +1,6 @@
 #pragma once
 
-// What a daemon under test costs: memory and time.
+// The memory and time that a daemon under test uses.
 
 #include <sys/types.h>
 
@@ -8,7 +8,7 @@
 
 namespace ops::tests {
 
-/// Sanitizers keep freed memory and slow everything down: limits of memory and time are not asserted under them.
+/// Sanitizers keep freed memory and slow programs down, so tests assert no limits of memory and speed under them.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 inline constexpr bool kSanitized = true;
 #else
@@ -19,12 +19,13 @@ inline constexpr bool kSanitized = false;
 /// request, and leaves room for a machine that is many times slower than usual.
 inline constexpr double kAtOnce = 9;
 
-/// The process's VmRSS in kB; 0 when it is gone.
+/// The process's VmRSS in kB; 0 when the process does not exist.
 long rss_kb(pid_t pid);
 
-/// Expects that so many kB more are no growth (8 MB).
+/// Expects that the memory grew by less than 8 MB.
 void expect_flat(long growth_kb);
 
+/// The wall time that `work` takes, in seconds.
 double seconds_of(const std::function<void()>& work);
 
 }  // namespace ops::tests

@@ -8,7 +8,7 @@ namespace ops::tests {
 
 namespace {
 
-/// The last line but for its end.
+/// The last line without its newline.
 std::string last_line(const std::string& text) {
   const size_t end = text.find_last_not_of('\n');
   const size_t begin = text.rfind('\n', end);
@@ -28,7 +28,7 @@ std::string Minisign::key_id() const {
   const std::string comment = read_file(public_key_file());
   const size_t end = comment.find('\n');
   const size_t begin = comment.rfind(' ', end) + 1;
-  return std::string(16 - (end - begin), '0') + comment.substr(begin, end - begin);  // it leaves out zeros at the front
+  return std::string(16 - (end - begin), '0') + comment.substr(begin, end - begin);  // minisign omits leading zeros
 }
 
 std::string Minisign::sign(const std::string& file, const std::vector<std::string>& options) const {

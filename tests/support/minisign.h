@@ -1,6 +1,6 @@
 #pragma once
 
-// The stock minisign program, with a key pair of its own.
+// The stock minisign program with a new key pair.
 
 #include <string>
 #include <vector>
@@ -13,17 +13,17 @@ class Minisign {
  public:
   Minisign();
 
-  /// As a config wants it: RW…
+  /// In the form of a config: RW…
   std::string public_key() const;
-  /// As minisign prints it, in 16 digits.
+  /// In the form that minisign prints: 16 hex digits.
   std::string key_id() const;
   std::string secret_key_file() const { return folder_ / "key"; }
   std::string public_key_file() const { return folder_ / "key.pub"; }
 
-  /// Signs the file, and returns what is in its .minisig.
+  /// Signs the file and returns the content of its .minisig.
   std::string sign(const std::string& file, const std::vector<std::string>& options = {}) const;
 
-  /// Whether the program takes the file's .minisig.
+  /// Whether minisign accepts the file's .minisig.
   bool accepts(const std::string& file) const;
 
  private:

@@ -2,7 +2,7 @@
 
 namespace ops::tests {
 
-/// The original ops-meta's cfg.example.json, as the design has it, without our additions.
+/// The cfg.example.json of the Go ops-meta.
 inline constexpr char kOriginalConfig[] = R"({"debug": true, "tarballDir": "./tarball",
      "http": {"enabled": true, "listen": "0.0.0.0:2000"},
      "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "", "cmd": "start"},

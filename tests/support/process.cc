@@ -109,7 +109,7 @@ void send_signal(pid_t pid, int number) {
   if (pid > 1) {
     ::kill(pid, number);
   } else {
-    ADD_FAILURE() << "there is no process to signal: pid " << pid;
+    ADD_FAILURE() << "no process to signal: pid " << pid;
   }
 }
 

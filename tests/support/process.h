@@ -1,6 +1,6 @@
 #pragma once
 
-// Programs as tests run them.
+// Runs programs, and looks at processes.
 
 #include <sys/types.h>
 
@@ -11,15 +11,15 @@
 namespace ops::tests {
 
 struct Finished {
-  int exit_code = -1;  // 128 + N after signal N, as a shell says it; -1 when it was killed at the deadline
+  int exit_code = -1;  // 128 + N after signal N, as in a shell; -1 when the deadline passed and the program was killed
   std::string output;  // stdout and stderr
 };
 
-/// Runs a program to its end, in `folder` unless that is "". A path without a slash is looked up in $PATH.
+/// Runs a program until it exits, in `folder` unless that is "". A name without a slash is looked up in $PATH.
 Finished run(const std::vector<std::string>& command, const std::string& folder = "",
              std::chrono::seconds deadline = std::chrono::seconds(60));
 
-/// A program in the background, ended with SIGKILL at the end of the test at the latest.
+/// A program in the background. The destructor kills it.
 class Process {
  public:
   Process() = default;
@@ -32,12 +32,12 @@ class Process {
   bool is_running();
   void signal(int number) const;
 
-  /// Waits for its end; the exit code as in Finished, or -1 when it still runs at the deadline.
+  /// Waits until the program exits. Returns the exit code as in Finished, or -1 when it still runs at the deadline.
   int wait(std::chrono::seconds deadline = std::chrono::seconds(60));
 
-  /// SIGTERM, and waits.
+  /// Sends SIGTERM and waits.
   int stop();
-  /// SIGKILL, and waits.
+  /// Sends SIGKILL and waits.
   void kill();
 
  private:
@@ -45,13 +45,13 @@ class Process {
   int exit_code_ = -1;
 };
 
-/// kill(2) for one process. A pid that is none fails the test: to kill(2), -1 is every process of the machine.
+/// kill(2) for one process. A pid below 2 fails the test, because kill(2) with -1 signals every process of the machine.
 void send_signal(pid_t pid, int number);
 
-/// Whether a process of this pid exists and is no zombie.
+/// Whether a process with this pid exists and is not a zombie.
 bool is_alive(pid_t pid);
 
-/// The processes (zombies included) whose parent is `pid`.
+/// The child processes of `pid`, zombies included.
 std::vector<pid_t> children_of(pid_t pid);
 
 }  // namespace ops::tests

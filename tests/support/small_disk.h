@@ -1,6 +1,6 @@
 #pragma once
 
-// A disk that is soon full.
+// A file system with little space.
 
 #include <string>
 
@@ -8,8 +8,8 @@
 
 namespace ops::tests {
 
-/// A tmpfs of `megabytes` for the length of a test. Mounting takes root; without it this is a plain folder, and is_small()
-/// says so: tests then make the disk look full through the limits that they set.
+/// A tmpfs of `megabytes`, until the destructor unmounts it. Mounting needs root. Without root this is a plain folder and
+/// is_small() is false; tests then use a limit or a size that no disk satisfies.
 class SmallDisk {
  public:
   explicit SmallDisk(int megabytes);

@@ -67,8 +67,15 @@ std::string make_agent_tarball(const std::string& control, const std::map<std::s
 }
 
 std::string demo_agent_tarball(const std::string& mark) {
-  const std::string folder = std::string(OPS_SOURCE_DIR) + "/tests/support/demo-agent/";
-  return make_agent_tarball(read_file(folder + "control"), {{"agent", read_file(folder + "agent")}, {"mark", mark}});
+  return make_agent_tarball(demo_agent_file("control"), {{"agent", demo_agent_file("agent")}, {"mark", mark}});
+}
+
+std::string demo_agent_file(const std::string& name) {
+  return read_file(std::string(OPS_SOURCE_DIR) + "/tests/support/demo-agent/" + name);
+}
+
+std::string agent_tarball_that_never_starts() {
+  return make_agent_tarball("#!/bin/sh\n[ $1 = status ] && echo stoped && exit 0\n[ $1 = stop ]\n");
 }
 
 std::string md5_hex(const std::string& bytes) {

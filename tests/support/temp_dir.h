@@ -1,12 +1,13 @@
 #pragma once
 
-// A folder that lives as long as a test, and plain file access.
+// A temporary folder, and plain file access.
 
 #include <string>
 #include <vector>
 
 namespace ops::tests {
 
+/// The destructor removes the folder with all its content.
 class TempDir {
  public:
   TempDir();
@@ -21,15 +22,16 @@ class TempDir {
   std::string path_;
 };
 
-/// Creates the folders above it as well.
+/// Creates missing parent folders.
 void write_file(const std::string& path, const std::string& content, unsigned mode = 0644);
 
-/// "" when there is none.
+/// The file's content; "" when it cannot be read.
 std::string read_file(const std::string& path);
 
+/// Whether the path exists. Does not follow a symbolic link.
 bool exists(const std::string& path);
 
-/// The names in a folder, sorted, "." and ".." left out.
+/// The sorted names of a folder's entries, without "." and "..".
 std::vector<std::string> list(const std::string& folder);
 
 }  // namespace ops::tests

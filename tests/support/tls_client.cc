@@ -35,7 +35,7 @@ int TlsClients::keep(SSL* ssl, SSL_SESSION* session) {
   auto* all = static_cast<TlsClients*>(SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl)));
   if (!all->resumes_) return 0;
   all->session_.reset(session, &SSL_SESSION_free);
-  return 1;  // it is ours now
+  return 1;  // the callback took ownership of the session
 }
 
 TlsClient::TlsClient(TlsClients& all)
@@ -46,7 +46,7 @@ TlsClient::TlsClient(TlsClients& all)
   if (all.session_) SSL_set_session(ssl_.get(), all.session_.get());
 }
 
-// Else OpenSSL would take the session of a connection that was cut for one that must not be resumed.
+// Without this, OpenSSL marks the session of a connection without a close_notify as not resumable.
 TlsClient::~TlsClient() { SSL_set_shutdown(ssl_.get(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN); }
 
 void TlsClient::begin() {
@@ -54,7 +54,7 @@ void TlsClient::begin() {
   SSL_do_handshake(ssl_.get());
 }
 
-void TlsClient::say(std::string_view text, std::string& out) {
+void TlsClient::send(std::string_view text, std::string& out) {
   ERR_clear_error();
   waiting_ += text;
   if (SSL_do_handshake(ssl_.get()) == 1 && !waiting_.empty()) {
@@ -64,9 +64,9 @@ void TlsClient::say(std::string_view text, std::string& out) {
   flush(out);
 }
 
-bool TlsClient::take(std::string_view bytes, std::string& text, std::string& out) {
+bool TlsClient::receive(std::string_view bytes, std::string& text, std::string& out) {
   BIO_write(in_, bytes.data(), static_cast<int>(bytes.size()));
-  say("", out);
+  send("", out);
   std::array<char, 16 << 10> record;
   for (;;) {
     ERR_clear_error();

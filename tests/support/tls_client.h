@@ -1,6 +1,6 @@
 #pragma once
 
-// A client's end of TLS, without a socket: bytes in, bytes out. It takes any certificate.
+// The client side of TLS without a socket: the caller moves the bytes. It accepts any certificate.
 
 #include <memory>
 #include <string>
@@ -16,18 +16,18 @@ namespace ops::tests {
 
 class TlsClient;
 
-/// What clients of one server share: the last session that a connection has left, to be resumed by all that follow.
+/// The state that the clients of one server share: the last TLS session, which later connections can resume.
 class TlsClients {
  public:
-  /// `resumes`: connections resume a session when there is one; else each makes a full handshake.
+  /// With `resumes`, a connection resumes the last session if there is one. Otherwise each makes a full handshake.
   explicit TlsClients(bool resumes);
   ~TlsClients();
   TlsClients(const TlsClients&) = delete;
   TlsClients& operator=(const TlsClients&) = delete;
 
-  /// Makes clients that have their first bytes ready; so that the time of making them is not that of a measurement.
+  /// Makes clients in advance, with the first handshake message, so that a measurement does not include this time.
   void prepare(size_t count);
-  /// A prepared one, while there are any.
+  /// Returns a prepared client, or a new one when there are no prepared ones left.
   std::unique_ptr<TlsClient> make();
 
  private:
@@ -36,7 +36,7 @@ class TlsClients {
 
   const bool resumes_;
   std::shared_ptr<ssl_ctx_st> context_;
-  std::shared_ptr<ssl_session_st> session_;  // none at first
+  std::shared_ptr<ssl_session_st> session_;  // null until a server sends one
   std::vector<std::unique_ptr<TlsClient>> ready_;
 };
 
@@ -45,13 +45,14 @@ class TlsClient {
   explicit TlsClient(TlsClients& all);
   ~TlsClient();
 
-  /// Has the first bytes of a handshake ready for say().
+  /// Makes the first handshake message. The next send() returns it.
   void begin();
-  /// Appends the first bytes of a handshake to `out`, or, when that is done, `text` encrypted. Text that comes earlier waits.
-  void say(std::string_view text, std::string& out);
+  /// Appends to `out` the bytes to send: handshake messages, and `text` encrypted. Keeps `text` until the handshake is done.
+  void send(std::string_view text, std::string& out);
 
-  /// Takes what the server sent: appends what that says to `text`, and what must be sent now to `out`. False when it is broken.
-  bool take(std::string_view bytes, std::string& text, std::string& out);
+  /// Processes bytes from the server. Appends the decrypted text to `text` and the bytes to send to `out`. Returns false on a
+  /// TLS error.
+  bool receive(std::string_view bytes, std::string& text, std::string& out);
 
   bool was_resumed() const;
 

@@ -1,17 +1,18 @@
 #pragma once
 
-// Tests never sleep for a guessed time: they wait for a condition, with a deadline.
+// Tests do not sleep for a fixed time. They wait for a condition, with a deadline.
 
 #include <chrono>
 #include <functional>
 
 namespace ops::tests {
 
-/// Returns true as soon as the condition holds, and false when it does not hold by the deadline. Checks every 10 ms. The
-/// default leaves room for a machine that is many times slower than usual; a test that passes does not wait for it.
+/// Returns true as soon as the condition is true, or false at the deadline. Checks every 10 ms. The default leaves room for a
+/// machine that is many times slower than usual; a test that passes does not wait that long.
 bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds deadline = std::chrono::seconds(60));
 
-/// True when the condition holds all the time; for what must not happen.
+/// Returns true when the condition is true at every check during `span`. Prefer to wait for a later event, like a heartbeat,
+/// and to check the condition after it.
 bool always(const std::function<bool()>& condition, std::chrono::milliseconds span);
 
 }  // namespace ops::tests

@@ -1,6 +1,6 @@
 #pragma once
 
-// A response's body as a client gets it, whether it was there at once or is made while it is read.
+// The body of a response as a client gets it: `body` and all pieces of `stream`.
 
 #include <string>
 

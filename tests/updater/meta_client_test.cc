@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/support/hell_server.h"
+#include "tests/support/fake_server.h"
 #include "updater/meta_client.h"
 #include "updater/release/download.h"
 
@@ -11,17 +11,17 @@ namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using tests::HellPeer;
-using tests::HellRequest;
-using tests::HellServer;
+using tests::FakePeer;
+using tests::FakeRequest;
+using tests::FakeServer;
 using tests::http_chunk;
 using tests::http_head;
 using tests::http_reply;
 
 #define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
-HellServer::Handler always_sends(const std::string& bytes) {
-  return [bytes](const HellRequest&, const HellPeer& peer) { peer.send(bytes); };
+FakeServer::Handler always_sends(const std::string& bytes) {
+  return [bytes](const FakeRequest&, const FakePeer& peer) { peer.send(bytes); };
 }
 
 std::string reply_naming(const std::string& agent) {
@@ -30,16 +30,16 @@ std::string reply_naming(const std::string& agent) {
 }
 
 struct Post : testing::Test {
-  Result<HttpReply> post(const HellServer::Handler& handler, size_t max_size = 100'000) {
+  Result<HttpReply> post(const FakeServer::Handler& handler, size_t max_size = 100'000) {
     server.set_handler(handler);
     return post_json(server.url("/heartbeat"), "{}", max_size, timeout, {});
   }
-  std::string failure(const HellServer::Handler& handler) {
+  std::string failure(const FakeServer::Handler& handler) {
     const auto reply = post(handler);
     return reply ? "no error" : reply.error().message;
   }
   seconds timeout{30};
-  HellServer server{always_sends("")};
+  FakeServer server{always_sends("")};
 };
 
 TEST_F(Post, SendsJsonInOneWriteAndReturnsWhateverIsAnswered) {
@@ -48,7 +48,7 @@ TEST_F(Post, SendsJsonInOneWriteAndReturnsWhateverIsAnswered) {
   EXPECT_EQ(reply->status, 500);
   EXPECT_EQ(reply->body, "{\"a\":1}");
   EXPECT_EQ(reply->retry_after, seconds(17));
-  const HellRequest sent = server.requests().back();
+  const FakeRequest sent = server.requests().back();
   EXPECT_EQ(sent.method + " " + sent.target + " " + sent.body, "POST /heartbeat {}");
   EXPECT_EQ(sent.header("Content-Type"), "application/json");
   EXPECT_EQ(sent.header("Expect"), "");
@@ -75,15 +75,15 @@ TEST_F(Post, WhatIsNoWholeReplyIsAnErrorThatNamesTheServer) {
   const std::string whole = http_reply(200, reply_naming("a"));
   for (size_t size = 0; size < whole.size(); size += 7) EXPECT_HAS(failure(always_sends(whole.substr(0, size))), url);
   EXPECT_HAS(failure(always_sends(http_reply(200, std::string(100'001, 'x')))), "the reply is longer than 100000 bytes");
-  EXPECT_HAS(failure([](const HellRequest&, const HellPeer& peer) {
+  EXPECT_HAS(failure([](const FakeRequest&, const FakePeer& peer) {
                peer.send(http_head(200, {{"Transfer-Encoding", "chunked"}}));
                while (peer.send(http_chunk(std::string(1000, 'x')))) {
                }
              }),
              "longer than");
   timeout = seconds(1);
-  EXPECT_HAS(failure([](const HellRequest&, const HellPeer& peer) { peer.stall(); }), "timed out");
-  EXPECT_HAS(failure([whole](const HellRequest&, const HellPeer& peer) { peer.drip(whole, milliseconds(50)); }), "timed out");
+  EXPECT_HAS(failure([](const FakeRequest&, const FakePeer& peer) { peer.stall(); }), "timed out");
+  EXPECT_HAS(failure([whole](const FakeRequest&, const FakePeer& peer) { peer.drip(whole, milliseconds(50)); }), "timed out");
 }
 
 struct Meta : testing::Test {
@@ -98,8 +98,8 @@ struct Meta : testing::Test {
     return response ? "no error" : response.error().message;
   }
 
-  HellServer good{always_sends(http_reply(200, reply_naming("a")))};
-  HellServer bad{always_sends(http_reply(503, "down for lunch", {{"Retry-After", "40"}}))};
+  FakeServer good{always_sends(http_reply(200, reply_naming("a")))};
+  FakeServer bad{always_sends(http_reply(503, "down for lunch", {{"Retry-After", "40"}}))};
   const std::string nobody = "http://127.0.0.1:1";
   MetaClient client;
 };

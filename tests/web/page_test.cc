@@ -109,7 +109,7 @@ struct FleetPage : Page {
   /// Assigns these versions. Failures never halt the rollout of naming-agent.
   bool assign(const std::string& falcon, const std::string& naming) {
     const std::string patient = R"(, "rollout": {"maxFailureRate": 100})";
-    return meta.desire(
+    return meta.assign(
         {{"falcon-agent", falcon}, {"naming-agent", naming, "start", "", "", patient}, {"deploy-agent", "2.0.7"}});
   }
 
@@ -253,7 +253,7 @@ TEST_F(Page, AsksForAPasswordAfterA401) {
   ASSERT_TRUE(browser.is_open());
   const auto set_password = [&](const std::string& password) {
     meta.set_http(", \"adminTokens\": [\"" + password + "\"]");
-    ASSERT_TRUE(meta.desire({})) << meta.log();
+    ASSERT_TRUE(meta.assign({})) << meta.log();
   };
   set_password("one");
   browser.open("http://ann:one@" + meta.address() + "/");

@@ -63,13 +63,13 @@ struct HttpsServer : LoadedTls, HttpServerTest {
     TlsClient client(clients);
     std::string text;
     std::string out;
-    client.say(request, out);
+    client.send(request, out);
     for (;;) {
       for (size_t at = 0; at < out.size(); at += std::min(piece, out.size())) connection.send(out.substr(at, piece));
       out.clear();
       const std::string bytes = connection.read_some();
       if (bytes.empty()) break;
-      EXPECT_TRUE(client.take(bytes, text, out));
+      EXPECT_TRUE(client.receive(bytes, text, out));
     }
     resumed = client.was_resumed();
     return text;
@@ -111,13 +111,13 @@ struct KeepAlive {
   std::string ask() {
     std::string text;
     std::string out;
-    client.say("GET / HTTP/1.1\r\nHost: h\r\n\r\n", out);
+    client.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n", out);
     while (!text.ends_with("hello")) {
       connection.send(out);
       out.clear();
       const std::string bytes = connection.read_some();
       if (bytes.empty()) return {};
-      EXPECT_TRUE(client.take(bytes, text, out));
+      EXPECT_TRUE(client.receive(bytes, text, out));
     }
     return text;
   }
@@ -166,7 +166,7 @@ TEST_F(HttpsServer, TellsPlainHttpClientsToUseHttps) {
 
 TEST_F(HttpsServer, ClosesConnectionsWithAnInvalidHandshake) {
   std::string hello;
-  TlsClient(clients).say("", hello);
+  TlsClient(clients).send("", hello);
   for (std::string bytes : {std::string(1000, '\x16'), std::string("\x16\x03\x01\x00\x05hello", 10), hello + "rubbish",
                             std::string("\x16\x03\x01\xff\xff") + std::string(70'000, 'x')}) {
     const RawConnection connection(port());
@@ -179,7 +179,7 @@ TEST_F(HttpsServer, ClosesConnectionsWithAnInvalidHandshake) {
 
 TEST_F(HttpsServer, AnswersDespiteManyStalledHandshakes) {
   std::string hello;
-  TlsClient(clients).say("", hello);
+  TlsClient(clients).send("", hello);
   std::vector<std::unique_ptr<RawConnection>> crowd;
   for (size_t i = 0; i < 200; ++i) {
     crowd.push_back(std::make_unique<RawConnection>(port()));
@@ -193,7 +193,7 @@ TEST_F(HttpsServer, AnswersDespiteManyStalledHandshakes) {
 TEST_F(HttpServerTest, TellsTlsClientsToUseHttp) {
   TlsClients clients(true);
   std::string hello;
-  TlsClient(clients).say("", hello);
+  TlsClient(clients).send("", hello);
   HttpReply reply;
   EXPECT_LT(seconds_of([&] { reply = reply_to(hello); }), kAtOnce);
   EXPECT_EQ(reply.status, 400);

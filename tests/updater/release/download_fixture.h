@@ -8,16 +8,16 @@
 #include <chrono>
 #include <string>
 
-#include "tests/support/hell_server.h"
+#include "tests/support/fake_server.h"
 #include "tests/support/temp_dir.h"
 #include "updater/release/download.h"
 
 namespace ops::updater {
 
 using std::chrono::seconds;
-using tests::HellPeer;
-using tests::HellRequest;
-using tests::HellServer;
+using tests::FakePeer;
+using tests::FakeRequest;
+using tests::FakeServer;
 using tests::ServedFile;
 
 /// Bytes that do not compress.
@@ -29,12 +29,12 @@ inline std::string file_of(size_t size, unsigned seed = 1) {
 
 #define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
 
-inline HellServer::Handler always_sends(const std::string& bytes) {
-  return [bytes](const HellRequest&, const HellPeer& peer) { peer.send(bytes); };
+inline FakeServer::Handler always_sends(const std::string& bytes) {
+  return [bytes](const FakeRequest&, const FakePeer& peer) { peer.send(bytes); };
 }
 
-inline HellServer::Handler serves(const ServedFile& file) {
-  return [file](const HellRequest& request, const HellPeer& peer) { peer.send(file.reply_to(request)); };
+inline FakeServer::Handler serves(const ServedFile& file) {
+  return [file](const FakeRequest& request, const FakePeer& peer) { peer.send(file.reply_to(request)); };
 }
 
 struct Fetch : testing::Test {
@@ -60,12 +60,12 @@ struct Fetch : testing::Test {
     return result ? "no error" : result.error().message;
   }
 
-  std::string failure(const HellServer::Handler& handler) {
+  std::string failure(const FakeServer::Handler& handler) {
     server.set_handler(handler);
     return failure();
   }
 
-  bool downloads(const HellServer::Handler& handler) {
+  bool downloads(const FakeServer::Handler& handler) {
     server.set_handler(handler);
     const auto result = download();
     return result ? true : (ADD_FAILURE() << result.error().message, false);
@@ -91,11 +91,11 @@ struct Fetch : testing::Test {
     total = now_total;
   };
   std::stop_source cancel;
-  HellServer server{always_sends("")};
+  FakeServer server{always_sends("")};
 
   /// Of which the first half comes before the server hangs up.
-  HellServer::Handler cuts_in_half(const ServedFile& file) {
-    return [file](const HellRequest& request, const HellPeer& peer) {
+  FakeServer::Handler cuts_in_half(const ServedFile& file) {
+    return [file](const FakeRequest& request, const FakePeer& peer) {
       const std::string reply = file.reply_to(request);
       peer.send(reply.substr(0, reply.size() - file.content.size() / 2));
     };

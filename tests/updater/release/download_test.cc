@@ -43,7 +43,7 @@ TEST_F(Fetch, ChunkedWithoutALengthWorks) {
 TEST_F(Fetch, GivesUpWhenTheServerStalls) {
   const std::string half = http_head(200, {{"Content-Length", "300000"}}) + whole.substr(0, 1000);
   for (const size_t bytes : {size_t{0}, size_t{9}, half.size() - 1000, half.size()}) {
-    const std::string error = failure([half, bytes](const HellRequest&, const HellPeer& peer) {
+    const std::string error = failure([half, bytes](const FakeRequest&, const FakePeer& peer) {
       peer.send(half.substr(0, bytes));
       peer.stall();
     });
@@ -53,19 +53,19 @@ TEST_F(Fetch, GivesUpWhenTheServerStalls) {
 }
 
 TEST_F(Fetch, GivesUpOnOneByteASecond) {
-  EXPECT_HAS(failure([&](const HellRequest&, const HellPeer& peer) {
+  EXPECT_HAS(failure([&](const FakeRequest&, const FakePeer& peer) {
                peer.send(http_head(200, {{"Content-Length", "300000"}}));
                peer.drip(whole, milliseconds(200));
              }),
              "too slow");
-  EXPECT_HAS(failure([&](const HellRequest&, const HellPeer& peer) { peer.drip(std::string(1000, 'H'), milliseconds(200)); }),
+  EXPECT_HAS(failure([&](const FakeRequest&, const FakePeer& peer) { peer.drip(std::string(1000, 'H'), milliseconds(200)); }),
              server.url("/t.tar.gz") + ": ");
 }
 
 TEST_F(Fetch, GivesUpForAWhileWhateverItsSpeed) {
   limits.least_speed = 1;
   limits.max_time = seconds(1);
-  EXPECT_HAS(failure([&](const HellRequest&, const HellPeer& peer) {
+  EXPECT_HAS(failure([&](const FakeRequest&, const FakePeer& peer) {
                peer.send(http_head(200, {{"Content-Length", "300000"}}));
                peer.drip(whole, milliseconds(1));
              }),
@@ -95,13 +95,13 @@ TEST_F(Fetch, GarbageIsNoReply) {
 }
 
 TEST_F(Fetch, EndlessHeadersEnd) {
-  EXPECT_HAS(failure([](const HellRequest&, const HellPeer& peer) {
+  EXPECT_HAS(failure([](const FakeRequest&, const FakePeer& peer) {
                peer.send("HTTP/1.1 200 OK\r\n");
                while (peer.send("X-More: " + std::string(1000, 'x') + "\r\n")) {
                }
              }),
              "t.tar.gz: ");
-  EXPECT_HAS(failure([](const HellRequest&, const HellPeer& peer) {
+  EXPECT_HAS(failure([](const FakeRequest&, const FakePeer& peer) {
                peer.send("HTTP/1.1 200 OK\r\nX-Long: ");
                while (peer.send(std::string(1000, 'x'))) {
                }
@@ -111,7 +111,7 @@ TEST_F(Fetch, EndlessHeadersEnd) {
 
 TEST_F(Fetch, EndlessBodiesEndAtTheLimitAndLeaveNothing) {
   const auto endless = [](const std::string& head, const std::string& piece) {
-    return [head, piece](const HellRequest&, const HellPeer& peer) {
+    return [head, piece](const FakeRequest&, const FakePeer& peer) {
       peer.send(head);
       while (peer.send(piece)) {
       }
@@ -128,7 +128,7 @@ TEST_F(Fetch, EndlessBodiesEndAtTheLimitAndLeaveNothing) {
 }
 
 TEST_F(Fetch, ALengthAboveTheLimitIsRefusedAtOnce) {
-  EXPECT_HAS(failure([&](const HellRequest&, const HellPeer& peer) {
+  EXPECT_HAS(failure([&](const FakeRequest&, const FakePeer& peer) {
                peer.send(http_head(200, {{"Content-Length", "99999999999999"}}) + "x");
                peer.stall();
              }),
@@ -157,7 +157,7 @@ TEST_F(Fetch, ARetryAfterIsToldOf) {
 }
 
 TEST_F(Fetch, RedirectsAreFollowedButNotForEver) {
-  ASSERT_TRUE(downloads([&](const HellRequest& request, const HellPeer& peer) {
+  ASSERT_TRUE(downloads([&](const FakeRequest& request, const FakePeer& peer) {
     peer.send(request.target == "/t.tar.gz" ? http_reply(302, "moved", {{"Location", "/elsewhere"}, {"ETag", "\"page\""}})
                                             : http_reply(200, whole));
   }));
@@ -219,7 +219,7 @@ TEST_F(Fetch, AFileOfUnknownLengthDoesNotFillTheDisk) {
   const tests::SmallDisk disk(8);
   path = disk / ".download-1";
   limits.reserve = disk.is_small() ? 2 << 20 : uint64_t{1} << 60;
-  EXPECT_HAS(failure([](const HellRequest&, const HellPeer& peer) {
+  EXPECT_HAS(failure([](const FakeRequest&, const FakePeer& peer) {
                peer.send(http_head(200, {{"Transfer-Encoding", "chunked"}}));
                while (peer.send(http_chunk(std::string(60'000, 'x')))) {
                }
@@ -230,7 +230,7 @@ TEST_F(Fetch, AFileOfUnknownLengthDoesNotFillTheDisk) {
 TEST_F(Fetch, AFullDiskIsSaidToBeFull) {
   const tests::SmallDisk disk(1);
   if (disk.is_small()) path = disk / ".download-1";
-  const std::string error = failure([](const HellRequest&, const HellPeer& peer) {
+  const std::string error = failure([](const FakeRequest&, const FakePeer& peer) {
     peer.send(http_head(200, {{"Transfer-Encoding", "chunked"}}));
     while (peer.send(http_chunk(std::string(60'000, 'x')))) {
     }
@@ -242,7 +242,7 @@ TEST_F(Fetch, CancelEndsItAtOnce) {
   for (const std::string& sent : {std::string(), http_head(200, {{"Content-Length", "300000"}}) + whole.substr(0, 9)}) {
     cancel = {};
     const size_t before = server.requests().size();
-    server.set_handler([sent](const HellRequest&, const HellPeer& peer) {
+    server.set_handler([sent](const FakeRequest&, const FakePeer& peer) {
       peer.send(sent);
       peer.stall();
     });
@@ -261,7 +261,7 @@ TEST_F(Fetch, CancelEndsItAtOnce) {
 
 TEST_F(Fetch, SmallFilesHaveALimitAndADeadline) {
   seconds timeout(30);
-  const auto get = [&](const HellServer::Handler& handler) {
+  const auto get = [&](const FakeServer::Handler& handler) {
     server.set_handler(handler);
     const auto reply = get_small(server.url("/x.md5"), 1000, timeout, {});
     return reply ? std::to_string(reply->status) + " " + reply->body : reply.error().message;
@@ -272,8 +272,8 @@ TEST_F(Fetch, SmallFilesHaveALimitAndADeadline) {
   EXPECT_EQ(get(always_sends(http_reply(200, std::string(1001, 'x')))), url + "the reply is longer than 1000 bytes");
   EXPECT_HAS(get(always_sends(http_reply(200, "abc").substr(0, 60))), url);
   timeout = seconds(1);
-  EXPECT_HAS(get([](const HellRequest&, const HellPeer& peer) { peer.stall(); }), "timed out");
-  EXPECT_HAS(get([](const HellRequest&, const HellPeer& peer) { peer.drip(http_reply(200, "abc"), milliseconds(100)); }),
+  EXPECT_HAS(get([](const FakeRequest&, const FakePeer& peer) { peer.stall(); }), "timed out");
+  EXPECT_HAS(get([](const FakeRequest&, const FakePeer& peer) { peer.drip(http_reply(200, "abc"), milliseconds(100)); }),
              "timed out");
 }
 

@@ -75,7 +75,7 @@ TEST_F(FetchTls, ABadCertificateIsNotMadeGoodByAnEarlierSessionWithOthers) {
 }
 
 TEST_F(FetchTls, IsNotLedToAPlainServer) {
-  HellServer plain{always_sends(tests::http_reply(200, "plain"))};
+  FakeServer plain{always_sends(tests::http_reply(200, "plain"))};
   redirect_to = plain.url("/");
   EXPECT_HAS(get(url("/away")), "it is redirected from https:// to http://, which is not followed");
   EXPECT_TRUE(plain.requests().empty());

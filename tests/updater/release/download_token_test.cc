@@ -11,14 +11,14 @@ using tests::http_reply;
 struct Token : Fetch {
   Token() { access.servers = {server.url("")}; }
 
-  std::string sent_to(const HellServer& to) const { return to.requests().back().header("Authorization"); }
+  std::string sent_to(const FakeServer& to) const { return to.requests().back().header("Authorization"); }
   Result<HttpReply> get(const std::string& url) const { return get_small(url, 1000, seconds(2), {}, access); }
-  static HellServer::Handler redirects_to(const std::string& url) {
+  static FakeServer::Handler redirects_to(const std::string& url) {
     return always_sends(http_reply(302, "", {{"Location", url}}));
   }
 
   ClientCredentials access{"s3cret", {}};
-  HellServer other{always_sends(http_reply(200, "theirs"))};
+  FakeServer other{always_sends(http_reply(200, "theirs"))};
 };
 
 TEST_F(Token, GoesWithHeartbeatsChecksumsAndTarballs) {

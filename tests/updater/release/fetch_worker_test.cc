@@ -4,7 +4,7 @@
 
 #include <atomic>
 
-#include "tests/support/hell_server.h"
+#include "tests/support/fake_server.h"
 #include "tests/support/tarball.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
@@ -13,9 +13,9 @@ namespace ops::updater {
 namespace {
 
 using tests::eventually;
-using tests::HellPeer;
-using tests::HellRequest;
-using tests::HellServer;
+using tests::FakePeer;
+using tests::FakeRequest;
+using tests::FakeServer;
 using tests::http_reply;
 
 /// A server with one good release for every agent but `slow`, which gets no answer.
@@ -37,7 +37,7 @@ struct PreparerTest : testing::Test {
   Layout layout{root.path()};
   InstallLimits limits;
   std::atomic<int> ends = 0;
-  HellServer server{[this](const HellRequest& request, const HellPeer& peer) {
+  FakeServer server{[this](const FakeRequest& request, const FakePeer& peer) {
     if (request.target.find("slow") != std::string::npos) peer.stall();
     peer.send(http_reply(200, tarball));
   }};

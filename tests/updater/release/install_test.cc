@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include "tests/support/hell_server.h"
+#include "tests/support/fake_server.h"
 #include "tests/support/minisign.h"
 #include "tests/support/small_disk.h"
 #include "tests/support/tarball.h"
@@ -14,9 +14,9 @@ namespace ops::updater {
 namespace {
 
 using tests::Entry;
-using tests::HellPeer;
-using tests::HellRequest;
-using tests::HellServer;
+using tests::FakePeer;
+using tests::FakeRequest;
+using tests::FakeServer;
 using tests::http_reply;
 using tests::md5_hex;
 
@@ -38,7 +38,7 @@ struct Install : testing::Test {
   void publish(const std::string& bytes) { publish(bytes, md5_hex(bytes) + "  a-1.0.tar.gz\n"); }
   void publish(const std::string& bytes, const std::string& md5sum, const std::string& minisig = "") {
     const tests::ServedFile file{bytes, "\"" + md5_hex(bytes) + "\"", ""};
-    server.set_handler([=](const HellRequest& request, const HellPeer& peer) {
+    server.set_handler([=](const FakeRequest& request, const FakePeer& peer) {
       if (request.target == kTarball) {
         peer.send(file.reply_to(request));
       } else if (request.target == kSignature && !minisig.empty()) {
@@ -75,7 +75,7 @@ struct Install : testing::Test {
   std::vector<PublicKey> keys;
   std::vector<Phase> phases;
   std::stop_source cancel;
-  HellServer server{[](const HellRequest&, const HellPeer&) {}};
+  FakeServer server{[](const FakeRequest&, const FakePeer&) {}};
 };
 
 TEST_F(Install, BringsAWholeReleaseAndMarksItSo) {
@@ -119,7 +119,7 @@ TEST_F(Install, WithoutAChecksumNothingIsFetched) {
 
 TEST_F(Install, TellsOfTheRetryAfterOfABusyServer) {
   const std::string busy = http_reply(503, "", {{"Retry-After", "40"}});
-  server.set_handler([busy](const HellRequest&, const HellPeer& peer) { peer.send(busy); });
+  server.set_handler([busy](const FakeRequest&, const FakePeer& peer) { peer.send(busy); });
   PrepareError error = failure();
   EXPECT_EQ(error.retry_after, std::chrono::seconds(40));
   EXPECT_EQ(error.error.message, server.url(kChecksum) + ": the server says 503");
@@ -130,7 +130,7 @@ TEST_F(Install, TellsOfTheRetryAfterOfABusyServer) {
 }
 
 TEST_F(Install, AMissingTarballMayComeLater) {
-  server.set_handler([](const HellRequest& request, const HellPeer& peer) {
+  server.set_handler([](const FakeRequest& request, const FakePeer& peer) {
     peer.send(request.target == kChecksum ? http_reply(200, "0cc175b9c0f1b6a831c399e269772661") : http_reply(404, ""));
   });
   const PrepareError error = failure();
@@ -160,7 +160,7 @@ TEST_F(Install, ABadReleaseIsALastingErrorAndIsNotKept) {
 
 TEST_F(Install, GoesOnWithADownloadThatWasCut) {
   const std::string bytes = tests::make_agent_tarball(kControl, {{"mark", "one"}});
-  server.set_handler([bytes](const HellRequest& request, const HellPeer& peer) {
+  server.set_handler([bytes](const FakeRequest& request, const FakePeer& peer) {
     if (request.target == kChecksum) peer.send(http_reply(200, md5_hex(bytes)));
     const std::string reply = tests::ServedFile{bytes, "\"" + md5_hex(bytes) + "\"", ""}.reply_to(request);
     if (request.target == kTarball) peer.send(reply.substr(0, reply.size() - 10));
@@ -213,7 +213,7 @@ TEST_F(Install, AFileInTheWayMayPass) {
 }
 
 TEST_F(Install, CancelEndsItAndLeavesNoRelease) {
-  server.set_handler([](const HellRequest&, const HellPeer& peer) { peer.stall(); });
+  server.set_handler([](const FakeRequest&, const FakePeer& peer) { peer.stall(); });
   std::jthread cancels([&] {
     tests::eventually([&] { return !server.requests().empty(); });
     cancel.request_stop();

@@ -1,10 +1,9 @@
-#include "tests/support/hell_server.h"
+#include "tests/support/fake_server.h"
 
 #include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,29 +16,23 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kTick = 20;  // milliseconds until it is seen that the test is over
+constexpr int kTick = 20;  // milliseconds between two checks of whether the test is over
 
-/// How many bytes of body follow this head.
-size_t content_length(const HellRequest& request) {
+/// The length of the body in bytes.
+size_t content_length(const FakeRequest& request) {
   const std::string text = request.header("Content-Length");
   return text.empty() ? 0 : std::stoul(text);
 }
 
-void parse_head(const std::string& head, HellRequest& request) {
+void parse_head(const std::string& head, FakeRequest& request) {
   std::istringstream lines(head);
   lines >> request.method >> request.target;
-  std::string line;
-  std::getline(lines, line);
-  while (std::getline(lines, line)) {
-    if (line.ends_with('\r')) line.pop_back();
-    const size_t colon = line.find(": ");
-    if (colon != std::string::npos) request.headers.emplace_back(line.substr(0, colon), line.substr(colon + 2));
-  }
+  request.headers = parse_headers(lines);
 }
 
-/// Reads one request, or what comes instead of one.
-HellRequest read_request(int socket, const std::atomic<bool>& over) {
-  HellRequest request;
+/// Reads one request. Returns the first bytes alone when they are not HTTP.
+FakeRequest read_request(int socket, const std::atomic<bool>& over) {
+  FakeRequest request;
   char buffer[65536];
   size_t head_end = std::string::npos;
   while (!over) {
@@ -48,7 +41,7 @@ HellRequest read_request(int socket, const std::atomic<bool>& over) {
     const ssize_t n = ::recv(socket, buffer, sizeof buffer, 0);
     if (n <= 0) break;
     request.bytes.append(buffer, static_cast<size_t>(n));
-    if (!std::isupper(static_cast<unsigned char>(request.bytes[0]))) break;  // no HTTP
+    if (!std::isupper(static_cast<unsigned char>(request.bytes[0]))) break;  // not HTTP
     if (head_end == std::string::npos) {
       head_end = request.bytes.find("\r\n\r\n");
       if (head_end == std::string::npos) continue;
@@ -62,14 +55,7 @@ HellRequest read_request(int socket, const std::atomic<bool>& over) {
 
 }  // namespace
 
-std::string HellRequest::header(const std::string& name) const {
-  for (const auto& [key, value] : headers) {
-    if (::strcasecmp(key.c_str(), name.c_str()) == 0) return value;
-  }
-  return {};
-}
-
-bool HellPeer::send(const std::string& bytes) const {
+bool FakePeer::send(const std::string& bytes) const {
   size_t sent = 0;
   while (sent < bytes.size()) {
     if (over_) return false;
@@ -86,19 +72,19 @@ bool HellPeer::send(const std::string& bytes) const {
   return !over_;
 }
 
-void HellPeer::drip(const std::string& bytes, milliseconds pause) const {
+void FakePeer::drip(const std::string& bytes, milliseconds pause) const {
   for (const char byte : bytes) {
     if (!send({byte}) || is_gone(pause)) return;
   }
 }
 
-void HellPeer::stall() const {
+void FakePeer::stall() const {
   while (!is_gone(milliseconds(kTick))) {
   }
 }
 
-/// Whether the client hangs up within `patience`. What it sends meanwhile is dropped.
-bool HellPeer::is_gone(milliseconds patience) const {
+/// Whether the client closes the connection within `patience`. Drops all bytes that the client sends meanwhile.
+bool FakePeer::is_gone(milliseconds patience) const {
   const auto end = std::chrono::steady_clock::now() + patience;
   do {
     pollfd entry{socket_, POLLIN | POLLRDHUP, 0};
@@ -112,7 +98,7 @@ bool HellPeer::is_gone(milliseconds patience) const {
   return false;
 }
 
-HellServer::HellServer(Handler handler, Opens opens)
+FakeServer::FakeServer(Handler handler, Opens opens)
     : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), handler_(std::move(handler)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -124,19 +110,19 @@ HellServer::HellServer(Handler handler, Opens opens)
   if (opens == Opens::at_once) open();
 }
 
-void HellServer::open() {
+void FakeServer::open() {
   if (::listen(listener_, 64) != 0) ADD_FAILURE() << "cannot listen";
   accepting_ = std::jthread([this] { accept_all(); });
 }
 
-HellServer::~HellServer() {
+FakeServer::~FakeServer() {
   over_ = true;
   accepting_ = {};
   serving_.clear();
   ::close(listener_);
 }
 
-void HellServer::accept_all() {
+void FakeServer::accept_all() {
   while (!over_) {
     pollfd entry{listener_, POLLIN, 0};
     if (::poll(&entry, 1, kTick) <= 0) continue;
@@ -145,39 +131,39 @@ void HellServer::accept_all() {
   }
 }
 
-void HellServer::serve(int socket) {
-  const HellRequest request = read_request(socket, over_);
+void FakeServer::serve(int socket) {
+  const FakeRequest request = read_request(socket, over_);
   Handler handler;
   {
     const std::lock_guard lock(mutex_);
     requests_.push_back(request);
     handler = handler_;
   }
-  handler(request, HellPeer(socket, over_));
-  // A close with unread bytes would reset the connection, and take what was sent back from the client.
+  handler(request, FakePeer(socket, over_));
+  // close() with unread bytes resets the connection, and the client loses bytes that it has not read yet.
   ::shutdown(socket, SHUT_WR);
   ::close(socket);
 }
 
-void HellServer::set_handler(Handler handler) {
+void FakeServer::set_handler(Handler handler) {
   const std::lock_guard lock(mutex_);
   handler_ = std::move(handler);
 }
 
-std::vector<HellRequest> HellServer::requests() const {
+std::vector<FakeRequest> FakeServer::requests() const {
   const std::lock_guard lock(mutex_);
   return requests_;
 }
 
-size_t HellServer::count(const std::string& target) const {
+size_t FakeServer::count(const std::string& target) const {
   const std::lock_guard lock(mutex_);
   return static_cast<size_t>(
-      std::count_if(requests_.begin(), requests_.end(), [&](const HellRequest& request) { return request.target == target; }));
+      std::count_if(requests_.begin(), requests_.end(), [&](const FakeRequest& request) { return request.target == target; }));
 }
 
 std::string http_head(int status, const HeaderFields& headers) {
   std::ostringstream head;
-  head << "HTTP/1.1 " << status << " Whatever\r\nConnection: close\r\n";
+  head << "HTTP/1.1 " << status << " Reason\r\nConnection: close\r\n";
   for (const auto& [name, value] : headers) head << name << ": " << value << "\r\n";
   head << "\r\n";
   return head.str();
@@ -195,7 +181,7 @@ std::string http_chunk(const std::string& bytes) {
   return chunk.str();
 }
 
-std::string ServedFile::reply_to(const HellRequest& request) const {
+std::string ServedFile::reply_to(const FakeRequest& request) const {
   HeaderFields headers;
   if (!etag.empty()) headers.emplace_back("ETag", etag);
   if (!last_modified.empty()) headers.emplace_back("Last-Modified", last_modified);

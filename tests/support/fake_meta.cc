@@ -1,4 +1,4 @@
-#include "tests/support/hell_meta.h"
+#include "tests/support/fake_meta.h"
 
 #include <nlohmann/json.hpp>
 
@@ -8,12 +8,12 @@ namespace ops::tests {
 
 using Json = nlohmann::json;
 
-HellMeta::HellMeta(HellServer::Opens opens)
-    : server_([this](const HellRequest& request, const HellPeer& peer) { handle(request, peer); }, opens) {
-  desire({});
+FakeMeta::FakeMeta(FakeServer::Opens opens)
+    : server_([this](const FakeRequest& request, const FakePeer& peer) { handle(request, peer); }, opens) {
+  assign({});
 }
 
-void HellMeta::handle(const HellRequest& request, const HellPeer& peer) {
+void FakeMeta::handle(const FakeRequest& request, const FakePeer& peer) {
   std::string response = http_reply(404, "not here");
   bool stalls = false;
   {
@@ -30,18 +30,18 @@ void HellMeta::handle(const HellRequest& request, const HellPeer& peer) {
   peer.send(response);
 }
 
-void HellMeta::answer(const std::string& response) {
+void FakeMeta::answer(const std::string& response) {
   const std::lock_guard lock(mutex_);
   answer_ = response;
   stalls_ = false;
 }
 
-void HellMeta::stall() {
+void FakeMeta::stall() {
   const std::lock_guard lock(mutex_);
   stalls_ = true;
 }
 
-std::string HellMeta::reply_for(const std::vector<TestAgent>& agents) const {
+std::string FakeMeta::reply_for(const std::vector<TestAgent>& agents) const {
   Json list = Json::array();
   for (const TestAgent& agent : agents) {
     list.push_back({{"name", agent.name},
@@ -53,20 +53,20 @@ std::string HellMeta::reply_for(const std::vector<TestAgent>& agents) const {
   return Json{{"errorMessage", ""}, {"desiredAgents", list}}.dump();
 }
 
-void HellMeta::desire(const std::vector<TestAgent>& agents) { answer(http_reply(200, reply_for(agents))); }
+void FakeMeta::assign(const std::vector<TestAgent>& agents) { answer(http_reply(200, reply_for(agents))); }
 
-void HellMeta::serve(const std::string& file, const std::string& response) {
+void FakeMeta::serve(const std::string& file, const std::string& response) {
   const std::lock_guard lock(mutex_);
   files_["/t/" + file] = response;
 }
 
-void HellMeta::publish(const std::string& name, const std::string& version, const std::string& tarball) {
+void FakeMeta::publish(const std::string& name, const std::string& version, const std::string& tarball) {
   const std::string file = name + "-" + version + ".tar.gz";
   serve(file, http_reply(200, tarball));
   serve(file + ".md5", http_reply(200, md5_hex(tarball) + "  " + file + "\n"));
 }
 
-std::string HellMeta::said(const std::string& list, const std::string& agent, const std::string& field) const {
+std::string FakeMeta::reported(const std::string& list, const std::string& agent, const std::string& field) const {
   std::string text;
   {
     const std::lock_guard lock(mutex_);
