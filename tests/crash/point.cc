@@ -22,10 +22,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto kLook = std::chrono::milliseconds(25);
-// Both hold on a machine that is five times slower than usual.
+constexpr auto kCheckEvery = std::chrono::milliseconds(25);
+// Both suffice on a machine that is five times slower than usual.
 constexpr auto kDeadline = std::chrono::seconds(120);  // the longest pause after one failure is below 45 s
-constexpr auto kLongestLie = std::chrono::seconds(20);
+constexpr auto kLongestWrongStatus = std::chrono::seconds(20);
 constexpr char kAgent[] = "demo-agent";
 
 using Files = std::map<std::string, std::string>;
@@ -38,23 +38,19 @@ constexpr char kCannotStart[] =
     "    status) echo stoped ;;\n"
     "esac\n";
 
-/// The demo agent, but for taking its time to come up: what an updater that died has begun is still under way when the next one
-/// looks.
+/// The demo agent with a slow start: a start of a killed updater is still under way when the next updater starts.
 Files slow_agent(const std::string& version) {
-  const std::string folder = std::string(OPS_SOURCE_DIR) + "/tests/support/demo-agent/";
-  std::string agent = read_file(folder + "agent");
+  std::string agent = demo_agent_file("agent");
   agent.insert(agent.find("echo "), "sleep 0.4\n");
-  return {{"control", read_file(folder + "control")}, {"agent", agent}, {"mark", version}};
+  return {{"control", demo_agent_file("control")}, {"agent", agent}, {"mark", version}};
 }
 
 Files broken_agent() { return {{"control", kCannotStart}}; }
 
-bool starts_with(const std::string& text, const std::string& prefix) { return text.compare(0, prefix.size(), prefix) == 0; }
-
 std::string to_tarball(const Files& files) {
-  Files others = files;
-  others.erase("control");
-  return make_agent_tarball(files.at("control"), others);
+  Files rest = files;
+  rest.erase("control");
+  return make_agent_tarball(files.at("control"), rest);
 }
 
 std::vector<pid_t> processes_in(const std::string& folder) {
@@ -63,12 +59,12 @@ std::vector<pid_t> processes_in(const std::string& folder) {
     if (name.find_first_not_of("0123456789") != std::string::npos) continue;
     char path[4096] = {};
     if (::readlink(("/proc/" + name + "/cwd").c_str(), path, sizeof path - 1) < 0) continue;
-    if (starts_with(path, folder + "/")) found.push_back(std::stoi(name));
+    if (std::string(path).starts_with(folder + "/")) found.push_back(std::stoi(name));
   }
   return found;
 }
 
-/// The box of one point, and the truth about it.
+/// The host of one point, with the checks of the invariants.
 class Host {
  public:
   Host(const Scenario& scenario, const MetaBox& meta, const Releases& releases)
@@ -90,38 +86,39 @@ class Host {
   UpdaterBox& box() { return box_; }
   const std::string& violation() const { return violation_; }
 
-  void violate(const std::string& what) {
-    if (violation_.empty()) violation_ = what;
+  /// Records a violated invariant. Only the first one is kept.
+  void violate(const std::string& invariant) {
+    if (violation_.empty()) violation_ = invariant;
   }
 
-  /// Has the updater ask meta at once: its first sleep is random.
-  void hurry() {
+  /// Makes the updater send a heartbeat at once. Its first sleep is random.
+  void request_heartbeat() {
     if (box_.process().is_running()) box_.process().signal(SIGHUP);
   }
 
-  /// What must hold at any time.
+  /// Checks the invariants that hold at any time.
   void check() {
     const std::string version = box_.version(kAgent);
     if (!version.empty() && !is_whole(version) && box_.version(kAgent) == version) {
-      violate(".version names " + version + ", which is not whole");
+      violate(".version names " + version + ", whose folder is incomplete");
     }
     const auto running = running_processes();
     if (running.size() > 1) {
       size_t both = 0;
       for (const auto& [pid, again] : running_processes()) both += running.count(pid);
-      if (both > 1) violate("two run at once: " + words(running));
+      if (both > 1) violate("two processes of the agent run: " + words(running));
     }
-    check_what_meta_was_told(running);
+    check_reported_status(running);
   }
 
-  /// Everything is as it should be in the end.
+  /// Whether the host has the state that the scenario expects at its end.
   bool has_converged() {
     if (box_.version(kAgent) != scenario_.after) return false;
     const updater::State state = updater::read_state(box_.agent(kAgent) + "/.state").value();
-    const bool latched = state.latch && state.latch->version == scenario_.desired;
-    if (state.probation || latched != (scenario_.after != scenario_.desired) || has_staging()) return false;
+    const bool latched = state.latch && state.latch->version == scenario_.assigned;
+    if (state.probation || latched != (scenario_.after != scenario_.assigned) || has_staging()) return false;
     const auto running = running_processes();
-    return running.size() == 1 && running.begin()->second == scenario_.after && started_as_meta_knows() == scenario_.after;
+    return running.size() == 1 && running.begin()->second == scenario_.after && reported_version() == scenario_.after;
   }
 
   std::string describe() const {
@@ -139,7 +136,7 @@ class Host {
 
   static UpdaterSettings settings() {
     UpdaterSettings settings;
-    settings.probation = 0;  // rounded up to a second, so it is still there
+    settings.probation = 0;  // the updater rounds it up to 1 s, so there is still a probation
     return settings;
   }
 
@@ -157,7 +154,7 @@ class Host {
     const std::string title = std::string(kAgent) + " ";
     for (const pid_t pid : processes_in(box_.agent(kAgent))) {
       const std::string command = read_file("/proc/" + std::to_string(pid) + "/cmdline").c_str();
-      if (starts_with(command, title)) running[pid] = command.substr(title.size());
+      if (command.starts_with(title)) running[pid] = command.substr(title.size());
     }
     return running;
   }
@@ -170,13 +167,12 @@ class Host {
 
   bool has_staging() const {
     const auto names = list(box_.agent(kAgent));
-    return std::any_of(names.begin(), names.end(), [](const std::string& name) {
-      return starts_with(name, ".staged-") || starts_with(name, ".download-");
-    });
+    return std::any_of(names.begin(), names.end(),
+                       [](const std::string& name) { return name.starts_with(".staged-") || name.starts_with(".download-"); });
   }
 
-  /// The version of which meta was told that it is started; "" for none.
-  std::string started_as_meta_knows() const {
+  /// The version that ops-meta has as started on this host; "" for none.
+  std::string reported_version() const {
     std::istringstream line(meta_.status(kAgent));
     std::string host;
     std::string version;
@@ -185,20 +181,20 @@ class Host {
     return status == "started" ? version : "";
   }
 
-  void check_what_meta_was_told(const Running& running) {
-    const std::string told = started_as_meta_knows();
-    const bool true_now =
-        told.empty() || std::any_of(running.begin(), running.end(), [&](const auto& entry) { return entry.second == told; });
-    if (true_now) {
-      lie_since_.reset();
+  void check_reported_status(const Running& running) {
+    const std::string reported = reported_version();
+    const bool is_right = reported.empty() || std::any_of(running.begin(), running.end(),
+                                                          [&](const auto& entry) { return entry.second == reported; });
+    if (is_right) {
+      wrong_since_.reset();
       return;
     }
-    if (read_file(folder_of(told) + "/var/app.log").find(" is up") == std::string::npos) {
-      violate("meta was told that " + told + " is started, which never came up");
+    if (read_file(folder_of(reported) + "/var/app.log").find(" is up") == std::string::npos) {
+      violate("the updater reported " + reported + " as started, which never came up");
     }
-    if (!lie_since_) lie_since_ = Clock::now();
-    if (box_.process().is_running() && Clock::now() - *lie_since_ > kLongestLie) {
-      violate("meta is told that " + told + " is started, which does not run");
+    if (!wrong_since_) wrong_since_ = Clock::now();
+    if (box_.process().is_running() && Clock::now() - *wrong_since_ > kLongestWrongStatus) {
+      violate("the updater reports " + reported + " as started, which does not run");
     }
   }
 
@@ -206,18 +202,18 @@ class Host {
   const MetaBox& meta_;
   const Releases& releases_;
   UpdaterBox box_;
-  std::optional<Clock::time_point> lie_since_;
+  std::optional<Clock::time_point> wrong_since_;
   std::string violation_;
 };
 
-/// Looks again and again until `is_over`, something breaks or the deadline comes. True when it is over.
+/// Checks the invariants again and again. Returns true when `is_over`, and false at a violation or at the deadline.
 template <typename Condition>
 bool watch(Host& host, const Condition& is_over) {
   const auto deadline = Clock::now() + kDeadline;
   while (Clock::now() < deadline && host.violation().empty()) {
     host.check();
     if (is_over()) return true;
-    ::usleep(std::chrono::microseconds(kLook).count());
+    ::usleep(std::chrono::microseconds(kCheckEvery).count());
   }
   return false;
 }
@@ -226,51 +222,47 @@ void read_report(const std::string& path, Outcome& outcome) {
   std::istringstream lines(read_file(path));
   for (std::string line; std::getline(lines, line);) {
     const size_t space = line.find(' ');
-    if (starts_with(line, "struck ")) {
-      outcome.struck = line.substr(space + 1);
+    if (line.starts_with("injected ")) {
+      outcome.injected = line.substr(space + 1);
     } else {
       outcome.counts[line.substr(0, space)] = std::stoul(line.substr(space + 1));
     }
   }
 }
 
-void converge(Host& host) {
-  const bool converged = watch(host, [&] { return host.has_converged(); });
-  if (!converged) host.violate("it does not converge");
-}
-
-void run_struck(Host& host, const Point& point, Outcome& outcome) {
+/// Runs the updater with the fault until the host has converged and the updater has exited.
+void run_with_fault(Host& host, const Point& point, Outcome& outcome) {
   const std::string report = host.box() / "report";
   const bool served = host.box().start_under({OPS_BUILD_DIR "/tests/inject", point.fault, std::to_string(point.n), report});
-  host.hurry();
+  host.request_heartbeat();
   bool converged = false;
   Process& process = host.box().process();
   watch(host, [&] { return !process.is_running() || (converged = host.has_converged()); });
-  if (process.is_running() && converged) {  // the calls of its own end count, too
+  if (process.is_running() && converged) {  // inject counts the calls of the shutdown as well
     process.signal(SIGTERM);
     watch(host, [&] { return !process.is_running(); });
   }
   if (process.is_running()) {
-    process.signal(SIGABRT);  // so that the report is written
+    process.signal(SIGABRT);  // makes inject write its report
     process.wait();
-    host.violate("it does not converge, or does not end on SIGTERM");
+    host.violate("the host does not converge, or the updater does not exit on SIGTERM");
   }
   read_report(report, outcome);
   host.check();
 
   const int code = process.wait();
-  const bool killed = point.fault == "kill" && !outcome.struck.empty();
-  // 2: the config can't be read. 127: its libraries can't be, where sanitizers link it with some.
+  const bool killed = point.fault == "kill" && !outcome.injected.empty();
+  // Exit code 2: the updater cannot read its config. 127: a sanitizer build cannot load its libraries.
   outcome.refused = !killed && !served && (code == 1 || code == 2 || code == 127);
   const int expected = killed ? 128 + SIGKILL : (outcome.refused ? code : 0);
   if (code != expected) host.violate("the updater died with exit code " + std::to_string(code));
-  if (!killed && !outcome.refused && !converged) host.violate("it does not converge");
+  if (!killed && !outcome.refused && !converged) host.violate("the host does not converge");
 }
 
 }  // namespace
 
 void kill_all_in(const std::string& folder) {
-  if (folder.find("/ops-test-") == std::string::npos) return;  // nowhere but in a TempDir
+  if (folder.find("/ops-test-") == std::string::npos) return;  // only in a TempDir
   eventually([&] {
     const auto left = processes_in(folder);
     for (const pid_t pid : left) send_signal(pid, SIGKILL);
@@ -280,21 +272,21 @@ void kill_all_in(const std::string& folder) {
 
 Outcome run_point(const Point& point) {
   const Scenario& scenario = point.scenario;
-  const bool works = scenario.after == scenario.desired;
+  const bool works = scenario.after == scenario.assigned;
   const Releases releases = {{"1.0.0", slow_agent("1.0.0")}, {"2.0.0", works ? slow_agent("2.0.0") : broken_agent()}};
   MetaBox meta;
   for (const auto& [version, files] : releases) meta.publish(kAgent, version, to_tarball(files));
   Outcome outcome;
-  if (!meta.start({{kAgent, scenario.desired}})) {
+  if (!meta.start({{kAgent, scenario.assigned}})) {
     outcome.violation = "ops-meta does not start: " + meta.log();
     return outcome;
   }
   Host host(scenario, meta, releases);
-  run_struck(host, point, outcome);
+  run_with_fault(host, point, outcome);
   if (host.violation().empty() && host.box().process().wait() != 0) {
     if (!host.box().start()) host.violate("the updater does not start again");
-    host.hurry();
-    converge(host);
+    host.request_heartbeat();
+    if (!watch(host, [&] { return host.has_converged(); })) host.violate("the host does not converge");
   }
   if (!host.violation().empty()) outcome.violation = host.violation() + "\n" + host.describe();
   return outcome;

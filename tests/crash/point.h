@@ -1,44 +1,44 @@
 #pragma once
 
-// One update of the demo agent by a real updater under a real meta, with one system call struck by a fault (inject.cc), and
-// what must hold all the time and in the end.
+// Runs one update of the demo agent with a real updater and a real ops-meta, injects one fault into one system call
+// (inject.cc), and checks invariants during the update and after it.
 
 #include <map>
 #include <string>
 
 namespace ops::tests {
 
-/// An update. 2.0.0 either works or cannot start.
+/// An update of the demo agent. Its release 2.0.0 either works or cannot start.
 struct Scenario {
   std::string name;
-  std::string before;  // the version that runs at the beginning; "" for none
-  std::string desired;
-  std::string after;  // the version that must run in the end
+  std::string before;    // the version that runs at first; "" for none
+  std::string assigned;  // the version that ops-meta assigns
+  std::string after;     // the version that must run at the end
 };
 
 struct Point {
   Scenario scenario;
-  std::string fault;    // as inject knows it
-  unsigned long n = 0;  // the call that is struck; 0 for none
+  std::string fault;    // an argument of inject
+  unsigned long n = 0;  // the number of the call that gets the fault; 0 for none
 };
 
 struct Outcome {
-  std::string struck;                           // the call; "" when the run had fewer than n
-  std::map<std::string, unsigned long> counts;  // of calls that each fault could have struck
-  bool refused = false;                         // the updater said why it can't start, and exited, as it may
-  std::string violation;                        // what broke, with the logs; "" when nothing did
+  std::string injected;                         // the call that got the fault; "" when the run had fewer calls than n
+  std::map<std::string, unsigned long> counts;  // by fault: the calls that could have had it
+  bool refused = false;                         // the updater exited at its start with a reason, which is permitted
+  std::string violation;                        // the violated invariant and the logs; "" when there is none
 };
 
-/// Runs it to its end. In between, at every look:
-///   - .version, if there, names a folder with all of its release's content;
-///   - no two processes of the agent run (as /proc has it, whatever control scripts say);
-///   - meta was never told `started` of a version that has not come up, nor for 5 s of one that does not run.
-/// After kill the updater is started again without faults, as init would. After an error it must be alive, unless it had not
-/// begun to serve. In the end just the right version runs, in one process, .version names it, it is past its probation (or the
-/// other one is latched), meta says so, and no staging is left.
+/// Runs the update. At every check during the update:
+///   - .version, if it exists, names a folder with the complete content of its release;
+///   - at most one process of the agent runs, according to /proc;
+///   - ops-meta has no status `started` of a version that never came up, nor for 20 s of one that does not run.
+/// After a kill, the test starts the updater again without faults, as init does. After an error the updater must be alive,
+/// unless it had not begun to serve. At the end one process of the right version runs, .version names it, its probation is over
+/// (or the other version is latched), ops-meta reports the same, and no staging is left.
 Outcome run_point(const Point& point);
 
-/// SIGKILL to every process that works in this folder or below.
+/// Sends SIGKILL to every process whose working folder is this folder or below.
 void kill_all_in(const std::string& folder);
 
 }  // namespace ops::tests

@@ -1,4 +1,4 @@
-// A host that is short of something for a moment.
+// A host that lacks file descriptors for a short time.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -24,7 +24,7 @@ namespace {
 
 using std::chrono::seconds;
 
-/// No more descriptors from now on, until it goes.
+/// Prevents new file descriptors in this process until the destructor runs.
 class NoDescriptors {
  public:
   NoDescriptors() {
@@ -40,7 +40,7 @@ class NoDescriptors {
   rlimit before_{};
 };
 
-TEST(Observe, ConcludesNothingFromWhatTheHostFailsToRead) {
+TEST(Observe, ReturnsAnErrorWhenTheHostCannotReadAFile) {
   const tests::TempDir root;
   const Layout layout(root.path());
   tests::write_file(layout.version_file("a"), "1.0.0\n");
@@ -54,10 +54,10 @@ TEST(Observe, ConcludesNothingFromWhatTheHostFailsToRead) {
   EXPECT_EQ(read_state(layout.state_file("a")).value().previous, "0.9.0");
 }
 
-TEST(ControlWithoutDescriptors, WaitsForThemInsteadOfTakingTheAgentForDead) {
+TEST(ControlWithoutDescriptors, WaitsForThemAndDoesNotReportTheAgentAsStopped) {
   const tests::TempDir folder;
   tests::write_file(folder / "control", "#!/bin/sh\necho started\n", 0755);
-  // Opened before nothing can be: the number of the call that the thread which runs the script is in.
+  // Opened before the shortage. The file holds the number of the system call that this thread is in.
   const Fd call(::open(("/proc/self/task/" + std::to_string(::gettid()) + "/syscall").c_str(), O_RDONLY | O_CLOEXEC));
   ASSERT_TRUE(call);
   auto shortage = std::make_unique<NoDescriptors>();
@@ -71,7 +71,7 @@ TEST(ControlWithoutDescriptors, WaitsForThemInsteadOfTakingTheAgentForDead) {
     });
     shortage.reset();
   });
-  const auto printed = run_control(folder.path(), "status", seconds(20), {});
+  const auto printed = run_control(folder.path(), "status", seconds(60), {});
   relief.join();
   EXPECT_TRUE(has_waited);
   ASSERT_TRUE(printed) << printed.error().message;

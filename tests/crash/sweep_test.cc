@@ -1,13 +1,15 @@
-// The proof that an update never breaks a host: one system call of the updater is its last, or fails, for every system call.
+// An update never breaks a host: for every system call of the updater, a run in which the updater is killed at this call, and
+// runs in which the call fails.
 //
-// "The N-th" counts the calls that deal with files, processes or the network (inject.cc has the list) of all threads together,
-// in the order in which they are made, from exec until the update is over and the updater has ended on SIGTERM. Threads and
-// timers make that order and the count vary a little from run to run; a point that its own run does not reach is counted as
-// such.
+// A point is a fault and the number N of a call. N counts the calls on files, processes and the network (listed in inject.cc)
+// of all threads, in the order in which the threads make them, from exec until the update is over and the updater has exited on
+// SIGTERM. Threads and timers make the order and the count vary a little between runs. A run that makes fewer than N calls
+// counts as tried but not as reached.
 //
-// By default every k-th point is tried, from a random offset that is printed. $OPS_SWEEP=full tries all (`./control test
-// crash`); $OPS_SWEEP=123 tries only the 123rd of each fault, to repeat a failure; $OPS_SWEEP_FAULT=EIO only that fault. Each
-// point has its own meta, updater and folders, and its own process here; $OPS_SWEEP_JOBS of them run at once.
+// By default the test tries every k-th point from a random offset, which it prints. $OPS_SWEEP=full tries all points
+// (`./control test crash`). $OPS_SWEEP=123 tries only call 123 of each fault, to repeat a failure. $OPS_SWEEP_FAULT=EIO tries
+// only that fault. Each point has its own ops-meta, updater, folders and test process; $OPS_SWEEP_JOBS points run at once
+// (default 8).
 
 #include <gtest/gtest.h>
 #include <sys/statvfs.h>
@@ -44,22 +46,22 @@ std::string setting(const char* name) {
   return value == nullptr ? "" : value;
 }
 
-std::string write_down(const Outcome& outcome) {
+std::string to_text(const Outcome& outcome) {
   std::ostringstream text;
-  text << outcome.refused << "\n" << outcome.struck << "\n" << outcome.counts.size() << "\n";
+  text << outcome.refused << "\n" << outcome.injected << "\n" << outcome.counts.size() << "\n";
   for (const auto& [fault, count] : outcome.counts) text << fault << " " << count << "\n";
   text << outcome.violation;
   return text.str();
 }
 
-Outcome read_back(const std::string& text) {
+Outcome parse_outcome(const std::string& text) {
   Outcome outcome;
   std::istringstream from(text);
   std::string line;
   size_t counts = 0;
   from >> outcome.refused;
   std::getline(from, line);
-  std::getline(from, outcome.struck);
+  std::getline(from, outcome.injected);
   from >> counts;
   for (std::string fault; counts > 0; --counts) {
     from >> fault;
@@ -72,16 +74,16 @@ Outcome read_back(const std::string& text) {
   return outcome;
 }
 
-/// Points on their way, each in a process of its own.
+/// Runs points in parallel, each in its own process.
 class Jobs {
  public:
   Jobs() {
-    // Every commit is synced several times: on a disk that would be most of the time.
+    // The updater syncs files often. On a disk, the syncs would take most of the time.
     struct statvfs memory = {};
     const std::string parent =
         ::statvfs("/dev/shm", &memory) == 0 && (memory.f_flag & (ST_NOEXEC | ST_RDONLY)) == 0 ? "/dev/shm" : "/tmp";
     ::setenv("TMPDIR", parent.c_str(), 1);
-    ::setenv("LSAN_OPTIONS", "detect_leaks=0", 1);  // it can't look for leaks in a process that is traced already
+    ::setenv("LSAN_OPTIONS", "detect_leaks=0", 1);  // LeakSanitizer cannot check a process that inject traces
     folder_.emplace();
     ::setenv("TMPDIR", folder_->path().c_str(), 1);
   }
@@ -100,20 +102,20 @@ class Jobs {
     const pid_t pid = ::fork();
     if (pid == 0) {
       ::alarm(std::chrono::seconds(kPointDeadline).count());
-      std::ofstream(file + ".new") << write_down(run_point(point));
+      std::ofstream(file + ".new") << to_text(run_point(point));
       ::_exit(::rename((file + ".new").c_str(), file.c_str()));
     }
     running_[pid] = {point, file};
   }
 
-  /// Waits for one to end.
+  /// Waits until a point has ended, and returns it.
   std::pair<Point, Outcome> take() {
     int status = 0;
     const pid_t pid = ::wait(&status);
     auto job = running_.extract(pid);
     if (job.empty()) return {};
-    Outcome outcome = read_back(read_file(job.mapped().second));
-    if (status != 0) outcome.violation = "the test itself died of " + std::to_string(status);
+    Outcome outcome = parse_outcome(read_file(job.mapped().second));
+    if (status != 0) outcome.violation = "the test process of this point ended with wait status " + std::to_string(status);
     return {job.mapped().first, outcome};
   }
 
@@ -125,12 +127,12 @@ class Jobs {
 
 struct Tally {
   unsigned long tried = 0;
-  unsigned long struck = 0;
+  unsigned long injected = 0;
   unsigned long refused = 0;
   unsigned long violations = 0;
 };
 
-/// The points for one fault, and in words which they are.
+/// Appends the points of one fault to `points`. Returns a description of the selection.
 std::string choose_points(const Scenario& scenario, const std::string& fault, unsigned long count, unsigned long samples,
                           std::deque<Point>& points) {
   const std::string wish = setting("OPS_SWEEP");
@@ -152,7 +154,7 @@ void sweep(const Scenario& scenario, const std::vector<std::string>& faults, uns
   jobs.start({scenario, faults.front(), 0});
   const Outcome clean = jobs.take().second;
   ASSERT_EQ(clean.violation, "");
-  ASSERT_EQ(clean.struck, "");
+  ASSERT_EQ(clean.injected, "");
 
   std::deque<Point> points;
   std::map<std::string, std::string> chosen;
@@ -171,16 +173,16 @@ void sweep(const Scenario& scenario, const std::vector<std::string>& faults, uns
     Tally& tally = tallies[point.fault];
     if (++tried % 100 == 0) std::cout << scenario.name << ": " << tried << " points so far" << std::endl;
     ++tally.tried;
-    tally.struck += outcome.struck.empty() ? 0 : 1;
+    tally.injected += outcome.injected.empty() ? 0 : 1;
     tally.refused += outcome.refused ? 1 : 0;
     tally.violations += outcome.violation.empty() ? 0 : 1;
     if (!outcome.violation.empty()) {
-      ADD_FAILURE() << scenario.name << ", " << point.fault << " " << point.n << ", " << outcome.struck << ": "
+      ADD_FAILURE() << scenario.name << ", " << point.fault << " " << point.n << ", " << outcome.injected << ": "
                     << outcome.violation;
     }
   }
   for (const auto& [fault, tally] : tallies) {
-    std::cout << scenario.name << ", " << fault << ": " << tally.tried << " points " << chosen[fault] << ", " << tally.struck
+    std::cout << scenario.name << ", " << fault << ": " << tally.tried << " points " << chosen[fault] << ", " << tally.injected
               << " reached, " << tally.refused << " refusals to start, " << tally.violations << " violations\n";
   }
   std::cout << scenario.name << ": " << std::chrono::duration<double>(Clock::now() - begin).count() << " s\n";
@@ -188,13 +190,13 @@ void sweep(const Scenario& scenario, const std::vector<std::string>& faults, uns
 
 const std::vector<std::string> kErrors = {"ENOSPC", "EIO", "EMFILE", "short"};
 
-TEST(KilledAtEverySystemCall, Upgrade) { sweep(kUpgrade, {"kill"}, 24); }
-TEST(KilledAtEverySystemCall, Rollback) { sweep(kRollback, {"kill"}, 24); }
-TEST(KilledAtEverySystemCall, FirstInstall) { sweep(kFirstInstall, {"kill"}, 24); }
+TEST(KillAtEverySystemCall, NeverBreaksAnUpgrade) { sweep(kUpgrade, {"kill"}, 24); }
+TEST(KillAtEverySystemCall, NeverBreaksARollback) { sweep(kRollback, {"kill"}, 24); }
+TEST(KillAtEverySystemCall, NeverBreaksAFirstInstall) { sweep(kFirstInstall, {"kill"}, 24); }
 
-TEST(ErrorAtEverySystemCall, Upgrade) { sweep(kUpgrade, kErrors, 4); }
-TEST(ErrorAtEverySystemCall, Rollback) { sweep(kRollback, kErrors, 4); }
-TEST(ErrorAtEverySystemCall, FirstInstall) { sweep(kFirstInstall, kErrors, 4); }
+TEST(ErrorAtEverySystemCall, NeverBreaksAnUpgrade) { sweep(kUpgrade, kErrors, 4); }
+TEST(ErrorAtEverySystemCall, NeverBreaksARollback) { sweep(kRollback, kErrors, 4); }
+TEST(ErrorAtEverySystemCall, NeverBreaksAFirstInstall) { sweep(kFirstInstall, kErrors, 4); }
 
 }  // namespace
 }  // namespace ops::tests
