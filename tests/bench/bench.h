@@ -1,7 +1,7 @@
 #pragma once
 
-// The benchmarks. Each returns the rows that it has to say, and throws std::runtime_error with the reason when it can't; so the
-// daemons that it started are ended in any case.
+// The benchmarks. Each returns the rows of its result. It throws std::runtime_error with the reason when it fails, so that
+// destructors end the daemons that it started.
 
 #include <atomic>
 #include <string>
@@ -14,36 +14,36 @@ namespace ops::bench {
 
 struct Options {
   int rounds = 5;
-  double seconds = 4;             // of each round
+  double seconds = 4;             // length of each round
   std::string nginx = "nginx";    // the program
-  uint32_t hosts = 1'000'000;     // of the scale runs
-  double steady_seconds = 600;    // of the scale runs' longest
-  std::vector<std::string> only;  // of the scale runs: these; none for all
+  uint32_t hosts = 1'000'000;     // of the scale scenarios
+  double steady_seconds = 600;    // length of the longest scale scenario
+  std::vector<std::string> only;  // names of the scale scenarios to run; empty for all
 };
 
-/// Set by SIGINT and SIGTERM. Long runs look at it, and so does announce.
-extern std::atomic<bool> stop_asked;
+/// Set by SIGINT and SIGTERM. Long runs check it, and so does announce().
+extern std::atomic<bool> stop_requested;
 
-/// Says on stderr what is done next; throws when the person has had enough.
-void announce(const std::string& what);
+/// Prints the next step on stderr. Throws when `stop_requested` is set.
+void announce(const std::string& step);
 
-/// Throws.
+/// Throws std::runtime_error.
 [[noreturn]] void give_up(const std::string& why);
 
-/// Heartbeats and tarballs next to nginx, in turns.
+/// Compares heartbeats and tarballs of ops-meta with nginx, in alternating rounds.
 Table compare_heartbeats(const Options& options);
 Table compare_tarballs(const Options& options);
 
-/// An ops-updater with three agents that run, asked every second.
+/// Measures an ops-updater with three running agents and an interval of 1 s.
 Table measure_idle_updater(const Options& options);
 
-/// Heartbeats over TLS, as many as of a million hosts every five minutes.
+/// Measures heartbeats over TLS at the rate of a million hosts with an interval of five minutes.
 Table measure_tls(const Options& options);
 
-/// What ops-meta's decision costs whether a host may change to a version: in this process, without a server.
+/// Measures the decision of ops-meta whether a host may change to a version, in this process, without a server.
 Table measure_admissions(const Options& options);
 
-/// One ops-meta with `hosts` hosts, and all that may happen to it.
+/// Measures one ops-meta with `hosts` hosts in several scenarios.
 Table measure_scale(const Options& options);
 
 }  // namespace ops::bench

@@ -16,12 +16,12 @@ constexpr uint32_t kHosts = 10'000;
 constexpr size_t kConnections = 64;
 constexpr size_t kFilesNeeded = 1000;
 
-/// Both servers, and the figures of both.
+/// ops-meta and nginx, both running.
 class Pair {
  public:
   explicit Pair(const Options& options) : options_(options) {
     if (raise_file_limit() < kFilesNeeded)
-      give_up(cat("this needs ", kFilesNeeded, " open files: raise the limit, ulimit -Hn"));
+      give_up(cat("the benchmark needs ", kFilesNeeded, " open files: raise the limit with ulimit -Hn"));
     if (!meta_.start()) give_up("ops-meta does not start: " + meta_.log());
     const auto reply = tests::http(meta_.port(), "POST", "/heartbeat", R"({"hostname": "lg-cloud-web-0000000.dc1"})");
     if (reply.status != 200) give_up("ops-meta does not answer a heartbeat");
@@ -29,11 +29,11 @@ class Pair {
     if (!nginx_->start()) give_up(cat(options.nginx, " does not start: ", nginx_->log()));
   }
 
-  /// measure(target, pid, is_ours), for both by turns.
+  /// Calls measure(target, pid, is_ours) for both servers in each round.
   template <typename Measure>
-  void take_turns(const std::string& what, const Measure& measure) {
+  void alternate(const std::string& benchmark, const Measure& measure) {
     for (int round = 1; round <= options_.rounds; ++round) {
-      announce(cat(what, ", round ", round, " of ", options_.rounds));
+      announce(cat(benchmark, ", round ", round, " of ", options_.rounds));
       measure(meta_.target(), meta_.daemon_pid(), true);
       measure(nginx_->target(), nginx_->pid(), false);
     }
@@ -45,7 +45,7 @@ class Pair {
   std::optional<Nginx> nginx_;
 };
 
-/// Figures by name, ours and theirs.
+/// The measured figures by name, of both servers.
 class Figures {
  public:
   void add(bool is_ours, const std::string& name, double figure) { (is_ours ? ours_ : theirs_)[name].push_back(figure); }
@@ -62,13 +62,13 @@ Table heartbeats(Pair& pair, const Options& options, bool keep) {
   const std::string how = keep ? "heartbeats on kept connections" : "heartbeats on new connections";
   FleetOptions fleet;
   fleet.hosts.hosts = kHosts;
-  fleet.pace = RateEstimator::flat_out;
+  fleet.pacing = Pacing::flat_out;
   fleet.connections = kConnections;
   fleet.keep = keep;
   fleet.duration = options.seconds;
   Figures figures;
   uint64_t errors = 0;
-  pair.take_turns(how, [&](const Target& target, pid_t pid, bool is_ours) {
+  pair.alternate(how, [&](const Target& target, pid_t pid, bool is_ours) {
     fleet.target = target;
     fleet.server_pid = pid;
     const Report report = run_fleet(fleet);
@@ -90,7 +90,7 @@ Table tarballs(Pair& pair, const Options& options, size_t clients) {
   download.duration = options.seconds;
   Figures figures;
   uint64_t errors = 0;
-  pair.take_turns(how, [&](const Target& target, pid_t pid, bool is_ours) {
+  pair.alternate(how, [&](const Target& target, pid_t pid, bool is_ours) {
     download.target = target;
     download.server_pid = pid;
     const DownloadReport report = run_downloads(download);

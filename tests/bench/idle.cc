@@ -5,6 +5,7 @@
 #include "tests/bench/bench.h"
 #include "tests/fleet/usage.h"
 #include "tests/support/tarball.h"
+#include "tests/support/text.h"
 #include "tests/support/wait.h"
 
 namespace ops::bench {
@@ -32,19 +33,18 @@ Table measure_idle_updater(const Options& options) {
   if (!updater.start()) give_up("ops-updater does not start: " + updater.log());
   const auto all_run = [&] {
     for (size_t i = 0; i < agents.size(); ++i) {
-      const std::string said = meta.status(agents[i].name);
-      if (said.find(agents[i].version + " started") == std::string::npos) return false;
+      if (!contains(meta.status(agents[i].name), agents[i].version + " started")) return false;
     }
-    return meta.get("/status/host/h1").body.find("\"update\"") == std::string::npos;
+    return !contains(meta.get("/status/host/h1").body, "\"update\"");
   };
   if (!eventually(all_run)) give_up("the agents do not run: " + updater.log());
 
   const pid_t pid = updater.daemon_pid();
   const fleet::Usage before = fleet::own_usage_of(pid);
-  const double scripts_before = fleet::past_children_cpu(pid);
-  always([] { return !stop_asked; }, std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000)));
+  const double scripts_before = fleet::reaped_children_cpu(pid);
+  always([] { return !stop_requested; }, std::chrono::milliseconds(static_cast<int64_t>(seconds * 1000)));
   const fleet::Usage after = fleet::own_usage_of(pid);
-  const double scripts = fleet::past_children_cpu(pid) - scripts_before;
+  const double scripts = fleet::reaped_children_cpu(pid) - scripts_before;
   const auto percent = [&](double cpu) { return fixed(cpu * 100 / seconds, 2) + " %"; };
   return {{"idle updater, 3 agents, interval 1 s: CPU", percent(after.cpu - before.cpu)},
           {"  and of the agents' ./control status", percent(scripts)},

@@ -24,7 +24,7 @@ std::string meta_config(int port, const std::string& http) {
              R"(}, "agents": [)", agents, "]}\n");
 }
 
-// keepalive_requests: its default closes a kept connection after 1000. The temporary folders' defaults want root.
+// keepalive_requests: the default closes a kept connection after 1,000 requests. The default temporary folders need root.
 std::string nginx_config(const std::string& folder, int port, const std::string& body) {
   std::string temporary;
   for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {

@@ -1,6 +1,6 @@
 #pragma once
 
-// The servers that are measured, each in a temporary folder and on a port that the kernel chose.
+// The servers under measurement, each in a temporary folder and on a port that the kernel chose.
 
 #include <string>
 
@@ -9,16 +9,16 @@
 
 namespace ops::bench {
 
-/// The size of the file that both serve as /big.
+/// The size in bytes of the file that both servers serve as /big.
 inline constexpr size_t kTarballSize = 50'000'000;
 
-/// An ops-meta with the config of a site: no debug log, three agents, in the versions that the fleet runs.
+/// An ops-meta without debug log, with three agents in the versions that the fleet runs.
 class Meta : public tests::Box {
  public:
-  /// `http`: more of the config's "http".
+  /// `http` is more JSON for the config's "http".
   explicit Meta(std::string http = "");
 
-  /// On a port that stays the same through restarts.
+  /// The port stays the same through restarts.
   bool start();
   int port() const { return port_; }
   fleet::Target target() const;
@@ -28,11 +28,11 @@ class Meta : public tests::Box {
   int port_ = 0;
 };
 
-/// nginx with one worker: `return 200` with this body for any request, but for /big, which goes out by sendfile.
+/// nginx with one worker. It answers any request with status 200 and this body, and /big with a file by sendfile.
 class Nginx {
  public:
   Nginx(const std::string& binary, const std::string& body, const std::string& big_file);
-  /// Stops the master by SIGTERM, and the worker with it.
+  /// Stops the master with SIGTERM. The master stops its worker.
   ~Nginx();
   Nginx(const Nginx&) = delete;
   Nginx& operator=(const Nginx&) = delete;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
 
 #include "common/base/text.h"
 
@@ -50,12 +49,6 @@ double median(std::vector<double> numbers) {
   std::sort(numbers.begin(), numbers.end());
   const size_t middle = numbers.size() / 2;
   return numbers.size() % 2 == 1 ? numbers[middle] : (numbers[middle - 1] + numbers[middle]) / 2;
-}
-
-std::string fixed(double number, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, number);
-  return text;
 }
 
 Row at_most(const std::string& what, double figure, double limit, int digits, const std::string& unit) {

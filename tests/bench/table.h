@@ -1,37 +1,37 @@
 #pragma once
 
-// What a benchmark found, in columns.
+// The result of a benchmark as a table.
 
 #include <string>
 #include <vector>
+
+#include "tests/fleet/report.h"
 
 namespace ops::bench {
 
 struct Row {
   std::string what;
   std::string ours;
-  std::string theirs;  // nginx's; "" where there is nothing to compare with
+  std::string theirs;  // nginx's figure; "" without a comparison
   std::string ratio;   // ours / theirs
-  std::string target;  // "" where there is none
+  std::string target;  // "" without a target
   bool missed = false;
 };
 
 using Table = std::vector<Row>;
 
-/// Columns as wide as they must be, with these heads; a column that is empty in every row is left out. A target that was missed
-/// is marked.
+/// Formats the table with these column heads. Omits columns that are empty in all rows. Marks missed targets.
 std::string to_text(const Table& table, const Row& heads);
 
 double median(std::vector<double> numbers);
 
-/// "12.3", with so many digits behind the point.
-std::string fixed(double number, int digits);
+using fleet::fixed;
 
-/// Rows for figures that have a limit.
+/// A row for a figure with a limit, which is the target.
 Row at_most(const std::string& what, double figure, double limit, int digits, const std::string& unit);
 Row at_least(const std::string& what, double figure, double limit, int digits, const std::string& unit);
 
-/// A row that compares the medians; `most` is the largest ratio that meets the target, 0 for no target.
+/// A row that compares the medians. `most` is the largest ratio that meets the target; 0 for no target.
 Row compare(const std::string& what, const std::vector<double>& ours, const std::vector<double>& theirs, int digits,
             double most);
 

@@ -11,9 +11,9 @@ namespace {
 
 using namespace ops::fleet;
 
-constexpr double kRate = 3334;        // a million hosts, each every 300 s
-constexpr uint32_t kHosts = 5'000;    // of each half
-constexpr size_t kConnections = 200;  // of each half, at once: what is late is counted, but does not make all the rest late
+constexpr double kRate = 3334;        // heartbeats per second of a million hosts with an interval of 300 s
+constexpr uint32_t kHosts = 5'000;    // per thread
+constexpr size_t kConnections = 200;  // per thread, at once; the limit keeps late heartbeats from delaying all others
 
 std::string with_tls(const tests::Issued& own) {
   return cat(R"(, "tls": {"cert": ")", own.cert, R"(", "key": ")", own.key, "\"}");
@@ -25,13 +25,13 @@ Table measure(const std::string& what, Meta& meta, Tls tls, const Options& optio
   fleet.target = meta.target();
   fleet.server_pid = meta.daemon_pid();
   fleet.hosts.hosts = kHosts;
-  fleet.pace = RateEstimator::rate;
+  fleet.pacing = Pacing::rate;
   fleet.rate = kRate / 2;
   fleet.max_open = kConnections;
   fleet.duration = options.seconds;
   fleet.tls = tls;
-  fleet.stop = &stop_asked;
-  // A client's end of TLS costs more than the server's: one thread would be the bottleneck.
+  fleet.stop = &stop_requested;
+  // The client side of TLS takes more CPU than the server side, so one client thread would be the bottleneck.
   Report other;
   std::thread half([&] { other = run_fleet(fleet); });
   const Report report = run_fleet(fleet);
@@ -60,10 +60,10 @@ Table measure_tls(const Options& options) {
   raise_file_limit();
   const tests::Authority ca;
   Meta plain;
-  Meta sealed(with_tls(ca.issue("meta")));
-  if (!plain.start() || !sealed.start()) give_up("ops-meta does not start: " + plain.log() + sealed.log());
-  Table table = measure("TLS, sessions resumed", sealed, Tls::resumed, options, true);
-  for (const Table& rows : {measure("TLS, full handshakes", sealed, Tls::full, options, false),
+  Meta encrypted(with_tls(ca.issue("meta")));
+  if (!plain.start() || !encrypted.start()) give_up("ops-meta does not start: " + plain.log() + encrypted.log());
+  Table table = measure("TLS, sessions resumed", encrypted, Tls::resumed, options, true);
+  for (const Table& rows : {measure("TLS, full handshakes", encrypted, Tls::full, options, false),
                             measure("plain HTTP", plain, Tls::none, options, false)}) {
     table.insert(table.end(), rows.begin(), rows.end());
   }

@@ -40,7 +40,7 @@ struct FirstRelease : testing::Test {
     command.insert(command.end(), words.begin(), words.end());
     const Finished finished = control(command);
     EXPECT_EQ(finished.exit_code, 0) << finished.output;
-    const std::string before = "then ./control reload:\n    ";
+    const std::string before = "run ./control reload:\n    ";
     const size_t at = finished.output.find(before);
     EXPECT_NE(at, std::string::npos) << finished.output;
     const size_t begin = at + before.size();

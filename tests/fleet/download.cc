@@ -24,11 +24,11 @@ constexpr size_t kBufferSize = 256 << 10;
 
 struct Client {
   int fd = -1;
-  int64_t since_us = 0;  // when it began to connect; or, without a connection, when it should
+  int64_t since_us = 0;  // the time of its connect(); without a connection, the time of the next connect()
   bool has_head = false;
   ReplyHead head;
-  std::string start;  // of the reply, until its head is whole
-  uint64_t got = 0;   // bytes of the body
+  std::string start;  // the first bytes of the reply, until its head is complete
+  uint64_t got = 0;   // received bytes of the body
   uint64_t lines = 0;
   ChunkedBody chunks;
 };
@@ -76,7 +76,7 @@ class Downloads {
 
 DownloadReport Downloads::run() {
   raise_file_limit();
-  forget_peak(options_.server_pid);
+  reset_peak_rss(options_.server_pid);
   report_.before = usage_of(options_.server_pid);
   begin_ = now_us();
   for (int64_t now = begin_; !is_over(now); now = now_us()) {
@@ -107,7 +107,7 @@ void Downloads::connect(uint32_t index) {
   client = {};
   client.since_us = now_us();
   client.fd = dialer_.dial();
-  if (client.fd < 0) return fail(client, kind_of(-client.fd));
+  if (client.fd < 0) return fail(client, error_kind(-client.fd));
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT;
   event.data.u32 = index;
@@ -116,21 +116,22 @@ void Downloads::connect(uint32_t index) {
 
 void Downloads::receive(uint32_t index) {
   Client& client = clients_[index];
-  if (client.start.empty() && !client.has_head && client.head.status == 0) {  // it stands, and hasn't asked yet
+  if (client.start.empty() && !client.has_head && client.head.status == 0) {  // connected, and no request sent yet
     client.head.status = 1;
-    if (::send(client.fd, request_.data(), request_.size(), MSG_NOSIGNAL) < 0) return fail(client, kind_of(errno));
+    if (::send(client.fd, request_.data(), request_.size(), MSG_NOSIGNAL) < 0) return fail(client, error_kind(errno));
     epoll_event event{};
     event.events = EPOLLIN;
     event.data.u32 = index;
     ::epoll_ctl(epoll_, EPOLL_CTL_MOD, client.fd, &event);
     return;
   }
-  // Of a body of known length the kernel drops the bytes without copying them here.
+  // With MSG_TRUNC the kernel drops the bytes of a body of known length without copying them.
   const bool discards = client.has_head && client.head.length && !options_.count_lines;
-  const size_t most = discards && !tests::kSanitized ? size_t{1} << 30 : buffer_.size();  // sanitizers believe that it copies
+  const size_t most =
+      discards && !tests::kSanitized ? size_t{1} << 30 : buffer_.size();  // sanitizers assume that recv() writes all bytes
   const ssize_t size = ::recv(client.fd, buffer_.data(), most, discards ? MSG_TRUNC : 0);
   if (size < 0 && errno == EAGAIN) return;
-  if (size < 0) return fail(client, kind_of(errno));
+  if (size < 0) return fail(client, error_kind(errno));
   if (size == 0) return is_whole(client, true) ? end(client) : fail(client, "cut short");
   if (discards) {
     client.got += static_cast<uint64_t>(size);
@@ -146,7 +147,7 @@ void Downloads::take(Client& client, std::string_view bytes) {
     if (client.start.empty()) report_.first_byte.add(now_us() - client.since_us);
     client.start.append(bytes);
     const HeadState state = parse_reply_head(client.start, client.head);
-    if (state == HeadState::wrong) return fail(client, "no HTTP");
+    if (state == HeadState::wrong) return fail(client, "not HTTP");
     if (state == HeadState::incomplete) return;
     client.has_head = true;
     bytes = bytes.substr(bytes.size() - (client.start.size() - client.head.size));

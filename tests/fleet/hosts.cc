@@ -29,15 +29,15 @@ void append(std::string& to, int64_t number) {
   to.append(text.data(), end);
 }
 
-/// What `./control status` says.
+/// The output of the agent's `./control status`.
 std::string_view status_of(uint32_t host, size_t agent, bool stopped, double unwell) {
   if (stopped) return "stoped";
-  const uint64_t luck = mix(host * 31 + agent);
-  if (static_cast<double>(luck % 10'000) >= unwell * 100) return "started";
-  return luck % 3 != 0 ? "stoped" : "./control: line 31: var/app.pid: No space left on device";
+  const uint64_t hash = mix(host * 31 + agent);
+  if (static_cast<double>(hash % 10'000) >= unwell * 100) return "started";
+  return hash % 3 != 0 ? "stoped" : "./control: line 31: var/app.pid: No space left on device";
 }
 
-/// The last one stands for all that follow.
+/// The value of an agent. The last value applies to all agents behind the end of the list.
 template <typename Value>
 const Value& of_agent(const std::vector<Value>& values, size_t agent) {
   return values[std::min(agent, values.size() - 1)];
@@ -60,9 +60,9 @@ std::string Hosts::name(uint32_t host) const {
   return name;
 }
 
-bool Hosts::is_go(uint32_t host) const { return is_lucky(host, 0, 1, options_.go); }
+bool Hosts::has_go_updater(uint32_t host) const { return is_chosen(host, 0, 1, options_.go); }
 
-bool Hosts::is_lucky(uint32_t host, uint16_t version, uint64_t salt, double percent) const {
+bool Hosts::is_chosen(uint32_t host, uint16_t version, uint64_t salt, double percent) const {
   if (percent <= 0) return false;
   return static_cast<double>(mix(host * 1009ull + version * 13ull + salt * 7919) % 10'000) < percent * 100;
 }
@@ -75,7 +75,7 @@ uint16_t Hosts::version_id(const std::string& version) {
 }
 
 void Hosts::render(uint32_t host, int64_t now, int64_t unix_now, std::string& to) {
-  const bool go = is_go(host);
+  const bool go = has_go_updater(host);
   to.append("{\"hostname\":\"").append(name(host)).append("\",\"realAgents\":[");
   bool is_first = true;
   bool has_updates = false;
@@ -119,9 +119,9 @@ void Hosts::advance(uint32_t host, size_t index, int64_t now) {
   UpdateCounts& counts = counts_[index];
   if (agent.phase != Phase::downloading && agent.phase != Phase::probation) return;
   if (now < agent.until) return;
-  const bool fails = is_lucky(host, agent.target, 2, of_agent(options_.fail, index));
+  const bool fails = is_chosen(host, agent.target, 2, of_agent(options_.fail, index));
   agent.since = agent.until;
-  if (agent.phase == Phase::downloading && !(fails && is_go(host))) {
+  if (agent.phase == Phase::downloading && !(fails && has_go_updater(host))) {
     agent.previous = agent.version;
     agent.version = agent.target;
     agent.phase = Phase::probation;
@@ -137,7 +137,7 @@ void Hosts::advance(uint32_t host, size_t index, int64_t now) {
   }
 }
 
-bool Hosts::follow(uint32_t host, size_t index, const Order& order, int64_t now) {
+bool Hosts::follow(uint32_t host, size_t index, const Command& order, int64_t now) {
   Agent& agent = this->agent(host, index);
   if (order.version == 0) return false;
   if (order.stop) agent.stopped = true;
@@ -153,32 +153,33 @@ bool Hosts::follow(uint32_t host, size_t index, const Order& order, int64_t now)
   agent.since = static_cast<uint32_t>(now);
   agent.until = static_cast<uint32_t>(now + static_cast<int64_t>(options_.update_time * 1000));
   ++counts_[index].begun;
-  return !is_go(host);
+  return !has_go_updater(host);
 }
 
-Hosts::Obeyed Hosts::obey(uint32_t host, std::string_view reply, int64_t now) {
-  const OperatorOrders& wanted = orders(reply);
-  Obeyed obeyed;
-  obeyed.error = wanted.error;
-  obeyed.interval = wanted.interval;
-  if (!wanted.error.empty()) return obeyed;
-  const bool go = is_go(host);
+Hosts::Reaction Hosts::obey(uint32_t host, std::string_view reply, int64_t now) {
+  const Commands& commands = commands_in(reply);
+  Reaction reaction;
+  reaction.error = commands.error;
+  reaction.interval = commands.interval;
+  if (!commands.error.empty()) return reaction;
+  const bool go = has_go_updater(host);
   for (size_t i = 0; i < options_.agents.size(); ++i) {
     Agent& one = agent(host, i);
     const bool was_downloading = one.phase == Phase::downloading;
-    const bool has_news = follow(host, i, wanted.agents[i], now);
-    if (has_news) obeyed.report_at = std::min(obeyed.report_at, now + static_cast<int64_t>(options_.report_delay * 1000));
+    const bool reports_at_once = follow(host, i, commands.agents[i], now);
+    if (reports_at_once)
+      reaction.report_at = std::min(reaction.report_at, now + static_cast<int64_t>(options_.report_delay * 1000));
     if (one.phase != Phase::downloading && one.phase != Phase::probation) continue;
-    if (was_downloading && is_lucky(host, one.target, 3, of_agent(options_.silent, i))) {
-      obeyed.falls_silent = true;
+    if (was_downloading && is_chosen(host, one.target, 3, of_agent(options_.silent, i))) {
+      reaction.falls_silent = true;
       ++counts_[i].silent;
     }
-    if (!go) obeyed.report_at = std::min<int64_t>(obeyed.report_at, one.until);
+    if (!go) reaction.report_at = std::min<int64_t>(reaction.report_at, one.until);
   }
-  return obeyed;
+  return reaction;
 }
 
-const Hosts::OperatorOrders& Hosts::orders(std::string_view reply) {
+const Hosts::Commands& Hosts::commands_in(std::string_view reply) {
   if (last_reply_ != nullptr && last_reply_->first == reply) return last_reply_->second;
   auto known = known_replies_.find(std::string(reply));
   if (known == known_replies_.end()) {
@@ -189,22 +190,22 @@ const Hosts::OperatorOrders& Hosts::orders(std::string_view reply) {
   return last_reply_->second;
 }
 
-Hosts::OperatorOrders Hosts::parse(std::string_view reply) {
-  OperatorOrders orders;
-  orders.agents.resize(options_.agents.size());
+Hosts::Commands Hosts::parse(std::string_view reply) {
+  Commands commands;
+  commands.agents.resize(options_.agents.size());
   const auto response = parse_heartbeat_response(reply);
   if (!response || !response->error_message.empty() || !response->refused.empty()) {
-    orders.error = "reply is not a good heartbeat's";
-    return orders;
+    commands.error = "invalid heartbeat reply";
+    return commands;
   }
-  orders.interval = response->interval;
+  commands.interval = response->interval;
   for (const DesiredAgent& desired : response->desired_agents) {
     const auto name = std::find(options_.agents.begin(), options_.agents.end(), desired.name);
     if (name == options_.agents.end()) continue;
-    orders.agents[static_cast<size_t>(name - options_.agents.begin())] = {version_id(desired.version), desired.cmd == "start",
-                                                                          desired.cmd == "stop"};
+    commands.agents[static_cast<size_t>(name - options_.agents.begin())] = {version_id(desired.version), desired.cmd == "start",
+                                                                            desired.cmd == "stop"};
   }
-  return orders;
+  return commands;
 }
 
 }  // namespace ops::fleet

@@ -8,45 +8,46 @@ namespace ops::fleet {
 namespace {
 
 constexpr char kUsage[] = R"(usage: fleet --meta HOST:PORT [OPTION...]
-Plays updaters against ops-meta, and reports what they and it went through.
+Simulates updaters that send heartbeats to ops-meta, and prints a report of the run. Defaults are in parentheses; S is in seconds.
 
-  --hosts N            how many (1000)
-  --agents K           on each, up to 3 (3)
-  --versions A,B,C     that they run at first (5.1.2,1.4.0,2.0.7)
-  --fresh              nothing is installed at first
-  --duration S         of the run (60)
-  --until-all-in       end as soon as each host has had a good reply
-When:
-  --interval S         each host's, x (0.9 ... 1.1), first heartbeat random within it (300)
-  --storm              all boot at once: first heartbeats within --spread S (10)
-  --rate R             instead: R heartbeats a second
-  --max-rate           instead: as fast as can be, --connections C at a time (64)
-How:
-  --keep               hosts share C kept connections; else each heartbeat has a new one
-  --max-open N         connections at once; more heartbeats wait (15000)
-  --tls                over TLS, each connection resuming a session; --full-handshakes: none does. Any certificate is taken
-  --timeout S          for connecting and the reply (20)
-  --unwell PERCENT     of agents, that never say started (1)
-  --go PERCENT         of hosts with a Go updater, that holds its connection for --hold S (60) after the reply
-When ops-meta names another version:
-  --update-time S      until it is installed (20)
-  --probation S        after that (30)
-  --fail PERCENT       of hosts, on which it fails
-  --silent PERCENT     of hosts, which fall silent
-The server's cost:
-  --meta-pid PID       or --meta-dir FOLDER, with var/app.pid in it
-  --json FILE          the report, for scripts
+  --hosts N            number of hosts (1000)
+  --agents K           agents per host, at most 3 (3)
+  --versions A,B,C     versions that run at first (5.1.2,1.4.0,2.0.7)
+  --fresh              no agent is installed at first
+  --duration S         length of the run (60)
+  --until-all-in       end the run as soon as each host has had a good reply
+Times of the heartbeats:
+  --interval S         interval of each host, x (0.9 ... 1.1); the first heartbeat comes at a random time within it (300)
+  --storm              all hosts boot at once: they send their first heartbeats within --spread S (10)
+  --rate R             send R heartbeats per second instead
+  --max-rate           send heartbeats without a pause instead, on --connections C at once (64)
+Connections:
+  --keep               the hosts share C kept connections; otherwise each heartbeat has a new connection
+  --max-open N         connections at once; further heartbeats wait (15000)
+  --tls                TLS with resumed sessions; --full-handshakes: TLS without. All certificates are accepted
+  --timeout S          time limit for the connection and the reply (20)
+  --unwell PERCENT     agents whose status is never "started" (1)
+  --go PERCENT         hosts with a Go updater, which keeps its connection for --hold S (60) after the reply
+Updates, when ops-meta assigns another version:
+  --update-time S      time until the version is installed (20)
+  --probation S        time from then to the end of the probation (30)
+  --fail PERCENT       hosts on which the update fails
+  --silent PERCENT     hosts that fall silent during the update
+Measurement:
+  --meta-pid PID       measure the CPU and memory of this process; or --meta-dir FOLDER, which holds var/app.pid
+  --json FILE          write the report as JSON
 
 Instead of updaters:
-  --stall MODE --clients N    that stall: connect, headers, body, reader, keep; hung up on, they come back after --pause S (0).
-                              The reader asks for --path P (/status/text/falcon-agent)
-  --get PATH --clients N      that download PATH again and again, --count N times in all; --lines counts lines
+  --stall MODE --clients N    slow clients: connect, headers, body, reader or keep. They connect again --pause S (0) after
+                              ops-meta has closed their connection. The reader requests --path P (/status/text/falcon-agent)
+  --get PATH --clients N      clients that download PATH again and again, --count N times in all; --lines counts lines
 )";
 
-/// The words by option; those that take no value have "".
+/// The values by option; "" for an option without a value.
 using Words = std::map<std::string, std::string>;
 
-const std::map<std::string, bool>& known_options() {  // and whether they take a value
+/// All options, and whether they take a value.
+const std::map<std::string, bool>& known_options() {
   static const std::map<std::string, bool> kKnown{
       {"meta", true},      {"hosts", true},    {"agents", true},        {"versions", true},  {"fresh", false},
       {"duration", true},  {"interval", true}, {"storm", false},        {"spread", true},    {"rate", true},
@@ -63,13 +64,13 @@ Result<Words> split(const std::vector<std::string>& words) {
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string name = words[i].starts_with("--") ? words[i].substr(2) : "";
     const auto known = known_options().find(name);
-    if (known == known_options().end()) return Error{cat("there is no option ", words[i])};
+    if (known == known_options().end()) return Error{cat("unknown option ", words[i])};
     if (!known->second) {
       options[name] = "";
     } else if (++i < words.size()) {
       options[name] = words[i];
     } else {
-      return Error{cat("--", name, " takes a value")};
+      return Error{cat("--", name, " needs a value")};
     }
   }
   return options;
@@ -87,7 +88,7 @@ std::vector<std::string> split_at_commas(const std::string& text) {
   return parts;
 }
 
-/// Reads options into variables, and remembers what is wrong.
+/// Reads options into variables, and keeps the last error.
 class Reader {
  public:
   explicit Reader(const Words& words) : words_(words) {}
@@ -104,7 +105,7 @@ class Reader {
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc{} || end != text.data() + text.size() || value < 0) {
-      error_ = cat("--", name, " ", text, " is no number");
+      error_ = cat("--", name, ": \"", text, "\" is not a number");
     }
     variable = static_cast<Number>(value);
   }
@@ -118,8 +119,8 @@ pid_t server_pid(Reader& read) {
   pid_t pid = 0;
   read.number("meta-pid", pid);
   if (!read.has("meta-dir")) return pid;
-  pid = pid_of_box(read.text("meta-dir"));
-  if (pid == 0) read.refuse(cat("no ops-meta runs in ", read.text("meta-dir")));
+  pid = pid_in(read.text("meta-dir"));
+  if (pid == 0) read.refuse(cat("--meta-dir: no ops-meta runs in ", read.text("meta-dir")));
   return pid;
 }
 
@@ -137,8 +138,8 @@ FleetOptions read_fleet(Reader& read) {
   read.number("silent", options.hosts.silent.front());
   read.number("update-time", options.hosts.update_time);
   read.number("probation", options.hosts.probation);
-  if (read.has("rate")) options.pace = RateEstimator::rate;
-  if (read.has("max-rate")) options.pace = RateEstimator::flat_out;
+  if (read.has("rate")) options.pacing = Pacing::rate;
+  if (read.has("max-rate")) options.pacing = Pacing::flat_out;
   read.number("rate", options.rate);
   read.number("interval", options.interval);
   if (read.has("storm")) options.spread = 10;
@@ -156,8 +157,8 @@ FleetOptions read_fleet(Reader& read) {
   return options;
 }
 
-StallOptions read_stall(Reader& read, Stall mode) {
-  StallOptions options;
+SlowClientOptions read_slow_clients(Reader& read, SlowMode mode) {
+  SlowClientOptions options;
   options.mode = mode;
   read.number("clients", options.clients);
   read.number("pause", options.pause);
@@ -188,14 +189,14 @@ Result<CommandLine> parse_command_line(const std::vector<std::string>& words) {
   if (!target) return target.error();
   CommandLine line;
   if (read.has("stall")) {
-    const auto mode = parse_stall(read.text("stall"));
-    if (!mode) return Error{cat("there is no way to stall named ", read.text("stall"))};
-    line.run = read_stall(read, *mode);
+    const auto mode = parse_slow_mode(read.text("stall"));
+    if (!mode) return Error{cat("--stall: unknown mode ", read.text("stall"))};
+    line.run = read_slow_clients(read, *mode);
   } else if (read.has("get")) {
     line.run = read_download(read);
   } else {
     line.run = read_fleet(read);
-    if (std::get<FleetOptions>(line.run).hosts.hosts == 0) return Error{"--hosts 0 is no fleet"};
+    if (std::get<FleetOptions>(line.run).hosts.hosts == 0) return Error{"--hosts must be at least 1"};
   }
   if (!read.error().empty()) return Error{read.error()};
   std::visit([&](auto& run) { run.target = *target; }, line.run);

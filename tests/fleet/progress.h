@@ -1,6 +1,7 @@
 #pragma once
 
-// Shows on stderr how a long run goes: once a second, each line over the last, on a terminal; else a line every 10 s.
+// Prints the progress of a long run on stderr. On a terminal, a new line replaces the last one every second; otherwise a line
+// is printed every 10 s.
 
 #include <string>
 
@@ -11,7 +12,7 @@ class Progress {
   Progress();
   double every() const { return is_terminal_ ? 1 : 10; }  // seconds
   void show(const std::string& line) const;
-  /// Before anything else is printed.
+  /// Removes the last line from a terminal. To be called before other output.
   void end() const;
 
  private:

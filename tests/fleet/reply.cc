@@ -55,7 +55,7 @@ HeadState parse_reply_head(std::string_view bytes, ReplyHead& head) {
   return HeadState::complete;
 }
 
-// Carriage returns are skipped wherever they are, and extensions of chunks are wrong: no server here sends them.
+// Skips all carriage returns, and rejects chunk extensions, which the servers under test do not send.
 void ChunkedBody::take_byte(char byte) {
   if (byte == '\r') return;
   if (byte != '\n') {

@@ -1,6 +1,6 @@
 #pragma once
 
-// The head of an HTTP/1.1 response, and a body in chunks. Pure.
+// Parsers for the head of an HTTP/1.1 response and for a chunked body. Pure functions.
 
 #include <cstddef>
 #include <cstdint>
@@ -13,20 +13,20 @@ struct ReplyHead {
   int status = 0;
   size_t size = 0;                     // bytes, the blank line included
   std::optional<uint64_t> length;      // Content-Length
-  bool is_chunked = false;             // with neither, the body ends with the connection
+  bool is_chunked = false;             // with neither length nor chunks, the body ends with the connection
   bool closes = false;                 // Connection: close
   std::optional<int64_t> retry_after;  // seconds
 };
 
 enum class HeadState { incomplete, complete, wrong };
 
-/// `head` is filled when it is complete. `bytes` may go on with the body.
+/// Parses the head at the start of `bytes`, which may continue with the body. Fills `head` when the head is complete.
 HeadState parse_reply_head(std::string_view bytes, ReplyHead& head);
 
-/// A body in chunks, taken as it comes.
+/// An incremental parser of a chunked body.
 class ChunkedBody {
  public:
-  /// Calls data(bytes) for what is in the chunks. False when these are no chunks.
+  /// Calls data(bytes) for the content of the chunks. Returns false when the bytes are not valid chunks.
   template <typename Data>
   bool take(std::string_view bytes, const Data& data) {
     while (!bytes.empty() && state_ != State::wrong && state_ != State::done) {
@@ -51,8 +51,8 @@ class ChunkedBody {
   void take_byte(char byte);
 
   State state_ = State::size;
-  uint64_t left_ = 0;           // bytes of this chunk
-  bool line_has_text_ = false;  // in last_line: a trailer, or a size line
+  uint64_t left_ = 0;           // remaining bytes of this chunk
+  bool line_has_text_ = false;  // the current size line or trailer line is not empty
 };
 
 }  // namespace ops::fleet

@@ -10,12 +10,6 @@ namespace ops::fleet {
 
 namespace {
 
-std::string fixed(double number, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", digits, number);
-  return text;
-}
-
 std::string line(const std::string& name, const std::string& value) {
   return cat("  ", name, std::string(name.size() < 22 ? 22 - name.size() : 1, ' '), value, "\n");
 }
@@ -54,6 +48,12 @@ double Report::cpu_percent() const { return seconds > 0 ? (after.cpu - before.cp
 
 double Report::bytes_per_host() const {
   return hosts_in > 0 ? static_cast<double>(after.rss_kb - before.rss_kb) * 1024 / static_cast<double>(hosts_in) : 0;
+}
+
+std::string fixed(double number, int digits) {
+  char text[64];
+  std::snprintf(text, sizeof text, "%.*f", digits, number);
+  return text;
 }
 
 std::string milliseconds(int64_t microseconds) { return fixed(static_cast<double>(microseconds) / 1000, 2) + " ms"; }

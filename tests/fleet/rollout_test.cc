@@ -1,8 +1,8 @@
-// Rollouts of a real ops-meta to a simulated fleet: a bad release stops itself, a good one reaches everybody, and how soon.
+// Rollouts by a real ops-meta to a simulated fleet: a bad release is halted, a good one reaches all hosts within a time limit.
 //
-// 50,000 hosts, every 20 s; `./control test rollout` takes a million, every 300 s. All times are the defaults (an interval of
-// 300 s, 20 s for an update, 30 s of probation, a timeout of 1800 s), shortened alike: what takes 5 intervals here takes 25
-// minutes there. Each figure is printed and has its limit.
+// The fleet has 50,000 hosts with an interval of 20 s; `./control test rollout` uses a million hosts and 300 s. All default
+// times (interval 300 s, update 20 s, probation 30 s, timeout 1800 s) are shortened by the same factor, so 5 intervals here are
+// 25 minutes with the defaults. The test prints each time and compares it with a limit in intervals.
 
 #include <gtest/gtest.h>
 
@@ -30,12 +30,12 @@ double number_from_environment(const char* name, double otherwise) {
 }
 
 constexpr double kDefaultInterval = 300;  // seconds
-constexpr double kPatience = 20;          // intervals
+constexpr double kPatience = 30;          // intervals
 
-/// A fleet of the environment's size and interval, or else of this one.
+/// The size and interval of the fleet: from the environment, or these defaults.
 struct Scale {
-  Scale(uint32_t few, double seconds)
-      : hosts(static_cast<uint32_t>(number_from_environment("OPS_ROLLOUT_HOSTS", kSanitized ? 500 : few))),
+  Scale(uint32_t count, double seconds)
+      : hosts(static_cast<uint32_t>(number_from_environment("OPS_ROLLOUT_HOSTS", kSanitized ? 500 : count))),
         interval(number_from_environment("OPS_ROLLOUT_INTERVAL", kSanitized ? 3 : seconds)) {}
   uint32_t hosts;
   double interval;  // seconds
@@ -45,24 +45,24 @@ std::string limits_with_timeout(double seconds) {
   return R"(, "rollout": {"timeout": )" + std::to_string(static_cast<int>(std::ceil(seconds))) + "}";
 }
 
-/// An agent, and what its release 5.2.0 does. Each is rolled out by itself.
+/// An agent, and the behaviour of its release 5.2.0.
 struct Release {
   std::string agent;
-  double fail = 0;    // percent of the hosts on which it does not stay started
-  double silent = 0;  // percent of the hosts that are never heard of again
+  double fail = 0;    // percent of hosts on which the agent does not stay started
+  double silent = 0;  // percent of hosts that fall silent for ever
 };
 
-/// An ops-meta, and hosts that run 5.1.2 of some agents.
+/// An ops-meta, and hosts that run version 5.1.2 of some agents.
 struct Rollout : testing::Test {
   explicit Rollout(Scale scale) : hosts(scale.hosts), interval(scale.interval) {}
   ~Rollout() override { end(); }
 
-  /// So many seconds of a host with the default interval, here.
+  /// Scales a time of a host with the default interval to the interval of this fleet.
   double shortened(double seconds) const { return seconds * interval / kDefaultInterval; }
   milliseconds intervals(double count) const { return milliseconds(static_cast<int64_t>(count * interval * 1000)); }
 
-  /// All agents, `special` in another version than the rest.
-  bool desire(const std::string& version, const std::string& special = "", const std::string& its_version = "") {
+  /// Assigns all agents in `version`, except `special` in `its_version`.
+  bool assign(const std::string& version, const std::string& special = "", const std::string& its_version = "") {
     std::vector<TestAgent> agents;
     for (const Release& release : releases) {
       agents.push_back({release.agent, release.agent == special ? its_version : version, "start", "", "", limits});
@@ -87,23 +87,23 @@ struct Rollout : testing::Test {
     options.hosts.update_time = shortened(options.hosts.update_time);
     options.hosts.probation = shortened(options.hosts.probation);
     options.hosts.report_delay = shortened(options.hosts.report_delay);
-    options.keep = true;  // connections, so that one machine carries both sides
+    options.keep = true;  // kept connections save CPU: fleet and ops-meta share one machine
     options.interval = interval;
     options.duration = 1e6;
     options.stop = &stop;
     return options;
   }
 
-  /// 5.2.0 of all these agents is desired.
+  /// Lets all hosts report 5.1.2, then assigns 5.2.0 of all these agents.
   void begin(std::vector<Release> of) {
     releases = std::move(of);
-    ASSERT_TRUE(desire("5.1.2")) << meta.log();
+    ASSERT_TRUE(assign("5.1.2")) << meta.log();
     FleetOptions joining = options();
-    joining.pace = RateEstimator::flat_out;
+    joining.pacing = Pacing::flat_out;
     joining.until_all_in = true;
     ASSERT_EQ(run_fleet(joining).hosts_in, hosts);
     ASSERT_EQ(running(releases.front().agent, "5.1.2"), hosts);
-    ASSERT_TRUE(desire("5.2.0"));
+    ASSERT_TRUE(assign("5.2.0"));
     fleet = std::thread([this, living = options()] { report = run_fleet(living); });
   }
 
@@ -123,7 +123,7 @@ struct Rollout : testing::Test {
   uint32_t failed(const std::string& agent) const { return state(agent, "5.2.0").value("failed", 0u); }
   bool is_halted(const std::string& agent) const { return state(agent, "5.2.0").value("halted", false); }
 
-  /// How many intervals pass until this is so. The test fails when it isn't after 20.
+  /// The number of intervals until the condition is true. The test fails after kPatience intervals.
   double intervals_until(const std::function<bool()>& condition) {
     const double seconds = seconds_of([&] { EXPECT_TRUE(eventually(condition, intervals(kPatience))) << meta.log(); });
     return seconds / interval;
@@ -132,24 +132,24 @@ struct Rollout : testing::Test {
     return intervals_until([&] { return running(agent, version) >= 0.999 * hosts; });
   }
 
-  /// What the hosts did about an agent, once all is over.
-  UpdateCounts found(const std::string& agent) {
+  /// The update counts of an agent, after end().
+  UpdateCounts counts_of(const std::string& agent) {
     for (size_t i = 0; i < releases.size(); ++i) {
       if (releases[i].agent != agent) continue;
       const UpdateCounts counts = report.updates.at(i);
       std::cout << agent << ": " << counts.begun << " of " << hosts << " hosts began the update, " << counts.started
-                << " ran the new version, on " << counts.failed << " it failed, " << counts.silent << " fell silent\n";
+                << " ran the new version, " << counts.failed << " had a failed update, " << counts.silent << " fell silent\n";
       return counts;
     }
-    ADD_FAILURE() << "no " << agent;
+    ADD_FAILURE() << "there is no agent " << agent;
     return {};
   }
-  /// The same, of one that halts, when everybody has asked again since.
-  UpdateCounts found_when_halted(const std::string& agent) {
+  /// Waits until the rollout of the agent is halted and all hosts have sent heartbeats after that. Returns the update counts.
+  UpdateCounts counts_after_halt(const std::string& agent) {
     intervals_until([&] { return is_halted(agent); });
     EXPECT_TRUE(always([&] { return is_halted(agent); }, intervals(1.2))) << state(agent, "5.2.0").dump();
     end();
-    return found(agent);
+    return counts_of(agent);
   }
 
   const uint32_t hosts;
@@ -175,37 +175,37 @@ struct ManyHosts : Rollout {
   ManyHosts() : Rollout({50'000, 20}) {}
 };
 
-TEST_F(ManyHosts, GetAGoodReleaseSoonAndABadOneHardlyAnywhere) {
+TEST_F(ManyHosts, GetAGoodReleaseSoonAndABadOneOnFewHosts) {
   begin({{"good", 0}, {"broken", 100}, {"shaky", 20}, {"worn", kSanitized ? 1 : 0.1}});
   expect_at_most(intervals_until_nearly_all_run("good", "5.2.0"), 5, "99.9% follow within");
   intervals_until([&] { return running("worn", "5.2.0") + failed("worn") == hosts; });
-  EXPECT_FALSE(is_halted("worn")) << "by a few old hosts";
+  EXPECT_FALSE(is_halted("worn")) << "a few failing hosts halted the rollout";
   EXPECT_GT(failed("worn"), 0u);
-  ASSERT_TRUE(desire("5.2.0", "good", "5.1.2"));
+  ASSERT_TRUE(assign("5.2.0", "good", "5.1.2"));
   expect_at_most(intervals_until_nearly_all_run("good", "5.1.2"), 1.6, "99.9% are back within");
   EXPECT_TRUE(is_halted("broken"));
   EXPECT_TRUE(is_halted("shaky"));
   EXPECT_NE(meta.log().find("broken 5.2.0 is halted: 3 of 3 hosts failed"), std::string::npos) << meta.log();
   end();
-  EXPECT_LE(found("broken").begun, 3u);
-  EXPECT_LE(found("shaky").begun, 60u);
-  EXPECT_EQ(found("worn").begun, hosts);
+  EXPECT_LE(counts_of("broken").begun, 3u);
+  EXPECT_LE(counts_of("shaky").begun, 60u);
+  EXPECT_EQ(counts_of("worn").begun, hosts);
 }
 
-// By itself: who falls silent is silent of all agents. The timeout is an interval instead of six, so that it ends sooner.
+// A separate test, because a silent host reports no agent at all. The timeout is one interval instead of six, to save time.
 TEST_F(ManyHosts, AreNotSilencedByARelease) {
   limits = limits_with_timeout(interval);
   begin({{"mute", 0, 100}});
-  EXPECT_LE(found_when_halted("mute").begun, 10u);
+  EXPECT_LE(counts_after_halt("mute").begun, 10u);
 }
 
-/// ops-meta ends in the middle, and another one goes on with what is left on its disk.
+/// ops-meta ends during a rollout. The next ops-meta continues with the files on the disk.
 struct Restart : Rollout {
   Restart() : Rollout({5'000, 3}) {}
   void start_again() { ASSERT_TRUE(meta.Box::start()) << meta.log(); }
 };
 
-TEST_F(Restart, GoesOnWhereTheRolloutWas) {
+TEST_F(Restart, ContinuesARollout) {
   begin({{"broken", 100}});
   intervals_until([&] { return failed("broken") >= 1; });
   meta.process().stop();
@@ -213,31 +213,31 @@ TEST_F(Restart, GoesOnWhereTheRolloutWas) {
   intervals_until([&] { return is_halted("broken"); });
   meta.process().stop();
   start_again();
-  EXPECT_LE(found_when_halted("broken").begun, 3u);
+  EXPECT_LE(counts_after_halt("broken").begun, 3u);
 }
 
-/// Until all hosts have said what they run, nobody changes: for 360 s, or the timeout if that is shorter.
+/// After a restart without saved state, no host changes during the warm-up: 360 s, or the timeout if that is shorter.
 struct ForgetfulRestart : Restart {
   ForgetfulRestart() { limits = limits_with_timeout(2 * interval); }
 };
 
-// What is begun may be taken back before it runs.
-TEST_F(ForgetfulRestart, DoesNotBeginARolloutAnewAfterAKill) {
+// Compares `started` and not `begun`: ops-meta may withdraw an update before the new version runs.
+TEST_F(ForgetfulRestart, DoesNotRepeatARolloutAfterAKill) {
   begin({{"broken", 100}});
   intervals_until([&] { return failed("broken") >= 2; });
   meta.process().kill();
   start_again();
-  EXPECT_LE(found_when_halted("broken").started, 3u);
+  EXPECT_LE(counts_after_halt("broken").started, 3u);
   EXPECT_NE(meta.log().find("the state of rollouts is lost"), std::string::npos);
 }
 
-TEST_F(ForgetfulRestart, DoesNotBeginARolloutAnewWithoutTheTable) {
+TEST_F(ForgetfulRestart, DoesNotRepeatARolloutWithoutTheHostTable) {
   begin({{"broken", 100}});
   intervals_until([&] { return failed("broken") >= 2; });
   meta.process().stop();
   ASSERT_TRUE(std::filesystem::remove(meta / "var/hosts.table"));
   start_again();
-  EXPECT_LE(found_when_halted("broken").started, 3u);
+  EXPECT_LE(counts_after_halt("broken").started, 3u);
 }
 
 }  // namespace

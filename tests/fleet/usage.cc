@@ -19,12 +19,12 @@ std::vector<pid_t> with_children(pid_t pid) {
   return pids;
 }
 
-/// Two neighbours of stat's fields, in seconds, added up: 14 is utime, and stime follows; 16 is cutime, and cstime follows.
+/// The sum of two adjacent fields of /proc/PID/stat in seconds: 14 for utime and stime, 16 for cutime and cstime.
 double cpu_seconds(pid_t pid, int field) {
   std::ifstream file(cat("/proc/", pid, "/stat"));
   std::string text;
   std::getline(file, text);
-  const size_t name_end = text.rfind(')');  // of the second field, a name that may hold blanks
+  const size_t name_end = text.rfind(')');  // the second field is a name that may contain blanks
   if (name_end == std::string::npos) return 0;
   std::istringstream fields(text.substr(name_end + 1));
   std::string skipped;
@@ -60,13 +60,13 @@ Usage usage_of(pid_t pid) {
   return sum;
 }
 
-double past_children_cpu(pid_t pid) { return cpu_seconds(pid, 16); }
+double reaped_children_cpu(pid_t pid) { return cpu_seconds(pid, 16); }
 
-void forget_peak(pid_t pid) {
+void reset_peak_rss(pid_t pid) {
   if (pid > 0) std::ofstream(cat("/proc/", pid, "/clear_refs")) << "5\n";
 }
 
-pid_t pid_of_box(const std::string& folder) {
+pid_t pid_in(const std::string& folder) {
   std::ifstream file(folder + "/var/app.pid");
   pid_t pid = 0;
   return file >> pid ? pid : 0;

@@ -1,4 +1,4 @@
-#include "tests/fleet/sockets.h"
+#include "tests/fleet/client_sockets.h"
 
 #include <arpa/inet.h>
 #include <sys/resource.h>
@@ -22,14 +22,14 @@ constexpr uint32_t kSources = 4096;
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 
-/// The port is chosen when it connects: it must be free for this peer only.
+/// Binds the source address. connect() chooses the port, which must be free for this peer only.
 void bind_source(int fd, uint32_t address) {
   const int on = 1;
   ::setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
   sockaddr_in source{};
   source.sin_family = AF_INET;
   source.sin_addr.s_addr = htonl(address);
-  (void)::bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source);  // else the kernel chooses
+  (void)::bind(fd, reinterpret_cast<const sockaddr*>(&source), sizeof source);  // on failure the kernel chooses
 }
 
 }  // namespace
@@ -45,7 +45,7 @@ Result<Target> parse_target(const std::string& text) {
   target.address.sin_port = htons(static_cast<uint16_t>(parsed->port));
   const std::string host = parsed->host == "localhost" ? "127.0.0.1" : parsed->host;
   if (::inet_pton(AF_INET, host.c_str(), &target.address.sin_addr) != 1) {
-    return Error{cat("\"", text, "\" is not like 127.0.0.1:2000")};
+    return Error{cat("\"", text, "\" is not an IPv4 address and port like 127.0.0.1:2000")};
   }
   return target;
 }
@@ -78,7 +78,7 @@ int socket_error(int fd) {
   return ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0 ? error : errno;
 }
 
-std::string kind_of(int error) {
+std::string error_kind(int error) {
   switch (error) {
     case ECONNREFUSED: return "connection refused";
     case ECONNRESET:

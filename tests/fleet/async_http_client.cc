@@ -1,4 +1,4 @@
-#include "tests/fleet/exchange.h"
+#include "tests/fleet/async_http_client.h"
 
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -11,7 +11,7 @@
 
 namespace ops::fleet {
 
-Exchanges::Exchanges(const Target& target, const Limits& limits, Render render, Done done)
+AsyncHttpClient::AsyncHttpClient(const Target& target, const Limits& limits, Render render, Done done)
     : target_(target),
       limits_(limits),
       render_(std::move(render)),
@@ -21,14 +21,14 @@ Exchanges::Exchanges(const Target& target, const Limits& limits, Render render, 
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       buffer_(64 << 10) {}
 
-Exchanges::~Exchanges() {
+AsyncHttpClient::~AsyncHttpClient() {
   for (const Connection& connection : connections_) {
     if (connection.fd >= 0) ::close(connection.fd);
   }
   ::close(epoll_);
 }
 
-void Exchanges::prepare(size_t count, const Request& first) {
+void AsyncHttpClient::prepare(size_t count, const Request& first) {
   if (limits_.tls == Tls::none) return;
   if (limits_.tls == Tls::resumed) {
     start(first, now_us());
@@ -37,7 +37,7 @@ void Exchanges::prepare(size_t count, const Request& first) {
   tls_clients_.prepare(count);
 }
 
-void Exchanges::start(const Request& request, int64_t now) {
+void AsyncHttpClient::start(const Request& request, int64_t now) {
   uint32_t index = 0;
   const bool reuses = !idle_.empty() && !request.retried;
   if (reuses) {
@@ -57,16 +57,16 @@ void Exchanges::start(const Request& request, int64_t now) {
   connection.in.clear();
   ++under_way_;
   if (!reuses) open_connection(index);
-  if (connection.fd < 0) return fail(index, kind_of(-connection.fd));
+  if (connection.fd < 0) return fail(index, error_kind(-connection.fd));
   request_bytes_.clear();
   render_(request, request_bytes_);
   if (!connection.tls) return send(index, request_bytes_);
-  sealed_.clear();
-  connection.tls->say(request_bytes_, sealed_);
-  send(index, sealed_);
+  encrypted_.clear();
+  connection.tls->send(request_bytes_, encrypted_);
+  send(index, encrypted_);
 }
 
-void Exchanges::open_connection(uint32_t index) {
+void AsyncHttpClient::open_connection(uint32_t index) {
   Connection& connection = connections_[index];
   connection.fd = dialer_.dial();
   connection.watched_for_writing = false;
@@ -75,11 +75,11 @@ void Exchanges::open_connection(uint32_t index) {
   most_open_ = std::max(most_open_, ++open_);
 }
 
-// To a loopback address the connection stands as soon as connect() returns, so that sending at once mostly works.
-void Exchanges::send(uint32_t index, std::string_view bytes) {
+// A connection to a loopback address is established when connect() returns, so the first send usually succeeds.
+void AsyncHttpClient::send(uint32_t index, std::string_view bytes) {
   Connection& connection = connections_[index];
   const ssize_t sent = ::send(connection.fd, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-  if (sent < 0 && errno != EAGAIN) return hung_up(index, kind_of(errno));
+  if (sent < 0 && errno != EAGAIN) return on_close_by_server(index, error_kind(errno));
   const size_t gone = sent < 0 ? 0 : static_cast<size_t>(sent);
   const bool is_whole = gone == bytes.size();
   const bool is_new = connection.state == State::free;
@@ -88,7 +88,7 @@ void Exchanges::send(uint32_t index, std::string_view bytes) {
   if (is_new || connection.watched_for_writing == is_whole) watch(index, !is_whole, is_new);
 }
 
-void Exchanges::watch(uint32_t index, bool for_writing, bool is_new) {
+void AsyncHttpClient::watch(uint32_t index, bool for_writing, bool is_new) {
   Connection& connection = connections_[index];
   epoll_event event{};
   event.events = for_writing ? EPOLLOUT : EPOLLIN;
@@ -97,7 +97,7 @@ void Exchanges::watch(uint32_t index, bool for_writing, bool is_new) {
   connection.watched_for_writing = for_writing;
 }
 
-void Exchanges::poll(int64_t timeout_us) {
+void AsyncHttpClient::poll(int64_t timeout_us) {
   std::array<epoll_event, 512> events;
   const int64_t wait = std::max<int64_t>(timeout_us, 0);
   const timespec timeout{wait / 1'000'000, wait % 1'000'000 * 1000};
@@ -110,36 +110,36 @@ void Exchanges::poll(int64_t timeout_us) {
     if (connection.state != State::sending) {
       receive(index);
     } else if (const int error = socket_error(connection.fd); error != 0) {
-      fail(index, kind_of(error));
+      fail(index, error_kind(error));
     } else {
       send(index, std::string(connection.out));
     }
   }
 }
 
-void Exchanges::receive(uint32_t index) {
+void AsyncHttpClient::receive(uint32_t index) {
   Connection& connection = connections_[index];
   const ssize_t size = ::recv(connection.fd, buffer_.data(), buffer_.size(), 0);
   if (size < 0 && (errno == EAGAIN || errno == EINTR)) return;
-  if (size < 0) return hung_up(index, kind_of(errno));
+  if (size < 0) return on_close_by_server(index, error_kind(errno));
   const std::string_view bytes(buffer_.data(), static_cast<size_t>(size));
-  if (connection.state != State::waiting) return close(index);  // it was silent, and the server hangs up
-  if (connection.tls && size > 0) return unseal(index, bytes);
+  if (connection.state != State::waiting) return close(index);  // the server closes a kept connection
+  if (connection.tls && size > 0) return decrypt(index, bytes);
   take_text(index, bytes, size == 0);
 }
 
-void Exchanges::unseal(uint32_t index, std::string_view bytes) {
+void AsyncHttpClient::decrypt(uint32_t index, std::string_view bytes) {
   const uint32_t generation = connections_[index].generation;
-  unsealed_.clear();
-  sealed_.clear();
-  const bool is_good = connections_[index].tls->take(bytes, unsealed_, sealed_);
-  if (!sealed_.empty()) send(index, sealed_);
+  decrypted_.clear();
+  encrypted_.clear();
+  const bool is_good = connections_[index].tls->receive(bytes, decrypted_, encrypted_);
+  if (!encrypted_.empty()) send(index, encrypted_);
   if (connections_[index].generation != generation) return;
-  if (!is_good) return fail(index, "TLS is refused");
-  if (!unsealed_.empty()) take_text(index, std::string(unsealed_), false);
+  if (!is_good) return fail(index, "TLS error");
+  if (!decrypted_.empty()) take_text(index, std::string(decrypted_), false);
 }
 
-void Exchanges::take_text(uint32_t index, std::string_view bytes, bool ended) {
+void AsyncHttpClient::take_text(uint32_t index, std::string_view bytes, bool ended) {
   Connection& connection = connections_[index];
   if (connection.in.empty()) return take(index, bytes, ended);
   connection.in.append(bytes);
@@ -148,10 +148,10 @@ void Exchanges::take_text(uint32_t index, std::string_view bytes, bool ended) {
   take(index, all, ended);
 }
 
-void Exchanges::take(uint32_t index, std::string_view bytes, bool ended) {
+void AsyncHttpClient::take(uint32_t index, std::string_view bytes, bool ended) {
   Reply reply;
   const HeadState state = parse_reply_head(bytes, reply.head);
-  if (state == HeadState::wrong) return fail(index, "no HTTP");
+  if (state == HeadState::wrong) return fail(index, "not HTTP");
   if (state == HeadState::complete) {
     reply.body = bytes.substr(reply.head.size);
     const uint64_t length = reply.head.length.value_or(ended ? reply.body.size() : reply.body.size() + 1);
@@ -160,11 +160,11 @@ void Exchanges::take(uint32_t index, std::string_view bytes, bool ended) {
       return finish(index, reply);
     }
   }
-  if (ended) return hung_up(index, bytes.empty() ? "closed without a reply" : "reply cut short");
+  if (ended) return on_close_by_server(index, bytes.empty() ? "closed without a reply" : "reply cut short");
   connections_[index].in.assign(bytes);
 }
 
-void Exchanges::finish(uint32_t index, const Reply& reply) {
+void AsyncHttpClient::finish(uint32_t index, const Reply& reply) {
   const Request request = connections_[index].request;
   --under_way_;
   if (request.hold && !reply.head.closes) {
@@ -179,7 +179,7 @@ void Exchanges::finish(uint32_t index, const Reply& reply) {
   done_(request, reply);
 }
 
-void Exchanges::fail(uint32_t index, const std::string& kind) {
+void AsyncHttpClient::fail(uint32_t index, const std::string& kind) {
   const Request request = connections_[index].request;
   --under_way_;
   close(index);
@@ -188,8 +188,9 @@ void Exchanges::fail(uint32_t index, const std::string& kind) {
   done_(request, reply);
 }
 
-/// A kept connection may be closed by the server at any time: that is no error, but taken for one if it happens again.
-void Exchanges::hung_up(uint32_t index, const std::string& kind) {
+/// The server may close a kept connection at any time: the request is sent again on a new connection. There, a close is an
+/// error.
+void AsyncHttpClient::on_close_by_server(uint32_t index, const std::string& kind) {
   Connection& connection = connections_[index];
   if (connection.state == State::idle || connection.state == State::holding) return close(index);
   if (!connection.reused) return fail(index, kind);
@@ -200,7 +201,7 @@ void Exchanges::hung_up(uint32_t index, const std::string& kind) {
   start(again, now_us());
 }
 
-void Exchanges::close(uint32_t index) {
+void AsyncHttpClient::close(uint32_t index) {
   Connection& connection = connections_[index];
   if (connection.state == State::idle) std::erase(idle_, index);
   if (connection.fd >= 0) ::close(connection.fd);
@@ -213,7 +214,7 @@ void Exchanges::close(uint32_t index) {
   free_.push_back(index);
 }
 
-void Exchanges::expire(int64_t now) {
+void AsyncHttpClient::expire(int64_t now) {
   for (uint32_t index = 0; index < connections_.size(); ++index) {
     const Connection& connection = connections_[index];
     const int64_t age = now - connection.since_us;
