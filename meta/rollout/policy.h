@@ -9,8 +9,8 @@
 //   running    report the version as started, past its probation                            heartbeats (host_table.h)
 //   peak       the most hosts that ever ran it at once                                      heartbeats (host_table.h)
 //   broken     report that it failed or was rolled back                                     heartbeats (host_table.h)
-//   inflight   have a lease: they were told to change, and have not reported the result     Leases
-//   overdue    have a lease that is older than `timeout`                                    Leases
+//   inflight   were told to change and have not reported the result: have a lease           Leases
+//   overdue    the same, but the lease is older than `timeout`                              Leases
 //   failed     broken + overdue
 //
 // A host that should change to the release gets a lease by the first row that applies (admit()):
@@ -37,7 +37,6 @@
 #include <chrono>
 #include <cstdint>
 #include <deque>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <string>
