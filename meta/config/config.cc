@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 #include <set>
 
 #include "common/base/file.h"
@@ -13,8 +12,6 @@
 namespace ops::meta {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 constexpr int64_t kMostHosts = 100'000'000;
 
@@ -230,31 +227,6 @@ Config read_config(const ConfigDocument& document, ConfigReport& report) {
   return config;
 }
 
-Json json_of(const AgentConfig& agent) {
-  Json others = Json::array();
-  for (const Override& entry : agent.others) {
-    others.push_back({{"prefix", entry.prefix},
-                      {"percent", entry.percent},
-                      {"version", entry.version},
-                      {"tarball", without_password(entry.tarball)},
-                      {"md5", without_password(entry.md5)},
-                      {"cmd", entry.cmd}});
-  }
-  const DesiredAgent& defaults = agent.defaults;
-  return {{"default",
-           {{"name", defaults.name},
-            {"version", defaults.version},
-            {"tarball", without_password(defaults.tarball)},
-            {"md5", without_password(defaults.md5)},
-            {"cmd", defaults.cmd}}},
-          {"others", std::move(others)},
-          {"rollout",
-           {{"parallel", agent.rollout.parallel},
-            {"maxFailures", agent.rollout.max_failures},
-            {"maxFailureRate", agent.rollout.max_failure_rate},
-            {"timeout", agent.rollout.timeout.count()}}}};
-}
-
 }  // namespace
 
 const AgentConfig* find_agent(const Config& config, std::string_view name) {
@@ -281,27 +253,6 @@ Config load_config(const std::string& path, ConfigReport& report) {
 
 Config parse_config(std::string_view text, ConfigReport& report) {
   return read_config(ConfigDocument::parse(text, report), report);
-}
-
-std::string to_json(const AgentConfig& agent) { return json_of(agent).dump(); }
-
-std::string to_json(const Config& config) {
-  Json agents = Json::array();
-  for (const AgentConfig& agent : config.agents) agents.push_back(json_of(agent));
-  return Json{{"debug", config.debug},
-              {"tarballDir", config.tarball_dir},
-              {"interval", config.interval.count()},
-              {"http",
-               {{"enabled", config.http_enabled},
-                {"listen", config.http_listen},
-                {"maxConnections", config.max_connections},
-                {"maxDownloads", config.max_downloads},
-                {"tls", {{"cert", config.tls.cert}, {"key", config.tls.key}, {"clientCa", config.tls.ca}}},
-                {"tokens", std::vector<std::string>(config.tokens.size(), kMasked)},
-                {"adminTokens", std::vector<std::string>(config.admin_tokens.size(), kMasked)}}},
-              {"maxHosts", config.max_hosts},
-              {"agents", std::move(agents)}}
-      .dump();
 }
 
 }  // namespace ops::meta

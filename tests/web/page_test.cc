@@ -1,5 +1,4 @@
-// Opens ops-meta's page in a real browser, with a real ops-meta and a simulated fleet. The tests leave screenshots in
-// build/screenshots for a person to look at.
+// Opens ops-meta's page in a real browser, with a real ops-meta and a simulated fleet. Leaves build/screenshots.
 
 #include <gtest/gtest.h>
 
@@ -27,8 +26,7 @@ using Json = nlohmann::json;
 constexpr char kTab[] = "\uE004";  // WebDriver's key codes
 constexpr char kEnter[] = "\uE007";
 
-/// The shortest time that the work takes, in seconds. Repeats the work while it takes longer than `limit`, at most 5 times: the
-/// machine may be busy for a moment.
+/// Seconds that the work takes: the first time below `limit`, or the shortest of 5, because the machine may be busy.
 double shortest_time(double limit, const std::function<void()>& work) {
   double best = seconds_of(work);
   for (int tries = 1; best >= limit && tries < 5; ++tries) best = std::min(best, seconds_of(work));

@@ -1,0 +1,63 @@
+// to_json() of config.h; config.cc reads the config.
+
+#include <nlohmann/json.hpp>
+
+#include "common/base/secret.h"
+#include "common/protocol/url.h"
+#include "meta/config/config.h"
+
+namespace ops::meta {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json json_of(const AgentConfig& agent) {
+  Json others = Json::array();
+  for (const Override& entry : agent.others) {
+    others.push_back({{"prefix", entry.prefix},
+                      {"percent", entry.percent},
+                      {"version", entry.version},
+                      {"tarball", without_password(entry.tarball)},
+                      {"md5", without_password(entry.md5)},
+                      {"cmd", entry.cmd}});
+  }
+  const DesiredAgent& defaults = agent.defaults;
+  return {{"default",
+           {{"name", defaults.name},
+            {"version", defaults.version},
+            {"tarball", without_password(defaults.tarball)},
+            {"md5", without_password(defaults.md5)},
+            {"cmd", defaults.cmd}}},
+          {"others", std::move(others)},
+          {"rollout",
+           {{"parallel", agent.rollout.parallel},
+            {"maxFailures", agent.rollout.max_failures},
+            {"maxFailureRate", agent.rollout.max_failure_rate},
+            {"timeout", agent.rollout.timeout.count()}}}};
+}
+
+}  // namespace
+
+std::string to_json(const AgentConfig& agent) { return json_of(agent).dump(); }
+
+std::string to_json(const Config& config) {
+  Json agents = Json::array();
+  for (const AgentConfig& agent : config.agents) agents.push_back(json_of(agent));
+  return Json{{"debug", config.debug},
+              {"tarballDir", config.tarball_dir},
+              {"interval", config.interval.count()},
+              {"http",
+               {{"enabled", config.http_enabled},
+                {"listen", config.http_listen},
+                {"maxConnections", config.max_connections},
+                {"maxDownloads", config.max_downloads},
+                {"tls", {{"cert", config.tls.cert}, {"key", config.tls.key}, {"clientCa", config.tls.ca}}},
+                {"tokens", std::vector<std::string>(config.tokens.size(), kMasked)},
+                {"adminTokens", std::vector<std::string>(config.admin_tokens.size(), kMasked)}}},
+              {"maxHosts", config.max_hosts},
+              {"agents", std::move(agents)}}
+      .dump();
+}
+
+}  // namespace ops::meta
