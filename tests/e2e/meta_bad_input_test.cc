@@ -42,7 +42,7 @@ const std::vector<BadConfig> kBadConfigs = {
     {with_agents(
          R"({"default": {"name": "a", "version": "1"}, "others": [{"version": "2"}, {"prefix": "*", "version": "2"}]})"),
      {"agents[0].others[0]: has neither \"prefix\" nor \"percent\"",
-      "agents[0].others[1].prefix: is \"*\", and a prefix is no"}},
+      "agents[0].others[1].prefix: is \"*\", but a prefix is not a pattern"}},
     {R"({"http": {"tokens": ["t0"]}, "agents": [], "tarballDir": "."})",
      {"tarballDir: is \".\", which is or contains cfg.json"}},
 };
