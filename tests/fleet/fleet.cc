@@ -62,7 +62,6 @@ class Fleet {
   std::string body_;
   int64_t begin_ = now_us();
   int64_t time_ = 0;      // µs, as of the current turn
-  int64_t unix_now_ = 0;  // seconds
   uint64_t made_due_ = 0;
   uint32_t next_host_ = 0;
 

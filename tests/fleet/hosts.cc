@@ -32,7 +32,7 @@ void append(std::string& to, int64_t number) {
 /// The output of the agent's `./control status`.
 std::string_view status_of(uint32_t host, size_t agent, bool stopped, double unwell) {
   if (stopped) return "stoped";
-  const uint64_t hash = mix(host * 31 + agent);
+  const uint64_t hash = mix(uint64_t{host} * 31 + agent);
   if (static_cast<double>(hash % 10'000) >= unwell * 100) return "started";
   return hash % 3 != 0 ? "stoped" : "./control: line 31: var/app.pid: No space left on device";
 }

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <cstdio>
 
 #include "common/base/text.h"
@@ -69,7 +70,7 @@ std::string to_text(const Report& report) {
   text += line("hosts in", cat(with_commas(report.hosts_in), "  (the last after ", fixed(report.all_in_s, 1), " s)"));
   text += line("duration", fixed(report.seconds, 1) + " s");
   text += line("heartbeats", with_commas(report.heartbeats));
-  text += line("heartbeats/s", with_commas(static_cast<uint64_t>(report.rate() + 0.5)));
+  text += line("heartbeats/s", with_commas(static_cast<uint64_t>(std::llround(report.rate()))));
   text += line("errors", cat(with_commas(report.error_count()), report.errors.empty() ? "" : "  " + report.error_kinds()));
   text += line("503 with Retry-After", with_commas(report.busy));
   text += line("not answered yet", with_commas(report.unasked));

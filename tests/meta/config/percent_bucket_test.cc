@@ -64,7 +64,7 @@ TEST(PercentBucket, ALargerShareContainsTheSmallerOne) {
 TEST(PercentBucket, EachAgentSelectsDifferentHosts) {
   int both = 0;
   for (int i = 0; i < kHosts; ++i) both += is_in_share("a", host(i), 10) && is_in_share("b", host(i), 10) ? 1 : 0;
-  EXPECT_NEAR(both, kHosts / 100, 70) << "a tenth of a tenth";
+  EXPECT_NEAR(both, kHosts * 0.01, 70) << "a tenth of a tenth";
 }
 
 }  // namespace

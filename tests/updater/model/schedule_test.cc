@@ -163,7 +163,7 @@ TEST_F(PollingTest, SpreadsHostsAfterAnOutage) {
   std::vector<Clock::time_point> back;
   const auto outage = start + std::chrono::hours(1);
   for (unsigned seed = 1; seed <= 1000; ++seed) {
-    random.seed(seed * 7919);
+    random.seed(uint64_t{seed} * 7919);
     polling = Polling(own, kBootTime, start - own, random);
     for (auto now = start; now < outage; now = polling.next()) polling.failed(own, seconds(60), now, random);
     back.push_back(polling.next());
