@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # fetch-debian-source.sh FOLDER PACKAGE...
 #
-# Unpacks the Debian source packages into FOLDER/PACKAGE (with Debian's patches applied), from whatever mirror this machine
-# already uses. The machine's own apt state is not touched: FOLDER/apt holds a private one, whose sources are the machine's
-# `deb` entries turned into `deb-src` of $suite. apt checks the signatures and the checksums as it does anywhere.
+# Unpacks Debian source packages to FOLDER/PACKAGE, with Debian's patches applied, from the mirror that this machine's apt uses.
+# It does not change the machine's apt state: it makes a private one in FOLDER/apt, with the machine's `deb` entries as `deb-src`
+# entries of $suite. apt checks signatures and checksums as usual.
 set -euo pipefail
 
 suite=trixie
@@ -21,13 +21,13 @@ shift
 packages=("$@")
 
 for tool in apt-get apt-cache dpkg-source; do
-    command -v "$tool" >/dev/null || die "$tool is missing, so the sources of ${packages[*]} can't be had;" \
-        "give cmake a prefix that has them: -DCMAKE_PREFIX_PATH=FOLDER"
+    command -v "$tool" >/dev/null || die "$tool is missing, so the sources of ${packages[*]} cannot be fetched:" \
+        "install the package dpkg-dev, or give cmake a folder that contains them built: -DCMAKE_PREFIX_PATH=FOLDER"
 done
 [[ -r $keyring ]] || die "$keyring is missing: apt-get install debian-archive-keyring"
 
-# The machine's entries, for example "http://mirror/debian bookworm", as "http://mirror/debian trixie". Other releases give nothing.
-# apt names them in the URIs that an update would read, however they are written down, and also before the first update.
+# Prints the machine's entries for $suite: "http://mirror/debian bookworm" becomes "http://mirror/debian trixie". Entries of other
+# releases are left out. `apt-get update --print-uris` lists them for both formats of sources, also before the first update.
 # shellcheck source=/dev/null
 codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-$suite}")
 entries() {
@@ -47,9 +47,10 @@ rm -rf "$state"
 mkdir -p "$state/lists/partial" "$state/cache/archives/partial"
 entries | sed "s|.*|deb-src [signed-by=$keyring] & main|" >"$state/sources.list"
 split --lines=1 "$state/sources.list" "$state/entry."
-[[ -s $state/sources.list ]] || die "apt on this machine has no entry of Debian $codename to fetch sources with"
+[[ -s $state/sources.list ]] || die "the apt sources of this machine have no entry for Debian $codename, so there is no mirror to fetch from:" \
+    "add one to /etc/apt/sources.list.d, or give cmake a folder with built libraries: -DCMAKE_PREFIX_PATH=FOLDER"
 
-# -c is read after the machine's own configuration, so that its proxies stay and its hooks on an update don't run.
+# apt reads this file after the machine's configuration: proxies stay in effect, hooks after an update do not run.
 cat >"$state/apt.conf" <<CONF
 #clear APT::Update::Post-Invoke;
 #clear APT::Update::Post-Invoke-Success;
@@ -67,11 +68,11 @@ CONF
 apt_get() { apt-get -c "$state/apt.conf" -q "$@"; }
 
 log=$state/log
-# Another vendor's repository may call its releases as Debian does. It fails here, as Debian's key has not signed it, and is left out.
+# Another vendor's repository may use Debian's release names. Debian's key has not signed it, so apt refuses it here.
 apt_get update >"$log" 2>&1 || true
 
-# "VERSION ENTRY" lines, newest version first. A mirror may list what it doesn't have (yet, or any more), and may list one version in
-# two places, of which one works: so each entry is asked, and tried, on its own.
+# candidates PACKAGE: prints "VERSION ENTRY" lines, newest version first. A mirror may list a version that it does not have, or list
+# it in two entries of which one works. So each entry is a candidate of its own.
 candidates() {
     local list version
     for list in "$state"/entry.*; do
@@ -90,8 +91,8 @@ newest_first() {
     [[ ${#lines[@]} -eq 0 ]] || printf '%s\n' "${lines[@]}"
 }
 
-# dpkg-source can't check the maintainer's signature on the .dsc without the developers' keyring, and warns; -q hides that.
-# What it unpacks has been checked already: apt got it through the signed list of sources.
+# fetch PACKAGE: dpkg-source -q hides the warning that it cannot check the maintainer's signature without the developers' keyring.
+# apt has already checked the files against the signed list of sources.
 fetch() {
     local package=$1 version list found="" missed=""
     rm -rf "${folder:?}/$package" "${folder:?}/$package.download"
@@ -107,13 +108,14 @@ fetch() {
     done < <(candidates "$package")
     [[ -n $found ]] || {
         grep -E '^(E|W):' "$log" | head -n 5 >&2 || true
-        die "no source of $package could be downloaded from this machine's Debian mirror ($suite)"
+        die "cannot download the source of $package ($suite) from this machine's Debian mirror:" \
+            "check the network and the mirror in apt's sources, then run cmake again"
     }
     [[ -z $missed || $missed == "$found" ]] ||
-        echo "$package: the mirror lists $missed but doesn't have it; taking $found"
+        echo "$package: the mirror lists $missed but does not have it; using $found"
     dpkg-source -q --no-copy -x -- *.dsc "$folder/$package" >"$log" 2>&1 || {
         cat "$log" >&2
-        die "can't unpack the source of $package $found"
+        die "dpkg-source cannot unpack the source of $package $found: its output is above"
     }
     cd "$folder"
     rm -rf "${folder:?}/$package.download"
