@@ -1,110 +1,194 @@
 #pragma once
 
-// The loop: look at the agents -> heartbeat -> plan -> act, again and again. It decides nothing by itself (plan.h) and waits
-// for nobody: what takes long runs in an agent's lane (starts, stops, switches), in ops-meta's (the heartbeat) or in the
-// fetch_worker (downloads).
+// The decisions of the updater's main loop: observe the agents -> plan -> act and send a heartbeat, again and again. Cycle does
+// nothing itself: it has no threads, processes, files, sockets or clock. It takes events and returns effects, and MainLoop
+// (main_loop.h) carries the effects out. So a unit test plays a whole day.
+//
+// One pass of the loop:
+//
+//   take()      each event that has arrived
+//   observe()   which agents to observe now; the loop waits up to 1 s for these observations and take()s them
+//   decide()    what to do about each agent with a new observation
+//   send()      the heartbeat, if one was due when the pass began
+//
+// Effects are carried out in their order, and those of one call before the next call.
 
-#include <atomic>
+#include <chrono>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <optional>
-#include <set>
 #include <string>
+#include <variant>
 #include <vector>
 
-#include "common/daemon/daemon.h"
+#include "common/protocol/heartbeat.h"
 #include "updater/agent/agent.h"
-#include "updater/agent/task_queues.h"
 #include "updater/config.h"
-#include "updater/error_throttle.h"
-#include "updater/meta_client.h"
+#include "updater/model/plan.h"
 #include "updater/model/report.h"
 #include "updater/model/schedule.h"
 #include "updater/release/fetch_worker.h"
 
 namespace ops::updater {
 
+/// One instant, on both clocks.
+struct Instant {
+  Clock::time_point steady;
+  int64_t unix_time = 0;  // seconds since 1970
+};
+
+// ---- events ----
+
+struct ObservationEnded {
+  std::string agent;
+  Result<Observed> seen;  // an error: the host failed to read the agent's folder
+};
+
+struct ActionEnded {
+  std::string agent;
+  Result<void> outcome;
+};
+
+struct RetryForgotten {
+  std::string agent;
+  Result<void> outcome;
+};
+
+using FetchEnded = FetchWorker::Outcome;
+
+struct MetaAnswered {
+  Result<HeartbeatResponse> response;  // an error: no server answered the heartbeat well
+  std::optional<std::chrono::seconds> retry_after;
+  std::string server;  // that gave the response
+};
+
+struct ConfigReloaded {
+  Config config;
+};
+
+using Event = std::variant<ObservationEnded, ActionEnded, RetryForgotten, FetchEnded, MetaAnswered, ConfigReloaded>;
+
+// ---- effects ----
+
+/// Observe the agent; ends with ObservationEnded.
+struct Observe {
+  std::string agent;
+  bool is_first = false;  // of this run: a ./control that an earlier updater began may still run, and must end first
+};
+
+/// Carry out the decision (switch.h); ends with ActionEnded.
+struct Act {
+  Decision decision;
+  Observed seen;
+  std::optional<DesiredAgent> desired;
+};
+
+/// Write the agent's .state.
+struct SaveState {
+  std::string agent;
+  State state;
+};
+
+/// Write the agent's .state, if there is one to write, then remove its .retry; ends with RetryForgotten. Pauses are forgotten
+/// after that only: a .retry that cannot be removed would end them at each observation.
+struct ForgetRetry {
+  std::string agent;
+  std::optional<State> state;
+};
+
+/// The releases to fetch, in this order (FetchWorker::want). Each of them ends with FetchEnded, unless a later Fetch leaves it
+/// out.
+struct Fetch {
+  std::vector<DesiredAgent> wanted;
+};
+
+/// Send the heartbeat; ends with MetaAnswered.
+struct SendHeartbeat {
+  HeartbeatRequest heartbeat;
+};
+
+/// The state of polling, for ./control status and systemctl status.
+struct NotePoll {
+  std::string text;
+};
+
+/// An info line for the log.
+struct LogInfo {
+  std::string text;
+};
+
+/// A warning for the log, throttled by topic (error_throttle.h).
+struct LogError {
+  std::string topic;
+  std::string text;
+};
+
+/// The topic works again: log its next error at once.
+struct EndError {
+  std::string topic;
+};
+
+using Effect = std::variant<Observe, Act, SaveState, ForgetRetry, Fetch, SendHeartbeat, NotePoll, LogInfo, LogError, EndError>;
+using Effects = std::vector<Effect>;
+
 class Cycle {
  public:
-  Cycle(std::string config_path, Config config, const Layout& layout);
+  /// A release that is being fetched; nullopt when there is none.
+  using Progress = std::optional<FetchWorker::Progress>;
 
-  /// Notes in var/app.poll that the first heartbeat is still to come, and says when: "asks http://10.0.0.1:2000 in 3 s".
-  std::string announce();
+  /// `uptime` is the host's: it decides when the first heartbeat is due (first_sleep).
+  Cycle(Config config, std::chrono::seconds uptime, Instant now, Random random);
 
-  /// Until SIGTERM or SIGINT. What the agents do goes on.
-  void run(const Signals& signals);
+  /// "asks http://10.0.0.1:2000 in 3 s": the server and the time of the first heartbeat.
+  std::string start_text(Instant now) const;
+  Effects note_start(Instant now);
 
-  /// Reads the config file again; a bad file changes nothing. Any thread may call it.
-  Result<void> reload();
-  std::shared_ptr<const Config> config() const;
+  Effects take(Event event, Instant now);
+  /// `installed` are the agents that have a folder on this host.
+  Effects observe(const std::vector<std::string>& installed, Instant now);
+  Effects decide(const Progress& progress, Instant now);
+  Effects send(const Progress& progress, Instant now);
 
-  /// What is known of every agent, sorted by name. Any thread may call it.
-  std::vector<AgentReport> report() const;
-  PollCounts polls() const;
+  /// When the next pass is due, unless an event arrives earlier.
+  Clock::time_point next_pass(Instant now) const;
+
+  /// All agents, sorted by name.
+  std::vector<AgentReport> report(const Progress& progress) const;
+  const PollCounts& polls() const { return polls_; }
 
  private:
-  /// What a lane has done.
-  struct Finished {
-    std::string agent;
-    std::optional<Result<Observed>> seen;  // of a look
-    std::optional<Result<void>> outcome;   // of an action
-    int preparations = 0;                  // of that agent, when the look began
-  };
+  void on(ObservationEnded& event, Instant now);
+  void on(ActionEnded& event, Instant now);
+  void on(RetryForgotten& event, Instant now);
+  void on(FetchEnded& event, Instant now);
+  void on(MetaAnswered& event, Instant now);
+  void on(ConfigReloaded& event, Instant now);
 
-  /// What ops-meta said, or why it didn't.
-  struct Answer {
-    Result<HeartbeatResponse> response;
-    std::optional<std::chrono::seconds> retry_after;
-    std::string server;  // that gave the response
-  };
+  void drop_agents_except(const std::vector<std::string>& names);
+  void decide_for(const std::string& name, Agent& agent, const Progress& progress, Instant now);
+  void take_failure(const MetaAnswered& answer, Instant now);
+  void take_assignments(const HeartbeatResponse& response, Instant now);
+  void note_poll(const std::string& outcome, Instant now);
 
-  ClientCredentials access() const;
-  void tick();
-  void collect();
-  void take_answer();
-  void note_poll(const std::string& outcome);
-  void obey(const HeartbeatResponse& response);
-  void take_preparation();
-  void look(bool at_all);
-  void send_heartbeat();
-  void note_phases();
-  std::vector<AgentReport> report_agents() const;
-  void decide();
-  void decide_for(const std::string& name, Agent& agent);
-  void latch_bad_release(const std::string& name, Agent& agent);
-  void forget_failures(const std::string& name, Agent& agent);
-  void act(const std::string& name, Agent& agent, const Decision& decision);
-  void finish(const std::string& name, Agent& agent, Action action, const Result<void>& outcome);
-  std::chrono::milliseconds time_until_next() const;
+  Agent& agent(const std::string& name) { return agents_.try_emplace(name, name).first->second; }
   const DesiredAgent* desired(const std::string& name) const;
-  void publish();
+  bool is_heartbeat_due(Instant now) const { return polling_.is_due(now.steady) && !is_heartbeat_sent_; }
 
-  static constexpr char kMetaLane[] = "ops-meta's";  // no agent can be named so
+  void add(Effect effect) { effects_.push_back(std::move(effect)); }
+  template <typename... Parts>
+  void log_info(const Parts&... parts) {
+    add(LogInfo{cat(parts...)});
+  }
+  Effects take_effects() { return std::exchange(effects_, {}); }
 
-  const std::string config_path_;
-  const Layout& layout_;
-
-  // The loop's own.
-  Random random_{std::random_device{}()};
-  MetaClient meta_;  // used in ops-meta's lane only
+  Config config_;
+  Random random_;
   Polling polling_;
+  bool is_heartbeat_sent_ = false;   // and MetaAnswered has not arrived
+  bool is_heartbeat_ready_ = false;  // one was due when this pass began
   std::map<std::string, DesiredAgent> desired_;
   std::map<std::string, Agent> agents_;
-  ErrorThrottle errors_;
   PollCounts polls_;
-
-  mutable std::mutex mutex_;
-  std::shared_ptr<const Config> config_;       // guarded by mutex_; swapped whole
-  std::shared_ptr<TlsSessionCache> sessions_;  // guarded by mutex_; new with each config
-  bool reloaded_ = false;                      // guarded by mutex_
-  std::vector<Finished> inbox_;                // guarded by mutex_
-  std::optional<Answer> answer_;               // guarded by mutex_
-  std::vector<AgentReport> report_;            // guarded by mutex_
-  PollCounts reported_polls_;                  // guarded by mutex_
-
-  FetchWorker fetch_worker_;
-  TaskQueues queues_;
+  Effects effects_;  // of the call that runs
 };
 
 }  // namespace ops::updater

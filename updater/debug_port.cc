@@ -29,30 +29,30 @@ Json to_json(const AgentReport& report) {
   return json;
 }
 
-HttpResponse agents_response(const Cycle& cycle) {
+HttpResponse agents_response(const MainLoop& loop) {
   Json agents = Json::array();
-  for (const AgentReport& report : cycle.report()) agents.push_back(to_json(report));
+  for (const AgentReport& report : loop.report()) agents.push_back(to_json(report));
   return HttpResponse::json(agents.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
 }
 
-HttpResponse metrics_response(const Cycle& cycle) {
+HttpResponse metrics_response(const MainLoop& loop) {
   HttpResponse response;
   response.content_type = kMetricsType;
-  response.body = metrics_text(cycle.report(), cycle.polls());
+  response.body = metrics_text(loop.report(), loop.polls());
   return response;
 }
 
 }  // namespace
 
-HttpResponse answer(const HttpRequest& request, Cycle& cycle) {
-  if (request.method == "POST") return HttpResponse::text(405, "nothing here takes a POST\n");
+HttpResponse answer(const HttpRequest& request, MainLoop& loop) {
+  if (request.method == "POST") return HttpResponse::text(405, "the debug port takes no POST requests\n");
   const auto reload = [&]() -> Result<std::string> {
-    if (auto reloaded = cycle.reload(); !reloaded) return reloaded.error();
-    return to_json(*cycle.config());
+    if (auto reloaded = loop.reload(); !reloaded) return reloaded.error();
+    return to_json(*loop.config());
   };
   if (auto response = answer_admin_request(request, reload)) return *response;
-  if (request.path == "/agents") return agents_response(cycle);
-  if (request.path == "/metrics") return metrics_response(cycle);
+  if (request.path == "/agents") return agents_response(loop);
+  if (request.path == "/metrics") return metrics_response(loop);
   return HttpResponse::text(404, "404 page not found\n");
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 
-// The debug port: /health, /version, /workdir, /config/reload as in the original, /agents and /metrics.
+// The updater's debug port: /health, /version, /workdir and /config/reload as in the Go original, and /agents and /metrics.
 
 #include "common/http/server.h"
-#include "updater/cycle.h"
+#include "updater/main_loop.h"
 
 namespace ops::updater {
 
-/// Called from several threads at once.
-HttpResponse answer(const HttpRequest& request, Cycle& cycle);
+/// Answers one request. Any thread may call it.
+HttpResponse answer(const HttpRequest& request, MainLoop& loop);
 
 }  // namespace ops::updater

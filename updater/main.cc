@@ -7,8 +7,8 @@
 #include "common/base/version.h"
 #include "common/daemon/daemon.h"
 #include "common/http/server.h"
-#include "updater/cycle.h"
 #include "updater/debug_port.h"
+#include "updater/main_loop.h"
 #include "updater/selftest/smoke_test.h"
 #include "updater/server_check.h"
 
@@ -16,18 +16,18 @@ namespace {
 
 using namespace ops;
 
-/// Says why the daemon ends where the person will look: in the log, and on stderr for whoever started it.
+/// Reports why the daemon cannot start: on stderr, and in the log file if there is one.
 int fail(const std::string& why) {
   if (log::is_in_file()) log::error(why);
   std::cerr << "ops-updater: " << why << "\n";
   return EXIT_FAILURE;
 }
 
-constexpr int kBadConfig = 2;  // as print_config_check says it
+constexpr int kBadConfig = 2;  // the exit code of print_config_check
 
-std::vector<LongOption> own_flags() {
+std::vector<LongOption> long_options() {
   std::vector<LongOption> flags = updater::smoke_test_flags();
-  flags.push_back({"fetch", "", "with -t: ask each ops-meta whether it answers and takes this host's token, too"});
+  flags.push_back({"fetch", "", "with -t: also check that each ops-meta answers and accepts this host's token"});
   return flags;
 }
 
@@ -42,7 +42,7 @@ int try_release(const DaemonOptions& options) {
 
 int main(int argc, char** argv) {
   const DaemonOptions options = parse_daemon_options(
-      argc, argv, "ops-updater", "installs and runs the agents that ops-meta assigns to this host", own_flags());
+      argc, argv, "ops-updater", "installs and runs the agents that ops-meta assigns to this host", long_options());
   restrict_umask();
   if (options.own.contains("try")) return try_release(options);
   if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
@@ -69,26 +69,26 @@ int main(int argc, char** argv) {
   for (const std::string& warning : report.warnings) log::warning(options.config, ": ", warning);
 
   const updater::Layout layout(std::filesystem::current_path());
-  updater::Cycle cycle(options.config, config, layout);
+  updater::MainLoop loop(options.config, config, layout);
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
     HttpServerOptions http;
     http.loops = 1;
     http.max_connections = 64;
     auto listening = HttpServer::listen(*parse_listen_address(config.http_listen), http,
-                                        [&](const HttpRequest& request) { return updater::answer(request, cycle); });
+                                        [&](const HttpRequest& request) { return updater::answer(request, loop); });
     if (!listening) return fail(listening.error().message);
     server = std::move(*listening);
-    log::info("the debug port is ", config.http_listen, ", port ", server->port());
+    log::info("the debug port listens on ", config.http_listen, ", port ", server->port());
   }
-  const std::string first = cycle.announce();
-  log::info("ops-updater ", version(), " looks after ", updater::hostname_of(config), " in ", layout.root(), ", ", first,
-            ", then every ", config.interval.count(), " s");
-  if (!config.desired_agent.empty()) log::info("it looks after ", config.desired_agent, " only: desiredAgent in cfg.json");
+  const std::string first = loop.announce();
+  log::info("ops-updater ", version(), " manages the agents of ", updater::hostname_of(config), " in ", layout.root(), "; it ",
+            first, ", then every ", config.interval.count(), " s");
+  if (!config.desired_agent.empty()) log::info("it manages ", config.desired_agent, " only: desiredAgent in cfg.json");
   if (!options.log_file.empty()) std::cout << first << std::endl;  // ./control start prints it
   if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
-  cycle.run(signals);
+  loop.run(signals);
   notify_systemd("STOPPING=1");
-  log::info("ops-updater stops, its agents go on");
+  log::info("ops-updater stops; its agents keep running");
   return EXIT_SUCCESS;
 }

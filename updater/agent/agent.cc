@@ -11,7 +11,7 @@ namespace {
 constexpr auto kCalmAfter = std::chrono::minutes(10);  // without a restart, an agent no longer counts as one that keeps dying
 constexpr auto kNever = Clock::time_point::max();
 
-/// A fraction of the probation, so that it is checked several times however short it is.
+/// A fraction of the probation: even a short probation is checked several times.
 Clock::duration probation_tick(std::chrono::seconds probation) {
   return std::clamp<Clock::duration>(probation / 5, milliseconds(200), std::chrono::seconds(3));
 }
@@ -22,64 +22,140 @@ bool is_switching(std::optional<Action> action) {
   return action == Action::switch_over || action == Action::resume_probation || action == Action::roll_back;
 }
 
+void Agent::begin_observation() {
+  is_observing_ = true;
+  is_outdated_ = false;
+  observe_at_ = kNever;
+}
+
+void Agent::take_observation(Observed seen, Clock::time_point now) {
+  is_observing_ = false;
+  seen_ = std::move(seen);
+  was_observed_ = true;
+  is_undecided_ = !is_outdated_;
+  if (is_outdated_) observe_at_ = now;
+}
+
+void Agent::observation_failed(Clock::time_point again) {
+  is_observing_ = false;
+  observe_at_ = again;
+}
+
+std::optional<State> Agent::remove_latch() {
+  if (!seen_.state.latch || seen_.state.probation) return std::nullopt;
+  seen_.state.latch.reset();
+  return seen_.state;
+}
+
 void Agent::forget_failures() {
-  update.reset();
-  control.reset();
-  error.clear();
-  bad_release.reset();
+  update_pause_.reset();
+  control_pause_.reset();
+  error_.clear();
+  bad_release_.reset();
 }
 
-void Agent::note_outcome(Action done, const Result<void>& outcome, Clock::time_point now, Random& random) {
-  error = outcome ? "" : outcome.error().message;
-  // A tidying that failed can wait for the next heartbeat.
-  look_at = done == Action::tidy && !outcome ? kNever : now;
-  if (done == Action::start || done == Action::roll_back || !outcome) {
-    if (last_control && now - *last_control > kCalmAfter) control.reset();
-    last_control = now;
-    control.fail(now, random);
+std::optional<State> Agent::latch_bad_release() {
+  if (!bad_release_) return std::nullopt;
+  seen_.state.latch = std::move(bad_release_);
+  bad_release_.reset();
+  return seen_.state;
+}
+
+Decision Agent::decide(const DesiredAgent* desired, bool is_fetching, const SwitchSettings& settings, Clock::time_point now,
+                       int64_t unix_time) {
+  is_undecided_ = false;
+  if (desired != nullptr && *desired != attempted_) {
+    update_pause_.reset();
+    attempted_ = *desired;
   }
-  if (is_switching(done) && !outcome) update.fail(now, random);
-  if (done == Action::pass_probation) {
-    update.reset();
-    control.reset();
+  const Circumstances circumstances{update_pause_.is_paused(now), control_pause_.is_paused(now), is_fetching,
+                                    settings.keep_versions};
+  Decision decision = plan(seen_, desired, circumstances, unix_time);
+  decided_phase_ = decision.phase;
+  wants_fetch_ = decision.prepare;
+  if (decision.action != Action::none) {
+    action_ = decision.action;
+    return decision;
+  }
+  if (decision.phase == Phase::idle && seen_.status == Status::started) error_.clear();
+  plan_next_observation(now, settings.probation);
+  return decision;
+}
+
+/// Before the next round does: during a probation, and at the end of a pause.
+void Agent::plan_next_observation(Clock::time_point now, std::chrono::seconds probation) {
+  observe_at_ = decided_phase_ == Phase::probation ? now + probation_tick(probation) : kNever;
+  for (const Backoff* pause : {&update_pause_, &control_pause_}) {
+    if (pause->is_paused(now)) observe_at_ = std::min(observe_at_, pause->until());
   }
 }
 
-void Agent::plan_next_look(Clock::time_point now, std::chrono::seconds probation) {
-  look_at = kNever;
-  if (phase == Phase::probation) look_at = now + probation_tick(probation);
-  for (const Backoff* pause : {&update, &control}) {
-    if (pause->is_paused(now)) look_at = std::min(look_at, pause->until());
+Action Agent::end_action(const Result<void>& outcome, Clock::time_point now, Random& random) {
+  const Action done = action_.value_or(Action::none);
+  action_.reset();
+  error_ = outcome ? "" : outcome.error().message;
+  // Leftovers that could not be removed can wait for the next round.
+  observe_at_ = done == Action::tidy && !outcome ? kNever : now;
+  pause_after(done, outcome.ok(), now, random);
+  return done;
+}
+
+void Agent::pause_after(Action action, bool is_good, Clock::time_point now, Random& random) {
+  if (action == Action::start || action == Action::roll_back || !is_good) {
+    if (last_restart_ && now - *last_restart_ > kCalmAfter) control_pause_.reset();
+    last_restart_ = now;
+    control_pause_.fail(now, random);
+  }
+  if (is_switching(action) && !is_good) update_pause_.fail(now, random);
+  if (action == Action::pass_probation) {
+    update_pause_.reset();
+    control_pause_.reset();
   }
 }
 
-void Agent::note_phase(const std::optional<FetchWorker::Progress>& preparing, int64_t now) {
-  Phase current = phase;
-  if (is_switching(action)) {
+void Agent::take_fetch(const FetchWorker::Outcome& outcome, Clock::time_point now, int64_t unix_time, Random& random) {
+  wants_fetch_ = false;
+  is_undecided_ = false;
+  is_outdated_ = true;
+  observe_at_ = now;
+  if (!outcome.error) {
+    error_.clear();
+    return;
+  }
+  const FetchError& failure = *outcome.error;
+  error_ = failure.error.message;
+  update_pause_.fail(now, random, failure.retry_after);
+  if (failure.lasting) {
+    bad_release_ = Latch{outcome.agent.version, failure.checksum, one_line(error_, kMaxStatusSize), unix_time};
+  }
+}
+
+void Agent::update_phase(const FetchWorker::Progress* fetch, int64_t unix_time) {
+  Phase current = decided_phase_;
+  if (is_switching(action_)) {
     current = Phase::switching;
-  } else if (preparing) {
-    current = preparing->phase;
-  } else if (phase == Phase::idle && !error.empty()) {
-    current = Phase::waiting;  // it keeps dying, or won't stop
+  } else if (fetch != nullptr) {
+    current = fetch->phase;
+  } else if (current == Phase::idle && !error_.empty()) {
+    current = Phase::waiting;  // it keeps dying, or does not stop
   }
-  if (current == shown_phase) return;
-  shown_phase = current;
-  since = now;
+  if (current == phase_) return;
+  phase_ = current;
+  since_ = unix_time;
 }
 
-AgentReport Agent::report(const std::string& name, const DesiredAgent* desired,
-                          const std::optional<FetchWorker::Progress>& preparing) const {
+AgentReport Agent::report(const DesiredAgent* desired, const FetchWorker::Progress* fetch) const {
   AgentReport report;
-  report.name = name;
-  if (was_seen) report.seen = seen;
+  report.name = name_;
+  if (was_observed_) report.seen = seen_;
   if (desired != nullptr) report.desired = *desired;
-  report.phase = shown_phase;
-  report.since = since;
-  report.error = error;
-  report.attempts = update.failures() + (preparing || is_switching(action) ? 1 : 0);
-  if (preparing) {
-    report.done = preparing->done;
-    report.total = preparing->total;
+  report.phase = phase_;
+  report.since = since_;
+  report.error = error_;
+  report.attempts = update_pause_.failures() + (fetch != nullptr || is_switching(action_) ? 1 : 0);
+  if (fetch != nullptr) {
+    report.done = fetch->done;
+    report.total = fetch->total;
   }
   return report;
 }

@@ -1,12 +1,17 @@
 #pragma once
 
-// What the loop remembers of one agent between two looks at it. All of it may be forgotten at any time: the disk knows better.
+// The updater's memory of one agent between two observations of it. It may be lost at any time: the next observation reads
+// all that matters from the disk again. It starts nothing itself; time and the random source are arguments.
+//
+// An agent's life is a loop: begin_observation -> take_observation -> decide -> (run the action) -> end_action. Beside it, a
+// release is fetched in the background: take_fetch.
 
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "common/protocol/heartbeat.h"
+#include "updater/agent/switch.h"
 #include "updater/model/plan.h"
 #include "updater/model/report.h"
 #include "updater/model/schedule.h"
@@ -14,42 +19,92 @@
 
 namespace ops::updater {
 
-struct Agent {
-  Observed seen;
-  bool was_seen = false;        // `seen` is of this run of the updater
-  bool is_fresh = false;        // seen since the last decision
-  Clock::time_point look_at{};  // when to look again
-  Backoff update{std::chrono::seconds(5)};
-  Backoff control{std::chrono::seconds(10), 3};
-  std::optional<Clock::time_point> last_control;
-  Phase phase = Phase::idle;         // of the last decision
-  Phase shown_phase = Phase::idle;   // the phase that `since` is of
-  int64_t since = 0;                 // seconds since 1970
-  std::string error;                 // of the last attempt at anything; "" after a good one
-  std::optional<Latch> bad_release;  // to be latched as soon as the lane is free
-  bool prepare = false;              // the last decision wants the desired release prepared
-  std::optional<Action> action;      // what the lane does now; nullopt when it only looks
-  DesiredAgent attempted;            // the last one that an update was tried for
-  int preparations = 0;              // how many have ended
+class Agent {
+ public:
+  explicit Agent(std::string name) : name_(std::move(name)) {}
 
-  /// Forgets what failed, and all pauses.
+  /// An observation or an action of this agent has begun and its result has not arrived.
+  bool is_busy() const { return is_observing_ || action_; }
+  /// An observation has arrived that no decision has used yet.
+  bool is_undecided() const { return is_undecided_; }
+  /// An observation has arrived since the updater started.
+  bool was_observed() const { return was_observed_; }
+  /// When the next observation is due, unless the agent is busy. The next round observes it earlier.
+  Clock::time_point observe_at() const { return observe_at_; }
+  /// The last decision wants the desired release fetched.
+  bool wants_fetch() const { return wants_fetch_; }
+
+  /// Makes the next observation due at `time`.
+  void observe_again(Clock::time_point time) { observe_at_ = time; }
+
+  void begin_observation();
+
+  /// An observation during which a fetch ended is outdated: it may miss the new release, and to decide by it would fetch the
+  /// release again. The agent is then observed again at once.
+  void take_observation(Observed seen, Clock::time_point now);
+
+  /// The host failed to read the agent's folder. The last observation stays; the next one is due at `again`.
+  void observation_failed(Clock::time_point again);
+
+  /// The operator asks to forget failures, and the decision must wait for that.
+  bool is_retry_asked() const { return is_undecided_ && seen_.retry_asked; }
+
+  /// Removes the latch from the observed state. Returns the state to save; nullopt when there is none to remove.
+  std::optional<State> remove_latch();
+
+  /// Forgets the last error, all pauses, and a bad release that is not latched yet.
   void forget_failures();
 
-  /// Takes in how an action ended: the error, the pauses, and when to look again.
-  void note_outcome(Action done, const Result<void>& outcome, Clock::time_point now, Random& random);
+  /// A release that was found to be bad before it was ever started gets the same latch as one that failed to start. Returns
+  /// the state to save; nullopt when there is no such release.
+  std::optional<State> latch_bad_release();
 
-  /// When to look again before the next heartbeat does: during a probation, and at the end of a pause.
-  void plan_next_look(Clock::time_point now, std::chrono::seconds probation);
+  /// Plans by the last observation. The caller runs decision.action, unless that is none, and reports its end to end_action.
+  /// `desired` is nullptr when ops-meta has not answered yet or does not name the agent. `now` and `unix_time` (seconds since
+  /// 1970) are the same instant.
+  Decision decide(const DesiredAgent* desired, bool is_fetching, const SwitchSettings& settings, Clock::time_point now,
+                  int64_t unix_time);
 
-  /// Takes in what is to be said upstream, since `now` (seconds since 1970) if that is news. `preparing` is nullopt unless a
-  /// release is being prepared.
-  void note_phase(const std::optional<FetchWorker::Progress>& preparing, int64_t now);
+  /// Records how the action ended: the error, the pauses, and when to observe again. Returns the action.
+  Action end_action(const Result<void>& outcome, Clock::time_point now, Random& random);
 
-  AgentReport report(const std::string& name, const DesiredAgent* desired,
-                     const std::optional<FetchWorker::Progress>& preparing) const;
+  /// Records how a fetch ended. `unix_time` is the same instant as `now`.
+  void take_fetch(const FetchWorker::Outcome& outcome, Clock::time_point now, int64_t unix_time, Random& random);
+
+  /// Updates the phase that report() gives, and since when it lasts. `fetch` is nullptr unless a release of this agent is
+  /// being fetched.
+  void update_phase(const FetchWorker::Progress* fetch, int64_t unix_time);
+
+  const Observed& seen() const { return seen_; }
+  AgentReport report(const DesiredAgent* desired, const FetchWorker::Progress* fetch) const;
+
+ private:
+  void plan_next_observation(Clock::time_point now, std::chrono::seconds probation);
+  void pause_after(Action action, bool is_good, Clock::time_point now, Random& random);
+
+  const std::string name_;
+  Observed seen_;
+  bool was_observed_ = false;
+  bool is_undecided_ = false;
+  bool is_observing_ = false;
+  bool is_outdated_ = false;      // a fetch ended during the observation that is under way
+  std::optional<Action> action_;  // under way
+  Clock::time_point observe_at_{};
+
+  Backoff update_pause_{std::chrono::seconds(5)};       // between attempts to fetch or to switch
+  Backoff control_pause_{std::chrono::seconds(10), 3};  // between attempts to start, stop, resume, pass or roll back
+  std::optional<Clock::time_point> last_restart_;       // the last start, rollback or failed action
+  DesiredAgent attempted_;                              // the last one that update_pause_ counts failures of
+  bool wants_fetch_ = false;
+  std::optional<Latch> bad_release_;  // to be latched by the next decision
+  std::string error_;                 // of the last action or fetch; "" after a good one
+
+  Phase decided_phase_ = Phase::idle;
+  Phase phase_ = Phase::idle;
+  int64_t since_ = 0;  // when phase_ began, seconds since 1970
 };
 
-/// A step of an update, as opposed to the daily start and stop.
+/// Whether the action is a step of an update, unlike the start or stop of an installed version.
 bool is_switching(std::optional<Action> action);
 
 }  // namespace ops::updater

@@ -13,31 +13,31 @@ void FetchWorker::want(const std::vector<DesiredAgent>& agents, const Trust& tru
     if (std::find(agents.begin(), agents.end(), job_->agent) != agents.end()) return;
     job_->cancelled = true;
     thread_.request_stop();
-    return;  // its end wakes the loop, which asks again
+    return;  // when it has ended, on_end_ wakes the loop, which calls want() again
   }
   if (agents.empty()) return;
   if (thread_.joinable()) thread_.join();
-  job_ = Job{agents.front(), {}, false, false, std::nullopt};
+  job_ = Job{agents.front(), {agents.front().name}, false, false, std::nullopt};
   try {
     thread_ =
         std::jthread([this, agent = agents.front(), trust](const std::stop_token& cancel) { work(agent, trust, cancel); });
   } catch (const std::system_error& failure) {
-    job_->error = PrepareError{{cat("no thread is to be had: ", failure.what())}, false, ""};
+    job_->error = FetchError{{cat("cannot create a thread to fetch it: ", failure.what())}, false, ""};
     job_->ended = true;
     on_end_();
   }
 }
 
 void FetchWorker::work(const DesiredAgent& agent, const Trust& trust, const std::stop_token& cancel) {
-  const auto report = [this](Phase phase, uint64_t done, uint64_t total) {
+  const auto report = [&](Phase phase, uint64_t done, uint64_t total) {
     const std::lock_guard lock(mutex_);
-    job_->progress = {phase, done, total};
+    job_->progress = {agent.name, phase, done, total};
   };
-  std::optional<PrepareError> error;
+  std::optional<FetchError> error;
   try {
-    error = prepare(layout_, agent, limits_, trust, report, cancel);
+    error = fetch_release(layout_, agent, limits_, trust, report, cancel);
   } catch (const std::bad_alloc&) {
-    error = PrepareError{{kOutOfMemory}};
+    error = FetchError{{kOutOfMemory}};
   }
   {
     const std::lock_guard lock(mutex_);
@@ -56,10 +56,9 @@ std::optional<FetchWorker::Outcome> FetchWorker::take_outcome() {
   return outcome;
 }
 
-std::optional<FetchWorker::Progress> FetchWorker::progress(const std::string& agent) const {
+std::optional<FetchWorker::Progress> FetchWorker::progress() const {
   const std::lock_guard lock(mutex_);
-  if (!job_ || job_->agent.name != agent) return std::nullopt;
-  return job_->progress;
+  return job_ ? std::optional(job_->progress) : std::nullopt;
 }
 
 }  // namespace ops::updater

@@ -1,6 +1,6 @@
 #pragma once
 
-// The background worker: prepares one release at a time (install.h), while the loop goes on.
+// Fetches releases in a thread of its own, one at a time (install.h says how), while the main loop runs.
 
 #include <functional>
 #include <mutex>
@@ -15,30 +15,32 @@ namespace ops::updater {
 
 class FetchWorker {
  public:
-  /// `on_end` is called from the worker's thread after each release that ends.
+  /// `on_end` is called from the worker's thread after each fetch, also after a cancelled one.
   FetchWorker(const Layout& layout, InstallLimits limits, std::function<void()> on_end)
       : layout_(layout), limits_(limits), on_end_(std::move(on_end)) {}
 
   struct Outcome {
     DesiredAgent agent;
-    std::optional<PrepareError> error;
+    std::optional<FetchError> error;
   };
 
   struct Progress {
+    std::string agent;
     Phase phase = Phase::waiting;
-    uint64_t done = 0;
-    uint64_t total = 0;
+    uint64_t done = 0;   // bytes
+    uint64_t total = 0;  // bytes; 0 while the size is unknown
   };
 
-  /// Makes these the releases that are wanted, in this order: begins with the first when idle, and cancels the one under way
-  /// when it is no longer among them.
+  /// Sets the releases to fetch, in this order. When idle, the worker starts with the first. It cancels the fetch that runs
+  /// when that release is not in the list; when the cancelled fetch has ended, the caller must take its outcome and call this
+  /// again.
   void want(const std::vector<DesiredAgent>& agents, const Trust& trust);
 
-  /// What has ended since the last call; a cancelled one is not told of.
+  /// The outcome of the fetch that has ended. nullopt when none has, and for a cancelled one.
   std::optional<Outcome> take_outcome();
 
-  /// nullopt unless a release of that agent is being prepared.
-  std::optional<Progress> progress(const std::string& agent) const;
+  /// nullopt when no release is being fetched.
+  std::optional<Progress> progress() const;
 
  private:
   struct Job {
@@ -46,7 +48,7 @@ class FetchWorker {
     Progress progress;
     bool ended = false;
     bool cancelled = false;
-    std::optional<PrepareError> error;
+    std::optional<FetchError> error;
   };
 
   void work(const DesiredAgent& agent, const Trust& trust, const std::stop_token& cancel);
@@ -57,7 +59,7 @@ class FetchWorker {
 
   mutable std::mutex mutex_;
   std::optional<Job> job_;  // guarded by mutex_
-  std::jthread thread_;     // last: it ends before what it uses does
+  std::jthread thread_;     // last: it is joined before the members that it uses are destroyed
 };
 
 }  // namespace ops::updater

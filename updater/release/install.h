@@ -1,8 +1,7 @@
 #pragma once
 
-// Brings a release onto the disk, whole, without touching what runs: fetch, verify, unpack into .staged-VERSION. Nothing is
-// unpacked whose checksum and, with keys, whose signature is not good. This is the
-// slow part of an update, and runs beside the loop.
+// Fetches a release: downloads the tarball, verifies its checksum and signature, and unpacks it into .staged-VERSION. The
+// installed release and its processes are not touched. This is the slow part of an update and runs in the FetchWorker's thread.
 
 #include <functional>
 #include <stop_token>
@@ -23,27 +22,27 @@ struct InstallLimits {
   UnpackLimits unpack;
 };
 
-/// Whose releases are taken, and who we are to servers.
+/// Which releases the host takes, and how it authenticates to their servers.
 struct Trust {
-  std::vector<PublicKey> keys;  // with any, one of them must have signed the tarball
+  std::vector<PublicKey> keys;  // one of them must have signed the tarball; empty: signatures are not checked
   ClientCredentials access;
 };
 
-struct PrepareError {
+struct FetchError {
   Error error;
-  bool lasting = false;  // the release itself is bad: trying again is of no use before it changes
-  std::string checksum;  // of the tarball, as far as it was known
-  std::optional<std::chrono::seconds> retry_after = std::nullopt;  // what the server that failed asked for
+  bool lasting = false;                                            // the release itself is bad: no retry before it changes
+  std::string checksum;                                            // of the tarball; "" when it is unknown
+  std::optional<std::chrono::seconds> retry_after = std::nullopt;  // from the failed server's reply
 };
 
-/// Called from the preparing thread: the phase, and of a download the bytes done and in total.
-using PrepareProgress = std::function<void(Phase phase, uint64_t done, uint64_t total)>;
+/// Called from the fetching thread. `done` and `total` are bytes of a download, and 0 in other phases.
+using FetchProgress = std::function<void(Phase phase, uint64_t done, uint64_t total)>;
 
-/// When this returns nullopt, the release is in .staged-VERSION, with its .installed written last.
-std::optional<PrepareError> prepare(const Layout& layout, const DesiredAgent& agent, const InstallLimits& limits,
-                                    const Trust& trust, const PrepareProgress& progress, const std::stop_token& cancel);
+/// nullopt is success: the release is complete in .staged-VERSION. Its .installed is written last and marks it as complete.
+std::optional<FetchError> fetch_release(const Layout& layout, const DesiredAgent& agent, const InstallLimits& limits,
+                                        const Trust& trust, const FetchProgress& progress, const std::stop_token& cancel);
 
-/// Removes a release's folder so that no half of it is ever taken for a whole one: its .installed goes first.
+/// Removes a release's folder. Its .installed is removed first: a half removed release never looks complete.
 Result<void> remove_release(const std::string& folder);
 
 }  // namespace ops::updater

@@ -18,14 +18,14 @@ using tests::FakeRequest;
 using tests::FakeServer;
 using tests::http_reply;
 
-/// A server with one good release for every agent but `slow`, which gets no answer.
-struct PreparerTest : testing::Test {
-  PreparerTest() { limits.download.reserve = limits.unpack.reserve = 0; }
+/// A server with one good release for each agent; it does not answer requests for `slow`.
+struct FetchWorkerTest : testing::Test {
+  FetchWorkerTest() { limits.download.reserve = limits.unpack.reserve = 0; }
 
   DesiredAgent agent(const std::string& name) const { return {name, "1", server.url("/t"), tests::md5_hex(tarball), "start"}; }
   bool is_staged(const std::string& name) const { return tests::exists(layout.staged(name, "1") + "/.installed"); }
 
-  /// The next outcome that the fetch_worker tells of.
+  /// Waits for the next outcome.
   FetchWorker::Outcome next() {
     std::optional<FetchWorker::Outcome> outcome;
     EXPECT_TRUE(eventually([&] { return (outcome = fetch_worker.take_outcome()).has_value(); }));
@@ -44,19 +44,19 @@ struct PreparerTest : testing::Test {
   FetchWorker fetch_worker{layout, limits, [this] { ++ends; }};
 };
 
-TEST_F(PreparerTest, PreparesOneReleaseAndTellsOfItOnce) {
+TEST_F(FetchWorkerTest, FetchesOneReleaseAndReportsItOnce) {
   EXPECT_FALSE(fetch_worker.take_outcome());
   fetch_worker.want({agent("a"), agent("b")}, {});
   const auto outcome = next();
   EXPECT_EQ(outcome.agent.name, "a");
   EXPECT_FALSE(outcome.error) << outcome.error->error.message;
   EXPECT_TRUE(is_staged("a"));
-  EXPECT_FALSE(tests::exists(layout.agent("b"))) << "one at a time";
+  EXPECT_FALSE(tests::exists(layout.agent("b"))) << "the worker fetches one at a time";
   EXPECT_FALSE(fetch_worker.take_outcome());
   EXPECT_TRUE(eventually([&] { return ends == 1; }));
 }
 
-TEST_F(PreparerTest, TellsOfErrors) {
+TEST_F(FetchWorkerTest, ReportsErrors) {
   DesiredAgent wrong = agent("a");
   wrong.md5 = "0cc175b9c0f1b6a831c399e269772661";
   fetch_worker.want({wrong}, {});
@@ -65,34 +65,34 @@ TEST_F(PreparerTest, TellsOfErrors) {
   EXPECT_NE(outcome.error->error.message.find("checksum"), std::string::npos);
 }
 
-TEST_F(PreparerTest, GoesOnWithWhatIsStillWanted) {
+TEST_F(FetchWorkerTest, GoesOnWithAReleaseThatIsStillWanted) {
   fetch_worker.want({agent("slow")}, {});
   ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));
   fetch_worker.want({agent("a"), agent("slow")}, {});
-  EXPECT_TRUE(fetch_worker.progress("slow"));
-  EXPECT_FALSE(fetch_worker.progress("a"));
-  EXPECT_EQ(fetch_worker.progress("slow")->phase, Phase::downloading);
+  ASSERT_TRUE(fetch_worker.progress());
+  EXPECT_EQ(fetch_worker.progress()->agent, "slow");
+  EXPECT_EQ(fetch_worker.progress()->phase, Phase::downloading);
 }
 
-TEST_F(PreparerTest, AChangeOfMindCancelsItUntold) {
+TEST_F(FetchWorkerTest, CancelsAReleaseThatIsNoLongerWanted) {
   fetch_worker.want({agent("slow")}, {});
   ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));
   fetch_worker.want({agent("a")}, {});
   ASSERT_TRUE(eventually([&] { return ends == 1; }));
-  EXPECT_FALSE(fetch_worker.take_outcome()) << "nobody wants to know";
-  EXPECT_FALSE(fetch_worker.progress("slow"));
+  EXPECT_FALSE(fetch_worker.take_outcome()) << "a cancelled fetch has no outcome";
+  EXPECT_FALSE(fetch_worker.progress());
   fetch_worker.want({agent("a")}, {});
   EXPECT_EQ(next().agent.name, "a");
 }
 
-TEST_F(PreparerTest, WantingNothingCancelsToo) {
+TEST_F(FetchWorkerTest, AnEmptyListCancelsTheFetch) {
   fetch_worker.want({agent("slow")}, {});
   fetch_worker.want({}, {});
   ASSERT_TRUE(eventually([&] { return ends == 1; }));
   EXPECT_FALSE(fetch_worker.take_outcome());
 }
 
-TEST_F(PreparerTest, AnotherMd5IsAnotherRelease) {
+TEST_F(FetchWorkerTest, AnotherMd5CancelsTheFetch) {
   fetch_worker.want({agent("slow")}, {});
   DesiredAgent other = agent("slow");
   other.md5 = "";
@@ -100,7 +100,7 @@ TEST_F(PreparerTest, AnotherMd5IsAnotherRelease) {
   EXPECT_TRUE(eventually([&] { return ends == 1; }));
 }
 
-TEST_F(PreparerTest, DestructionEndsADownloadThatStalls) {
+TEST_F(FetchWorkerTest, ItsDestructorEndsAStalledDownload) {
   const auto begin = std::chrono::steady_clock::now();
   {
     FetchWorker brief(layout, limits, [] {});

@@ -51,21 +51,21 @@ struct Install : testing::Test {
     });
   }
 
-  std::optional<PrepareError> prepare_it() {
+  std::optional<FetchError> fetch_it() {
     const DesiredAgent agent{"a", "1.0", server.url("/t"), md5, "start"};
     phases.clear();
     const auto progress = [this](Phase phase, uint64_t, uint64_t) {
       if (phases.empty() || phases.back() != phase) phases.push_back(phase);
     };
-    return prepare(layout, agent, limits, {keys, {}}, progress, cancel.get_token());
+    return fetch_release(layout, agent, limits, {keys, {}}, progress, cancel.get_token());
   }
 
-  /// The error of a preparation that must fail, and leave no release behind.
-  PrepareError failure() {
-    const auto error = prepare_it();
+  /// The error of a fetch that must fail and leave no release.
+  FetchError failure() {
+    const auto error = fetch_it();
     EXPECT_FALSE(tests::exists(layout.staged("a", "1.0")));
     EXPECT_FALSE(tests::exists(layout.version("a", "1.0")));
-    return error ? *error : PrepareError{{"no error"}, false, ""};
+    return error ? *error : FetchError{{"no error"}, false, ""};
   }
 
   tests::TempDir root;
@@ -78,27 +78,27 @@ struct Install : testing::Test {
   FakeServer server{[](const FakeRequest&, const FakePeer&) {}};
 };
 
-TEST_F(Install, BringsAWholeReleaseAndMarksItSo) {
-  const auto error = prepare_it();
+TEST_F(Install, FetchesAReleaseAndMarksItComplete) {
+  const auto error = fetch_it();
   ASSERT_FALSE(error) << error->error.message;
   const std::string staged = layout.staged("a", "1.0");
   EXPECT_EQ(tests::list(staged), (std::vector<std::string>{".installed", "control", "mark"}));
   EXPECT_EQ(tests::read_file(staged + "/.installed"), md5_hex(tests::make_agent_tarball(kControl, {{"mark", "one"}})) + "\n");
-  EXPECT_EQ(tests::list(layout.agent("a")), std::vector<std::string>{".staged-1.0"}) << "the download is not kept";
+  EXPECT_EQ(tests::list(layout.agent("a")), std::vector<std::string>{".staged-1.0"}) << "the download is removed";
   EXPECT_EQ(phases, (std::vector<Phase>{Phase::downloading, Phase::verifying, Phase::unpacking}));
 }
 
-TEST_F(Install, AsksForNoChecksumFileWhenItIsGiven) {
+TEST_F(Install, RequestsNoChecksumFileWhenTheChecksumIsGiven) {
   md5 = md5_hex(tests::make_agent_tarball(kControl, {{"mark", "one"}}));
-  const auto error = prepare_it();
+  const auto error = fetch_it();
   ASSERT_FALSE(error) << error->error.message;
   EXPECT_EQ(server.count(kChecksum), 0U);
 }
 
-TEST_F(Install, AWrongChecksumNamesBothAndStartsOverNextTime) {
+TEST_F(Install, ReportsAWrongChecksumAndStartsOverNextTime) {
   md5 = "0cc175b9c0f1b6a831c399e269772661";
-  const PrepareError error = failure();
-  EXPECT_FALSE(error.lasting) << "it may have been changed on its way";
+  const FetchError error = failure();
+  EXPECT_FALSE(error.lasting) << "the transfer may have changed it";
   EXPECT_EQ(error.checksum, md5);
   EXPECT_HAS(error.error.message, "checksum of " + server.url(kTarball) + " is ");
   EXPECT_HAS(error.error.message, ", expected " + md5);
@@ -107,38 +107,38 @@ TEST_F(Install, AWrongChecksumNamesBothAndStartsOverNextTime) {
   EXPECT_EQ(server.requests().back().header("Range"), "");
 }
 
-TEST_F(Install, WithoutAChecksumNothingIsFetched) {
+TEST_F(Install, FetchesNothingWithoutAChecksum) {
   for (const std::string& md5sum : {std::string(), std::string("<html>login</html>"), std::string(100'000, 'x')}) {
     publish("bytes", md5sum);
-    const PrepareError error = failure();
+    const FetchError error = failure();
     EXPECT_FALSE(error.lasting);
     EXPECT_HAS(error.error.message, server.url(kChecksum) + ": ");
   }
   EXPECT_EQ(server.count(kTarball), 0U);
 }
 
-TEST_F(Install, TellsOfTheRetryAfterOfABusyServer) {
+TEST_F(Install, ReportsTheRetryAfterOfABusyServer) {
   const std::string busy = http_reply(503, "", {{"Retry-After", "40"}});
   server.set_handler([busy](const FakeRequest&, const FakePeer& peer) { peer.send(busy); });
-  PrepareError error = failure();
+  FetchError error = failure();
   EXPECT_EQ(error.retry_after, std::chrono::seconds(40));
-  EXPECT_EQ(error.error.message, server.url(kChecksum) + ": the server says 503");
+  EXPECT_EQ(error.error.message, server.url(kChecksum) + ": HTTP status 503");
   md5 = "0cc175b9c0f1b6a831c399e269772661";
   error = failure();
   EXPECT_EQ(error.retry_after, std::chrono::seconds(40));
-  EXPECT_HAS(error.error.message, server.url(kTarball) + ": the server says 503");
+  EXPECT_HAS(error.error.message, server.url(kTarball) + ": HTTP status 503");
 }
 
-TEST_F(Install, AMissingTarballMayComeLater) {
+TEST_F(Install, TriesAgainAfterAMissingTarball) {
   server.set_handler([](const FakeRequest& request, const FakePeer& peer) {
     peer.send(request.target == kChecksum ? http_reply(200, "0cc175b9c0f1b6a831c399e269772661") : http_reply(404, ""));
   });
-  const PrepareError error = failure();
+  const FetchError error = failure();
   EXPECT_FALSE(error.lasting);
-  EXPECT_EQ(error.error.message, server.url(kTarball) + ": the server says 404");
+  EXPECT_EQ(error.error.message, server.url(kTarball) + ": HTTP status 404");
 }
 
-TEST_F(Install, ABadReleaseIsALastingErrorAndIsNotKept) {
+TEST_F(Install, ReportsABadReleaseAsLastingAndRemovesIt) {
   const Entry control{"control", kControl, 0755, Entry::Kind::file};
   const std::string bad[] = {
       "not gzip at all",
@@ -149,7 +149,7 @@ TEST_F(Install, ABadReleaseIsALastingErrorAndIsNotKept) {
   };
   for (const std::string& bytes : bad) {
     publish(bytes);
-    const PrepareError error = failure();
+    const FetchError error = failure();
     EXPECT_TRUE(error.lasting) << error.error.message;
     EXPECT_EQ(error.checksum, md5_hex(bytes));
     EXPECT_TRUE(error.error.message.starts_with("a-1.0.tar.gz: ")) << error.error.message;
@@ -158,7 +158,7 @@ TEST_F(Install, ABadReleaseIsALastingErrorAndIsNotKept) {
   }
 }
 
-TEST_F(Install, GoesOnWithADownloadThatWasCut) {
+TEST_F(Install, ResumesADownload) {
   const std::string bytes = tests::make_agent_tarball(kControl, {{"mark", "one"}});
   server.set_handler([bytes](const FakeRequest& request, const FakePeer& peer) {
     if (request.target == kChecksum) peer.send(http_reply(200, md5_hex(bytes)));
@@ -167,34 +167,34 @@ TEST_F(Install, GoesOnWithADownloadThatWasCut) {
   });
   EXPECT_FALSE(failure().lasting);
   publish(bytes);
-  const auto error = prepare_it();
+  const auto error = fetch_it();
   ASSERT_FALSE(error) << error->error.message;
   EXPECT_EQ(server.requests().back().header("Range"), "bytes=" + std::to_string(bytes.size() - 10) + "-");
 }
 
-TEST_F(Install, ReplacesWhatAnEarlierTryLeftHalfDone) {
+TEST_F(Install, ReplacesAHalfUnpackedRelease) {
   const std::string staged = layout.staged("a", "1.0");
   tests::write_file(staged + "/stale", "stale");
   tests::write_file(staged + "/.installed", "stale");
-  const auto error = prepare_it();
+  const auto error = fetch_it();
   ASSERT_FALSE(error) << error->error.message;
   EXPECT_FALSE(tests::exists(staged + "/stale"));
 }
 
-TEST_F(Install, TouchesNoVersionThatMayRun) {
+TEST_F(Install, ChangesNoInstalledVersion) {
   tests::write_file(layout.version("a", "1.0") + "/control", "precious", 0755);
   tests::write_file(layout.version_file("a"), "1.0");
-  ASSERT_FALSE(prepare_it());
+  ASSERT_FALSE(fetch_it());
   EXPECT_EQ(tests::read_file(layout.version("a", "1.0") + "/control"), "precious");
   EXPECT_EQ(tests::read_file(layout.version_file("a")), "1.0");
 }
 
-TEST_F(Install, AFullDiskMayPassAndIsSaidToBeShort) {
+TEST_F(Install, TriesAgainAfterAFullDisk) {
   const tests::SmallDisk disk(1);
   layout = Layout(disk.path());
   publish(tests::make_agent_tarball(kControl, {{"zeros", std::string(4 << 20, '\0')}}));
   limits.download.reserve = uint64_t{1} << 60;
-  PrepareError error = failure();
+  FetchError error = failure();
   EXPECT_FALSE(error.lasting);
   EXPECT_HAS(error.error.message, server.url(kTarball) + ": not enough disk space");
 
@@ -205,37 +205,37 @@ TEST_F(Install, AFullDiskMayPassAndIsSaidToBeShort) {
   EXPECT_HAS(error.error.message, "a-1.0.tar.gz: not enough disk space");
 }
 
-TEST_F(Install, AFileInTheWayMayPass) {
+TEST_F(Install, TriesAgainAfterAFileInPlaceOfTheFolder) {
   tests::write_file(layout.agent("a"), "not a folder");
-  const PrepareError error = failure();
+  const FetchError error = failure();
   EXPECT_FALSE(error.lasting);
   EXPECT_HAS(error.error.message, layout.agent("a"));
 }
 
-TEST_F(Install, CancelEndsItAndLeavesNoRelease) {
+TEST_F(Install, LeavesNoReleaseWhenCancelled) {
   server.set_handler([](const FakeRequest&, const FakePeer& peer) { peer.stall(); });
   std::jthread cancels([&] {
     tests::eventually([&] { return !server.requests().empty(); });
     cancel.request_stop();
   });
-  const PrepareError error = failure();
+  const FetchError error = failure();
   EXPECT_FALSE(error.lasting);
   EXPECT_HAS(error.error.message, "was cancelled");
 }
 
-TEST_F(Install, RemovingAReleaseTakesItsMarkFirst) {
+TEST_F(Install, RemovesTheMarkOfAReleaseFirst) {
   const std::string release = layout.version("a", "1.0");
   tests::write_file(release + "/.installed", "x");
   tests::write_file(release + "/control", kControl, 0755);
   EXPECT_TRUE(remove_release(release));
   EXPECT_FALSE(tests::exists(release));
-  EXPECT_TRUE(remove_release(release)) << "what is gone is gone";
+  EXPECT_TRUE(remove_release(release)) << "a release that does not exist is no error";
   tests::write_file(release, "a file");
   EXPECT_TRUE(remove_release(release));
   EXPECT_FALSE(tests::exists(release));
 }
 
-/// A release, and whoever may sign it.
+/// A release, and its two signers.
 struct SignedInstall : Install {
   SignedInstall() { keys = {*parse_public_key(owner.public_key())}; }
 
@@ -250,22 +250,22 @@ struct SignedInstall : Install {
   std::string bytes = tests::make_agent_tarball(kControl, {{"mark", "one"}});
 };
 
-TEST_F(SignedInstall, TakesWhatTheOwnerSigned) {
+TEST_F(SignedInstall, AcceptsAReleaseSignedByTheOwner) {
   publish_signed(bytes, sign(owner, bytes));
-  const auto error = prepare_it();
+  const auto error = fetch_it();
   ASSERT_FALSE(error) << error->error.message;
   EXPECT_TRUE(tests::exists(layout.staged("a", "1.0") + "/.installed"));
 }
 
 TEST_F(SignedInstall, FetchesNothingWithoutASignature) {
-  const PrepareError error = failure();
-  EXPECT_FALSE(error.lasting) << "it may come yet";
-  EXPECT_EQ(error.error.message, "only signed releases are taken here, and the signature can't be had: " +
-                                     server.url(kSignature) + ": the server says 404");
+  const FetchError error = failure();
+  EXPECT_FALSE(error.lasting) << "it may be published later";
+  EXPECT_EQ(error.error.message, "this host takes only signed releases, and the signature cannot be fetched: " +
+                                     server.url(kSignature) + ": HTTP status 404");
   EXPECT_EQ(server.count(kTarball), 0U);
 }
 
-TEST_F(SignedInstall, FetchesNothingThatSomebodyElseSigned) {
+TEST_F(SignedInstall, FetchesNothingThatAnotherKeySigned) {
   const tests::Minisign thief;
   publish_signed(bytes, sign(thief, bytes));
   EXPECT_EQ(failure().error.message,
@@ -275,12 +275,12 @@ TEST_F(SignedInstall, FetchesNothingThatSomebodyElseSigned) {
   EXPECT_EQ(server.count(kTarball), 0U);
 }
 
-TEST_F(SignedInstall, UnpacksNothingThatWasChangedSinceItWasSigned) {
+TEST_F(SignedInstall, UnpacksNoTarballThatWasChangedAfterItWasSigned) {
   publish_signed(tests::make_agent_tarball(kControl, {{"mark", "evil"}}), sign(owner, bytes));
-  const PrepareError error = failure();
+  const FetchError error = failure();
   EXPECT_FALSE(error.lasting);
   EXPECT_EQ(error.error.message, server.url(kTarball) + " is not what key " + owner.key_id() + " signed");
-  EXPECT_EQ(tests::list(layout.agent("a")), std::vector<std::string>{}) << "it stays on the disk";
+  EXPECT_EQ(tests::list(layout.agent("a")), std::vector<std::string>{}) << "the tarball is removed";
   EXPECT_EQ(phases, (std::vector<Phase>{Phase::downloading, Phase::verifying}));
 }
 

@@ -1,0 +1,221 @@
+#include "updater/main_loop.h"
+
+#include <algorithm>
+#include <ctime>
+#include <set>
+
+#include "common/base/file.h"
+#include "common/base/log.h"
+#include "updater/agent/observe.h"
+#include "updater/agent/switch.h"
+#include "updater/process/memory.h"
+
+namespace ops::updater {
+
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr auto kObservationWait = std::chrono::seconds(1);  // then the loop goes on without the slow agents
+constexpr char kMetaQueue[] = "ops-meta's";                 // no agent can have this name
+constexpr char kPollFile[] = "var/app.poll";
+
+std::chrono::seconds uptime() {
+  timespec since_boot{};
+  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  return std::chrono::seconds(since_boot.tv_sec);
+}
+
+Instant now() { return {Clock::now(), std::time(nullptr)}; }
+
+}  // namespace
+
+MainLoop::MainLoop(std::string config_path, Config config, const Layout& layout)
+    : config_path_(std::move(config_path)),
+      layout_(layout),
+      cycle_(config, uptime(), now(), Random{std::random_device{}()}),
+      config_(std::make_shared<const Config>(std::move(config))),
+      sessions_(make_sessions()),
+      fetch_worker_(layout, {}, Signals::wake),
+      queues_(Signals::wake) {}
+
+std::string MainLoop::announce() {
+  const Instant start = now();
+  carry_out(cycle_.note_start(start));
+  return cycle_.start_text(start);
+}
+
+void MainLoop::run(const Signals& signals) {
+  for (;;) {
+    pass();
+    const Instant end = now();
+    const Clock::duration left = cycle_.next_pass(end) - end.steady;
+    const auto wait = std::clamp<Clock::duration>(left, milliseconds(0), std::chrono::hours(1));
+    switch (signals.wait(std::chrono::ceil<milliseconds>(wait))) {
+      case Signals::Event::stop: return;
+      case Signals::Event::reload:
+        (void)reload();  // it logs its error
+        break;
+      case Signals::Event::wake:
+      case Signals::Event::timeout: break;
+    }
+  }
+}
+
+void MainLoop::pass() {
+  if (auto fetched = fetch_worker_.take_outcome()) post("", std::move(*fetched));
+  take_events();
+  const Effects observations = cycle_.observe(installed_agents(layout_), now());
+  carry_out(observations);
+  std::set<std::string> observed;
+  for (const Effect& effect : observations) {
+    if (const auto* observation = std::get_if<Observe>(&effect)) observed.insert(observation->agent);
+  }
+  if (!observed.empty()) queues_.wait_until_idle(observed, kObservationWait);
+  take_events();
+  carry_out(cycle_.decide(fetch_worker_.progress(), now()));
+  carry_out(cycle_.send(fetch_worker_.progress(), now()));
+  publish();
+}
+
+void MainLoop::take_events() {
+  while (auto event = next_event()) carry_out(cycle_.take(std::move(*event), now()));
+}
+
+/// The oldest event of an idle queue. A task posts its event while its queue is still busy, and the decision that follows may
+/// need the queue: the event waits until the task has ended, which wakes the loop.
+std::optional<Event> MainLoop::next_event() {
+  const std::lock_guard lock(mutex_);
+  const auto found =
+      std::find_if(events_.begin(), events_.end(), [&](const Posted& posted) { return !queues_.is_busy(posted.queue); });
+  if (found == events_.end()) return std::nullopt;
+  Event event = std::move(found->event);
+  events_.erase(found);
+  return event;
+}
+
+void MainLoop::post(std::string queue, Event event) {
+  const std::lock_guard lock(mutex_);
+  events_.push_back({std::move(queue), std::move(event)});
+}
+
+// ---- effects ----
+
+void MainLoop::carry_out(const Effects& effects) {
+  for (const Effect& effect : effects) std::visit([this](const auto& one) { perform(one); }, effect);
+}
+
+void MainLoop::perform(const Observe& effect) {
+  queues_.run(effect.agent, [this, name = effect.agent, is_first = effect.is_first,
+                             patience = config()->control_timeout](const std::stop_token& cancel) {
+    auto seen = or_out_of_memory([&] {
+      if (is_first) await_earlier_script(layout_, name, patience, cancel);
+      return observe_agent(layout_, name, cancel);
+    });
+    if (!cancel.stop_requested()) post(name, ObservationEnded{name, std::move(seen)});
+  });
+}
+
+void MainLoop::perform(const Act& effect) {
+  const auto settings = config();
+  const SwitchSettings how{settings->control_timeout, settings->probation, settings->keep_versions};
+  queues_.run(effect.seen.name, [this, how, effect](const std::stop_token& cancel) {
+    const DesiredAgent* desired = effect.desired ? &*effect.desired : nullptr;
+    auto outcome =
+        or_out_of_memory([&] { return updater::carry_out(effect.decision, effect.seen, desired, layout_, how, cancel); });
+    post(effect.seen.name, ActionEnded{effect.seen.name, std::move(outcome)});
+  });
+}
+
+void MainLoop::perform(const SaveState& effect) {
+  if (auto saved = write_state(layout_.state_file(effect.agent), effect.state); !saved) {
+    errors_.warn(effect.agent, saved.error().message);
+  }
+}
+
+void MainLoop::perform(const ForgetRetry& effect) {
+  Result<void> outcome;
+  if (effect.state) outcome = write_state(layout_.state_file(effect.agent), *effect.state);
+  if (outcome) outcome = remove_tree(layout_.retry_file(effect.agent));
+  post("", RetryForgotten{effect.agent, std::move(outcome)});
+}
+
+void MainLoop::perform(const Fetch& effect) { fetch_worker_.want(effect.wanted, {config()->public_keys, credentials()}); }
+
+void MainLoop::perform(const SendHeartbeat& effect) {
+  queues_.run(kMetaQueue,
+              [this, settings = config(), access = credentials(), heartbeat = effect.heartbeat](const std::stop_token& cancel) {
+                auto response = or_out_of_memory([&] { return meta_.send(settings->servers, heartbeat, cancel, access); });
+                post(kMetaQueue, MetaAnswered{std::move(response), meta_.retry_after(), meta_.answered_by()});
+              });
+}
+
+void MainLoop::perform(const NotePoll& effect) {
+  notify_systemd("STATUS=" + effect.text);
+  if (auto written = write_note(kPollFile, effect.text + "\n"); written) {
+    errors_.forget(kPollFile);
+  } else {
+    errors_.warn(kPollFile, written.error().message);
+  }
+}
+
+void MainLoop::perform(const LogInfo& effect) { log::info(effect.text); }
+
+void MainLoop::perform(const LogError& effect) { errors_.warn(effect.topic, effect.text); }
+
+void MainLoop::perform(const EndError& effect) { errors_.forget(effect.topic); }
+
+// ---- what other threads use ----
+
+Result<void> MainLoop::reload() {
+  ConfigReport report;
+  Config fresh = load_config(config_path_, report);
+  if (report.ok()) check_tls(fresh, report);
+  if (!report.ok()) {
+    log::error("the config is not reloaded, the old one stays: ", report.text(config_path_));
+    return Error{cat("parse config file ", config_path_, " fail: ", report.text(config_path_))};
+  }
+  for (const std::string& warning : report.warnings) log::warning(config_path_, ": ", warning);
+  log::set_debug(fresh.debug);
+  {
+    const std::lock_guard lock(mutex_);
+    if (fresh.http_listen != config_->http_listen || fresh.http_enabled != config_->http_enabled) {
+      log::warning("http.listen or http.enabled changed: that takes a restart");
+    }
+    config_ = std::make_shared<const Config>(fresh);
+    sessions_ = make_sessions();  // drop cached sessions: their CA may no longer be trusted
+    events_.push_back({"", ConfigReloaded{std::move(fresh)}});
+  }
+  log::info("config reloaded");
+  Signals::wake();
+  return {};
+}
+
+std::shared_ptr<const Config> MainLoop::config() const {
+  const std::lock_guard lock(mutex_);
+  return config_;
+}
+
+ClientCredentials MainLoop::credentials() const {
+  const std::lock_guard lock(mutex_);
+  return {config_->token, config_->servers, config_->tls, sessions_, config_->passwords};
+}
+
+void MainLoop::publish() {
+  auto report = cycle_.report(fetch_worker_.progress());
+  const std::lock_guard lock(mutex_);
+  report_ = std::move(report);
+  polls_ = cycle_.polls();
+}
+
+std::vector<AgentReport> MainLoop::report() const {
+  const std::lock_guard lock(mutex_);
+  return report_;
+}
+
+PollCounts MainLoop::polls() const {
+  const std::lock_guard lock(mutex_);
+  return polls_;
+}
+
+}  // namespace ops::updater

@@ -1,0 +1,88 @@
+#pragma once
+
+// The updater's main loop: carries out what Cycle (cycle.h) decides, and brings the results back to it as events. What may take
+// long runs in other threads: observations and actions in one queue per agent, heartbeats in a queue of their own, fetches in
+// the FetchWorker.
+
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/daemon/daemon.h"
+#include "updater/agent/task_queues.h"
+#include "updater/config.h"
+#include "updater/cycle.h"
+#include "updater/error_throttle.h"
+#include "updater/meta_client.h"
+#include "updater/model/layout.h"
+#include "updater/release/fetch_worker.h"
+
+namespace ops::updater {
+
+class MainLoop {
+ public:
+  /// `layout` must outlive the loop.
+  MainLoop(std::string config_path, Config config, const Layout& layout);
+
+  /// Writes into var/app.poll that no heartbeat was sent yet. Returns the server and the time of the first one: "asks
+  /// http://10.0.0.1:2000 in 3 s".
+  std::string announce();
+
+  /// Returns after SIGTERM or SIGINT. The agents keep running.
+  void run(const Signals& signals);
+
+  /// Reads the config file again. With an error, the config in use stays. Any thread may call it.
+  Result<void> reload();
+  std::shared_ptr<const Config> config() const;
+
+  /// All agents, sorted by name, as the last pass of the loop left them. Any thread may call it.
+  std::vector<AgentReport> report() const;
+  PollCounts polls() const;
+
+ private:
+  struct Posted {
+    std::string queue;  // "" for an event that comes from no queue
+    Event event;
+  };
+
+  void pass();
+  void take_events();
+  std::optional<Event> next_event();
+  void post(std::string queue, Event event);
+  void publish();
+
+  void carry_out(const Effects& effects);
+  void perform(const Observe& effect);
+  void perform(const Act& effect);
+  void perform(const SaveState& effect);
+  void perform(const ForgetRetry& effect);
+  void perform(const Fetch& effect);
+  void perform(const SendHeartbeat& effect);
+  void perform(const NotePoll& effect);
+  void perform(const LogInfo& effect);
+  void perform(const LogError& effect);
+  void perform(const EndError& effect);
+  ClientCredentials credentials() const;
+
+  const std::string config_path_;
+  const Layout& layout_;
+
+  // Used by the loop's thread only.
+  Cycle cycle_;
+  ErrorThrottle errors_;
+  MetaClient meta_;  // used by the heartbeats' queue only
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Config> config_;       // guarded by mutex_; swapped whole
+  std::shared_ptr<TlsSessionCache> sessions_;  // guarded by mutex_; new with each config
+  std::vector<Posted> events_;                 // guarded by mutex_
+  std::vector<AgentReport> report_;            // guarded by mutex_
+  PollCounts polls_;                           // guarded by mutex_
+
+  FetchWorker fetch_worker_;
+  TaskQueues queues_;  // last: its threads end before the members that they use are destroyed
+};
+
+}  // namespace ops::updater
