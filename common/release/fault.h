@@ -23,5 +23,6 @@ using ReleaseOutcome = std::optional<ReleaseError>;
 
 inline ReleaseOutcome release_fault(std::string message) { return ReleaseError{ReleaseFault::release, {std::move(message)}}; }
 inline ReleaseOutcome host_fault(std::string message) { return ReleaseError{ReleaseFault::host, {std::move(message)}}; }
+inline ReleaseOutcome host_fault(Error error) { return ReleaseError{ReleaseFault::host, std::move(error)}; }
 
 }  // namespace ops

@@ -161,9 +161,9 @@ std::string fault_of_head(const std::string& head) {
 ReleaseOutcome inspect_release(const std::string& tarball, const ReleaseLimits& limits, const std::stop_token& cancel,
                                ReleaseFindings& findings) {
   struct stat info = {};
-  if (::stat(tarball.c_str(), &info) != 0) return ReleaseError{ReleaseFault::host, system_error("read", tarball)};
+  if (::stat(tarball.c_str(), &info) != 0) return host_fault(system_error("read", tarball));
   const auto head = read_head(tarball);
-  if (!head) return ReleaseError{ReleaseFault::host, head.error()};
+  if (!head) return host_fault(head.error());
   if (std::string fault = fault_of_head(*head); !fault.empty()) return release_fault(std::move(fault));
   ArchiveReader reader(tarball);
   return Inspection(static_cast<uint64_t>(info.st_size), limits, findings).inspect(reader, cancel);

@@ -2,7 +2,6 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <utility>
@@ -10,20 +9,21 @@
 #include "common/base/file.h"
 #include "common/base/text.h"
 #include "common/http/message.h"
+#include "updater/release/disk_space.h"
 
 namespace ops::updater {
 
 namespace {
 
-constexpr uint64_t kMaxErrorPage = 64 << 10;   // bytes; of a reply that is not the file
-constexpr uint64_t kRoomCheckEvery = 1 << 20;  // bytes
+constexpr uint64_t kMaxErrorPage = 64 << 10;    // bytes of the body of an error reply
+constexpr uint64_t kSpaceCheckEvery = 1 << 20;  // bytes
 
 std::optional<std::chrono::seconds> to_seconds(const std::string& retry_after) {
   const auto count = parse_number(retry_after);
   return count && *count <= UINT32_MAX ? std::optional(std::chrono::seconds(*count)) : std::nullopt;
 }
 
-/// The whole reply, in memory.
+/// Runs the request, and returns the reply with its whole body.
 Result<HttpReply> collect(HttpClient& exchange, size_t max_size) {
   HttpReply reply;
   const auto take = [&](std::string_view piece) {
@@ -38,13 +38,13 @@ Result<HttpReply> collect(HttpClient& exchange, size_t max_size) {
   return reply;
 }
 
-/// Which file on the server a part on the disk belongs to: the URL, and its validator on the line after.
+/// The content of `path`.from: the URL, and the validator on the next line.
 std::string origin(const std::string& url, const std::string& validator) { return cat(url, "\n", validator, "\n"); }
 
-/// A validator that HTTP lets us make a range conditional on: a strong ETag, or a date.
+/// A validator that If-Range accepts: a strong ETag, or a date.
 std::string range_validator(const ReplyHeader& reply) { return reply.etag.starts_with('"') ? reply.etag : reply.last_modified; }
 
-/// A tarball on its way to the disk.
+/// One download of a tarball to the disk.
 class Download {
  public:
   Download(const std::string& url, const std::string& path, const DownloadLimits& limits, const Progress& progress,
@@ -58,16 +58,17 @@ class Download {
 
   Result<void> run() {
     if (auto opened = open_part(); !opened) return opened;
-    ask_for_the_rest();
+    ask_to_resume();
     exchange_.follow_redirects();
     exchange_.end_when_slower(limits_.least_speed, limits_.stall_time);
     exchange_.end_after(limits_.max_time);
     auto ran = exchange_.run([this](std::string_view piece) { return take(piece); });
     const long status = exchange_.status();
-    if (status == 416 && exchange_.reply().content_range == cat("bytes */", resume_from_)) return {};  // all of it is here
-    if (status == 416) forget_part();                // the part is longer than the file is now
-    const bool is_lost = status / 100 == 3 && !ran;  // in redirects
-    if (status != 0 && status != 200 && status != 206 && !is_lost) {
+    if (status == 416 && exchange_.reply().content_range == cat("bytes */", resume_from_))
+      return {};                                                // the part is the whole file
+    if (status == 416) forget_part();                           // the file is shorter than the part now
+    const bool is_failed_redirect = status / 100 == 3 && !ran;  // then `ran` has the reason
+    if (status != 0 && status != 200 && status != 206 && !is_failed_redirect) {
       const std::string& pause = exchange_.reply().retry_after;
       return Error{cat(exchange_.url(), ": ", status_text(status, exchange_.url(), access_),
                        pause.empty() ? "" : cat(", try again after ", one_line(pause, 40), to_seconds(pause) ? " s" : ""))};
@@ -78,11 +79,12 @@ class Download {
     return {};
   }
 
-  /// What the server said to that when it did not give the file.
+  /// From the server's error reply.
   std::optional<std::chrono::seconds> retry_after() const { return to_seconds(exchange_.reply().retry_after); }
 
  private:
-  /// Opens the part that is there. Anything but a plain file is nothing of ours: a FIFO would be waited for, a link followed.
+  /// Opens the part of an earlier attempt, or creates the file. Anything else in its place is removed: opening a FIFO would
+  /// block, and a link would lead elsewhere.
   Result<void> open_part() {
     struct stat info = {};
     if (::lstat(path_.c_str(), &info) == 0 && !S_ISREG(info.st_mode)) {
@@ -92,7 +94,7 @@ class Download {
     return file_ ? Result<void>() : system_error("create", path_);
   }
 
-  void ask_for_the_rest() {
+  void ask_to_resume() {
     struct stat info = {};
     const auto known = read_file(origin_path_, 16384);
     if (!known || ::fstat(file_.get(), &info) != 0 || info.st_size == 0) return;
@@ -108,26 +110,26 @@ class Download {
 
   bool take(std::string_view piece) {
     const long status = exchange_.status();
-    if (status != 200 && status != 206) return (error_page_ += piece.size()) <= kMaxErrorPage;  // run() reports the status
+    if (status != 200 && status != 206) return (error_page_size_ += piece.size()) <= kMaxErrorPage;  // run() reports the status
     if (!begun_ && !begin()) return false;
     if (done_ + piece.size() > limits_.max_size) return refuse_size(cat("it has more than ", limits_.max_size, " bytes"));
     if (auto written = write_all(file_.get(), piece, path_); !written) return refuse(written.error().message);
     done_ += piece.size();
-    // The server may not have said how long the file is, and others write to the disk too.
-    if (done_ / kRoomCheckEvery != (done_ - piece.size()) / kRoomCheckEvery && !has_room(0)) return false;
+    // The file's size may be unknown, and other processes write to the disk, too.
+    if (done_ / kSpaceCheckEvery != (done_ - piece.size()) / kSpaceCheckEvery && !has_space(0)) return false;
     progress_(done_, total_);
     return true;
   }
 
-  /// The header is here: decides where in the file the body belongs, and whether there is room for it.
+  /// Called once the header is complete: decides where in the file the body belongs, and checks the free disk space.
   bool begin() {
     begun_ = true;
     if (exchange_.status() == 206) {
-      // "bytes 1000-1999/2000": the server must go on just where we left off, in the same file.
+      // "bytes 1000-1999/2000": the range must begin where the part ends, in the same file.
       const std::string wanted = cat("bytes ", resume_from_, "-");
       if (resume_from_ == 0 || !exchange_.reply().content_range.starts_with(wanted) || !is_same_file()) {
         forget_part();
-        return refuse("the server answered a range that does not fit, starting over next time");
+        return refuse("the server answered a range that does not fit; the next attempt starts over");
       }
       done_ = resume_from_;
     }
@@ -145,27 +147,23 @@ class Download {
     if (!size) return true;
     total_ = done_ + *size;
     if (total_ > limits_.max_size) return refuse_size(cat("it has ", total_, " bytes, the limit is ", limits_.max_size));
-    return has_room(*size);
+    return has_space(*size);
   }
 
-  /// A server that ignores If-Range may send a part of another file.
+  /// False when the server ignored If-Range and sends a range of another file.
   bool is_same_file() const {
     const std::string now = range_validator(exchange_.reply());
     return now.empty() || now == validator_ || exchange_.reply().last_modified == validator_;
   }
 
-  bool has_room(uint64_t needed) {
-    struct statvfs disk = {};
-    if (::fstatvfs(file_.get(), &disk) != 0) return true;
-    const uint64_t available = uint64_t{disk.f_bavail} * disk.f_frsize;
-    if (available >= needed + limits_.reserve) return true;
-    return refuse(cat("not enough disk space: it needs ", needed, " bytes and ", limits_.reserve, " are to stay free, ",
-                      available, " bytes are free on the disk of ", path_));
+  bool has_space(uint64_t needed) {
+    const auto checked = check_disk_space(path_, needed, limits_.reserve);
+    return checked || refuse(checked.error().message);
   }
 
   bool refuse(std::string why) { return exchange_.refuse(std::move(why)); }
 
-  /// Keeps nothing: another try would end just so.
+  /// Removes the part: the next attempt would fail in the same way.
   bool refuse_size(std::string why) {
     ::unlink(path_.c_str());
     forget_part();
@@ -173,7 +171,7 @@ class Download {
   }
 
   void forget_part() {
-    ::unlink(origin_path_.c_str());  // without it the next try starts over
+    ::unlink(origin_path_.c_str());  // without its origin, the next attempt does not resume it
   }
 
   const std::string path_;
@@ -184,9 +182,9 @@ class Download {
   HttpClient exchange_;
   Fd file_;
   uint64_t resume_from_ = 0;
-  std::string validator_;  // of the part that is there
+  std::string validator_;  // of the part
   bool begun_ = false;
-  uint64_t error_page_ = 0;  // bytes of a reply that is not the file
+  uint64_t error_page_size_ = 0;  // bytes
   uint64_t done_ = 0;
   uint64_t total_ = 0;
 };
@@ -197,7 +195,7 @@ Result<HttpReply> post_json(const std::string& url, const std::string& body, siz
                             const std::stop_token& cancel, const ClientCredentials& access) {
   HttpClient exchange(url, max_size, cancel, access);
   exchange.add_header("Content-Type: application/json");
-  exchange.add_header("Expect:");  // no 100-continue: one write, one answer
+  exchange.add_header("Expect:");  // no 100-continue: the request is one write
   exchange.post(body);
   exchange.end_after(timeout);
   return collect(exchange, max_size);

@@ -1,28 +1,22 @@
 #include "updater/release/unpack.h"
 
-#include <sys/statvfs.h>
-
 #include "common/base/file.h"
 #include "common/release/names.h"
+#include "updater/release/disk_space.h"
 
 namespace ops::updater {
 
 namespace {
 
-ReleaseOutcome host_fault_of(const Result<void>& outcome) {
-  if (outcome) return std::nullopt;
-  return ReleaseError{ReleaseFault::host, outcome.error()};
-}
-
-/// The second pass, over an archive that was judged good.
+/// Writes the entries of an archive that inspect_release() accepted.
 ReleaseOutcome extract(const std::string& tarball, const std::string& folder, const std::stop_token& cancel) {
   ArchiveReader reader(tarball);
   ArchiveWriter writer;
   ReleaseOutcome fault;
   while (const auto entry = reader.next(fault)) {
     const auto name = clean_name(entry->name);
-    if (!name) return release_fault("it changed while it was read");
-    if (name->empty()) continue;  // the folder itself
+    if (!name) return release_fault("the tarball changed while it was read");
+    if (name->empty()) continue;  // the release's own folder
     const bool is_folder = entry->kind == ArchiveEntry::Kind::folder;
     const mode_t mode = (entry->mode & 0755) | (is_folder ? 0700 : 0);
     const bool is_hard_link = entry->kind == ArchiveEntry::Kind::hard_link;
@@ -32,25 +26,18 @@ ReleaseOutcome extract(const std::string& tarball, const std::string& folder, co
   return fault ? fault : writer.finish();
 }
 
-ReleaseOutcome check_room(const std::string& folder, uint64_t needed, uint64_t reserve) {
-  struct statvfs disk = {};
-  if (::statvfs(folder.c_str(), &disk) != 0) return std::nullopt;
-  const uint64_t available = uint64_t{disk.f_bavail} * disk.f_frsize;
-  if (available >= needed + reserve) return std::nullopt;
-  return host_fault(cat("not enough disk space: unpacked it takes ", needed, " bytes and ", reserve, " are to stay free, ",
-                        available, " bytes are free on the disk of ", folder));
-}
-
 }  // namespace
 
 ReleaseOutcome unpack(const std::string& tarball, const std::string& folder, const UnpackLimits& limits,
                       const std::stop_token& cancel) {
   ReleaseFindings findings;
   if (ReleaseOutcome refused = inspect_release(tarball, limits, cancel, findings)) return refused;
-  if (ReleaseOutcome failed = host_fault_of(make_directories(folder))) return failed;
-  if (ReleaseOutcome full = check_room(folder, findings.room_needed, limits.reserve)) return full;
+  if (const auto made = make_directories(folder); !made) return host_fault(made.error());
+  if (const auto space = check_disk_space(folder, findings.room_needed, limits.reserve); !space)
+    return host_fault(space.error());
   if (ReleaseOutcome failed = extract(tarball, folder, cancel)) return failed;
-  return host_fault_of(sync_tree(folder));
+  if (const auto synced = sync_tree(folder); !synced) return host_fault(synced.error());
+  return std::nullopt;
 }
 
 }  // namespace ops::updater
