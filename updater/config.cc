@@ -16,7 +16,7 @@ namespace ops::updater {
 
 namespace {
 
-/// "m1:2000, https://ann:secret@m2" is {"http://m1:2000", "https://m2"}, and that password.
+/// Reads "m1:2000, https://ann:secret@m2" as the servers {"http://m1:2000", "https://m2"} and a password for the second.
 void read_servers(const ConfigObject& root, Config& config) {
   std::istringstream parts(root.string("server", ""));
   for (std::string part; std::getline(parts, part, ',');) {
@@ -26,12 +26,12 @@ void read_servers(const ConfigObject& root, Config& config) {
     auto [url, user] = split_user(read_base_url(server).value_or(server));
     while (url.ends_with('/')) url.pop_back();
     const bool known = url.starts_with("http://") || url.starts_with("https://");
-    const auto is_strange = [](unsigned char c) { return c <= ' ' || c == 0x7f || std::strchr("\"'<>@", c) != nullptr; };
-    if (!known || std::any_of(url.begin(), url.end(), is_strange)) {
+    const auto is_invalid = [](unsigned char c) { return c <= ' ' || c == 0x7f || std::strchr("\"'<>@", c) != nullptr; };
+    if (!known || std::any_of(url.begin(), url.end(), is_invalid)) {
       const size_t at = part.rfind('@');
       const std::string shown = at == std::string::npos ? part : kMasked + part.substr(at);
-      root.error(cat("\"", shown, "\" is not like 10.0.0.1:2000 or https://meta.example.com",
-                     at == std::string::npos ? "" : "; a password in it has %2F for / and %40 for @"),
+      root.error(cat("\"", shown, "\" is not an address like 10.0.0.1:2000 or https://meta.example.com",
+                     at == std::string::npos ? "" : "; in a password, write %2F for / and %40 for @"),
                  "server");
     }
     if (!user.empty()) config.passwords[url] = user.find(':') == std::string::npos ? user + ":" : user;
@@ -40,7 +40,7 @@ void read_servers(const ConfigObject& root, Config& config) {
   if (config.servers.empty()) root.error("is missing or empty, should be ops-meta's address, like 10.0.0.1:2000", "server");
 }
 
-/// As `server` had it, but for the passwords.
+/// The value of `server`, with passwords masked.
 std::string shown_servers(const Config& config) {
   std::string servers;
   for (const std::string& url : config.servers) {
@@ -112,8 +112,9 @@ Config load_config(const std::string& path, ConfigReport& report) {
   config.token = root.string("token", "");
   if (!config.token.empty() && !is_valid_token(config.token)) root.error(kInvalidToken, "token");
   if (const bool has_token = !config.token.empty(); (has_token || !config.passwords.empty()) && is_world_readable(path)) {
-    report.warnings.push_back(cat("holds a ", has_token ? "token" : "password",
-                                  ", and any user here may read it: let it be the daemon's own user's, and chmod o-r ", path));
+    report.warnings.push_back(
+        cat("contains a ", has_token ? "token" : "password",
+            ", and every user of this machine may read it: make the daemon's user its owner, and run chmod o-r ", path));
   }
   const ConfigObject http = root.object("http");
   config.http_enabled = http.boolean("enabled", config.http_enabled);

@@ -1,13 +1,13 @@
 #pragma once
 
-// ops-updater's cfg.json: the original's keys, and ours behind them. README.md has it key by key.
+// ops-updater's cfg.json: the keys of the Go original, and additions of ours. README.md describes each key.
 //
 //   {"debug": true, "hostname": "", "desiredAgent": "", "server": "127.0.0.1:2000", "interval": 300,
 //    "http": {"enabled": true, "listen": "127.0.0.1:2001"},
 //    "probation": 30, "keepVersions": 2, "controlTimeout": 60, "publicKeys": [], "token": "",
 //    "tls": {"ca": "", "cert": "", "key": ""}}
 //
-// It is never written by us.
+// The updater only reads it.
 
 #include <chrono>
 #include <map>
@@ -22,31 +22,31 @@ namespace ops::updater {
 
 struct Config {
   bool debug = false;
-  std::string hostname;              // "" for the system's; see hostname_of
-  std::vector<std::string> servers;  // base URLs without a slash at the end and without a password, in order of preference
+  std::string hostname;              // "" for the system's: see hostname_of
+  std::vector<std::string> servers;  // base URLs, most preferred first; no slash at the end, no password
   std::chrono::seconds interval{300};
   bool http_enabled = true;
   std::string http_listen = "127.0.0.1:2001";
   std::chrono::seconds probation{30};
-  int keep_versions = 2;                         // of an agent, the current one included
+  int keep_versions = 2;                         // releases that stay on the disk per agent, the current one included
   std::chrono::seconds control_timeout{60};      // for ./control start and stop
-  std::vector<PublicKey> public_keys;            // with any, a release must be signed by one of them
-  TlsFiles tls;                                  // `ca` "" is the system's; cert and key "" for none
-  std::string token;                             // a secret, for `servers` only; "" for none
-  std::map<std::string, std::string> passwords;  // secrets: user:password by server, where `server` has one in the URL
-  std::string desired_agent;                     // the one agent that is looked after; "" for all
+  std::vector<PublicKey> public_keys;            // one of them must have signed a release; empty: signatures are not checked
+  TlsFiles tls;                                  // `ca` "" is the system's CAs; `cert` and `key` "" for no client certificate
+  std::string token;                             // a secret, sent to `servers` only; "" for none
+  std::map<std::string, std::string> passwords;  // secrets: user:password by server, from the URLs in `server`
+  std::string desired_agent;                     // the only agent that the updater manages; "" for all
 
   bool operator==(const Config&) const = default;
 };
 
-/// Reads the file; what it returns may be used only when `report` has no errors.
+/// Reads the file. The config may be used only when `report` has no errors.
 Config load_config(const std::string& path, ConfigReport& report);
 
-/// Reports what is wrong with the files that `tls` names. They are read anew for each connection: bad ones are a reason not to
-/// take up a config, but not to leave a host's agents alone.
+/// Reports faults of the files that `tls` names. They are read again for each connection. So a bad file is an error when a
+/// config is checked or reloaded, but does not keep the updater from starting.
 void check_tls(const Config& config, ConfigReport& report);
 
-/// The config as it was understood, as /config/reload prints it. Secrets are left out.
+/// The config as /config/reload prints it, with its defaults and without secrets.
 std::string to_json(const Config& config);
 
 /// The configured hostname, or the system's.

@@ -8,17 +8,17 @@ namespace ops::updater {
 
 namespace {
 
-constexpr auto kComplainAgain = std::chrono::hours(1);
+constexpr auto kLogAgainAfter = std::chrono::hours(1);
 
 }  // namespace
 
 void ErrorThrottle::warn(const std::string& topic, const std::string& error) {
-  std::string gist = error;
-  std::erase_if(gist, [](unsigned char c) { return std::isdigit(c); });
+  std::string text = error;
+  std::erase_if(text, [](unsigned char c) { return std::isdigit(c); });
   const auto now = Clock::now();
   auto& [last, when] = last_[topic];
-  if (last == gist && now - when < kComplainAgain) return;
-  last = std::move(gist);
+  if (last == text && now - when < kLogAgainAfter) return;
+  last = std::move(text);
   when = now;
   log::warning(error);
 }

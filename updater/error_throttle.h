@@ -1,6 +1,6 @@
 #pragma once
 
-// Errors that come back each round, logged once.
+// Keeps an error that occurs in each round from filling the log.
 
 #include <map>
 #include <string>
@@ -12,15 +12,16 @@ namespace ops::updater {
 
 class ErrorThrottle {
  public:
-  /// Logs the error, unless the same was logged about this topic within the hour. Numbers in it don't count: "after 3 ms" and
-  /// "after 4 ms" are the same complaint.
+  /// Logs the error as a warning, unless the last one logged for this topic was the same and is less than an hour old. Digits
+  /// are ignored: "after 3 ms" and "after 4 ms" are the same error.
   void warn(const std::string& topic, const std::string& error);
 
-  /// The topic is well again: its next error is news.
+  /// The topic works again: its next error is logged at once.
   void forget(const std::string& topic) { last_.erase(topic); }
 
  private:
-  std::map<std::string, std::pair<std::string, Clock::time_point>> last_;  // by topic: the error without digits, and when
+  std::map<std::string, std::pair<std::string, Clock::time_point>>
+      last_;  // by topic: the error without digits, and when it was logged
 };
 
 }  // namespace ops::updater

@@ -34,7 +34,7 @@ Result<HeartbeatResponse> MetaClient::ask(const std::string& server, const std::
   const auto reply = post_json(url, body, kMaxHeartbeatSize, kHeartbeatTimeout, cancel, access);
   if (!reply) return reply.error();
   if (reply->retry_after) retry_after_ = std::max(reply->retry_after, retry_after_);
-  // The Go updater obeys a 500 with JSON in it.
+  // (The Go updater also obeys a 500 with JSON in its body.)
   if (reply->status != 200) {
     return Error{cat(url, ": ", status_text(reply->status, url, access), ": ", one_line(trim(reply->body), 200))};
   }

@@ -1,6 +1,6 @@
 #pragma once
 
-// Talks to ops-meta: one heartbeat, over as many servers as it takes.
+// Sends heartbeats to ops-meta, over a list of servers.
 
 #include <chrono>
 #include <optional>
@@ -16,15 +16,15 @@ namespace ops::updater {
 
 class MetaClient {
  public:
-  /// Sends the heartbeat to the server that answered last, and on to the next one when that is unreachable, answers 5xx or
-  /// something that is no heartbeat's reply. The error names every server and what was wrong with it.
+  /// Sends the heartbeat to the server that answered last, and to the next one when that server does not answer within 20 s or
+  /// answers with anything but status 200 and a heartbeat reply. The error names each server and its failure.
   Result<HeartbeatResponse> send(const std::vector<std::string>& servers, const HeartbeatRequest& heartbeat,
                                  const std::stop_token& cancel, const ClientCredentials& access = {});
 
   /// The server that answered last; "" before the first answer.
   const std::string& answered_by() const { return answered_by_; }
 
-  /// The longest Retry-After among the last send's replies.
+  /// The longest Retry-After in the replies to the last send().
   std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
 
  private:

@@ -7,31 +7,32 @@ namespace ops::updater {
 namespace {
 
 void add_polls(MetricsText& text, const PollCounts& polls) {
-  text.add("ops_updater_polls_total", MetricType::counter, "Heartbeats that were sent and ended, one way or the other.",
+  text.add("ops_updater_polls_total", MetricType::counter, "Heartbeats that ended, with a good answer or without one.",
            static_cast<double>(polls.answered + polls.failed));
-  text.add("ops_updater_poll_failures_total", MetricType::counter, "Heartbeats that no ops-meta answered well.",
+  text.add("ops_updater_poll_failures_total", MetricType::counter, "Heartbeats that ended without a good answer.",
            static_cast<double>(polls.failed));
   text.add("ops_updater_last_poll_timestamp_seconds", MetricType::gauge,
-           "When ops-meta last answered, in seconds since 1970; 0 before that.", static_cast<double>(polls.last_answer));
+           "When ops-meta last answered, in seconds since 1970; 0 before the first answer.",
+           static_cast<double>(polls.last_answer));
   text.add("ops_updater_last_change_timestamp_seconds", MetricType::gauge,
-           "When an agent was last started, stopped or switched here, in seconds since 1970; 0 before that.",
+           "When the updater last started, stopped or switched an agent, in seconds since 1970; 0 before the first time.",
            static_cast<double>(polls.last_change));
 }
 
 void add_agents(MetricsText& text, const std::vector<AgentReport>& agents) {
   text.begin("ops_updater_agent_started", MetricType::gauge,
-             "Whether the agent, installed in this version, says that it runs.");
+             "1 when the status of the agent, installed in this version, is started; 0 otherwise.");
   for (const AgentReport& agent : agents) {
     if (!agent.seen || agent.seen->version.empty()) continue;
     text.add({{"agent", agent.name}, {"version", agent.seen->version}}, agent.seen->status == Status::started ? 1 : 0);
   }
-  text.begin("ops_updater_agent_update", MetricType::gauge, "Always 1; what happens to the agent, while something does.");
+  text.begin("ops_updater_agent_update", MetricType::gauge, "Always 1: the phase of the agent's update, while it has one.");
   for (const AgentReport& agent : agents) {
     const auto update = update_of(agent);
     if (update) text.add({{"agent", agent.name}, {"version", update->version}, {"phase", update->phase}}, 1);
   }
   text.begin("ops_updater_agent_failed_timestamp_seconds", MetricType::gauge,
-             "When this version of the agent failed here, in seconds since 1970; it is not tried again by itself.");
+             "When this version of the agent failed on this host, in seconds since 1970; it is latched and not tried again.");
   for (const AgentReport& agent : agents) {
     if (!agent.seen || !agent.seen->state.latch) continue;
     const Latch& failure = *agent.seen->state.latch;

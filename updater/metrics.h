@@ -1,6 +1,6 @@
 #pragma once
 
-// ops-updater's metrics: /metrics on its debug port, for Prometheus. README.md lists them. Pure.
+// The metrics of ops-updater: /metrics on its debug port, for Prometheus. README.md lists them.
 
 #include <string>
 #include <vector>
@@ -9,7 +9,7 @@
 
 namespace ops::updater {
 
-/// In Prometheus' text format. Their labels are the agents of this host.
+/// The metrics in Prometheus' text format. `agents` are the agents of this host.
 std::string metrics_text(const std::vector<AgentReport>& agents, const PollCounts& polls);
 
 }  // namespace ops::updater

@@ -1,15 +1,15 @@
 #pragma once
 
-// ops-updater -t --fetch: whether each ops-meta in `server` can be asked from here.
+// ops-updater -t --fetch: checks that this host can send heartbeats to each ops-meta in `server`.
 
 #include "updater/config.h"
 
 namespace ops::updater {
 
-/// Asks each server, and prints on stdout what it finds: whether it answers (over https://, with a certificate that is
-/// trusted), takes this host's token, and has the same time. False when one of them does not answer, or refuses. The requests
-/// change nothing in an ops-meta, ours or the original: no host is recorded, and no heartbeat is counted. So a certificate that
-/// is not this host's (http.tls.clientCa) is only found by a heartbeat.
+/// Checks each server and prints the results on stdout: whether it answers (over https:// with a trusted certificate), accepts
+/// this host's token, and has the same time. Returns false when a server does not answer or refuses the token. The requests
+/// change nothing in ops-meta, ours or the Go original: no host is recorded and no heartbeat is counted. So this check does not
+/// find a client certificate for another hostname (http.tls.clientCa): only a heartbeat does.
 bool check_servers(const Config& config);
 
 }  // namespace ops::updater

@@ -38,7 +38,7 @@ TEST(FirstHeartbeat, IsAnnouncedAtTheStartAndLogged) {
   const int wait = std::stoi(started.substr(started.find(asks) + asks.size()));
   EXPECT_LE(wait, is_booting ? 300 : 5) << started;
   EXPECT_EQ(contains(started, " s; ./control reload asks now\n"), wait > 10) << started;
-  EXPECT_TRUE(contains(host.log(), ", asks " + meta.url() + " in " + std::to_string(wait) + " s")) << host.log();
+  EXPECT_TRUE(contains(host.log(), "; it asks " + meta.url() + " in " + std::to_string(wait) + " s")) << host.log();
   EXPECT_TRUE(contains(host.run_control({"status", "-v"}).output, "next heartbeat at "));
   EXPECT_TRUE(contains(host.run_control({"reload"}).output, "ops-updater reloads cfg.json, and asks ops-meta now\n"));
 

@@ -27,7 +27,7 @@ TEST(CheckOfServers, AcceptsAnOpsMetaThatAcceptsTheToken) {
   for (const std::string& more : {std::string(R"(, "token": "secret")"), std::string(R"(, "token": "ann:secret")")}) {
     const Finished good = CheckingHost(meta.address(), more).check();
     EXPECT_EQ(good.exit_code, 0) << good.output;
-    EXPECT_TRUE(contains(good.output, meta.url() + "\n  good  it answers\n  good  it takes this host's token or password\n"))
+    EXPECT_TRUE(contains(good.output, meta.url() + "\n  good  it answers\n  good  it accepts this host's token or password\n"))
         << good.output;
     EXPECT_TRUE(contains(good.output, "  good  its clock is ")) << good.output;
     EXPECT_FALSE(contains(good.output, "secret")) << good.output;
@@ -38,7 +38,7 @@ TEST(CheckOfServers, AcceptsAnOpsMetaThatAcceptsTheToken) {
   for (const std::string& wrong : {std::string(), std::string(R"(, "token": "wrong")"), std::string(R"(, "token": "boss")")}) {
     const Finished bad = CheckingHost(meta.address(), wrong).check();
     EXPECT_EQ(bad.exit_code, 2) << bad.output;
-    EXPECT_TRUE(contains(bad.output, "  FAIL  " + meta.url("/heartbeat") + ": the server says 401; look at \"token\""))
+    EXPECT_TRUE(contains(bad.output, "  FAIL  " + meta.url("/heartbeat") + ": HTTP status 401; look at \"token\""))
         << bad.output;
   }
   EXPECT_EQ(meta.get_as_owner("/status/hosts").body, "{\"hosts\":[]}") << "the check added a host to ops-meta's table";
@@ -53,7 +53,7 @@ TEST(CheckOfServers, FailsOnACertificateOfAnotherCa) {
   const auto trusting = [](const Authority& authority) { return R"(, "tls": {"ca": ")" + authority.cert() + "\"}"; };
   const Finished good = CheckingHost(meta.url(), trusting(ca)).check();
   EXPECT_EQ(good.exit_code, 0) << good.output;
-  EXPECT_TRUE(contains(good.output, "it answers, and its certificate is trusted\n  good  it asks for no token\n"))
+  EXPECT_TRUE(contains(good.output, "it answers, and its certificate is trusted\n  good  it requires no token\n"))
       << good.output;
   const Finished bad = CheckingHost(meta.url(), trusting(stranger)).check();
   EXPECT_EQ(bad.exit_code, 2) << bad.output;
@@ -64,7 +64,8 @@ TEST(CheckOfServers, FailsAServerThatIsNoOpsMeta) {
   FakeServer other([](const FakeRequest&, const FakePeer& peer) { peer.send(http_reply(200, "hello")); });
   const Finished bad = CheckingHost(other.address(), R"(, "token": "secret")").check();
   EXPECT_EQ(bad.exit_code, 2) << bad.output;
-  EXPECT_TRUE(contains(bad.output, "  FAIL  it is no ops-meta: it answers /health with status 200 and \"hello\", not with 200"))
+  EXPECT_TRUE(
+      contains(bad.output, "  FAIL  it is not an ops-meta: it answers /health with status 200 and \"hello\", expected 200"))
       << bad.output;
 }
 
@@ -73,7 +74,7 @@ TEST(CheckOfServers, ReportsAnOpsMetaThatRequiresNoToken) {
   ASSERT_TRUE(meta.start({{"a", "1"}})) << meta.log();
   const Finished good = CheckingHost(meta.address(), R"(, "token": "secret")").check();
   EXPECT_EQ(good.exit_code, 0) << good.output;
-  EXPECT_TRUE(contains(good.output, "  good  it asks for no token\n")) << good.output;
+  EXPECT_TRUE(contains(good.output, "  good  it requires no token\n")) << good.output;
 }
 
 TEST(CheckOfServers, AcceptsTheGoOriginalAndComparesClocks) {
@@ -87,7 +88,7 @@ TEST(CheckOfServers, AcceptsTheGoOriginalAndComparesClocks) {
   });
   const CheckingHost host(original.address() + ",127.0.0.1:1");
   Finished finished = host.check();
-  EXPECT_TRUE(contains(finished.output, "  good  it answers\n  good  it asks for no token\n  warn  its clock is 3"))
+  EXPECT_TRUE(contains(finished.output, "  good  it answers\n  good  it requires no token\n  warn  its clock is 3"))
       << finished.output;
   EXPECT_TRUE(contains(finished.output, " s ahead of this host's\nhttp://127.0.0.1:1\n  FAIL  ")) << finished.output;
   EXPECT_EQ(finished.exit_code, 2) << "one of two does not answer";

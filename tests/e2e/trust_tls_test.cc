@@ -77,7 +77,7 @@ TEST_F(TrustTls, AServerWithABadCertificateIsRejectedAndAgentsKeepRunning) {
   const BadServer bad[] = {
       {"another host's",
        ca.issue("elsewhere", {.names = "DNS:elsewhere.example,IP:10.0.0.1"}),
-       {"that is another host: its certificate is for elsewhere, elsewhere.example, 10.0.0.1 (", "127.0.0.1"}},
+       {"the certificate is for another host: elsewhere, elsewhere.example, 10.0.0.1 (", "127.0.0.1"}},
       {"self-signed", self_signed(folder, "meta"), {"the certificate of CN=meta is self-signed and is not in " + ca.cert()}},
       {"another CA's",
        other.issue("meta"),
@@ -182,13 +182,13 @@ TEST_F(TrustTls, AWrongSchemeIsNamedInTheError) {
   EXPECT_EQ(meta.get("/health").body, "this port speaks TLS: ask for https://\n");
   UpdaterBox host("http://" + meta.address());
   ASSERT_TRUE(host.start()) << host.log();
-  logs(host, "/heartbeat: the server says 400: this port speaks TLS: ask for https://");
+  logs(host, "/heartbeat: HTTP status 400: this port speaks TLS: ask for https://");
   MetaBox plain;
   ASSERT_TRUE(plain.start({})) << plain.log();
   UpdaterBox other("https://" + plain.address(), {.more = tls_config(ca.cert())});
   ASSERT_TRUE(other.start()) << other.log();
   logs(other, "https://" + plain.address() + "/heartbeat: ");
-  logs(other, "what is there speaks no TLS: is it http://?");
+  logs(other, "the server does not speak TLS: should the URL begin with http://?");
 }
 
 TEST_F(TrustTls, AHostnameMustBeInTheClientCertificate) {
@@ -203,7 +203,7 @@ TEST_F(TrustTls, AHostnameMustBeInTheClientCertificate) {
   UpdaterBox liar(meta.url(), {.hostname = "h2", .more = tls_config(ca.cert(), h1)});
   ASSERT_TRUE(liar.start()) << liar.log();
   logs(liar,
-       "the server says 403; look at \"token\" and \"tls\" in cfg.json: the heartbeat is from host h2, but the "
+       "HTTP status 403; look at \"token\" and \"tls\" in cfg.json: the heartbeat is from host h2, but the "
        "client's certificate names h1, h1.example");
   EXPECT_EQ(curl({meta.url("/demo-agent/demo-agent-1.0.0.tar.gz.md5")}),
             "a certificate is missing: this ops-meta requires a client certificate (http.tls.clientCa)\n 403");
@@ -216,7 +216,7 @@ TEST_F(TrustTls, AHostWithABadCertificateIsRefusedAndBothSidesLogWhy) {
   const Authority other("Other CA");
   UpdaterBox none(meta.url(), {.more = tls_config(ca.cert())});
   ASSERT_TRUE(none.start()) << none.log();
-  logs(none, "the server says 403; look at \"token\" and \"tls\" in cfg.json: a certificate is missing: ");
+  logs(none, "HTTP status 403; look at \"token\" and \"tls\" in cfg.json: a certificate is missing: ");
   UpdaterBox strange(meta.url(), {.more = tls_config(ca.cert(), other.issue("h1"))});
   ASSERT_TRUE(strange.start()) << strange.log();
   logs(strange, "the server refuses this host's certificate: look at \"tls\" in cfg.json");

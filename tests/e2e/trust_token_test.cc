@@ -73,8 +73,9 @@ TEST_F(TrustTokens, AreNeverPrinted) {
       meta.log(),
       "contains tokens, and every user of this machine may read it: make the daemon's user its owner, and run chmod o-r "))
       << meta.log();
-  EXPECT_TRUE(
-      contains(host.log(), "holds a token, and any user here may read it: let it be the daemon's own user's, and chmod o-r "))
+  EXPECT_TRUE(contains(
+      host.log(),
+      "contains a token, and every user of this machine may read it: make the daemon's user its owner, and run chmod o-r "))
       << host.log();
 }
 
@@ -87,11 +88,11 @@ TEST_F(TrustTokens, ThatAreMissingOrWrongDoNotStopRunningAgents) {
   meta.set_http(R"(, "tokens": ["host-token-2"], "adminTokens": ["admin-token"])");
   ASSERT_TRUE(meta.assign({{"demo-agent", "2.0.0"}})) << meta.log();
   EXPECT_TRUE(logs(host,
-                   "/heartbeat: the server says 401; look at \"token\" in cfg.json: the token is wrong: it is not in "
+                   "/heartbeat: HTTP status 401; look at \"token\" in cfg.json: the token is wrong: it is not in "
                    "this ops-meta's http.tokens"))
       << host.log();
   edit_config(host, "host-token-1", "");
-  EXPECT_TRUE(logs(host, "look at \"token\" in cfg.json, there is none: a token is missing: ")) << host.log();
+  EXPECT_TRUE(logs(host, "look at \"token\" in cfg.json, which is not set: a token is missing: ")) << host.log();
   EXPECT_EQ(host.agent_pid("demo-agent", "1.0.0"), pid);
 
   edit_config(host, R"("token": "")", R"("token": "host-token-2")");

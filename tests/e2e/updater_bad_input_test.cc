@@ -59,7 +59,7 @@ std::vector<BadTarball> bad_tarballs() {
   const std::string good = make_agent_tarball(kControl);
   const std::string size = std::to_string(good.size());
   return {
-      {"missing", http_reply(404, "not here"), md5_hex(good), "missing-1.0.0.tar.gz: the server says 404", false},
+      {"missing", http_reply(404, "not here"), md5_hex(good), "missing-1.0.0.tar.gz: HTTP status 404", false},
       {"no-md5", http_reply(200, good), "", "no-md5-1.0.0.tar.gz.md5: ", false},
       {"cut", http_head(200, {{"Content-Length", size}}) + good.substr(0, good.size() / 2), md5_hex(good), "bytes missing",
        false},
@@ -151,13 +151,13 @@ TEST_F(UpdaterBadInput, ABadReplyIsLoggedAndChangesNothing) {
   const std::pair<std::string, std::string> bad[] = {
       {http_reply(200, "<html><body>Log in</body></html>"), "not a heartbeat reply: \"<html><body>Log in"},
       {whole.substr(0, whole.size() - 20), "bytes missing"},
-      {whole.substr(0, 30), "ended within the reply's header"},
-      {http_reply(500, meta.reply_for(stop)), "the server says 500"},
+      {whole.substr(0, 30), "ended inside the reply's header"},
+      {http_reply(500, meta.reply_for(stop)), "HTTP status 500"},
       {http_reply(200, R"({"errorMessage": "database is down", "desiredAgents": []})"), "database is down"},
       {http_reply(200, R"({"errorMessage": 7, "desiredAgents": [)"), "not a heartbeat reply"},
-      {http_reply(302, "", {{"Location", meta.url("/elsewhere")}}), "the server says 302"},
+      {http_reply(302, "", {{"Location", meta.url("/elsewhere")}}), "HTTP status 302"},
       {"", "Empty reply"},
-      {"220 smtp ready\r\n", "is no HTTP"},
+      {"220 smtp ready\r\n", "does not speak HTTP"},
   };
   for (const auto& [response, words] : bad) {
     meta.answer(response);
@@ -195,7 +195,7 @@ TEST_F(UpdaterBadInput, AWrongSchemeIsNamedInTheError) {
   UpdaterBox plain(meta.address());
   ASSERT_TRUE(plain.start()) << plain.log();
   EXPECT_TRUE(logs(plain, meta.url("/heartbeat") + ": ")) << plain.log();
-  EXPECT_TRUE(logs(plain, "is no HTTP; is it https://?")) << plain.log();
+  EXPECT_TRUE(logs(plain, "does not speak HTTP: should the URL begin with https://?")) << plain.log();
 }
 
 TEST_F(UpdaterBadInput, InvalidNamesAreRefusedOneByOne) {
@@ -277,7 +277,7 @@ TEST_F(UpdaterBadInput, AFullDiskIsReportedAndHarmsNoOtherAgent) {
   EXPECT_TRUE(eventually([&] { return error("large").find(words) != std::string::npos; })) << error("large");
   EXPECT_TRUE(logs(host, "large 1.0.0: " + meta.url("/t/large-1.0.0.tar.gz") + ": " + words)) << host.log();
   if (disk.is_small()) {
-    EXPECT_TRUE(logs(host, "wide 1.0.0: wide-1.0.0.tar.gz: not enough disk space: unpacked it takes ")) << host.log();
+    EXPECT_TRUE(logs(host, "wide 1.0.0: wide-1.0.0.tar.gz: not enough disk space: it needs ")) << host.log();
     EXPECT_TRUE(eventually([&] { return error("wide").find("not enough disk space") != std::string::npos; })) << error("wide");
   }
   EXPECT_TRUE(receives_heartbeats(3));

@@ -24,14 +24,14 @@ Loaded load(const std::string& text) {
   return loaded;
 }
 
-/// The one error of a config that has just one.
+/// The error of a config with exactly one error.
 std::string only_error(const std::string& text) {
   const Loaded loaded = load(text);
   EXPECT_EQ(loaded.report.errors.size(), 1U) << text << "\n" << loaded.report.text("cfg.json");
   return loaded.report.errors.empty() ? "" : loaded.report.errors[0];
 }
 
-TEST(UpdaterConfig, NeedsNothingButAServer) {
+TEST(UpdaterConfig, NeedsOnlyAServer) {
   const Loaded loaded = load(R"({"server": "m1:2000"})");
   EXPECT_TRUE(loaded.report.ok()) << loaded.report.text("");
   EXPECT_TRUE(loaded.report.warnings.empty());
@@ -40,7 +40,7 @@ TEST(UpdaterConfig, NeedsNothingButAServer) {
   EXPECT_EQ(loaded.config, expected);
 }
 
-TEST(UpdaterConfig, TakesTheOriginalsExample) {
+TEST(UpdaterConfig, ReadsTheOriginalsExample) {
   const Loaded loaded = load(R"({
     "debug": true, "hostname": "", "server": "127.0.0.1:2000", "interval": 300,
     "http": {"enabled": true, "listen": "0.0.0.0:2001"}})");
@@ -50,7 +50,7 @@ TEST(UpdaterConfig, TakesTheOriginalsExample) {
   EXPECT_EQ(loaded.config.http_listen, "0.0.0.0:2001");
 }
 
-TEST(UpdaterConfig, OurExampleIsGood) {
+TEST(UpdaterConfig, AcceptsOurExample) {
   ConfigReport report;
   load_config(std::string(OPS_SOURCE_DIR) + "/updater/cfg.example.json", report);
   EXPECT_EQ(report.text("cfg.example.json"), "");
@@ -77,7 +77,7 @@ TEST(UpdaterConfig, ReadsEveryKey) {
   EXPECT_EQ(loaded.config, expected);
 }
 
-TEST(UpdaterConfig, PrintsWhatItWouldReadAgain) {
+TEST(UpdaterConfig, PrintsAConfigThatReadsTheSame) {
   const Loaded loaded =
       load(R"({"debug": true, "hostname": "h1", "server": "m1:2000,https://m2", "interval": 9, "controlTimeout": 3,
               "desiredAgent": "a"})");
@@ -86,7 +86,7 @@ TEST(UpdaterConfig, PrintsWhatItWouldReadAgain) {
   EXPECT_EQ(again.config, loaded.config);
 }
 
-TEST(UpdaterConfig, NamesTheFileThatIsMissing) {
+TEST(UpdaterConfig, NamesAMissingFile) {
   ConfigReport report;
   load_config("/nowhere/cfg.json", report);
   EXPECT_NE(report.text("").find("/nowhere/cfg.json: No such file"), std::string::npos) << report.text("");
@@ -98,7 +98,7 @@ TEST(UpdaterConfig, NamesLineAndColumnOfASyntaxError) {
   EXPECT_NE(only_error("[1]").find("not an object"), std::string::npos);
 }
 
-TEST(UpdaterConfig, CutAtAnyByteItIsRefusedOrWhole) {
+TEST(UpdaterConfig, RefusesAFileCutAtAnyByte) {
   const std::string whole = R"({"debug": true, "server": "m1:2000", "interval": 60, "http": {"listen": ":1"}})";
   for (size_t size = 0; size < whole.size(); ++size) {
     EXPECT_FALSE(load(whole.substr(0, size)).report.ok()) << size;
@@ -140,12 +140,12 @@ TEST(UpdaterConfig, ReportsAllFaultsAtOnceAndWarnsOfUnknownKeys) {
   EXPECT_EQ(loaded.report.warnings.size(), 2U) << loaded.report.text("");
 }
 
-TEST(UpdaterConfig, AnAddressThatIsNotUsedMayBeEmpty) {
+TEST(UpdaterConfig, AcceptsAnEmptyAddressThatIsNotUsed) {
   EXPECT_TRUE(load(R"({"server": "m", "http": {"listen": ""}})").report.ok());
   EXPECT_TRUE(load(R"({"server": "m", "http": {"enabled": false, "listen": "x"}})").report.ok());
 }
 
-TEST(UpdaterConfig, TakesServersAsGoSitesWriteThem) {
+TEST(UpdaterConfig, ReadsServersAsGoSitesWriteThem) {
   const Loaded loaded = load(R"({"server": "HTTP://m1:2000,ann:a%2Fb%40c@m2:2000,https://owl@m3"})");
   EXPECT_EQ(loaded.report.errors, std::vector<std::string>{});
   EXPECT_EQ(loaded.config.servers, (std::vector<std::string>{"http://m1:2000", "http://m2:2000", "https://m3"}));
@@ -158,7 +158,7 @@ TEST(UpdaterConfig, PrintsNoPassword) {
   const std::string printed = to_json(loaded.config) + loaded.report.text("");
   EXPECT_NE(printed.find(R"("server":"http://***@m1:2000,http://m2")"), std::string::npos) << printed;
   EXPECT_EQ(printed.find("secret"), std::string::npos) << printed;
-  EXPECT_EQ(load(R"({"server": "ann:secret@m1"})").report.warnings.size(), 1U) << "others may read the file";
+  EXPECT_EQ(load(R"({"server": "ann:secret@m1"})").report.warnings.size(), 1U) << "other users can read the file";
   for (const std::string bad : {"ftp://ann:secret@m1", "ann:secr/et@m1", "http://ann:secret@m 1", "ann:secret m1@m2/@m3"}) {
     const std::string error = only_error(R"({"server": ")" + bad + "\"}");
     EXPECT_EQ(error.find("secr"), std::string::npos) << error;
@@ -166,7 +166,7 @@ TEST(UpdaterConfig, PrintsNoPassword) {
   }
 }
 
-TEST(UpdaterConfig, TheHostnameIsTheConfiguredOneOrTheSystems) {
+TEST(UpdaterConfig, UsesTheConfiguredHostnameOrTheSystems) {
   char name[256] = {};
   ASSERT_EQ(::gethostname(name, sizeof name - 1), 0);
   Config config;
@@ -175,9 +175,9 @@ TEST(UpdaterConfig, TheHostnameIsTheConfiguredOneOrTheSystems) {
   EXPECT_EQ(hostname_of(config), "h1");
 }
 
-TEST(UpdaterConfig, SaysWhatAPublicKeyIs) {
+TEST(UpdaterConfig, ExplainsWhatAPublicKeyIs) {
   EXPECT_EQ(only_error(R"({"server": "m", "publicKeys": ["RWx"]})"),
-            "publicKeys: \"RWx\" is no minisign public key, which is the second line of minisign.pub: RW…");
+            "publicKeys: \"RWx\" is not a minisign public key: copy the second line of minisign.pub, RW…");
   EXPECT_EQ(only_error(R"({"server": "m", "publicKeys": "RWx"})"), "publicKeys: is a string, should be a list in [ ]");
   EXPECT_EQ(only_error(R"({"server": "m", "publicKeys": [7]})"), "publicKeys[0]: is a number, should be a string");
 }

@@ -1,4 +1,4 @@
-// The heartbeat's way: post_json and the choice of servers above it.
+// Heartbeats: post_json, and how MetaClient chooses a server.
 
 #include <gtest/gtest.h>
 
@@ -29,7 +29,7 @@ std::string reply_naming(const std::string& agent) {
          R"(","version":"1","tarball":"http://t","md5":"","cmd":"start"}]})";
 }
 
-struct Post : testing::Test {
+struct PostJson : testing::Test {
   Result<HttpReply> post(const FakeServer::Handler& handler, size_t max_size = 100'000) {
     server.set_handler(handler);
     return post_json(server.url("/heartbeat"), "{}", max_size, timeout, {});
@@ -42,7 +42,7 @@ struct Post : testing::Test {
   FakeServer server{always_sends("")};
 };
 
-TEST_F(Post, SendsJsonInOneWriteAndReturnsWhateverIsAnswered) {
+TEST_F(PostJson, SendsJsonInOneWriteAndReturnsAnyReply) {
   const auto reply = post(always_sends(http_reply(500, "{\"a\":1}", {{"Retry-After", "17"}})));
   ASSERT_TRUE(reply) << reply.error().message;
   EXPECT_EQ(reply->status, 500);
@@ -54,7 +54,7 @@ TEST_F(Post, SendsJsonInOneWriteAndReturnsWhateverIsAnswered) {
   EXPECT_EQ(sent.header("Expect"), "");
 }
 
-TEST_F(Post, ReadsTheChunkedReplyOfAGoMeta) {
+TEST_F(PostJson, ReadsTheChunkedReplyOfAGoMeta) {
   std::string body = reply_naming("a") + std::string(5000, ' ');
   const auto reply = post(always_sends(http_head(200, {{"Transfer-Encoding", "chunked"}}) + http_chunk(body.substr(0, 2048)) +
                                        http_chunk(body.substr(2048)) + http_chunk("")));
@@ -62,7 +62,7 @@ TEST_F(Post, ReadsTheChunkedReplyOfAGoMeta) {
   EXPECT_EQ(reply->body, body);
 }
 
-TEST_F(Post, ARetryAfterThatIsNoNumberIsNone) {
+TEST_F(PostJson, IgnoresARetryAfterThatIsNotANumber) {
   for (const char* text : {"Wed, 21 Oct 2026 07:28:00 GMT", "-5", "1e3", "99999999999999999999", ""}) {
     const auto reply = post(always_sends(http_reply(503, "", {{"Retry-After", text}})));
     ASSERT_TRUE(reply);
@@ -70,7 +70,7 @@ TEST_F(Post, ARetryAfterThatIsNoNumberIsNone) {
   }
 }
 
-TEST_F(Post, WhatIsNoWholeReplyIsAnErrorThatNamesTheServer) {
+TEST_F(PostJson, ReportsAnIncompleteReplyWithTheServersUrl) {
   const std::string url = server.url("/heartbeat") + ": ";
   const std::string whole = http_reply(200, reply_naming("a"));
   for (size_t size = 0; size < whole.size(); size += 7) EXPECT_HAS(failure(always_sends(whole.substr(0, size))), url);
@@ -86,7 +86,7 @@ TEST_F(Post, WhatIsNoWholeReplyIsAnErrorThatNamesTheServer) {
   EXPECT_HAS(failure([whole](const FakeRequest&, const FakePeer& peer) { peer.drip(whole, milliseconds(50)); }), "timed out");
 }
 
-struct Meta : testing::Test {
+struct MetaClientTest : testing::Test {
   Result<HeartbeatResponse> send(const std::vector<std::string>& servers) {
     HeartbeatRequest heartbeat;
     heartbeat.hostname = "h1";
@@ -100,12 +100,12 @@ struct Meta : testing::Test {
 
   FakeServer good{always_sends(http_reply(200, reply_naming("a")))};
   FakeServer bad{always_sends(http_reply(503, "down for lunch", {{"Retry-After", "40"}}))};
-  const std::string nobody = "http://127.0.0.1:1";
+  const std::string unused_port = "http://127.0.0.1:1";
   MetaClient client;
 };
 
-TEST_F(Meta, GoesOnToTheNextServerAndStaysThere) {
-  const std::vector<std::string> servers = {nobody, bad.url(""), good.url("")};
+TEST_F(MetaClientTest, GoesOnToTheNextServerAndKeepsIt) {
+  const std::vector<std::string> servers = {unused_port, bad.url(""), good.url("")};
   for (int i = 0; i < 3; ++i) {
     const auto response = send(servers);
     ASSERT_TRUE(response) << response.error().message;
@@ -115,21 +115,21 @@ TEST_F(Meta, GoesOnToTheNextServerAndStaysThere) {
   EXPECT_EQ(good.requests().size(), 3U);
 }
 
-TEST_F(Meta, AnErrorNamesEveryServerAndWhatWasWrong) {
-  const auto response = send({nobody, bad.url("")});
+TEST_F(MetaClientTest, NamesEachServerAndItsFailureInTheError) {
+  const auto response = send({unused_port, bad.url("")});
   ASSERT_FALSE(response);
   const std::string error = response.error().message;
-  EXPECT_HAS(error, nobody + "/heartbeat: ");
-  EXPECT_HAS(error, bad.url("/heartbeat") + ": the server says 503: down for lunch");
+  EXPECT_HAS(error, unused_port + "/heartbeat: ");
+  EXPECT_HAS(error, bad.url("/heartbeat") + ": HTTP status 503: down for lunch");
   EXPECT_EQ(client.retry_after(), seconds(40));
   ASSERT_TRUE(send({good.url("")}));
   EXPECT_EQ(client.retry_after(), std::nullopt);
 }
 
-TEST_F(Meta, OnlyAWholeHeartbeatReplyWithStatus200IsObeyed) {
-  EXPECT_HAS(failure(http_reply(500, reply_naming("a"))), "the server says 500") << "the Go updater obeys it";
-  EXPECT_HAS(failure(http_reply(404, reply_naming("a"))), "the server says 404");
-  EXPECT_HAS(failure(http_reply(302, "", {{"Location", good.url("/elsewhere")}})), "the server says 302");
+TEST_F(MetaClientTest, AcceptsOnlyACompleteHeartbeatReplyWithStatus200) {
+  EXPECT_HAS(failure(http_reply(500, reply_naming("a"))), "HTTP status 500") << "unlike the Go updater";
+  EXPECT_HAS(failure(http_reply(404, reply_naming("a"))), "HTTP status 404");
+  EXPECT_HAS(failure(http_reply(302, "", {{"Location", good.url("/elsewhere")}})), "HTTP status 302");
   EXPECT_HAS(failure(http_reply(200, "<html>login</html>")), "the reply is not a heartbeat reply: \"<html>login</html>\"");
   EXPECT_HAS(failure(http_reply(200, "")), "is not a heartbeat reply");
   EXPECT_HAS(failure(http_reply(200, "[]")), "is not a heartbeat reply");
@@ -137,7 +137,7 @@ TEST_F(Meta, OnlyAWholeHeartbeatReplyWithStatus200IsObeyed) {
   EXPECT_HAS(failure(http_reply(200, R"({"errorMessage":"no such host","desiredAgents":[]})")), "no such host");
 }
 
-TEST_F(Meta, AnErrorsTextFitsOnALine) {
+TEST_F(MetaClientTest, ReportsAnErrorInOneLine) {
   EXPECT_EQ(failure(http_reply(500, "a\nb\x1b[31m\r\n")).find_first_of("\n\r\x1b"), std::string::npos);
   EXPECT_LT(failure(http_reply(500, std::string(10'000, 'x'))).size(), 500U);
 }

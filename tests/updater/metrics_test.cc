@@ -19,12 +19,12 @@ AgentReport installed(const std::string& name, const std::string& version, Statu
   return report;
 }
 
-TEST(UpdaterMetrics, AreFineToPrometheus) {
+TEST(UpdaterMetrics, AreAcceptedByPromtool) {
   EXPECT_EQ(check_metrics(metrics_text({}, {})), "");
   EXPECT_EQ(check_metrics(metrics_text({installed("a", "1", Status::started)}, {})), "");
 }
 
-TEST(UpdaterMetrics, TellOfPolls) {
+TEST(UpdaterMetrics, CountHeartbeats) {
   const std::string text = metrics_text({}, {.answered = 3, .failed = 2, .last_answer = 1447000000, .last_change = 1447000007});
   EXPECT_EQ(sample(text, "ops_updater_polls_total"), 5);
   EXPECT_EQ(sample(text, "ops_updater_poll_failures_total"), 2);
@@ -32,7 +32,7 @@ TEST(UpdaterMetrics, TellOfPolls) {
   EXPECT_EQ(sample(text, "ops_updater_last_change_timestamp_seconds"), 1447000007);
 }
 
-TEST(UpdaterMetrics, TellWhatRunsWhatHappensAndWhatFailed) {
+TEST(UpdaterMetrics, ShowRunningAgentsUpdatesAndFailures) {
   AgentReport one = installed("one", "1.0.0", Status::started);
   one.phase = Phase::rolled_back;
   one.seen->state.latch = updater::Latch{"2.0.0", "", "it \"stopped\"", 1447000000};

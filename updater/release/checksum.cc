@@ -30,7 +30,7 @@ Result<std::string> digest_of_file(const std::string& path, const EVP_MD* algori
   if (!file) return system_error("open", path);
   const Context context(EVP_MD_CTX_new(), &EVP_MD_CTX_free);
   if (!context || EVP_DigestInit_ex(context.get(), algorithm, nullptr) != 1) {
-    return Error{cat("cannot compute the checksum of ", path, ": OpenSSL refuses")};
+    return Error{cat("cannot compute the checksum of ", path, ": OpenSSL failed")};
   }
   char buffer[64 << 10];
   for (;;) {
@@ -47,7 +47,7 @@ Result<std::string> digest_of_file(const std::string& path, const EVP_MD* algori
   return std::string(digest, digest + size);
 }
 
-/// "dir/falcon-agent-1.0.0.tar.gz" is falcon-agent-1.0.0.tar.gz: md5sum may have been run from elsewhere.
+/// md5sum may have been run in another folder: "dir/falcon-agent-1.0.0.tar.gz" names falcon-agent-1.0.0.tar.gz.
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
 }  // namespace
@@ -88,7 +88,7 @@ Result<std::string> parse_md5sum(const std::string& text, const std::string& fil
     if (name.empty()) nameless = to_lower(digest);
   }
   if (count == 1 && !nameless.empty()) return nameless;
-  return Error{cat("holds no MD5 digest of ", file_name, ", but \"", one_line(trim(text), 100), "\"")};
+  return Error{cat("has no MD5 digest of ", file_name, ": \"", one_line(trim(text), 100), "\"")};
 }
 
 }  // namespace ops::updater

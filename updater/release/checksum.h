@@ -1,7 +1,7 @@
 #pragma once
 
-// What OpenSSL computes for us. MD5 is the original's, against line noise and not against an attacker; BLAKE2b and Ed25519
-// are minisign's (signature.h).
+// Digests and signatures, by OpenSSL. MD5 is the Go original's checksum: it detects transfer errors, and does not protect
+// against an attacker. BLAKE2b and Ed25519 are minisign's (signature.h).
 
 #include <stop_token>
 #include <string>
@@ -17,11 +17,11 @@ Result<std::string> md5_of_file(const std::string& path, const std::stop_token& 
 /// The file's BLAKE2b-512 digest: 64 bytes, not hex.
 Result<std::string> blake2b_of_file(const std::string& path, const std::stop_token& cancel);
 
-/// Whether `signature` (64 bytes) is one of `message` by `key` (32 bytes).
+/// Whether `signature` (64 bytes) is an Ed25519 signature of `message` by `key` (32 bytes).
 bool is_signed(std::string_view message, std::string_view signature, std::string_view key);
 
-/// The digest that a .md5 file in md5sum's format gives for `file_name`: of the line that names it, or of the only line when
-/// that names no file. `text` may be anything that a server sent.
+/// The digest of `file_name` in a .md5 file in md5sum's format: from the line that names the file, or from the only line when
+/// that line names no file. `text` is not trusted.
 Result<std::string> parse_md5sum(const std::string& text, const std::string& file_name);
 
 }  // namespace ops::updater

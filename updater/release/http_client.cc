@@ -13,13 +13,6 @@
 
 namespace ops::updater {
 
-namespace {
-
-constexpr long kConnectTimeout = 10;  // seconds
-constexpr long kMaxRedirects = 5;
-
-}  // namespace
-
 class TlsSessionCache {
  public:
   TlsSessionCache() : share_(curl_share_init(), &curl_share_cleanup) {
@@ -46,13 +39,17 @@ std::shared_ptr<TlsSessionCache> make_sessions() { return std::make_shared<TlsSe
 
 namespace {
 
+constexpr long kConnectTimeout = 10;  // seconds
+constexpr long kMaxRedirects = 5;
+constexpr char kIsItHttps[] = ": should the URL begin with https://?";
+
 std::string field_value(std::string_view line, std::string_view name) {
   if (line.size() <= name.size() || line[name.size()] != ':') return {};
   if (to_lower(line.substr(0, name.size())) != name) return {};
   return std::string(trim(line.substr(name.size() + 1)));
 }
 
-/// "https://meta:2000" of any URL there; "" for what is no URL.
+/// "https://meta:2000" for any URL on that server; "" for a text that is not a URL.
 std::string origin_of(const std::string& url) {
   const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> parsed(curl_url(), &curl_url_cleanup);
   if (curl_url_set(parsed.get(), CURLUPART_URL, url.c_str(), 0) != CURLUE_OK) return {};
@@ -65,7 +62,7 @@ std::string origin_of(const std::string& url) {
   return cat(part(CURLUPART_SCHEME), "://", part(CURLUPART_HOST), ":", part(CURLUPART_PORT));
 }
 
-/// The server that is at this URL; nullptr for one that may not know our token.
+/// The one of access.servers that this URL is on; nullptr for any other server, which must not get the token.
 const std::string* server_at(const std::string& url, const ClientCredentials& access) {
   const std::string origin = origin_of(url);
   const auto& servers = access.servers;
@@ -74,7 +71,7 @@ const std::string* server_at(const std::string& url, const ClientCredentials& ac
   return found == servers.end() ? nullptr : &*found;
 }
 
-/// What the server at this URL is told: a token, or user:password; "" for nothing.
+/// The token or user:password to send with this URL; "" for none.
 std::string secret_for(const std::string& url, const ClientCredentials& access) {
   const std::string* server = server_at(url, access);
   if (server == nullptr || !split_user(url).user.empty()) return {};
@@ -84,7 +81,7 @@ std::string secret_for(const std::string& url, const ClientCredentials& access) 
 
 }  // namespace
 
-/// The exchange as libcurl sees it.
+/// libcurl's handle for the transfer, and its callbacks.
 struct HttpClient::Transfer {
   Transfer(HttpClient& exchange, const std::string& url, const ClientCredentials& access);
   ~Transfer() { curl_slist_free_all(headers); }
@@ -120,8 +117,8 @@ HttpClient::Transfer::Transfer(HttpClient& to, const std::string& url, const Cli
   set(CURLOPT_URL, url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_QUICK_EXIT, 1L);  // a name server's silence is not waited for
-  set(CURLOPT_NOPROXY, "*");    // a proxy in somebody's environment is not the site's decision
+  set(CURLOPT_QUICK_EXIT, 1L);  // do not wait for a name server that does not answer
+  set(CURLOPT_NOPROXY, "*");    // ignore proxies in the environment
   set(CURLOPT_USERAGENT, ("ops-updater/" + version()).c_str());
   set(CURLOPT_CONNECTTIMEOUT, kConnectTimeout);
   set(CURLOPT_FORBID_REUSE, 1L);
@@ -136,7 +133,7 @@ HttpClient::Transfer::Transfer(HttpClient& to, const std::string& url, const Cli
   authenticate(secret_for(url, access));
 }
 
-/// curl does not send it to another host or port that a redirect leads to.
+/// When a redirect leads to another host or port, curl does not send the secret there.
 void HttpClient::Transfer::authenticate(const std::string& secret) {
   if (secret.empty()) return;
   const bool is_password = secret.find(':') != std::string::npos;
@@ -144,21 +141,21 @@ void HttpClient::Transfer::authenticate(const std::string& secret) {
   set(is_password ? CURLOPT_USERPWD : CURLOPT_XOAUTH2_BEARER, secret.c_str());
 }
 
-/// What only matters for https://.
+/// Sets the TLS options. They have no effect on http://.
 void HttpClient::Transfer::trust_servers() {
   const std::string ca = tls.ca.empty() ? system_ca_file() : tls.ca;
-  certificate.ca_file = ca.empty() ? "the system's CAs, for there are none: set tls.ca in cfg.json" : ca;
+  certificate.ca_file = ca.empty() ? "the system's CAs, which this host lacks: set tls.ca in cfg.json" : ca;
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (!ca.empty()) set(CURLOPT_CAINFO, ca.c_str());
   if (!tls.cert.empty()) {
     set(CURLOPT_SSLCERT, tls.cert.c_str());
     set(CURLOPT_SSLKEY, tls.key.c_str());
-    set(CURLOPT_KEYPASSWD, "");  // else somebody at a terminal is asked, and waited for
+    set(CURLOPT_KEYPASSWD, "");  // do not prompt for a passphrase on the terminal
   }
   set(CURLOPT_SSL_CTX_FUNCTION, on_tls_context);
   set(CURLOPT_SSL_CTX_DATA, &certificate);
   if (sessions) set(CURLOPT_SHARE, sessions->share());
-  // A server that is trusted must not send us to one that can't be.
+  // An https:// server must not redirect to an http:// server, which has no certificate to check.
   set(CURLOPT_REDIR_PROTOCOLS_STR, exchange.url_.starts_with("https:") ? "https" : "http,https");
 }
 
@@ -166,7 +163,7 @@ size_t HttpClient::Transfer::on_header(char* data, size_t size, size_t count, vo
   auto& transfer = *static_cast<Transfer*>(context);
   ReplyHeader& reply = transfer.exchange.reply_;
   const std::string_view line(data, size * count);
-  if (line.starts_with("HTTP/")) {  // a redirect's fields are not the file's
+  if (line.starts_with("HTTP/")) {  // a new reply: drop the fields of the redirect before it
     reply = {};
     transfer.has_whole_header = false;
   }
@@ -198,7 +195,7 @@ CURLcode HttpClient::Transfer::on_tls_context(CURL*, void* context, void* certif
   return CURLE_OK;
 }
 
-/// curl's words for what went wrong, and ours where it is about trust.
+/// curl's error text, or a text of ours for errors of certificates and of TLS.
 std::string HttpClient::Transfer::explain(CURLcode code, const std::string& detail) const {
   const auto says = [&](const char* text) { return detail.find(text) != std::string::npos; };
   const bool is_about_files = code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE;
@@ -207,16 +204,18 @@ std::string HttpClient::Transfer::explain(CURLcode code, const std::string& deta
   }
   if (code == CURLE_PEER_FAILED_VERIFICATION && !certificate.error.empty()) return certificate.error;
   if (code == CURLE_PEER_FAILED_VERIFICATION && !certificate.names.empty()) {
-    return cat("that is another host: its certificate is for ", certificate.names, " (", detail, ")");
+    return cat("the certificate is for another host: ", certificate.names, " (", detail, ")");
   }
-  if (says("wrong version number")) return detail + "; what is there speaks no TLS: is it http://?";
+  // curl takes a reply without a header for HTTP/0.9, which is not in use any more.
+  if (code == CURLE_UNSUPPORTED_PROTOCOL && says("HTTP/0.9")) {
+    return cat("the server does not speak HTTP", exchange.url_.starts_with("http:") ? kIsItHttps : "");
+  }
+  if (says("wrong version number")) return detail + "; the server does not speak TLS: should the URL begin with http://?";
   if (says(" alert ") && (says("certificate") || says("unknown ca")))
     return detail + "; the server refuses this host's certificate: look at \"tls\" in cfg.json, and at its log";
-  if (says("Protocol \"http\" ")) return detail + "; it is redirected from https:// to http://, which is not followed";
+  if (says("Protocol \"http\" ")) return detail + "; the updater does not follow a redirect from https:// to http://";
   return detail;
 }
-
-// ---- the exchange ----
 
 HttpClient::HttpClient(const std::string& url, uint64_t max_size, std::stop_token cancel, const ClientCredentials& access)
     : url_(without_password(url)),
@@ -244,9 +243,9 @@ void HttpClient::follow_redirects() {
 
 void HttpClient::end_after(std::chrono::seconds time) { transfer_->set(CURLOPT_TIMEOUT, static_cast<long>(time.count())); }
 
-void HttpClient::end_when_slower(uint64_t bytes_per_second, std::chrono::seconds for_so_long) {
+void HttpClient::end_when_slower(uint64_t bytes_per_second, std::chrono::seconds duration) {
   transfer_->set(CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(bytes_per_second));
-  transfer_->set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(for_so_long.count()));
+  transfer_->set(CURLOPT_LOW_SPEED_TIME, static_cast<long>(duration.count()));
 }
 
 bool HttpClient::refuse(std::string why) {
@@ -265,13 +264,9 @@ Result<void> HttpClient::run(const Take& take) {
   const CURLcode code = curl_easy_perform(curl);
   curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, nullptr);
   if (code == CURLE_OK && transfer_->has_whole_header) return {};
-  if (code == CURLE_OK) return Error{cat(url_, ": the connection ended within the reply's header")};
+  if (code == CURLE_OK) return Error{cat(url_, ": the connection ended inside the reply's header")};
   if (cancel_.stop_requested()) return Error{cat(url_, " was cancelled")};
   if (!refusal_.empty()) return Error{cat(url_, ": ", refusal_)};
-  // curl says that it was HTTP/0.9, which has no header. Nobody has spoken that for decades.
-  if (code == CURLE_UNSUPPORTED_PROTOCOL && std::string_view(detail).find("HTTP/0.9") != std::string_view::npos) {
-    return Error{cat(url_, ": what the server says is no HTTP", url_.starts_with("http:") ? "; is it https://?" : "")};
-  }
   return Error{cat(url_, ": ", transfer_->explain(code, detail[0] == '\0' ? curl_easy_strerror(code) : one_line(detail, 300)))};
 }
 
@@ -288,16 +283,15 @@ std::optional<uint64_t> HttpClient::body_size() const {
 }
 
 std::string status_text(long status, const std::string& url, const ClientCredentials& access) {
-  const std::string text = cat("the server says ", status);
+  const std::string text = cat("HTTP status ", status);
   if (status != 401 && status != 403) return text;
   if (!split_user(url).user.empty()) return text + "; look at the user and the password in its URL";
   const std::string* server = server_at(url, access);
-  if (server == nullptr) {
-    return access.token.empty() ? text : text + "; it was sent no token, for \"server\" in cfg.json names another";
-  }
+  if (server == nullptr && access.token.empty()) return text;
+  if (server == nullptr) return text + "; the updater sent no token, for \"server\" in cfg.json does not name this server";
   if (access.passwords.contains(*server)) return text + "; look at the user and the password in \"server\" in cfg.json";
   if (status == 403 && url.starts_with("https:")) return text + "; look at \"token\" and \"tls\" in cfg.json";
-  return cat(text, "; look at \"token\" in cfg.json", access.token.empty() ? ", there is none" : "");
+  return cat(text, "; look at \"token\" in cfg.json", access.token.empty() ? ", which is not set" : "");
 }
 
 }  // namespace ops::updater

@@ -1,6 +1,7 @@
 #pragma once
 
-// One HTTP exchange of the updater with a server, by libcurl: whom we trust, who we say we are, and how long we wait.
+// One HTTP request of the updater and its reply, by libcurl: which servers it trusts, how it authenticates, and how long it
+// waits.
 
 #include <chrono>
 #include <cstdint>
@@ -18,24 +19,25 @@
 
 namespace ops::updater {
 
-/// TLS sessions with servers, so that the next connection costs no full handshake. Synchronises itself.
+/// A cache of TLS sessions: the next connection to the same server resumes its session without a full handshake. Synchronises
+/// itself.
 class TlsSessionCache;
 std::shared_ptr<TlsSessionCache> make_sessions();
 
-/// Who we are to servers, and which ones are trusted: over https:// their certificates must be from `tls.ca` (the system's CAs
-/// if ""), and for the host in the URL. There is no way to do without.
+/// How the updater authenticates to servers, and which servers it trusts: an https:// server needs a certificate that is issued
+/// by `tls.ca` (the system's CAs if "") and names the host in the URL. This check cannot be switched off.
 struct ClientCredentials {
   std::string token;                 // a secret, sent as Bearer, or as Basic when it is user:password; "" for none
-  std::vector<std::string> servers;  // base URLs. The token goes to the scheme, host and port of each of them, nowhere else
+  std::vector<std::string> servers;  // base URLs; the token is sent to their schemes, hosts and ports only
   TlsFiles tls;                      // read for each connection
-  std::shared_ptr<TlsSessionCache> sessions = {};     // none: none are kept
-  std::map<std::string, std::string> passwords = {};  // secrets, user:password by server: sent there instead of the token
+  std::shared_ptr<TlsSessionCache> sessions = {};     // nullptr: TLS sessions are not cached
+  std::map<std::string, std::string> passwords = {};  // secrets: user:password by server, sent instead of the token
 };
 
-/// "the server says 401", and what to do about that.
+/// "HTTP status 401", and what to do about it.
 std::string status_text(long status, const std::string& url, const ClientCredentials& access);
 
-/// The reply's header fields that somebody here needs; of the last reply when there were redirects.
+/// The header fields of a reply that the updater uses. After redirects they are the last reply's.
 struct ReplyHeader {
   std::string etag;
   std::string last_modified;
@@ -46,36 +48,37 @@ struct ReplyHeader {
 
 class HttpClient {
  public:
-  /// `max_size`: bytes that the reply's body may have, and that of a redirect. `access` is borrowed while this is made. A user
-  /// and password in `url` are sent instead of what `access` has.
+  /// `max_size` is in bytes, and limits the body of the reply and of each redirect. `access` is used by the constructor only.
+  /// A user and password in `url` are sent instead of the token or password in `access`.
   HttpClient(const std::string& url, uint64_t max_size, std::stop_token cancel, const ClientCredentials& access);
   ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  // What to ask for, and for how long; before run(). A GET of the whole, unless one of these says else.
+  // Set the request up, before run(). The default is a GET of the whole file that does not follow redirects.
   void add_header(const std::string& line);
-  void post(const std::string& body);  // borrowed until run() returns
-  void ask_from(uint64_t offset);      // the bytes from there on
+  void post(const std::string& body);  // must live until run() returns
+  void ask_from(uint64_t offset);      // the file from this byte on
   void follow_redirects();
   void end_after(std::chrono::seconds time);
-  void end_when_slower(uint64_t bytes_per_second, std::chrono::seconds for_so_long);
+  void end_when_slower(uint64_t bytes_per_second, std::chrono::seconds duration);
 
-  /// Gets the body's bytes as they come, whatever the status. False ends the exchange; refuse() says why.
+  /// Receives the body piece by piece, with any status. It returns false to end the transfer, after refuse().
   using Take = std::function<bool(std::string_view)>;
 
-  /// Once. An error says what went wrong, and what to do; success is any reply that came whole.
+  /// Sends the request and receives the reply; to be called once. Success is a complete reply, with any status.
   Result<void> run(const Take& take);
 
-  bool refuse(std::string why);  // false
-  bool refuse_size();            // false; that it is longer than `max_size`
+  /// Sets the reason why a Take ends the transfer: run()'s error. Returns false.
+  bool refuse(std::string why);
+  bool refuse_size();  // the reply is longer than `max_size`
 
-  const std::string& url() const { return url_; }          // without its password
-  const std::string& refusal() const { return refusal_; }  // "" when there was none
-  // From the first call of `take` on:
+  const std::string& url() const { return url_; }          // without a password
+  const std::string& refusal() const { return refusal_; }  // "" when nothing was refused
+  // Valid from the first call of `take` on:
   long status() const;
   const ReplyHeader& reply() const { return reply_; }
-  std::optional<uint64_t> body_size() const;  // when the server said so
+  std::optional<uint64_t> body_size() const;  // nullopt when the reply has no Content-Length
 
  private:
   struct Transfer;

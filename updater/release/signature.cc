@@ -15,7 +15,7 @@ constexpr size_t kSignatureSize = 64;
 constexpr std::string_view kUntrusted = "untrusted comment: ";
 constexpr std::string_view kTrusted = "trusted comment: ";
 
-/// Exactly four lines, the last one's end optional; none otherwise.
+/// The four lines of a .minisig, the last newline optional; empty for any other number of lines.
 std::vector<std::string> four_lines(const std::string& text) {
   std::vector<std::string> lines;
   for (size_t at = 0; at < text.size();) {
@@ -28,7 +28,7 @@ std::vector<std::string> four_lines(const std::string& text) {
   return lines;
 }
 
-/// The trusted comment is a list of fields, each set off by a tab.
+/// Whether the trusted comment, a list of fields separated by tabs, has this field.
 bool has_field(std::string_view comment, const std::string& field) {
   for (size_t at = 0; at <= comment.size();) {
     const size_t end = std::min(comment.find('\t', at), comment.size());
@@ -49,7 +49,7 @@ std::string ids_of(const std::vector<PublicKey>& keys) {
 std::string key_id_text(const std::string& id) {
   constexpr char kDigits[] = "0123456789ABCDEF";
   std::string text;
-  // minisign prints the id as a number, and keeps it little-endian.
+  // minisign prints the id as a number; its bytes are little-endian.
   for (auto byte = id.rbegin(); byte != id.rend(); ++byte) {
     const auto value = static_cast<unsigned char>(*byte);
     text += {kDigits[value >> 4], kDigits[value & 15]};
@@ -60,7 +60,7 @@ std::string key_id_text(const std::string& id) {
 Result<PublicKey> parse_public_key(const std::string& text) {
   const auto bytes = decode_base64(text);
   if (!bytes || bytes->size() != 2 + kIdSize + kKeySize || !bytes->starts_with("Ed")) {
-    return Error{cat("\"", one_line(text, 80), "\" is no minisign public key, which is the second line of minisign.pub: RW…")};
+    return Error{cat("\"", one_line(text, 80), "\" is not a minisign public key: copy the second line of minisign.pub, RW…")};
   }
   return PublicKey{bytes->substr(2, kIdSize), bytes->substr(2 + kIdSize), text};
 }
@@ -68,15 +68,15 @@ Result<PublicKey> parse_public_key(const std::string& text) {
 Result<Signature> parse_signature(const std::string& text, const std::string& file_name, const std::vector<PublicKey>& keys) {
   const auto lines = four_lines(text);
   if (lines.empty() || !lines[0].starts_with(kUntrusted) || !lines[2].starts_with(kTrusted)) {
-    return Error{cat("is no minisign signature, but \"", one_line(trim(text), 100), "\"")};
+    return Error{cat("is not a minisign signature: \"", one_line(trim(text), 100), "\"")};
   }
   const auto bytes = decode_base64(lines[1]);
   const auto global = decode_base64(lines[3]);
   if (!bytes || bytes->size() != 2 + kIdSize + kSignatureSize || !global || global->size() != kSignatureSize) {
     return Error{"is a damaged minisign signature"};
   }
-  if (bytes->starts_with("Ed")) return Error{"is a signature of minisign's legacy form; sign without -l"};
-  if (!bytes->starts_with("ED")) return Error{"is a signature by an algorithm that is not known here"};
+  if (bytes->starts_with("Ed")) return Error{"is a signature in minisign's legacy format: sign without -l"};
+  if (!bytes->starts_with("ED")) return Error{"is a signature by an unknown algorithm"};
 
   const std::string id = bytes->substr(2, kIdSize);
   const std::string of_digest = bytes->substr(2 + kIdSize);
@@ -88,12 +88,12 @@ Result<Signature> parse_signature(const std::string& text, const std::string& fi
     if (!is_signed(of_digest + comment, *global, key.key)) continue;
     if (!has_field(comment, "file:" + file_name)) {
       return Error{cat("is signed for another file: its trusted comment is \"", one_line(comment, 200),
-                       "\", and should hold file:", file_name)};
+                       "\", expected file:", file_name)};
     }
     return Signature{key, of_digest};
   }
   if (!id_is_known) return Error{cat("is signed by key ", key_id_text(id), ", expected ", ids_of(keys))};
-  return Error{cat("is not signed by key ", key_id_text(id), ", though it says so: it was changed")};
+  return Error{cat("is not signed by key ", key_id_text(id), ", although it names this key: it was changed")};
 }
 
 bool Signature::covers(const std::string& digest) const { return is_signed(digest, of_digest, key.key); }

@@ -19,7 +19,7 @@ std::string parsed(const std::string& text) {
   return digest ? *digest : "refused";
 }
 
-TEST(Checksum, OfAFileIsItsMd5) {
+TEST(Checksum, IsTheFilesMd5) {
   const TempDir folder;
   tests::write_file(folder / "empty", "");
   tests::write_file(folder / "abc", "abc");
@@ -30,7 +30,7 @@ TEST(Checksum, OfAFileIsItsMd5) {
   EXPECT_EQ(*md5_of_file(folder / "large", {}), tests::md5_hex(large));
 }
 
-TEST(Checksum, OfWhatCannotBeReadSaysWhatAndWhy) {
+TEST(Checksum, ReportsAFileThatCannotBeRead) {
   const TempDir folder;
   const auto missing = md5_of_file(folder / "gone", {});
   ASSERT_FALSE(missing);
@@ -48,7 +48,7 @@ TEST(Checksum, StopsWhenCancelled) {
   EXPECT_NE(cancelled.error().message.find("cancelled"), std::string::npos);
 }
 
-TEST(Checksum, ReadsWhatMd5sumWrites) {
+TEST(Checksum, ReadsMd5sumsOutput) {
   const std::string digest = kDigest;
   for (const std::string& text :
        {digest + "  " + kFile + "\n", digest + " *" + kFile + "\n", digest + "  ./dir/" + kFile + "\n", digest + "  " + kFile,
@@ -58,7 +58,7 @@ TEST(Checksum, ReadsWhatMd5sumWrites) {
   }
 }
 
-TEST(Checksum, TakesTheLineThatNamesTheFile) {
+TEST(Checksum, UsesTheLineThatNamesTheFile) {
   const std::string other = std::string(kOther) + "  other.tar.gz\n";
   const std::string ours = std::string(kDigest) + "  " + kFile + "\n";
   EXPECT_EQ(parsed(other + ours), kDigest);
@@ -66,7 +66,7 @@ TEST(Checksum, TakesTheLineThatNamesTheFile) {
   EXPECT_EQ(parsed(std::string(kOther) + "\n" + ours), kDigest) << "a nameless line counts only when it is alone";
 }
 
-TEST(Checksum, RefusesWhatHasNoDigestOfTheFile) {
+TEST(Checksum, RefusesATextWithoutADigestOfTheFile) {
   const std::string digest = kDigest;
   for (const std::string& text :
        {std::string(), std::string("<html>404</html>"), digest + "  other.tar.gz\n", digest + "  x" + kFile, digest.substr(1),
@@ -75,7 +75,7 @@ TEST(Checksum, RefusesWhatHasNoDigestOfTheFile) {
   }
 }
 
-TEST(Checksum, ARefusalSaysWhatCameInstead) {
+TEST(Checksum, QuotesTheTextThatItRefuses) {
   const auto refused = parse_md5sum("<html>\nnot found\n", kFile);
   ASSERT_FALSE(refused);
   EXPECT_NE(refused.error().message.find(kFile), std::string::npos);

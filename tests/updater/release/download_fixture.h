@@ -1,6 +1,6 @@
 #pragma once
 
-// A download from a server whose every byte the test decides.
+// Downloads from a server whose bytes the test chooses.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -37,8 +37,8 @@ inline FakeServer::Handler serves(const ServedFile& file) {
   return [file](const FakeRequest& request, const FakePeer& peer) { peer.send(file.reply_to(request)); };
 }
 
-struct Fetch : testing::Test {
-  Fetch() {
+struct DownloadTest : testing::Test {
+  DownloadTest() {
     limits.reserve = 0;
     limits.max_size = 10 << 20;
     limits.least_speed = 1000;
@@ -93,7 +93,7 @@ struct Fetch : testing::Test {
   std::stop_source cancel;
   FakeServer server{always_sends("")};
 
-  /// Of which the first half comes before the server hangs up.
+  /// The server sends the first half and closes the connection.
   FakeServer::Handler cuts_in_half(const ServedFile& file) {
     return [file](const FakeRequest& request, const FakePeer& peer) {
       const std::string reply = file.reply_to(request);

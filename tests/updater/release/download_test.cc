@@ -1,4 +1,4 @@
-// Servers from hell, against a download.
+// Downloads from servers that misbehave.
 
 #include <unistd.h>
 
@@ -18,7 +18,7 @@ using tests::http_chunk;
 using tests::http_head;
 using tests::http_reply;
 
-TEST_F(Fetch, BringsTheFileAndTellsOfItsProgress) {
+TEST_F(DownloadTest, WritesTheFileAndReportsProgress) {
   ASSERT_TRUE(downloads(serves({whole, "", ""})));
   EXPECT_EQ(content(), whole);
   EXPECT_EQ(done, whole.size());
@@ -27,20 +27,20 @@ TEST_F(Fetch, BringsTheFileAndTellsOfItsProgress) {
   EXPECT_EQ(last_header("Range"), "");
 }
 
-TEST_F(Fetch, AnEmptyFileIsAFile) {
+TEST_F(DownloadTest, AcceptsAnEmptyFile) {
   tests::write_file(path, "left from before");
   ASSERT_TRUE(downloads(always_sends(http_reply(200, ""))));
   EXPECT_EQ(content(), "");
 }
 
-TEST_F(Fetch, ChunkedWithoutALengthWorks) {
+TEST_F(DownloadTest, AcceptsChunksWithoutALength) {
   ASSERT_TRUE(downloads(always_sends(http_head(200, {{"Transfer-Encoding", "chunked"}}) + http_chunk(whole.substr(0, 7)) +
                                      http_chunk(whole.substr(7)) + http_chunk(""))));
   EXPECT_EQ(content(), whole);
   EXPECT_EQ(total, 0U);
 }
 
-TEST_F(Fetch, GivesUpWhenTheServerStalls) {
+TEST_F(DownloadTest, GivesUpWhenTheServerStalls) {
   const std::string half = http_head(200, {{"Content-Length", "300000"}}) + whole.substr(0, 1000);
   for (const size_t bytes : {size_t{0}, size_t{9}, half.size() - 1000, half.size()}) {
     const std::string error = failure([half, bytes](const FakeRequest&, const FakePeer& peer) {
@@ -49,10 +49,10 @@ TEST_F(Fetch, GivesUpWhenTheServerStalls) {
     });
     EXPECT_HAS(error, server.url("/t.tar.gz") + ": Operation too slow. Less than 1000 bytes/sec");
   }
-  EXPECT_EQ(content(), whole.substr(0, 1000)) << "for the next try";
+  EXPECT_EQ(content(), whole.substr(0, 1000)) << "the part stays for the next attempt";
 }
 
-TEST_F(Fetch, GivesUpOnOneByteASecond) {
+TEST_F(DownloadTest, GivesUpAtOneBytePerSecond) {
   EXPECT_HAS(failure([&](const FakeRequest&, const FakePeer& peer) {
                peer.send(http_head(200, {{"Content-Length", "300000"}}));
                peer.drip(whole, milliseconds(200));
@@ -62,7 +62,7 @@ TEST_F(Fetch, GivesUpOnOneByteASecond) {
              server.url("/t.tar.gz") + ": ");
 }
 
-TEST_F(Fetch, GivesUpForAWhileWhateverItsSpeed) {
+TEST_F(DownloadTest, GivesUpAfterMaxTimeAtAnySpeed) {
   limits.least_speed = 1;
   limits.max_time = seconds(1);
   EXPECT_HAS(failure([&](const FakeRequest&, const FakePeer& peer) {
@@ -70,10 +70,10 @@ TEST_F(Fetch, GivesUpForAWhileWhateverItsSpeed) {
                peer.drip(whole, milliseconds(1));
              }),
              "timed out");
-  EXPECT_FALSE(content().empty()) << "for the next try";
+  EXPECT_FALSE(content().empty()) << "the part stays for the next attempt";
 }
 
-TEST_F(Fetch, ACloseBeforeTheEndIsAnError) {
+TEST_F(DownloadTest, ReportsAConnectionThatEndsEarly) {
   const std::string reply = http_reply(200, whole);
   for (const size_t bytes : {size_t{0}, size_t{5}, size_t{30}, reply.size() - 1}) {
     EXPECT_HAS(failure(always_sends(reply.substr(0, bytes))), server.url("/t.tar.gz") + ": ") << bytes;
@@ -82,19 +82,19 @@ TEST_F(Fetch, ACloseBeforeTheEndIsAnError) {
   EXPECT_HAS(failure(always_sends(http_head(200, {{"Transfer-Encoding", "chunked"}}) + http_chunk(whole))), "t.tar.gz: ");
 }
 
-TEST_F(Fetch, WhatComesAfterTheLengthIsNoPartOfTheFile) {
+TEST_F(DownloadTest, IgnoresBytesAfterTheContentLength) {
   ASSERT_TRUE(downloads(always_sends(http_reply(200, whole) + "and more")));
   EXPECT_EQ(content(), whole);
 }
 
-TEST_F(Fetch, GarbageIsNoReply) {
-  EXPECT_HAS(failure(always_sends("SSH-2.0-OpenSSH_9.2\r\n")), "is no HTTP; is it https://?");
+TEST_F(DownloadTest, ReportsAReplyThatIsNotHttp) {
+  EXPECT_HAS(failure(always_sends("SSH-2.0-OpenSSH_9.2\r\n")), "does not speak HTTP: should the URL begin with https://?");
   EXPECT_HAS(failure(always_sends(std::string(100'000, '\0'))), "t.tar.gz: ");
   EXPECT_HAS(failure(always_sends("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzzz\r\n")), "t.tar.gz: ");
   EXPECT_HAS(failure(always_sends("HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n")), "t.tar.gz: ");
 }
 
-TEST_F(Fetch, EndlessHeadersEnd) {
+TEST_F(DownloadTest, GivesUpOnEndlessHeaders) {
   EXPECT_HAS(failure([](const FakeRequest&, const FakePeer& peer) {
                peer.send("HTTP/1.1 200 OK\r\n");
                while (peer.send("X-More: " + std::string(1000, 'x') + "\r\n")) {
@@ -109,7 +109,7 @@ TEST_F(Fetch, EndlessHeadersEnd) {
              "t.tar.gz: ");
 }
 
-TEST_F(Fetch, EndlessBodiesEndAtTheLimitAndLeaveNothing) {
+TEST_F(DownloadTest, GivesUpOnEndlessBodiesAndKeepsNothing) {
   const auto endless = [](const std::string& head, const std::string& piece) {
     return [head, piece](const FakeRequest&, const FakePeer& peer) {
       peer.send(head);
@@ -122,12 +122,12 @@ TEST_F(Fetch, EndlessBodiesEndAtTheLimitAndLeaveNothing) {
   EXPECT_HAS(failure(endless(http_head(200, chunked), chunk)), "it has more than 10485760 bytes");
   EXPECT_EQ(tests::list(folder.path()), std::vector<std::string>{});
   EXPECT_HAS(failure(endless(http_head(200, {}), chunk)), "it has more than 10485760 bytes");
-  EXPECT_HAS(failure(endless(http_head(503, chunked), chunk)), "the server says 503");
+  EXPECT_HAS(failure(endless(http_head(503, chunked), chunk)), "HTTP status 503");
   const tests::HeaderFields redirect = {{"Transfer-Encoding", "chunked"}, {"Location", "/t.tar.gz"}};
   EXPECT_HAS(failure(endless(http_head(302, redirect), chunk)), "t.tar.gz: ");
 }
 
-TEST_F(Fetch, ALengthAboveTheLimitIsRefusedAtOnce) {
+TEST_F(DownloadTest, RefusesALengthAboveTheLimitAtOnce) {
   EXPECT_HAS(failure([&](const FakeRequest&, const FakePeer& peer) {
                peer.send(http_head(200, {{"Content-Length", "99999999999999"}}) + "x");
                peer.stall();
@@ -135,16 +135,16 @@ TEST_F(Fetch, ALengthAboveTheLimitIsRefusedAtOnce) {
              "it has 99999999999999 bytes, the limit is 10485760");
 }
 
-TEST_F(Fetch, AnyStatusButSuccessIsAnErrorThatNamesIt) {
+TEST_F(DownloadTest, ReportsTheStatusOfAnErrorReply) {
   for (const int status : {204, 304, 400, 403, 404, 500}) {
     EXPECT_EQ(failure(always_sends(http_reply(status, "the page says no"))),
-              server.url("/t.tar.gz") + ": the server says " + std::to_string(status));
+              server.url("/t.tar.gz") + ": HTTP status " + std::to_string(status));
   }
   EXPECT_EQ(content(), "");
 }
 
-TEST_F(Fetch, ARetryAfterIsToldOf) {
-  const std::string start = server.url("/t.tar.gz") + ": the server says ";
+TEST_F(DownloadTest, ReportsARetryAfter) {
+  const std::string start = server.url("/t.tar.gz") + ": HTTP status ";
   EXPECT_EQ(failure(always_sends(http_reply(429, "", {{"Retry-After", "30"}}))), start + "429, try again after 30 s");
   EXPECT_EQ(failure(always_sends(http_reply(503, "", {{"Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT"}}))),
             start + "503, try again after Wed, 21 Oct 2026 07:28:00 GMT");
@@ -156,7 +156,7 @@ TEST_F(Fetch, ARetryAfterIsToldOf) {
   EXPECT_EQ(failed->retry_after, seconds(40));
 }
 
-TEST_F(Fetch, RedirectsAreFollowedButNotForEver) {
+TEST_F(DownloadTest, FollowsAtMostFiveRedirects) {
   ASSERT_TRUE(downloads([&](const FakeRequest& request, const FakePeer& peer) {
     peer.send(request.target == "/t.tar.gz" ? http_reply(302, "moved", {{"Location", "/elsewhere"}, {"ETag", "\"page\""}})
                                             : http_reply(200, whole));
@@ -167,7 +167,7 @@ TEST_F(Fetch, RedirectsAreFollowedButNotForEver) {
   EXPECT_LT(server.requests().size(), 20U);
 }
 
-TEST_F(Fetch, RedirectsLeadToNoFileOfThisHost) {
+TEST_F(DownloadTest, RefusesARedirectToALocalFile) {
   tests::write_file(folder / "secret", "secret");
   for (const std::string& to :
        {"file://" + (folder / "secret"), std::string("gopher://127.0.0.1/x"), std::string("ftp://127.0.0.1/x")}) {
@@ -177,14 +177,14 @@ TEST_F(Fetch, RedirectsLeadToNoFileOfThisHost) {
   EXPECT_TRUE(updater::download("file://" + (folder / "secret"), path, limits, progress, {}));
 }
 
-TEST_F(Fetch, TlsToAPlainPortIsAnError) {
+TEST_F(DownloadTest, ReportsAPortWithoutTls) {
   server.set_handler(always_sends(http_reply(400, "this is plain HTTP")));
   const auto result = outcome(updater::download("https://" + server.address() + "/t.tar.gz", path, limits, progress, {}));
   ASSERT_FALSE(result);
   EXPECT_HAS(result.error().message, "https://" + server.address() + "/t.tar.gz: ");
 }
 
-TEST_F(Fetch, AServerThatIsNotThereIsAnErrorThatSaysSo) {
+TEST_F(DownloadTest, ReportsAServerThatDoesNotListen) {
   const auto result = outcome(updater::download("http://127.0.0.1:1/t.tar.gz", path, limits, progress, {}));
   ASSERT_FALSE(result);
   EXPECT_HAS(result.error().message, "127.0.0.1 port 1");
@@ -192,7 +192,7 @@ TEST_F(Fetch, AServerThatIsNotThereIsAnErrorThatSaysSo) {
   EXPECT_TRUE(updater::download("http://", path, limits, progress, {}));
 }
 
-TEST_F(Fetch, WhatIsNoFileInItsPlaceIsReplaced) {
+TEST_F(DownloadTest, ReplacesAnythingButAFileAtItsPath) {
   tests::write_file(folder / "precious", "precious");
   ASSERT_EQ(::symlink((folder / "precious").c_str(), path.c_str()), 0);
   EXPECT_TRUE(downloads(serves({whole, "", ""})));
@@ -200,22 +200,22 @@ TEST_F(Fetch, WhatIsNoFileInItsPlaceIsReplaced) {
   EXPECT_EQ(tests::read_file(folder / "precious"), "precious");
   forget_all();
   ASSERT_EQ(::mkfifo(path.c_str(), 0600), 0);
-  EXPECT_TRUE(downloads(serves({whole, "", ""}))) << "it would wait for a reader for ever";
+  EXPECT_TRUE(downloads(serves({whole, "", ""}))) << "opening a FIFO would block";
   forget_all();
   tests::write_file(path + "/a/b", "");
   EXPECT_TRUE(downloads(serves({whole, "", ""})));
   EXPECT_EQ(content(), whole);
 }
 
-TEST_F(Fetch, ADiskThatWouldNotKeepItsReserveIsSaidToBeShort) {
+TEST_F(DownloadTest, RefusesToUseTheDisksReserve) {
   limits.reserve = uint64_t{1} << 60;
   const std::string error = failure(serves({whole, "", ""}));
-  EXPECT_HAS(error, "not enough disk space: it needs 300000 bytes and 1152921504606846976 are to stay free");
+  EXPECT_HAS(error, "not enough disk space: it needs 300000 bytes and 1152921504606846976 must stay free");
   EXPECT_HAS(error, "bytes are free on the disk of " + path);
   EXPECT_EQ(content(), "");
 }
 
-TEST_F(Fetch, AFileOfUnknownLengthDoesNotFillTheDisk) {
+TEST_F(DownloadTest, ChecksTheDiskDuringADownloadOfUnknownLength) {
   const tests::SmallDisk disk(8);
   path = disk / ".download-1";
   limits.reserve = disk.is_small() ? 2 << 20 : uint64_t{1} << 60;
@@ -227,7 +227,7 @@ TEST_F(Fetch, AFileOfUnknownLengthDoesNotFillTheDisk) {
              "not enough disk space");
 }
 
-TEST_F(Fetch, AFullDiskIsSaidToBeFull) {
+TEST_F(DownloadTest, ReportsAFullDisk) {
   const tests::SmallDisk disk(1);
   if (disk.is_small()) path = disk / ".download-1";
   const std::string error = failure([](const FakeRequest&, const FakePeer& peer) {
@@ -238,7 +238,7 @@ TEST_F(Fetch, AFullDiskIsSaidToBeFull) {
   EXPECT_HAS(error, disk.is_small() ? "cannot write " + path + ": No space left on device" : "it has more than");
 }
 
-TEST_F(Fetch, CancelEndsItAtOnce) {
+TEST_F(DownloadTest, EndsAtOnceWhenCancelled) {
   for (const std::string& sent : {std::string(), http_head(200, {{"Content-Length", "300000"}}) + whole.substr(0, 9)}) {
     cancel = {};
     const size_t before = server.requests().size();
@@ -259,7 +259,7 @@ TEST_F(Fetch, CancelEndsItAtOnce) {
   }
 }
 
-TEST_F(Fetch, SmallFilesHaveALimitAndADeadline) {
+TEST_F(DownloadTest, LimitsTheSizeAndTimeOfSmallFiles) {
   seconds timeout(30);
   const auto get = [&](const FakeServer::Handler& handler) {
     server.set_handler(handler);

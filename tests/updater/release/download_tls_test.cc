@@ -13,8 +13,8 @@ namespace {
 using tests::Authority;
 using tests::Issued;
 
-struct FetchTls : testing::Test {
-  FetchTls() {
+struct DownloadTls : testing::Test {
+  DownloadTls() {
     use(ca.issue("meta"));
     HttpServerOptions options;
     options.tls = &tls;
@@ -47,7 +47,7 @@ struct FetchTls : testing::Test {
   std::unique_ptr<HttpServer> server;
 };
 
-TEST_F(FetchTls, ResumesSessionsOfTheSameSettings) {
+TEST_F(DownloadTls, ResumesSessionsOfTheSameSettings) {
   for (int i = 0; i < 3; ++i) EXPECT_EQ(get(url("/")), "hello");
   EXPECT_EQ(tls.handshakes().all, 3);
   EXPECT_EQ(tls.handshakes().resumed, 2);
@@ -59,31 +59,31 @@ TEST_F(FetchTls, ResumesSessionsOfTheSameSettings) {
   EXPECT_EQ(tls.handshakes().resumed, 3);
 }
 
-TEST_F(FetchTls, ChecksTheHostsNameInTheUrl) {
+TEST_F(DownloadTls, ChecksTheHostsNameInTheUrl) {
   EXPECT_EQ(get(url("/", "localhost")), "hello");
   use(ca.issue("meta", {.names = "DNS:meta.example"}));
   access.sessions = make_sessions();
   const std::string error = get(url("/"));
-  EXPECT_HAS(error, url("/") + ": that is another host: its certificate is for meta, meta.example (");
+  EXPECT_HAS(error, url("/") + ": the certificate is for another host: meta, meta.example (");
 }
 
-TEST_F(FetchTls, ABadCertificateIsNotMadeGoodByAnEarlierSessionWithOthers) {
+TEST_F(DownloadTls, ChecksTheCertificateDespiteASessionWithOtherSettings) {
   EXPECT_EQ(get(url("/")), "hello");
   const Authority other("Other CA");
   access.tls.ca = other.cert();
   EXPECT_HAS(get(url("/")), "the certificate of CN=meta was issued by CN=Test CA, which is not in " + other.cert());
 }
 
-TEST_F(FetchTls, IsNotLedToAPlainServer) {
+TEST_F(DownloadTls, FollowsNoRedirectToHttp) {
   FakeServer plain{always_sends(tests::http_reply(200, "plain"))};
   redirect_to = plain.url("/");
-  EXPECT_HAS(get(url("/away")), "it is redirected from https:// to http://, which is not followed");
+  EXPECT_HAS(get(url("/away")), "the updater does not follow a redirect from https:// to http://");
   EXPECT_TRUE(plain.requests().empty());
   redirect_to = url("/elsewhere");
   EXPECT_EQ(get(url("/away")), "hello");
 }
 
-TEST_F(FetchTls, FilesThatCannotBeUsedAreNamed) {
+TEST_F(DownloadTls, NamesUnusableFiles) {
   const tests::TempDir folder;
   access.tls.ca = folder / "none.pem";
   EXPECT_HAS(get(url("/")), "tls: cannot open " + (folder / "none.pem") + ": No such file or directory");
@@ -94,7 +94,7 @@ TEST_F(FetchTls, FilesThatCannotBeUsedAreNamed) {
   EXPECT_HAS(get(url("/")), " is not the key of the certificate in " + own.cert + ", CN=h1");
 }
 
-TEST_F(FetchTls, ShowsItsCertificateToAServerThatAsks) {
+TEST_F(DownloadTls, SendsItsCertificateToAServerThatAsks) {
   const Issued own = ca.issue("h1");
   access.tls = {own.cert, own.key, ca.cert()};
   use(ca.issue("meta"), ca.cert());

@@ -1,4 +1,4 @@
-// The token goes to ops-meta, and to nobody else.
+// Tokens and passwords are sent to the servers in the config only.
 
 #include "tests/updater/release/download_fixture.h"
 #include "updater/meta_client.h"
@@ -8,7 +8,7 @@ namespace {
 
 using tests::http_reply;
 
-struct Token : Fetch {
+struct Token : DownloadTest {
   Token() { access.servers = {server.url("")}; }
 
   std::string sent_to(const FakeServer& to) const { return to.requests().back().header("Authorization"); }
@@ -36,7 +36,7 @@ TEST_F(Token, GoesToNoOtherPort) {
   EXPECT_EQ(sent_to(other), "");
 }
 
-TEST_F(Token, GoesToNoOtherNameScheme) {
+TEST_F(Token, GoesToNoOtherNameOrScheme) {
   server.set_handler(always_sends(http_reply(200, "body")));
   const std::string port = std::to_string(server.port());
   for (const std::string& known : {"http://localhost:" + port, "https://127.0.0.1:" + port,
@@ -47,10 +47,10 @@ TEST_F(Token, GoesToNoOtherNameScheme) {
   }
   access.servers = {"http://127.0.0.1:1", "HTTP://127.0.0.1:" + port};
   EXPECT_TRUE(get(server.url("/t.md5")));
-  EXPECT_EQ(sent_to(server), "Bearer s3cret") << "one of several servers, whatever its spelling";
+  EXPECT_EQ(sent_to(server), "Bearer s3cret") << "one of several servers, in another spelling";
 }
 
-TEST_F(Token, GoesNowhereByARedirect) {
+TEST_F(Token, GoesToNoServerOfARedirect) {
   server.set_handler(redirects_to(other.url("/t.md5")));
   EXPECT_TRUE(get(server.url("/t.md5")));
   EXPECT_EQ(sent_to(server), "Bearer s3cret");
@@ -60,7 +60,7 @@ TEST_F(Token, GoesNowhereByARedirect) {
   EXPECT_EQ(content(), "theirs");
 }
 
-TEST_F(Token, WithAColonGoesAsUserAndPassword) {
+TEST_F(Token, IsSentAsUserAndPasswordWithAColon) {
   server.set_handler(always_sends(http_reply(200, "body")));
   access.token = "ann:sec:ret";
   EXPECT_TRUE(get(server.url("/t.md5")));
@@ -72,13 +72,13 @@ TEST_F(Token, IsReplacedByThePasswordOfAServer) {
   access.passwords = {{server.url(""), "ann:secret"}};
   EXPECT_TRUE(get(server.url("/t.md5")));
   EXPECT_EQ(sent_to(server), "Basic YW5uOnNlY3JldA==");
-  EXPECT_EQ(sent_to(other), "") << "it goes nowhere by a redirect";
+  EXPECT_EQ(sent_to(other), "") << "a redirect to another server sends no token";
   access.servers.push_back(other.url(""));
   EXPECT_TRUE(get(other.url("/t.md5")));
   EXPECT_EQ(sent_to(other), "Bearer s3cret");
 }
 
-TEST_F(Token, IsReplacedByThePasswordOfAUrlWhichIsNotShown) {
+TEST_F(Token, IsReplacedByThePasswordOfAUrlAndNotPrinted) {
   server.set_handler(always_sends(http_reply(401, "no")));
   std::string url = server.url("/t");
   url.insert(url.find("://") + 3, "ann:secret@");
@@ -86,35 +86,35 @@ TEST_F(Token, IsReplacedByThePasswordOfAUrlWhichIsNotShown) {
   ASSERT_TRUE(failed);
   EXPECT_EQ(sent_to(server), "Basic YW5uOnNlY3JldA==");
   EXPECT_TRUE(failed->error.message.starts_with("http://ann:***@127.0.0.1:")) << failed->error.message;
-  EXPECT_TRUE(failed->error.message.ends_with("/t: the server says 401; look at the user and the password in its URL"));
+  EXPECT_TRUE(failed->error.message.ends_with("/t: HTTP status 401; look at the user and the password in its URL"));
 }
 
-TEST_F(Token, IsLookedAtWhenAServerRefuses) {
+TEST_F(Token, IsNamedInTheErrorWhenAServerRefusesIt) {
   server.set_handler(always_sends(http_reply(401, "no")));
   const auto refused = [&](const std::string& url) {
     const auto failed = updater::download(url, path, limits, progress, {}, access);
     return failed ? failed->error.message : "no error";
   };
-  EXPECT_EQ(refused(server.url("/t")), server.url("/t") + ": the server says 401; look at \"token\" in cfg.json");
+  EXPECT_EQ(refused(server.url("/t")), server.url("/t") + ": HTTP status 401; look at \"token\" in cfg.json");
   other.set_handler(always_sends(http_reply(403, "no")));
-  EXPECT_EQ(refused(other.url("/t")),
-            other.url("/t") + ": the server says 403; it was sent no token, for \"server\" in cfg.json names another");
+  EXPECT_EQ(
+      refused(other.url("/t")),
+      other.url("/t") + ": HTTP status 403; the updater sent no token, for \"server\" in cfg.json does not name this server");
   access.passwords = {{server.url(""), "ann:secret"}};
   EXPECT_EQ(refused(server.url("/t")),
-            server.url("/t") + ": the server says 401; look at the user and the password in \"server\" in cfg.json");
+            server.url("/t") + ": HTTP status 401; look at the user and the password in \"server\" in cfg.json");
   access.passwords.clear();
   access.token.clear();
-  EXPECT_EQ(refused(server.url("/t")),
-            server.url("/t") + ": the server says 401; look at \"token\" in cfg.json, there is none");
+  EXPECT_EQ(refused(server.url("/t")), server.url("/t") + ": HTTP status 401; look at \"token\" in cfg.json, which is not set");
 }
 
-TEST_F(Token, IsLookedAtWhenMetaRefuses) {
+TEST_F(Token, IsNamedInTheErrorWhenOpsMetaRefusesIt) {
   server.set_handler(always_sends(http_reply(401, "the token is none of this ops-meta's\n")));
   MetaClient client;
   const auto response = client.send(access.servers, {}, {}, access);
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().message, "no answer from ops-meta: " + server.url("/heartbeat") +
-                                          ": the server says 401; look at \"token\" in cfg.json: the token is none of this "
+                                          ": HTTP status 401; look at \"token\" in cfg.json: the token is none of this "
                                           "ops-meta's");
 }
 
