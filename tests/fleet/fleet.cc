@@ -61,7 +61,7 @@ class Fleet {
   updater::Random random_{20151108};
   std::string body_;
   int64_t begin_ = now_us();
-  int64_t time_ = 0;      // µs, as of the current turn
+  int64_t time_ = 0;  // µs, as of the current turn
   uint64_t made_due_ = 0;
   uint32_t next_host_ = 0;
 

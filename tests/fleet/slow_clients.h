@@ -1,7 +1,7 @@
 #pragma once
 
-// Thousands of slow clients (Slowloris) that hold connections of ops-meta, while a test sends heartbeats. When the server closes
-// a connection, the client opens a new one.
+// Thousands of slow clients (Slowloris) that hold connections of ops-meta, while a test sends heartbeats. When the server
+// closes a connection, the client opens a new one.
 
 #include <array>
 #include <atomic>
