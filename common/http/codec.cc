@@ -95,7 +95,7 @@ class HttpCodec::Parser : public httplib::Server {
       response.set_content(cat(response.status, " ", httplib::status_message(response.status), "\n"),
                            "text/plain; charset=UTF-8");
     });
-    set_exception_handler([](const auto& request, auto& response, std::exception_ptr failure) {
+    set_exception_handler([](const auto& request, auto& response, const std::exception_ptr& failure) {
       try {
         std::rethrow_exception(failure);
       } catch (const std::exception& exception) {
