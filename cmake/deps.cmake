@@ -1,8 +1,8 @@
 # Third-party libraries as CMake targets, all static, and where they come from:
 #   OpenSSL::Crypto OpenSSL::SSL ZLIB::ZLIB LibArchive::static nlohmann_json::nlohmann_json     Debian's -dev packages
 #   spdlog::spdlog_header_only                                                        the same; headers only, like fmt
-#   CURL::libcurl httplib::httplib                           Debian's source packages, or a folder in CMAKE_PREFIX_PATH
-set(OPS_DEPS_DIR ${CMAKE_BINARY_DIR}/deps CACHE PATH "Folder for the sources and builds of curl and cpp-httplib; build folders may share it")
+#   CURL::libcurl                                            Debian's source package, or a folder in CMAKE_PREFIX_PATH
+set(OPS_DEPS_DIR ${CMAKE_BINARY_DIR}/deps CACHE PATH "Folder for the source and build of curl; build folders may share it")
 
 set(OPENSSL_USE_STATIC_LIBS ON)
 set(ZLIB_USE_STATIC_LIBS ON)
@@ -36,10 +36,9 @@ set_target_properties(LibArchive::static PROPERTIES
   INTERFACE_INCLUDE_DIRECTORIES ${LIBARCHIVE_INCLUDE}
   INTERFACE_LINK_LIBRARIES "${LIBACL_A};ZLIB::ZLIB")
 
-# Searches only the given prefix: a distribution's curl and cpp-httplib are shared libraries, or need shared libraries.
+# Searches only the given prefix: a distribution's libcurl needs libraries that have no static form.
 if(CMAKE_PREFIX_PATH)
   find_package(CURL CONFIG QUIET PATHS ${CMAKE_PREFIX_PATH} NO_DEFAULT_PATH)
-  find_package(httplib CONFIG QUIET PATHS ${CMAKE_PREFIX_PATH} NO_DEFAULT_PATH)
 endif()
 
 # HTTP and HTTPS only. No CA bundle is built in: the updater sets one.
@@ -78,12 +77,12 @@ function(make_deps)
   endif()
   file(REMOVE_RECURSE ${ops_deps})
   file(MAKE_DIRECTORY ${ops_deps}/source)
-  message(STATUS "Fetching the sources of curl and cpp-httplib from Debian (once)")
-  execute_process(COMMAND bash ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fetch-debian-source.sh ${ops_deps}/source curl cpp-httplib
+  message(STATUS "Fetching the source of curl from Debian (once)")
+  execute_process(COMMAND bash ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/fetch-debian-source.sh ${ops_deps}/source curl
     RESULT_VARIABLE result)
   if(result)
-    message(FATAL_ERROR "cannot get the sources of curl and cpp-httplib: the lines above say why. "
-      "Or give a folder that contains them: -DCMAKE_PREFIX_PATH=FOLDER")
+    message(FATAL_ERROR "cannot get the source of curl: the lines above say why. "
+      "Or give a folder that contains a build: -DCMAKE_PREFIX_PATH=FOLDER")
   endif()
 
   message(STATUS "Building curl (once, half a minute)")
@@ -94,23 +93,14 @@ function(make_deps)
     "-DCMAKE_C_FLAGS=-ffunction-sections -fdata-sections \"-ffile-prefix-map=${ops_deps}=deps\""
     -DCMAKE_C_COMPILER=${CMAKE_C_COMPILER} -DCMAKE_INSTALL_PREFIX=${ops_deps}/prefix -DCMAKE_INSTALL_LIBDIR=lib ${curl_options})
   run(${log} "Building curl" ${CMAKE_COMMAND} --build ${ops_deps}/curl-build --parallel ${cores} --target install)
-  file(COPY ${ops_deps}/source/cpp-httplib/httplib.h DESTINATION ${ops_deps}/prefix/include)
   file(REMOVE_RECURSE ${ops_deps}/curl-build)
   file(WRITE ${stamp} "")
 endfunction()
 
-if(NOT CURL_FOUND OR NOT httplib_FOUND)
+if(NOT CURL_FOUND)
   make_deps()
-  if(NOT CURL_FOUND)
-    unset(CURL_DIR CACHE)  # may name the folder of earlier inputs
-    find_package(CURL CONFIG REQUIRED PATHS ${ops_deps}/prefix NO_DEFAULT_PATH)
-  endif()
-  if(NOT httplib_FOUND)
-    # Not cpp-httplib's own CMake project, which compiles a library: one .cc includes the header, without OpenSSL.
-    add_library(httplib::httplib INTERFACE IMPORTED)
-    set_target_properties(httplib::httplib PROPERTIES
-      INTERFACE_INCLUDE_DIRECTORIES ${ops_deps}/prefix/include INTERFACE_LINK_LIBRARIES Threads::Threads)
-  endif()
+  unset(CURL_DIR CACHE)  # may name the folder of earlier inputs
+  find_package(CURL CONFIG REQUIRED PATHS ${ops_deps}/prefix NO_DEFAULT_PATH)
 endif()
 
 # add_linked(LIST NAME PACKAGE VERSION): appends a linked library for the daemons' -v, as "OpenSSL 3.5.1-1 (Debian)". It takes the
@@ -144,7 +134,6 @@ add_linked(OPS_LINKED_META zlib zlib1g-dev "${ZLIB_VERSION}")
 if(zstd IN_LIST OPS_LIBCRYPTO_STATIC_LIBRARIES)
   add_linked(OPS_LINKED_META zstd libzstd-dev "")
 endif()
-add_linked_source(OPS_LINKED_META cpp-httplib cpp-httplib "${httplib_VERSION}")
 add_linked(OPS_LINKED_META nlohmann-json nlohmann-json3-dev "${nlohmann_json_VERSION}")
 add_linked(OPS_LINKED_META spdlog libspdlog-dev "${spdlog_VERSION}")
 add_linked(OPS_LINKED_META fmt libfmt-dev "${fmt_VERSION}")

@@ -72,8 +72,8 @@ as_root() {
 need() {
     local missing=() package
     type dpkg-query apt-get >/dev/null 2>&1 || die "apt-get is missing, so packages cannot be installed. Install by hand:" \
-        "cmake 3.25, ninja, g++ 12, pkgconf, static OpenSSL, zlib, libarchive, libacl and libcurl, and nlohmann-json, spdlog," \
-        "cpp-httplib 0.18 and GoogleTest; then: cmake -G Ninja -B build -DCMAKE_PREFIX_PATH=FOLDER && ninja -C build"
+        "cmake 3.25, ninja, g++ 12, pkgconf, static OpenSSL, zlib, libarchive, libacl and libcurl, and nlohmann-json, spdlog and" \
+        "GoogleTest; then: cmake -G Ninja -B build -DCMAKE_PREFIX_PATH=FOLDER && ninja -C build"
     for package in "$@"; do
         dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
     done

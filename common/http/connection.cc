@@ -18,22 +18,23 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr auto kRequestDeadline = seconds(10);
-constexpr auto kKeepFor = seconds(5);
-constexpr auto kWriteStall = seconds(30);
-constexpr auto kLinger = milliseconds(500);
-constexpr size_t kFileBytesATurn = 1 << 20;
-constexpr size_t kMaxGathered = 64 << 20;  // bytes of unfinished requests in one thread
-constexpr size_t kSmallRequest = 16 << 10;
-constexpr auto kComplainEvery = seconds(60);
-constexpr char kTlsHandshake = '\x16';  // the first byte of a client that speaks TLS, and of no HTTP
+constexpr auto kRequestTimeout = seconds(10);
+constexpr auto kKeepAliveTimeout = seconds(5);
+constexpr auto kWriteTimeout = seconds(30);
+constexpr auto kLingerTimeout = milliseconds(500);
+constexpr size_t kFileBytesPerTurn = 1 << 20;
+constexpr size_t kMaxBuffered = 64 << 20;   // bytes of incomplete requests in one thread
+constexpr size_t kSmallRequest = 16 << 10;  // bytes; accepted also above kMaxBuffered
+constexpr auto kTlsLogInterval = seconds(60);
+constexpr char kTlsHandshake = '\x16';  // first byte of a TLS connection, and of no HTTP request
 
-bool is_passing(int error) { return error == EAGAIN || error == EINTR; }
+bool is_temporary(int error) { return error == EAGAIN || error == EINTR; }
 
-int status_of(HttpFramer::Verdict verdict) {
+int status_of(HttpVerdict verdict) {
   switch (verdict) {
-    case HttpFramer::Verdict::head_large: return 431;
-    case HttpFramer::Verdict::body_large: return 413;
+    case HttpVerdict::target_too_long: return 414;
+    case HttpVerdict::head_too_large: return 431;
+    case HttpVerdict::body_too_large: return 413;
     default: return 400;
   }
 }
@@ -46,128 +47,132 @@ HttpConnection::HttpConnection(Fd socket, HttpPeer peer, size_t max_body, std::u
       max_body_(max_body),
       tls_(std::move(tls)),
       since_(Clock::now()),
-      deadline_(since_ + kRequestDeadline),
-      framer_(max_body) {}
+      deadline_(since_ + kRequestTimeout),
+      parser_(max_body) {}
 
 HttpConnection::Next HttpConnection::advance(HttpThread& thread) {
   switch (state_) {
-    case State::reading: return read_some(thread);
-    case State::writing: return write_some(thread);
-    case State::lingering: return drain(thread);
+    case State::reading: return receive(thread);
+    case State::writing: return send(thread);
+    case State::lingering: return discard_received(thread);
   }
-  return Next::hang_up;
+  return Next::close;
 }
 
-// ---- a request ----
+// ---- receiving a request ----
 
-HttpConnection::Next HttpConnection::read_some(HttpThread& thread) {
-  if (!out_.empty()) {  // of a handshake, or a "100 Continue"
-    if (const auto next = send_out(thread)) return *next;
+HttpConnection::Next HttpConnection::receive(HttpThread& thread) {
+  if (!out_.empty()) {  // of a handshake, or "100 Continue"
+    if (const auto next = send_queued(thread)) return *next;
   }
-  const ssize_t n = ::recv(socket_.get(), thread.scratch.data(), thread.scratch.size(), 0);
-  if (n < 0) return is_passing(errno) ? Next::read : Next::hang_up;
-  if (n == 0) return framer_.has_head() ? refuse(thread, 400) : Next::hang_up;
-  if (tls_ && had_reply_ && tls_->is_outdated()) return Next::hang_up;  // who kept it comes again, and is judged anew
-  const std::string_view bytes(thread.scratch.data(), static_cast<size_t>(n));
-  return tls_ ? unseal(thread, bytes) : take_some(thread, bytes);
+  const ssize_t n = ::recv(socket_.get(), thread.received.data(), thread.received.size(), 0);
+  if (n < 0) return is_temporary(errno) ? Next::read : Next::close;
+  if (n == 0) return parser_.has_head() ? refuse(thread, 400) : Next::close;
+  // After new certificates were loaded, a client must connect again: its own may no longer be trusted.
+  if (tls_ && had_reply_ && tls_->is_outdated()) return Next::close;
+  const std::string_view bytes(thread.received.data(), static_cast<size_t>(n));
+  return tls_ ? decrypt(thread, bytes) : append_received(thread, bytes);
 }
 
-HttpConnection::Next HttpConnection::unseal(HttpThread& thread, std::string_view bytes) {
-  thread.unsealed.clear();
-  switch (tls_->take(bytes, thread.unsealed, out_)) {
+HttpConnection::Next HttpConnection::decrypt(HttpThread& thread, std::string_view bytes) {
+  thread.decrypted.clear();
+  switch (tls_->take(bytes, thread.decrypted, out_)) {
     case TlsSession::Verdict::good: break;
     case TlsSession::Verdict::ended:
-      if (thread.unsealed.empty()) return Next::hang_up;
+      if (thread.decrypted.empty()) return Next::close;
       break;
     case TlsSession::Verdict::no_tls: tls_.reset(); return refuse(thread, 400, "this port speaks TLS: ask for https://");
-    case TlsSession::Verdict::broken: return refuse_client(thread);
+    case TlsSession::Verdict::broken: return refuse_handshake(thread);
   }
-  if (!thread.unsealed.empty()) return take_some(thread, thread.unsealed);
-  return send_out(thread).value_or(Next::read);
+  if (!thread.decrypted.empty()) return append_received(thread, thread.decrypted);
+  return send_queued(thread).value_or(Next::read);
 }
 
-/// Sends the alert that OpenSSL has left, and says why in the log; but not for every scanner.
-HttpConnection::Next HttpConnection::refuse_client(HttpThread& thread) {
-  const bool is_news = thread.now - thread.complained > kComplainEvery;
-  if (is_news) thread.complained = thread.now;
-  log::write(is_news ? log::Level::warning : log::Level::debug, cat("no TLS with ", peer_.address, ": ", tls_->error()));
+/// Sends the TLS alert and logs the reason. Port scanners fail the handshake all the time, so only one warning is logged per
+/// kTlsLogInterval.
+HttpConnection::Next HttpConnection::refuse_handshake(HttpThread& thread) {
+  const bool is_due = thread.now - thread.tls_error_logged_at > kTlsLogInterval;
+  if (is_due) thread.tls_error_logged_at = thread.now;
+  log::write(is_due ? log::Level::warning : log::Level::debug, cat("no TLS with ", peer_.address, ": ", tls_->error()));
   tls_.reset();
-  return write_last(thread);
+  return send_last(thread);
 }
 
-HttpConnection::Next HttpConnection::take_some(HttpThread& thread, std::string_view bytes) {
+HttpConnection::Next HttpConnection::append_received(HttpThread& thread, std::string_view bytes) {
   if (in_.empty() && bytes.front() == kTlsHandshake && !tls_) {
     return refuse(thread, 400, "this port speaks plain HTTP: ask for http://");
   }
-  if (in_.empty()) return take_bytes(thread, bytes);
+  if (in_.empty()) return parse(thread, bytes);
   in_ += bytes;
   thread.buffered += bytes.size();
-  return take_bytes(thread, in_);
+  return parse(thread, in_);
 }
 
-HttpConnection::Next HttpConnection::take_bytes(HttpThread& thread, std::string_view bytes) {
-  const auto verdict = framer_.look(bytes);
-  if (verdict == HttpFramer::Verdict::complete) return answer(thread, bytes);
-  if (verdict == HttpFramer::Verdict::incomplete) return wait_for_rest(thread, bytes);
-  const bool is_hostless = verdict == HttpFramer::Verdict::no_host;
-  return refuse(thread, status_of(verdict), is_hostless ? "the request has no Host header, or not one that is valid" : "");
+HttpConnection::Next HttpConnection::parse(HttpThread& thread, std::string_view bytes) {
+  const HttpVerdict verdict = parser_.parse(bytes);
+  if (verdict == HttpVerdict::complete) return respond(thread, bytes);
+  if (verdict == HttpVerdict::incomplete) return wait_for_rest(thread, bytes);
+  const bool is_host = verdict == HttpVerdict::invalid_host;
+  return refuse(thread, status_of(verdict), is_host ? "the request has no Host header, or not one that is valid" : "");
 }
 
 HttpConnection::Next HttpConnection::wait_for_rest(HttpThread& thread, std::string_view bytes) {
   if (in_.empty()) {
     in_ = bytes;
     thread.buffered += bytes.size();
-    deadline_ = since_ + kRequestDeadline;
+    deadline_ = since_ + kRequestTimeout;
   }
-  // So many large requests at once are no heartbeats.
-  if (thread.buffered > kMaxGathered && in_.size() > kSmallRequest) return refuse(thread, 503);
-  if (framer_.wants_continue() && !std::exchange(was_asked_, true)) {
+  // Heartbeats are small: so many bytes of larger requests are an attack, or a mistake.
+  if (thread.buffered > kMaxBuffered && in_.size() > kSmallRequest) return refuse(thread, 503);
+  if (parser_.wants_continue() && !std::exchange(sent_continue_, true)) {
     queue("HTTP/1.1 100 Continue\r\n\r\n", false);
   }
-  return out_.empty() ? Next::read : send_out(thread).value_or(Next::read);
+  return out_.empty() ? Next::read : send_queued(thread).value_or(Next::read);
 }
 
-HttpConnection::Next HttpConnection::answer(HttpThread& thread, std::string_view bytes) {
-  has_unread_ = bytes.size() > framer_.size();
-  std::string text;  // to be sealed
-  if (tls_) peer_.names = tls_->client_names();
-  reply_ =
-      thread.codec.answer(framer_.head(bytes), framer_.body(bytes), peer_, thread.may_keep && !has_unread_, tls_ ? text : out_);
+HttpConnection::Next HttpConnection::respond(HttpThread& thread, std::string_view bytes) {
+  has_unread_ = bytes.size() > parser_.size();
+  HttpRequest request = parser_.take(bytes);
+  request.peer = peer_.address;
+  request.from_owner = peer_.is_owner;
+  if (tls_) request.certificate_names = tls_->client_names();
+  std::string text;  // to be encrypted
+  reply_ = thread.responder.respond(request, thread.may_keep && !has_unread_, tls_ ? text : out_);
   if (tls_) queue(text, reply_.close && !has_bulk());
-  forget_gathered(thread);
-  framer_ = HttpFramer(max_body_);
-  was_asked_ = false;
+  free_received(thread);
+  parser_ = HttpRequestParser(max_body_);
+  sent_continue_ = false;
   state_ = State::writing;
   since_ = thread.now;
-  deadline_ = thread.now + kWriteStall;
+  deadline_ = thread.now + kWriteTimeout;
   if (has_bulk() && !thread.sends_bulk) return Next::hand_over;
-  return write_some(thread);
+  return send(thread);
 }
 
 HttpConnection::Next HttpConnection::refuse(HttpThread& thread, int status, std::string_view why) {
-  forget_gathered(thread);
+  free_received(thread);
   queue(refusal_reply(status, why), true);
-  return write_last(thread);
+  return send_last(thread);
 }
 
-/// What is queued is all that there is to say, whatever the client may still send.
-HttpConnection::Next HttpConnection::write_last(HttpThread& thread) {
+/// Sends out_ and closes the connection. Further requests of the client are discarded.
+HttpConnection::Next HttpConnection::send_last(HttpThread& thread) {
   reply_ = {};
   reply_.close = true;
   has_unread_ = true;
   state_ = State::writing;
-  deadline_ = thread.now + kWriteStall;
-  return write_some(thread);
+  deadline_ = thread.now + kWriteTimeout;
+  return send(thread);
 }
 
-void HttpConnection::forget_gathered(HttpThread& thread) {
+void HttpConnection::free_received(HttpThread& thread) {
   thread.buffered -= in_.size();
   in_ = {};
 }
 
-// ---- a reply ----
+// ---- sending a response ----
 
-/// Puts it behind what is to be sent; `is_last`: the connection ends with it.
+/// Appends `text` to out_. `is_last`: ends the TLS session after it.
 void HttpConnection::queue(std::string_view text, bool is_last) {
   if (!tls_) {
     out_ += text;
@@ -177,38 +182,38 @@ void HttpConnection::queue(std::string_view text, bool is_last) {
   }
 }
 
-/// nullopt when all is sent; else what is next.
-std::optional<HttpConnection::Next> HttpConnection::send_out(HttpThread& thread) {
+/// Sends out_. nullopt when all of it is sent.
+std::optional<HttpConnection::Next> HttpConnection::send_queued(HttpThread& thread) {
   while (sent_ < out_.size()) {
     const int more = has_bulk() ? MSG_MORE : 0;
     const ssize_t n = ::send(socket_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL | more);
-    if (n < 0) return is_passing(errno) ? Next::write : Next::hang_up;
+    if (n < 0) return is_temporary(errno) ? Next::write : Next::close;
     sent_ += static_cast<size_t>(n);
-    if (state_ == State::writing) deadline_ = thread.now + kWriteStall;
+    if (state_ == State::writing) deadline_ = thread.now + kWriteTimeout;
   }
   out_.clear();
   sent_ = 0;
   return std::nullopt;
 }
 
-HttpConnection::Next HttpConnection::write_some(HttpThread& thread) {
-  if (const auto next = send_out(thread)) return *next;
-  if (reply_.file.file) return tls_ ? seal_file(thread) : send_file(thread);
-  if (reply_.stream) return send_piece();
-  return end_reply(thread);
+HttpConnection::Next HttpConnection::send(HttpThread& thread) {
+  if (const auto next = send_queued(thread)) return *next;
+  if (reply_.file.file) return tls_ ? queue_file_piece(thread) : send_file(thread);
+  if (reply_.stream) return queue_stream_piece();
+  return finish_response(thread);
 }
 
-/// Makes the next piece, which is sent when the others have had their turn.
-HttpConnection::Next HttpConnection::send_piece() {
+/// Queues the next piece of a stream. It is sent after the other ready connections have had their turn.
+HttpConnection::Next HttpConnection::queue_stream_piece() {
   std::string piece;
   bool more = false;
   try {
     more = reply_.stream(piece);
   } catch (const std::exception& failure) {
-    log::error("a reply to ", peer_.address, " is cut off: ", failure.what());
-    return Next::hang_up;
+    log::error("a response to ", peer_.address, " is cut off: ", failure.what());
+    return Next::close;
   }
-  std::string text;  // to be sealed
+  std::string text;  // to be encrypted
   std::string& to = tls_ ? text : out_;
   if (reply_.is_chunked) {
     append_chunk(piece, !more, to);
@@ -222,30 +227,30 @@ HttpConnection::Next HttpConnection::send_piece() {
 
 HttpConnection::Next HttpConnection::send_file(HttpThread& thread) {
   FileBody& body = reply_.file;
-  for (size_t turn = 0; body.length > 0 && turn < kFileBytesATurn;) {
+  for (size_t turn = 0; body.length > 0 && turn < kFileBytesPerTurn;) {
     auto offset = static_cast<off_t>(body.offset);
-    const size_t size = std::min<uint64_t>(body.length, kFileBytesATurn);
+    const size_t size = std::min<uint64_t>(body.length, kFileBytesPerTurn);
     const ssize_t n = ::sendfile(socket_.get(), body.file->get(), &offset, size);
-    if (n < 0) return is_passing(errno) ? Next::write : Next::hang_up;
-    if (n == 0) return Next::hang_up;  // the file became shorter under us: the reply can only be cut off
+    if (n < 0) return is_temporary(errno) ? Next::write : Next::close;
+    if (n == 0) return Next::close;  // the file was truncated: cut the response off, so that the client sees it
     body.offset += static_cast<uint64_t>(n);
     body.length -= static_cast<uint64_t>(n);
     turn += static_cast<size_t>(n);
     thread.file_bytes += static_cast<uint64_t>(n);
-    deadline_ = thread.now + kWriteStall;
+    deadline_ = thread.now + kWriteTimeout;
   }
   if (body.length > 0) return Next::write;
   reply_.file = {};
-  return end_reply(thread);
+  return finish_response(thread);
 }
 
-/// Makes the next piece of a file; sendfile(2) can't encrypt.
-HttpConnection::Next HttpConnection::seal_file(HttpThread& thread) {
+/// Queues the next piece of a file, encrypted, which sendfile(2) cannot do.
+HttpConnection::Next HttpConnection::queue_file_piece(HttpThread& thread) {
   FileBody& body = reply_.file;
   std::string piece(std::min<uint64_t>(body.length, kPieceSize), '\0');
   const ssize_t n = ::pread(body.file->get(), piece.data(), piece.size(), static_cast<off_t>(body.offset));
   if (n < 0 && errno == EINTR) return Next::write;
-  if (n < 0 || (n == 0 && body.length > 0)) return Next::hang_up;  // as above
+  if (n < 0 || (n == 0 && body.length > 0)) return Next::close;  // truncated, as above
   body.offset += static_cast<uint64_t>(n);
   body.length -= static_cast<uint64_t>(n);
   thread.file_bytes += static_cast<uint64_t>(n);
@@ -255,25 +260,25 @@ HttpConnection::Next HttpConnection::seal_file(HttpThread& thread) {
   return Next::write;
 }
 
-HttpConnection::Next HttpConnection::end_reply(HttpThread& thread) {
-  if (reply_.close && !has_unread_) return Next::hang_up;
+HttpConnection::Next HttpConnection::finish_response(HttpThread& thread) {
+  if (reply_.close && !has_unread_) return Next::close;
   if (reply_.close) {
     ::shutdown(socket_.get(), SHUT_WR);
     state_ = State::lingering;
-    deadline_ = thread.now + kLinger;
-    return drain(thread);
+    deadline_ = thread.now + kLingerTimeout;
+    return discard_received(thread);
   }
   state_ = State::reading;
   had_reply_ = true;
   out_ = {};
   since_ = thread.now;
-  deadline_ = thread.now + kKeepFor;
+  deadline_ = thread.now + kKeepAliveTimeout;
   return Next::read;
 }
 
-HttpConnection::Next HttpConnection::drain(HttpThread& thread) {
-  const ssize_t n = ::recv(socket_.get(), thread.scratch.data(), thread.scratch.size(), 0);
-  return n == 0 || (n < 0 && !is_passing(errno)) ? Next::hang_up : Next::read;
+HttpConnection::Next HttpConnection::discard_received(HttpThread& thread) {
+  const ssize_t n = ::recv(socket_.get(), thread.received.data(), thread.received.size(), 0);
+  return n == 0 || (n < 0 && !is_temporary(errno)) ? Next::close : Next::read;
 }
 
 }  // namespace ops

@@ -1,14 +1,15 @@
 #pragma once
 
-// One connection of the HTTP server, on a socket that never blocks: a state machine that is moved on whenever the socket is
+// One connection of the HTTP server on a non-blocking socket: a state machine that the event loop advances when the socket is
 // ready.
 //
-//   reading    gathers a request until it is whole (framer.h), then answers it at once; a kept one begins here again
-//   writing    sends what the reply has; files and streams piece by piece, in turns with other connections
-//   lingering  has said all, and lets the reply reach a client that is still sending: to close on bytes that were not read
-//              would reset the connection
+//   reading    receives a request until it is complete (request_parser.h), and calls the handler at once; a keep-alive
+//              connection returns to this state after the response
+//   writing    sends the response; a file or stream is sent piece by piece, in turns with other connections
+//   lingering  has sent everything and discards what the client still sends: closing a socket with unread bytes resets the
+//              connection, and the client could lose the response
 //
-// Under TLS, bytes are unsealed as they come and sealed before they go (tls.h); the handshake is a part of reading.
+// With TLS, bytes are decrypted as they arrive and encrypted before they are sent (tls.h). The handshake is a part of reading.
 
 #include <array>
 #include <atomic>
@@ -19,79 +20,86 @@
 #include <string_view>
 
 #include "common/base/file.h"
-#include "common/http/codec.h"
-#include "common/http/framer.h"
+#include "common/http/request_parser.h"
+#include "common/http/responder.h"
 #include "common/tls/tls.h"
 
 namespace ops {
 
-/// What the connections of one thread share, and the thread's loop keeps up to date.
+/// The client's end of a connection.
+struct HttpPeer {
+  std::string address;    // HttpRequest::peer
+  bool is_owner = false;  // HttpRequest::from_owner
+};
+
+/// What the connections of one event loop share. The loop updates it.
 struct HttpThread {
   using Clock = std::chrono::steady_clock;
 
-  HttpCodec codec;
-  const size_t max_body;               // bytes
-  const bool sends_bulk;               // files and streams; else it hands them over
-  std::atomic<uint64_t>& file_bytes;   // counts those sent of files
-  bool may_keep = true;                // connections, after a reply
-  Clock::time_point now{};             // when it was last woken
-  size_t buffered = 0;                 // bytes of requests that are not whole yet
-  std::array<char, 32 << 10> scratch;  // what was received last
-  std::string unsealed;                // what that said, when it was TLS
-  Clock::time_point complained{};      // of TLS
+  HttpResponder responder;
+  const size_t max_body;                    // bytes
+  const bool sends_bulk;                    // sends files and streams; otherwise the connection is handed over for that
+  std::atomic<uint64_t>& file_bytes;        // counts bytes of files that were sent
+  bool may_keep = true;                     // connections may stay open after a response
+  Clock::time_point now{};                  // time of the last wake-up
+  size_t buffered = 0;                      // bytes of incomplete requests
+  std::array<char, 32 << 10> received;      // buffer of recv(2)
+  std::string decrypted;                    // `received` after TLS
+  Clock::time_point tls_error_logged_at{};  // last warning about a failed handshake
 };
 
 class HttpConnection {
  public:
   using Clock = HttpThread::Clock;
 
+  /// What the loop does next.
   enum class Next {
-    read,
-    write,
-    hand_over,
-    hang_up
-  };  // wait until it can; or leave it to the thread that sends bulk; or end it
+    read,       // wait until the socket is readable
+    write,      // wait until the socket is writable
+    hand_over,  // hand the connection over to the loop that sends files and streams
+    close
+  };
 
-  /// With `tls`, the client must speak that.
+  /// With `tls`, the client must speak TLS.
   HttpConnection(Fd socket, HttpPeer peer, size_t max_body, std::unique_ptr<TlsSession> tls = nullptr);
 
-  /// Does what can be done now.
+  /// Does what is possible without blocking.
   Next advance(HttpThread& thread);
 
   int socket() const { return socket_.get(); }
-  /// When it is hung up on, unless it gets on.
+  /// The loop closes the connection at this time. Progress moves it.
   Clock::time_point deadline() const { return deadline_; }
-  /// Since when it says nothing, for whoever makes room: others may not be hung up on.
-  bool is_silent() const { return state_ == State::reading; }
-  Clock::time_point silent_since() const { return since_; }
-  /// It had a reply, and has not begun another request.
-  bool is_kept() const { return is_silent() && had_reply_ && in_.empty(); }
-  /// Bytes that count in HttpThread::gathered; to be subtracted when it ends.
+  /// The server waits for the client to send. Only then may the loop close the connection to free its place.
+  bool is_reading() const { return state_ == State::reading; }
+  Clock::time_point reading_since() const { return since_; }
+  /// Kept alive after a response; the client has sent no byte of another request.
+  bool is_idle() const { return is_reading() && had_reply_ && in_.empty(); }
+  /// Bytes of this connection in HttpThread::buffered, to be subtracted when it is destroyed.
   size_t buffered() const { return in_.size(); }
 
-  uint32_t watched = 0;  // the loop's note of what epoll watches; 0: it doesn't know the socket
+  uint32_t watched = 0;  // owned by the loop: the events that epoll watches; 0: the socket is not in epoll
 
  private:
   enum class State { reading, writing, lingering };
 
-  Next read_some(HttpThread& thread);
-  Next unseal(HttpThread& thread, std::string_view bytes);
-  Next refuse_client(HttpThread& thread);
-  Next take_some(HttpThread& thread, std::string_view bytes);
-  Next take_bytes(HttpThread& thread, std::string_view bytes);
+  Next receive(HttpThread& thread);
+  Next decrypt(HttpThread& thread, std::string_view bytes);
+  Next refuse_handshake(HttpThread& thread);
+  Next append_received(HttpThread& thread, std::string_view bytes);
+  Next parse(HttpThread& thread, std::string_view bytes);
   Next wait_for_rest(HttpThread& thread, std::string_view bytes);
-  Next answer(HttpThread& thread, std::string_view bytes);
+  Next respond(HttpThread& thread, std::string_view bytes);
   Next refuse(HttpThread& thread, int status, std::string_view why = "");
   void queue(std::string_view text, bool is_last);
-  std::optional<Next> send_out(HttpThread& thread);
-  Next write_last(HttpThread& thread);
-  Next write_some(HttpThread& thread);
-  Next send_piece();
+  std::optional<Next> send_queued(HttpThread& thread);
+  Next send_last(HttpThread& thread);
+  Next send(HttpThread& thread);
+  Next queue_stream_piece();
   Next send_file(HttpThread& thread);
-  Next seal_file(HttpThread& thread);
-  Next end_reply(HttpThread& thread);
-  Next drain(HttpThread& thread);
-  void forget_gathered(HttpThread& thread);
+  Next queue_file_piece(HttpThread& thread);
+  Next finish_response(HttpThread& thread);
+  Next discard_received(HttpThread& thread);
+  void free_received(HttpThread& thread);
   bool has_bulk() const { return reply_.file.file != nullptr || reply_.stream != nullptr; }
 
   const Fd socket_;
@@ -101,14 +109,14 @@ class HttpConnection {
   State state_ = State::reading;
   Clock::time_point since_;  // when it entered this state
   Clock::time_point deadline_;
-  HttpFramer framer_;
-  std::string in_;          // of a request that is not whole yet
-  bool was_asked_ = false;  // for the body, with a "100 Continue"
+  HttpRequestParser parser_;
+  std::string in_;              // an incomplete request
+  bool sent_continue_ = false;  // "100 Continue", for this request
   bool had_reply_ = false;
-  bool has_unread_ = false;  // the client may have sent more than we took
-  std::string out_;          // to send, from sent_ on; sealed
-  size_t sent_ = 0;
-  HttpReply reply_;  // what follows out_
+  bool has_unread_ = false;  // the client may have sent more than was received
+  std::string out_;          // bytes to send, encrypted if there is TLS
+  size_t sent_ = 0;          // bytes of out_ that are sent
+  HttpReply reply_;          // file or stream to send after out_
 };
 
 }  // namespace ops

@@ -1,7 +1,7 @@
 #pragma once
 
-// One thread that serves many connections (connection.h): epoll says which of them can get on. Files and streams go over
-// to the server's bulk loop, so that a slow disk or a long listing delays no heartbeat.
+// An event loop: one thread that serves many connections (connection.h) with epoll(7). Connections that send a file or a stream
+// are handed over to the server's bulk loop, so that a slow disk or a long listing delays no heartbeat.
 
 #include <atomic>
 #include <memory>
@@ -17,12 +17,12 @@ namespace ops {
 
 class HttpLoop;
 
-/// What the loops of a server have in common. It outlives them.
+/// What the loops of a server share. Outlives them.
 struct HttpLoops {
   HttpHandler handler;
   HttpServerOptions options;
   Fd listener;
-  Fd owner_listener;  // on the daemon's own socket; none when there is no such socket
+  Fd owner_listener;  // listens on the owner socket; empty without one
   HttpLoop* bulk = nullptr;
   HttpCounters own_counters;
   HttpCounters* counters = &own_counters;
@@ -30,11 +30,11 @@ struct HttpLoops {
 
 class HttpLoop {
  public:
-  /// `accepts`: it takes connections from the listener, else only those that are handed over to it.
+  /// `accepts`: accepts connections from the listeners; otherwise the loop serves only connections that are handed over to it.
   HttpLoop(HttpLoops& all, bool accepts);
-  /// Starts the thread. An error when the host has no descriptors or no thread to give.
+  /// Starts the thread. Fails when the process has no free descriptors or cannot create a thread.
   Result<void> start();
-  /// Ends its connections at once.
+  /// Closes its connections at once.
   ~HttpLoop();
   HttpLoop(const HttpLoop&) = delete;
   HttpLoop& operator=(const HttpLoop&) = delete;
@@ -49,15 +49,15 @@ class HttpLoop {
   bool watch_listener(const Fd& listener, bool on);
   void accept_some();
   bool speaks_tls() const;
-  Connection greet(Fd socket, std::string ip) const;
+  Connection make_connection(Fd socket, std::string ip) const;
   void accept_owner();
-  bool give_way_when_full();
-  void adopt(Connection connection);
-  void take_handed_over();
+  bool pause_when_exhausted();
+  void hand_over(Connection connection);
+  void add_handed_over();
   void add(Connection connection);
   void advance(HttpConnection& connection);
   void watch(HttpConnection& connection, uint32_t events);
-  void hang_up(int socket);
+  void close(int socket);
   bool make_room();
   void sweep();
 
@@ -67,17 +67,17 @@ class HttpLoop {
   const Fd wake_;  // an eventfd
   std::atomic<bool> stopping_ = false;
 
-  // The thread's own.
+  // Used by the thread only.
   HttpThread own_;
   std::unordered_map<int, Connection> connections_;  // by socket
   bool accepting_ = false;
   Clock::time_point swept_{};
-  Clock::time_point complained_{};
+  Clock::time_point accept_error_logged_at_{};
 
   std::mutex mutex_;
   std::vector<Connection> handed_over_;  // guarded by mutex_
 
-  std::thread thread_;  // last: it uses all the others
+  std::thread thread_;  // last: the thread uses all other members
 };
 
 }  // namespace ops

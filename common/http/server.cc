@@ -19,9 +19,9 @@ namespace ops {
 
 namespace {
 
-constexpr size_t kOtherFiles = 128;  // that the process has open beside connections
+constexpr size_t kOtherFiles = 128;  // open files of the process besides connections
 
-/// A socket that listens; fails with the text for the person.
+/// A listening socket.
 Result<Fd> open_listener(const ListenAddress& address) {
   const std::string where = cat(address.host, ":", address.port);
   addrinfo hints{};
@@ -30,7 +30,7 @@ Result<Fd> open_listener(const ListenAddress& address) {
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
   addrinfo* list = nullptr;
   if (::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &list) != 0) {
-    return Error{cat("cannot listen on ", where, ": the host name can't be resolved")};
+    return Error{cat("cannot listen on ", where, ": cannot resolve the host name")};
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
   for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
@@ -43,7 +43,7 @@ Result<Fd> open_listener(const ListenAddress& address) {
   return system_error("listen on", where);
 }
 
-/// A unix socket at that path, which only the owner of this process (and root) may connect to.
+/// A listening unix socket that only this process' user and root can connect to.
 Result<Fd> open_owner_listener(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
@@ -51,7 +51,7 @@ Result<Fd> open_owner_listener(const std::string& path) {
   std::memcpy(address.sun_path, path.c_str(), path.size());
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   ::unlink(path.c_str());
-  // Linux gives the file the mode that the socket has when it is bound: there is no moment at which others could connect.
+  // bind(2) creates the file with the socket's mode, so other users cannot connect at any moment.
   if (!socket || ::fchmod(socket.get(), 0600) != 0 ||
       ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(socket.get(), SOMAXCONN) != 0) {
@@ -68,8 +68,8 @@ int port_of(int socket) {
                                              : reinterpret_cast<const sockaddr_in&>(address).sin_port);
 }
 
-/// Raises the process's limit of open files as far as `wanted` connections need and the system allows; returns how many
-/// connections that is. The limit is inherited, so it is left alone where it suffices.
+/// Raises the soft limit of open files for `wanted` connections, up to the hard limit. Returns how many connections fit. Leaves
+/// a sufficient limit as it is, because child processes inherit it.
 size_t allow_connections(size_t wanted) {
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted + kOtherFiles) return wanted;
@@ -78,7 +78,7 @@ size_t allow_connections(size_t wanted) {
   ::getrlimit(RLIMIT_NOFILE, &limit);
   if (limit.rlim_cur >= wanted + kOtherFiles) return wanted;
   const size_t possible = limit.rlim_cur > 2 * kOtherFiles ? limit.rlim_cur - kOtherFiles : limit.rlim_cur / 2;
-  log::warning("this process may open ", limit.rlim_cur, " files, so at most ", possible, " connections are taken instead of ",
+  log::warning("this process may open ", limit.rlim_cur, " files, so it accepts at most ", possible, " connections instead of ",
                wanted, "; raise the limit with ulimit -n, or LimitNOFILE in its systemd unit");
   return possible;
 }
@@ -135,13 +135,13 @@ class HttpServer::Impl {
   void open_owner_socket() {
     if (all_.options.owner_socket.empty()) return;
     auto listener = open_owner_listener(all_.options.owner_socket);
-    if (!listener) return log::warning(listener.error().message, "; ./control can't ask this daemon");
+    if (!listener) return log::warning(listener.error().message, "; ./control cannot reach this daemon");
     all_.owner_listener = std::move(*listener);
   }
 
   HttpLoops all_;
   std::unique_ptr<HttpLoop> bulk_;
-  std::vector<std::unique_ptr<HttpLoop>> loops_;  // they hand over to bulk_, so they end before it
+  std::vector<std::unique_ptr<HttpLoop>> loops_;  // destroyed before bulk_, to which they hand over
 };
 
 HttpServer::HttpServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -96,7 +96,7 @@ std::string http_head(int status, const HeaderFields& headers = {});
 /// `bytes` as one chunk of a chunked body; "" is the end of the body.
 std::string http_chunk(const std::string& bytes);
 
-/// Serves a file with If-Range, Range and 416 as in RFC 9110, like the Go and cpp-httplib servers.
+/// Serves a file with If-Range, Range and 416 as in RFC 9110, like the Go server and ops-meta.
 struct ServedFile {
   std::string content;
   std::string etag;           // with its quotes; "" to send no ETag

@@ -1,4 +1,4 @@
-// Many clients, and odd ones: the server goes on for the others.
+// Many clients, some of them silent or slow: the server keeps serving the others.
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -17,17 +17,17 @@
 namespace ops::tests {
 namespace {
 
-TEST_F(HttpServerTest, TakesHundredsOfConnectionsAtOnce) {
+TEST_F(HttpServerTest, ServesHundredsOfConnectionsAtOnce) {
   std::vector<std::unique_ptr<RawConnection>> connections;
-  for (int i = 0; i < 450; ++i) {  // twice so many descriptors, of which a process often has 1,024
+  for (int i = 0; i < 450; ++i) {  // takes 900 descriptors, and the limit is often 1,024
     connections.push_back(std::make_unique<RawConnection>(port()));
     connections.back()->send(post(""));
   }
   for (const auto& connection : connections) EXPECT_EQ(parse_reply(connection->read_all()).body, "hello");
 }
 
-// This one takes the 10 s that a client has for its request.
-TEST_F(HttpServerTest, HangsUpOnSilentClientsAndServesOthersMeanwhile) {
+// Takes 10 s, the timeout of a request.
+TEST_F(HttpServerTest, ClosesSilentConnectionsAndServesOtherClientsMeanwhile) {
   const std::string silent[] = {"", "GET / HT", "GET / HTTP/1.1\r\nHost: ", post("Content-Length: 100\r\n", "half"),
                                 post("Transfer-Encoding: chunked\r\n", "64\r\nhalf")};
   std::vector<std::unique_ptr<RawConnection>> clients;
@@ -36,22 +36,23 @@ TEST_F(HttpServerTest, HangsUpOnSilentClientsAndServesOthersMeanwhile) {
       clients.push_back(std::make_unique<RawConnection>(port()));
       clients.back()->send(silent[i % std::size(silent)]);
     }
-    std::thread dribbler([this] {
+    std::thread slow_sender([this] {
       const RawConnection connection(port());
-      EXPECT_TRUE(eventually([&] { return !connection.send("x"); })) << "a byte now and then holds a connection for ever";
+      EXPECT_TRUE(eventually([&] { return !connection.send("x"); }))
+          << "a client that sends a byte now and then keeps its connection for ever";
     });
     for (int i = 0; i < 20; ++i) {
       EXPECT_LT(seconds_of([&] { EXPECT_EQ(http(port(), "POST", "/", "body").status, 200); }), kAtOnce);
     }
     for (const auto& client : clients) client->read_all();
-    dribbler.join();
+    slow_sender.join();
   });
   EXPECT_GT(took, 9);
   EXPECT_LT(took, 40);
   EXPECT_EQ(handled, 20);
 }
 
-/// Takes ten connections.
+/// Accepts ten connections.
 struct CrowdedServer : HttpServerTest {
   static HttpServerOptions few() {
     HttpServerOptions options;
@@ -68,9 +69,9 @@ struct CrowdedServer : HttpServerTest {
   }
 };
 
-TEST_F(CrowdedServer, HangsUpOnWhoeverIsSilentForLongest) {
+TEST_F(CrowdedServer, ClosesTheConnectionThatIsSilentForLongest) {
   const auto silent = silent_clients(10);
-  // For the first second they count as clients that are about to speak, and the new one waits.
+  // For one second the server takes them for clients that are about to send. The new client waits.
   EXPECT_EQ(get(port(), "/").status, 200);
   EXPECT_EQ(silent.front()->read_all(), "");
   const RawConnection& last = *silent.back();
@@ -78,13 +79,13 @@ TEST_F(CrowdedServer, HangsUpOnWhoeverIsSilentForLongest) {
   EXPECT_EQ(parse_reply(last.read_until("hello")).status, 200);
 }
 
-TEST_F(CrowdedServer, HangsUpOnKeptConnectionsFirst) {
-  const RawConnection kept(port());
-  kept.send(kKeptPost);
-  kept.read_until("hello");
+TEST_F(CrowdedServer, ClosesIdleConnectionsFirst) {
+  const RawConnection idle(port());
+  idle.send(kKeptPost);
+  idle.read_until("hello");
   const auto silent = silent_clients(9);
   EXPECT_EQ(get(port(), "/").status, 200);
-  EXPECT_EQ(kept.read_all(), "");
+  EXPECT_EQ(idle.read_all(), "");
   for (const auto& client : silent) {
     client->send("GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     EXPECT_EQ(parse_reply(client->read_all()).status, 200) << "the server closed a silent connection instead";
@@ -96,7 +97,7 @@ TEST_F(CrowdedServer, KeepsConnectionsOnlyWhileThereIsRoom) {
   EXPECT_EQ(reply_to("GET / HTTP/1.1\r\nHost: h\r\n\r\n").header("Connection"), "close");
 }
 
-TEST_F(HttpServerTest, StopsAtOnceWhateverItsClientsDo) {
+TEST_F(HttpServerTest, StopsAtOnceWithOpenConnections) {
   const RawConnection silent(port());
   const RawConnection half(port());
   half.send(post("Content-Length: 100\r\n", "half"));
@@ -105,7 +106,8 @@ TEST_F(HttpServerTest, StopsAtOnceWhateverItsClientsDo) {
   EXPECT_EQ(silent.read_all(), "");
 }
 
-/// In a process that may have so many descriptors more: 0 when a server listens, and ends; 1 when it says why not, and ends.
+/// Starts a server in a process that can open `descriptors` more files. Exits with 0 if the server listens, 1 if it says why
+/// not.
 [[noreturn]] void listen_with(rlim_t descriptors) {
   const int next = ::open("/", O_RDONLY | O_CLOEXEC);
   const rlimit limit{static_cast<rlim_t>(next) + descriptors, static_cast<rlim_t>(next) + descriptors};
@@ -118,7 +120,7 @@ TEST_F(HttpServerTest, StopsAtOnceWhateverItsClientsDo) {
   std::_Exit(listens ? 0 : says_why ? 1 : 2);
 }
 
-TEST(HttpServerDeathTest, EndsAlsoWhenThereAreNoDescriptors) {
+TEST(HttpServerDeathTest, SaysWhyItCannotListenWithoutDescriptors) {
   for (const rlim_t few : {0, 1, 2, 3, 4, 5, 6}) EXPECT_EXIT(listen_with(few), testing::ExitedWithCode(1), "") << few;
   EXPECT_EXIT(listen_with(20), testing::ExitedWithCode(0), "");
 }

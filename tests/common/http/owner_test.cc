@@ -1,4 +1,4 @@
-// The daemon's own socket: who asks over it is its owner.
+// The owner socket: a client that connects to it is the daemon's owner.
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -39,7 +39,7 @@ struct HttpOwner : Folder, HttpServerTest {
             options_with(path)) {}
 };
 
-TEST_F(HttpOwner, IsToldFromOthers) {
+TEST_F(HttpOwner, IsDistinguishedFromOtherClients) {
   EXPECT_EQ(ask(path).body, "hello");
   EXPECT_TRUE(last().from_owner);
   EXPECT_EQ(last().peer, "local");
@@ -50,13 +50,13 @@ TEST_F(HttpOwner, IsToldFromOthers) {
 
 TEST_F(HttpOwner, MayReload) { EXPECT_EQ(ask(path, "/config/reload").body, "{\"msg\":\"success\",\"data\":{}}"); }
 
-TEST_F(HttpOwner, IsTheOnlyOneWhoMayConnect) {
+TEST_F(HttpOwner, IsTheOnlyUserWithAccessToTheSocket) {
   struct stat info = {};
   ASSERT_EQ(::stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode, static_cast<mode_t>(S_IFSOCK | 0600));
 }
 
-TEST_F(HttpOwner, IsLetInWhenAllPlacesAreTakenAndTakesNobodys) {
+TEST_F(HttpOwner, ConnectsAtTheConnectionLimitAndDisplacesNoConnection) {
   std::vector<std::unique_ptr<RawConnection>> crowd;
   for (int i = 0; i < 16; ++i) {
     crowd.push_back(std::make_unique<RawConnection>(port()));
@@ -69,12 +69,12 @@ TEST_F(HttpOwner, IsLetInWhenAllPlacesAreTakenAndTakesNobodys) {
   }
 }
 
-TEST_F(HttpOwner, FindsNoSocketOnceTheServerIsGone) {
+TEST_F(HttpOwner, FindsNoSocketAfterTheServerStopped) {
   server.reset();
   EXPECT_FALSE(exists(path));
 }
 
-TEST(HttpOwnerSocket, TakesThePlaceOfOneThatWasLeftBehind) {
+TEST(HttpOwnerSocket, ReplacesOneThatWasLeftBehind) {
   const Folder at;
   const auto handler = [](const HttpRequest&) { return HttpResponse::text(200, "hello"); };
   const auto first = HttpServer::listen({"127.0.0.1", 0}, options_with(at.path), handler);
@@ -83,7 +83,7 @@ TEST(HttpOwnerSocket, TakesThePlaceOfOneThatWasLeftBehind) {
   EXPECT_EQ(ask(at.path).body, "hello");
 }
 
-TEST(HttpOwnerSocket, ThatCannotBeMadeIsNoReasonToDie) {
+TEST(HttpOwnerSocket, DoesNotStopTheServerWhenItCannotBeCreated) {
   const Folder at;
   write_file(at.path + "/a", "a folder in its place");
   for (const std::string& path : {at.path, at.folder / "no/such/folder", at.folder / std::string(200, 'x')}) {

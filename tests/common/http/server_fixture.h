@@ -12,7 +12,7 @@
 
 namespace ops::tests {
 
-/// A server on a port of the kernel's choice that remembers the last request.
+/// A server on a port that the kernel chooses. It remembers the last request.
 struct HttpServerTest : testing::Test {
   HttpServerTest() : HttpServerTest([](const HttpRequest&) { return HttpResponse::text(200, "hello"); }) {}
 
@@ -34,7 +34,7 @@ struct HttpServerTest : testing::Test {
     return last_;
   }
 
-  /// The reply to these bytes; the sender goes on listening, as a client that waits for its answer.
+  /// The response to these bytes. The client keeps its sending side open.
   HttpReply reply_to(const std::string& bytes) const { return parse_reply(reply_bytes(bytes)); }
 
   std::string reply_bytes(const std::string& bytes) const {

@@ -17,14 +17,14 @@ namespace {
 
 constexpr size_t kMaxBody = 1 << 20;
 
-TEST(ListenAddress, HasAHostOrNoneAndAPort) {
+TEST(ListenAddress, HasAnOptionalHostAndAPort) {
   EXPECT_EQ(*parse_listen_address("127.0.0.1:2000"), (ListenAddress{"127.0.0.1", 2000}));
   EXPECT_EQ(*parse_listen_address(":2000"), (ListenAddress{"0.0.0.0", 2000}));
   EXPECT_EQ(*parse_listen_address("localhost:0"), (ListenAddress{"localhost", 0}));
   EXPECT_EQ(*parse_listen_address("[::1]:65535"), (ListenAddress{"::1", 65535}));
 }
 
-TEST(ListenAddress, OfAnotherFormIsRefused) {
+TEST(ListenAddress, RefusesAnythingElse) {
   for (const std::string bad : {"", "2000", "localhost", "127.0.0.1:", ":x", ":65536", ":-1", ":99999999999", ":2000 ",
                                 "::1:2000", "http://h:2000", "h/x:2000", "a b:2000", "[::1:2000"}) {
     const auto address = parse_listen_address(bad);
@@ -33,7 +33,7 @@ TEST(ListenAddress, OfAnotherFormIsRefused) {
   }
 }
 
-TEST_F(HttpServerTest, HandsTheRequestToTheHandler) {
+TEST_F(HttpServerTest, PassesTheRequestToTheHandler) {
   const HttpReply reply = http(port(), "POST", "/a%20b%2fc%00%zz?q=1", "body", {{"X-Header", "value"}});
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.body, "hello");
@@ -50,7 +50,7 @@ TEST_F(HttpServerTest, HandsTheRequestToTheHandler) {
   EXPECT_EQ(last().header("X-Other"), "");
 }
 
-TEST_F(HttpServerTest, TakesTheQueryApart) {
+TEST_F(HttpServerTest, ParsesTheQuery) {
   const std::vector<std::pair<std::string, std::string>> expected = {
       {"version", "1.0+2 3"}, {"empty", ""}, {"bare", ""}, {"k&", "a=b"}, {"version", "second"}};
   EXPECT_EQ(get(port(), "/?version=1.0%2B2+3&empty=&bare&&k%26=a=b&version=second").status, 200);
@@ -74,17 +74,17 @@ TEST_F(HttpServerTest, KeepsAConnectionOpenForTheNextRequest) {
   EXPECT_EQ(parse_reply(connection.read_all()).header("Connection"), "close");
 }
 
-TEST_F(HttpServerTest, ClosesOnAClientThatSpeaksAhead) {
+TEST_F(HttpServerTest, ClosesTheConnectionOfAClientThatPipelines) {
   const HttpReply reply = reply_to("GET / HTTP/1.1\r\nHost: h\r\n\r\nGET /2 HTTP/1.1\r\nHost: h\r\n\r\n");
   EXPECT_EQ(reply.header("Connection"), "close");
   EXPECT_EQ(reply.body, "hello");
   EXPECT_EQ(handled, 1);
 }
 
-TEST_F(HttpServerTest, ClosesAfterAReplyToTheOldProtocol) { EXPECT_EQ(reply_to("GET / HTTP/1.0\r\n\r\n").body, "hello"); }
+TEST_F(HttpServerTest, ClosesTheConnectionAfterAnHttp10Request) { EXPECT_EQ(reply_to("GET / HTTP/1.0\r\n\r\n").body, "hello"); }
 
-// This one takes the 5 s that a connection is kept for.
-TEST_F(HttpServerTest, HangsUpOnAKeptConnectionThatSaysNothingMore) {
+// Takes 5 s, the keep-alive timeout.
+TEST_F(HttpServerTest, ClosesAnIdleConnectionAfterFiveSeconds) {
   const RawConnection connection(port());
   connection.send(kKeptPost);
   EXPECT_EQ(parse_reply(connection.read_until("hello")).status, 200);
@@ -93,7 +93,7 @@ TEST_F(HttpServerTest, HangsUpOnAKeptConnectionThatSaysNothingMore) {
   EXPECT_LT(waited, 5 + kAtOnce);
 }
 
-TEST_F(HttpServerTest, SaysOnlyTheHeadToAHead) {
+TEST_F(HttpServerTest, SendsNoBodyToAHead) {
   const HttpReply reply = http(port(), "HEAD", "/");
   EXPECT_EQ(reply.status, 200);
   EXPECT_EQ(reply.header("Content-Length"), "5");
@@ -101,7 +101,7 @@ TEST_F(HttpServerTest, SaysOnlyTheHeadToAHead) {
 }
 
 TEST_F(HttpServerTest, RefusesOtherMethods) {
-  for (const std::string method : {"PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"}) {
+  for (const std::string method : {"PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"}) {
     const HttpReply reply = http(port(), method, "/");
     EXPECT_EQ(reply.status, 405) << method;
     EXPECT_EQ(reply.header("Allow"), "GET, HEAD, POST");
@@ -109,7 +109,7 @@ TEST_F(HttpServerTest, RefusesOtherMethods) {
   EXPECT_EQ(handled, 0);
 }
 
-TEST_F(HttpServerTest, TakesBodiesHoweverTheyAreSent) {
+TEST_F(HttpServerTest, AcceptsABodyWithALengthOrInChunks) {
   const std::string large(20'000, 'x');
   const std::string length = "Content-Length: 20000\r\n";
   for (const std::string& bytes :
@@ -125,7 +125,7 @@ TEST_F(HttpServerTest, TakesBodiesHoweverTheyAreSent) {
   EXPECT_EQ(last().body, "");
 }
 
-TEST_F(HttpServerTest, AsksForTheBodyOfAClientThatWaitsToBeAsked) {
+TEST_F(HttpServerTest, SendsContinueToAClientThatExpectsIt) {
   const RawConnection connection(port());
   connection.send(post("Expect: 100-continue\r\nContent-Length: 4\r\n"));
   const double waited = seconds_of([&] { EXPECT_EQ(connection.read_until("\r\n\r\n"), "HTTP/1.1 100 Continue\r\n\r\n"); });
@@ -135,7 +135,7 @@ TEST_F(HttpServerTest, AsksForTheBodyOfAClientThatWaitsToBeAsked) {
   EXPECT_EQ(last().body, "body");
 }
 
-TEST_F(HttpServerTest, RefusesABodyThatIsTooLargeBeforeItIsSent) {
+TEST_F(HttpServerTest, RefusesALargeBodyBeforeItIsSent) {
   for (const std::string& head :
        {post("Content-Length: 104857600\r\n"), post("Content-Length: 104857600\r\nExpect: 100-continue\r\n"),
         post("Content-Length: 99999999999999999999999\r\n"), post("Transfer-Encoding: chunked\r\n", "6400000\r\n"),
@@ -147,7 +147,7 @@ TEST_F(HttpServerTest, RefusesABodyThatIsTooLargeBeforeItIsSent) {
   EXPECT_EQ(handled, 0);
 }
 
-TEST_F(HttpServerTest, TakesABodyOfTheLimitAndNoByteMore) {
+TEST_F(HttpServerTest, AcceptsABodyOfTheLimitAndNoByteMore) {
   const auto chunked = [](size_t size) {
     std::string body;
     for (; size >= 1024; size -= 1024) body += "400\r\n" + std::string(1024, 'x') + "\r\n";
@@ -162,11 +162,10 @@ TEST_F(HttpServerTest, TakesABodyOfTheLimitAndNoByteMore) {
   EXPECT_EQ(handled, 2);
 }
 
-TEST_F(HttpServerTest, RefusesWhatIsNoRequest) {
+TEST_F(HttpServerTest, RefusesMalformedRequests) {
   for (const std::string& bytes :
        {std::string("\r\n\r\n"), std::string("hello\r\n\r\n"), std::string("GET /\r\n\r\n"),
-        std::string("GET / HTTP/9.9\r\n\r\n"), std::string("BREW / HTTP/1.1\r\nHost: h\r\n\r\n"),
-        std::string("GET / HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n"),
+        std::string("GET / HTTP/9.9\r\n\r\n"), std::string("GET / HTTP/1.1\r\nHost: h\r\nno colon\r\n\r\n"),
         "GET / HTTP/1.1\r\nX: " + std::string(100'000, 'x') + "\r\n\r\n", post("Content-Length: -1\r\n"),
         post("Content-Length: x\r\n"), post("Transfer-Encoding: chunked\r\n", "x\r\n")}) {
     HttpReply reply;
@@ -184,7 +183,7 @@ TEST_F(HttpServerTest, RefusesWhatIsNoRequest) {
   EXPECT_EQ(handled, 0);
 }
 
-TEST_F(HttpServerTest, EndsAnEndlessLineSoon) {
+TEST_F(HttpServerTest, ClosesTheConnectionOfAnEndlessLine) {
   const RawConnection connection(port());
   const std::string part(10'000, 'x');
   EXPECT_LT(seconds_of([&] { EXPECT_TRUE(eventually([&] { return !connection.send(part); })); }), kAtOnce);
@@ -205,16 +204,16 @@ struct ThrowingServer : HttpServerTest {
   ThrowingServer() : HttpServerTest([](const HttpRequest&) -> HttpResponse { throw std::runtime_error("no luck"); }) {}
 };
 
-TEST_F(ThrowingServer, AnswersFiveHundredAndGoesOn) {
+TEST_F(ThrowingServer, GetsA500AndServesTheNextRequest) {
   testing::internal::CaptureStderr();
   EXPECT_EQ(get(port(), "/").status, 500);
   EXPECT_EQ(http(port(), "POST", "/", "x").status, 500);
   EXPECT_NE(testing::internal::GetCapturedStderr().find("request GET / failed: no luck"), std::string::npos);
 }
 
-/// Fails in the middle of a reply.
-struct StumblingServer : HttpServerTest {
-  StumblingServer()
+/// Its handler fails in the middle of a response.
+struct FailingStreamServer : HttpServerTest {
+  FailingStreamServer()
       : HttpServerTest([](const HttpRequest&) {
           HttpResponse response;
           response.stream = [pieces = 0](std::string& to) mutable {
@@ -226,7 +225,7 @@ struct StumblingServer : HttpServerTest {
         }) {}
 };
 
-TEST_F(StumblingServer, CutsTheReplyOffSoThatTheClientSees) {
+TEST_F(FailingStreamServer, CutsTheResponseOffWithoutALastChunk) {
   testing::internal::CaptureStderr();
   const RawConnection connection(port());
   connection.send("GET / HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -261,14 +260,14 @@ TEST_F(FileServer, SendsAPartOfAFile) {
   }
 }
 
-TEST_F(FileServer, CutsTheReplyOffWhenTheFileIsShorterThanItSeemed) {
+TEST_F(FileServer, CutsTheResponseOffWhenTheFileWasTruncated) {
   write_file(path, std::string(100'000, 'x'));
   const HttpReply reply = get(port(), "/200000");
   EXPECT_EQ(reply.header("Content-Length"), "200000");
   EXPECT_LT(reply.body.size(), 100'000u);
 }
 
-TEST_F(FileServer, SlowAndVanishedReadersKeepNobodyWaiting) {
+TEST_F(FileServer, DoesNotWaitForSlowOrVanishedReaders) {
   std::vector<std::unique_ptr<RawConnection>> slow;
   for (int i = 0; i < 60; ++i) {
     slow.push_back(std::make_unique<RawConnection>(port()));
@@ -280,7 +279,7 @@ TEST_F(FileServer, SlowAndVanishedReadersKeepNobodyWaiting) {
   EXPECT_LT(seconds_of([&] { server.reset(); }), kAtOnce) << "stopping waits for a download";
 }
 
-/// Counts to a million, a thousand lines a piece.
+/// Sends the numbers below a million, a thousand lines per piece.
 struct StreamServer : HttpServerTest {
   StreamServer()
       : HttpServerTest([](const HttpRequest&) {
@@ -293,7 +292,7 @@ struct StreamServer : HttpServerTest {
         }) {}
 };
 
-TEST_F(StreamServer, SendsABodyThatIsMadeAsItIsRead) {
+TEST_F(StreamServer, SendsAStreamedBody) {
   std::string whole;
   for (int i = 0; i < 1'000'000; ++i) whole += std::to_string(i) + "\n";
   const HttpReply reply = get(port(), "/");
@@ -301,7 +300,7 @@ TEST_F(StreamServer, SendsABodyThatIsMadeAsItIsRead) {
   EXPECT_TRUE(reply.body == whole) << reply.body.size() << " bytes instead of " << whole.size();
   EXPECT_EQ(http(port(), "HEAD", "/").body, "");
   const HttpReply old = parse_reply(reply_bytes("GET / HTTP/1.0\r\n\r\n"));
-  EXPECT_EQ(old.header("Transfer-Encoding"), "") << "the old protocol knows no chunks";
+  EXPECT_EQ(old.header("Transfer-Encoding"), "") << "HTTP/1.0 has no chunks";
   EXPECT_TRUE(old.body == whole);
 }
 
@@ -313,7 +312,7 @@ TEST_F(StreamServer, KeepsTheConnectionForTheNextRequest) {
   }
 }
 
-TEST(HttpServer, CannotShareAPortAndSaysSo) {
+TEST(HttpServer, SaysWhyItCannotListen) {
   const auto handler = [](const HttpRequest&) { return HttpResponse(); };
   const auto first = HttpServer::listen({"127.0.0.1", 0}, {}, handler);
   ASSERT_TRUE(first);
@@ -321,7 +320,7 @@ TEST(HttpServer, CannotShareAPortAndSaysSo) {
   const auto second = HttpServer::listen({"127.0.0.1", port}, {}, handler);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().message, "cannot listen on 127.0.0.1:" + std::to_string(port) + ": Address already in use");
-  // 192.0.2.0/24 is for documentation, and no host's.
+  // 192.0.2.0/24 is reserved for documentation: no host has such an address.
   EXPECT_EQ(HttpServer::listen({"192.0.2.1", 80}, {}, handler).error().message,
             "cannot listen on 192.0.2.1:80: Cannot assign requested address");
 }
