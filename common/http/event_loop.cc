@@ -26,8 +26,14 @@ constexpr auto kEvictAfter = std::chrono::seconds(1);
 constexpr auto kAcceptLogInterval = std::chrono::seconds(60);
 constexpr int kBulkNiceness = 5;
 constexpr int kAcceptsPerTurn = 16;
-constexpr auto kGatherFor = std::chrono::milliseconds(2);
-constexpr int kHandful = 16;
+
+// A heartbeat over TLS wakes its loop twice. At 3,334 heartbeats/s nearly every client woke its loop alone: 6,600 context
+// switches a second, each with cold caches. After a turn of fewer than kTlsBatchSize events, the loop therefore sleeps for
+// kTlsBatchDelay, so that the next turn serves a batch. Measured with `./control bench tls`, eight runs each: ops-meta takes 64
+// to 75 % of a core instead of 81 to 87 %, and the p99 rises from 3 to about 13 ms, of 50 allowed. A client that finds its loop
+// idle is served at once. A timer of the loop would not do: epoll_wait returns with the first event.
+constexpr auto kTlsBatchDelay = std::chrono::milliseconds(2);
+constexpr int kTlsBatchSize = 16;
 
 std::string ip_of(const sockaddr_storage& address) {
   char text[INET6_ADDRSTRLEN] = "";
@@ -112,9 +118,7 @@ void HttpLoop::run() {
       }
     }
     if (own_.now - swept_ >= kSweepInterval) sweep();
-    // A TLS client comes twice, for a short turn in much code. A handful in a row cost a fifth less than to wake for each
-    // (`./control bench tls`). Who finds the loop idle is served at once, and so is a crowd.
-    if (accepts_ && speaks_tls() && count > 0 && count < kHandful) std::this_thread::sleep_for(kGatherFor);
+    if (accepts_ && speaks_tls() && count > 0 && count < kTlsBatchSize) std::this_thread::sleep_for(kTlsBatchDelay);
   }
   all_.counters->connections -= connections_.size();
 }
