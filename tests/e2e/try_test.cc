@@ -9,6 +9,7 @@
 #include "tests/support/boxes.h"
 #include "tests/support/manual.h"
 #include "tests/support/tarball.h"
+#include "tests/support/text.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
@@ -26,6 +27,7 @@ status() { if alive; then echo started; else echo stoped; fi; }
 $1
 )";
 constexpr char kAgent[] = "#!/bin/bash\necho $$ >>\"$PIDS\"\nexec sleep 1000\n";
+constexpr char kStart[] = "start exits with code 0";  // the name of a check
 
 /// Like the control of the original falcon-agent: start fails if the agent runs, stop fails if it does not.
 constexpr char kOriginalControl[] = R"bash(#!/bin/bash
@@ -34,14 +36,12 @@ mkdir -p var
 running() { pid=$(cat var/app.pid 2>/dev/null) && kill -0 "$pid" 2>/dev/null; }
 start() {
     running && echo "agent now is running already, pid=$pid" && return 1
-    nohup ./agent &>var/app.log &
-    echo $! >var/app.pid
+    nohup ./agent &>var/app.log & echo $! >var/app.pid
     echo "agent started..., pid=$!"
 }
 stop() {
     running || { echo "stop fail ..."; exit 1; }
-    kill $pid
-    rm -f var/app.pid
+    kill $pid; rm -f var/app.pid
     echo "agent stoped success..."
 }
 status() { if running; then echo started; else echo stoped; fi; }
@@ -65,36 +65,42 @@ struct Try : testing::Test {
     }
   }
 
-  std::vector<std::string> command(const std::string& tarball) const {
-    return {"env",
-            "TMPDIR=" + scratch.path(),
-            "PIDS=" + box / "pids",
-            std::string(OPS_BUILD_DIR) + "/ops-updater",
-            "--try",
-            tarball,
-            "--probation",
-            "2",
-            "--timeout",
-            "3"};
+  std::vector<std::string> command(const std::string& tarball, const std::string& probation) const {
+    const std::string updater = std::string(OPS_BUILD_DIR) + "/ops-updater";
+    std::vector<std::string> words = {"env", "TMPDIR=" + scratch.path(), "PIDS=" + box / "pids", updater};
+    words.insert(words.end(), {"--try", tarball, "--probation", probation, "--timeout", "3"});
+    return words;
   }
 
-  Finished try_file(const std::string& tarball) const { return run(command(tarball), "", seconds(100)); }
+  Finished try_file(const std::string& tarball) const { return run(command(tarball, "2"), "", seconds(100)); }
 
   Finished try_bytes(const std::string& tarball) const {
     write_file(box / "an-agent-1.0.tar.gz", tarball);
     return try_file(box / "an-agent-1.0.tar.gz");
   }
 
+  /// The exit code is 0 and no check fails. Returns the output.
+  std::string expect_pass(const std::string& tarball) const {
+    const Finished finished = try_bytes(tarball);
+    EXPECT_EQ(finished.exit_code, 0) << finished.output;
+    EXPECT_FALSE(contains(finished.output, "FAIL")) << finished.output;
+    return finished.output;
+  }
+
+  static void expect_texts(const std::string& output, const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) EXPECT_TRUE(contains(output, text)) << "no \"" << text << "\" in:\n" << output;
+  }
+
   /// The first FAIL line names this check, and its reason contains `why`.
   void expect_failure(const std::string& tarball, const std::string& check, const std::string& why) {
     const Finished finished = try_bytes(tarball);
-    may_keep = finished.output.find("pass  the tarball unpacks") != std::string::npos;
+    may_keep = contains(finished.output, "pass  the tarball unpacks");
     EXPECT_EQ(finished.exit_code, 1);
     const size_t failure = finished.output.find("FAIL  ");
     ASSERT_NE(failure, std::string::npos) << finished.output;
     const std::string line = finished.output.substr(failure, finished.output.find('\n', failure) - failure);
     EXPECT_TRUE(line.starts_with("FAIL  " + check + ": ")) << finished.output;
-    EXPECT_NE(line.find(why), std::string::npos) << finished.output;
+    EXPECT_TRUE(contains(line, why)) << finished.output;
   }
 
   void expect_failure_of(const std::string& control, const std::string& check, const std::string& why) {
@@ -110,15 +116,13 @@ struct Try : testing::Test {
 
   /// The exit code is 0, and exactly these checks have a warning.
   void expect_warnings(const std::string& control, const std::vector<std::string>& warnings) const {
-    const Finished finished = try_bytes(make_agent_tarball(control, {{"agent", kAgent}}));
-    EXPECT_EQ(finished.exit_code, 0) << finished.output;
-    EXPECT_EQ(finished.output.find("FAIL"), std::string::npos) << finished.output;
+    const std::string output = expect_pass(make_agent_tarball(control, {{"agent", kAgent}}));
     std::vector<std::string> found;
-    std::istringstream lines(finished.output);
+    std::istringstream lines(output);
     for (std::string line; std::getline(lines, line);) {
       if (line.starts_with("warn  ")) found.push_back(line.substr(6));
     }
-    EXPECT_EQ(found, warnings) << finished.output;
+    EXPECT_EQ(found, warnings) << output;
   }
 
   TempDir box;
@@ -127,38 +131,27 @@ struct Try : testing::Test {
 };
 
 TEST_F(Try, PassesAGoodAgent) {
-  const Finished finished = try_bytes(make_agent_tarball(kControl, {{"agent", kAgent}}));
-  EXPECT_EQ(finished.exit_code, 0) << finished.output;
-  EXPECT_EQ(finished.output.find("FAIL"), std::string::npos) << finished.output;
-  EXPECT_TRUE(finished.output.starts_with("Testing an-agent 1.0 in " + scratch.path())) << finished.output;
+  const std::string output = expect_pass(make_agent_tarball(kControl, {{"agent", kAgent}}));
+  EXPECT_TRUE(output.starts_with("Testing an-agent 1.0 in " + scratch.path())) << output;
   EXPECT_GT(pids().size(), 10u) << "the agent was never run";
 }
 
 TEST_F(Try, PassesAnAgentThatReadsTheFolderAsAnotherUser) {
   const std::string status =
       "status() { if alive && [[ $(stat -c %A ../..) == ?????????x ]]; then echo started; else echo stoped; fi; }";
-  const Finished finished = try_bytes(make_agent_tarball(control_with(status), {{"agent", kAgent}}));
-  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  expect_pass(make_agent_tarball(control_with(status), {{"agent", kAgent}}));
 }
 
-TEST_F(Try, PassesTheDemoAgent) {
-  const Finished finished = try_bytes(demo_agent_tarball());
-  EXPECT_EQ(finished.exit_code, 0) << finished.output;
-}
+TEST_F(Try, PassesTheDemoAgent) { expect_pass(demo_agent_tarball()); }
 
 // The program of that example stays in the foreground, like ops-meta.
-TEST_F(Try, PassesTheExampleInTheManual) {
-  const Finished finished = try_bytes(manual_agent_tarball());
-  EXPECT_EQ(finished.exit_code, 0) << finished.output;
-}
+TEST_F(Try, PassesTheExampleInTheManual) { expect_pass(manual_agent_tarball()); }
 
 TEST_F(Try, PassesNodeExporter) {
   ASSERT_TRUE(exists(OPS_NODE_EXPORTER)) << "./control test fetches it";
   const std::string control = read_file(std::string(OPS_SOURCE_DIR) + "/tests/support/node-exporter/control");
   const std::string arguments = "--web.listen-address=127.0.0.1:" + std::to_string(free_port()) + "\n";
-  const Finished finished =
-      try_bytes(make_agent_tarball(control, {{"node_exporter", read_file(OPS_NODE_EXPORTER)}, {"arguments", arguments}}));
-  EXPECT_EQ(finished.exit_code, 0) << finished.output;
+  expect_pass(make_agent_tarball(control, {{"node_exporter", read_file(OPS_NODE_EXPORTER)}, {"arguments", arguments}}));
 }
 
 TEST_F(Try, RefusesATarballWithAnotherFormOfName) {
@@ -187,10 +180,8 @@ TEST_F(Try, FailsAControlThatCannotBeExecuted) {
 }
 
 TEST_F(Try, WarnsOfFilesThatHostsDoNotNeed) {
-  const Finished finished = try_bytes(make_agent_tarball(kControl, {{"agent", kAgent}, {"._agent", "x"}}));
-  EXPECT_EQ(finished.exit_code, 0) << finished.output;
-  EXPECT_NE(finished.output.find("\nwarn  macOS added files that hosts do not need: ._agent\n"), std::string::npos)
-      << finished.output;
+  const std::string output = expect_pass(make_agent_tarball(kControl, {{"agent", kAgent}, {"._agent", "x"}}));
+  EXPECT_TRUE(contains(output, "\nwarn  macOS added files that hosts do not need: ._agent\n")) << output;
 }
 
 TEST_F(Try, FailsAStatusThatIsNotAStatusWord) {
@@ -199,17 +190,15 @@ TEST_F(Try, FailsAStatusThatIsNotAStatusWord) {
 }
 
 TEST_F(Try, FailsAStartThatDoesNotEnd) {
-  expect_failure_of(control_with("start() { ./agent; }"), "start exits with code 0", "did not end within 3 s");
+  expect_failure_of(control_with("start() { ./agent; }"), kStart, "did not end within 3 s");
 }
 
 TEST_F(Try, FailsAStartThatFails) {
-  expect_failure_of(control_with("start() { echo no license; exit 3; }"), "start exits with code 0",
-                    "exit status 3: no license");
+  expect_failure_of(control_with("start() { echo no license; exit 3; }"), kStart, "exit status 3: no license");
 }
 
 TEST_F(Try, FailsAStartThatKillsTheUpdater) {
-  expect_failure_of(control_with("start() { kill -9 $PPID; }"), "start exits with code 0",
-                    "the script killed its parent process, the updater");
+  expect_failure_of(control_with("start() { kill -9 $PPID; }"), kStart, "the script killed its parent process, the updater");
 }
 
 TEST_F(Try, FailsAnAgentThatDiesDuringProbation) {
@@ -223,10 +212,10 @@ TEST_F(Try, FailsASecondStartThatStartsASecondProcess) {
 }
 
 TEST_F(Try, FailsAnAgentThatDiesWithTheUpdater) {
-  expect_failure(make_agent_tarball(control_with("start() { alive || { setsid ./agent $PPID </dev/null >log 2>&1 & echo $! "
-                                                 ">pid; }; }"),
-                                    {{"agent", "#!/bin/bash\nwhile kill -0 $1; do sleep 0.1; done\n"}}),
-                 "the agent runs on after the updater dies", "status prints \"stoped\"");
+  const std::string start = "start() { alive || { setsid ./agent $PPID </dev/null >log 2>&1 & echo $! >pid; }; }";
+  const std::string agent = "#!/bin/bash\nwhile kill -0 $1; do sleep 0.1; done\n";
+  expect_failure(make_agent_tarball(control_with(start), {{"agent", agent}}), "the agent runs on after the updater dies",
+                 "status prints \"stoped\"");
 }
 
 TEST_F(Try, FailsAnAgentThatKeepsTheUpdatersPipe) {
@@ -250,37 +239,25 @@ TEST_F(Try, FailsAStopThatLeavesAProcess) {
 }
 
 TEST_F(Try, WarnsOfAStopThatFailsWhenTheAgentIsStopped) {
-  expect_warnings(
-      control_with("stop() { alive || exit 1; kill $pid; }"),
-      {"a second stop changes nothing: exec `./control stop` fail: exit status 1; ignored, because the status is right"});
+  const std::string why = "exec `./control stop` fail: exit status 1; ignored, because the status is right";
+  expect_warnings(control_with("stop() { alive || exit 1; kill $pid; }"), {"a second stop changes nothing: " + why});
 }
 
 TEST_F(Try, WarnsOfAStartThatFailsAlthoughTheAgentRuns) {
+  const std::string why = ": exec `./control start` fail: exit status 4: odd; ignored, because the status is right";
   expect_warnings(
       control_with(
           "start() { alive || { setsid ./agent </dev/null >log 2>&1 & echo $! >pid; }; sleep 0.1; echo odd; exit 4; }"),
-      {"start exits with code 0: exec `./control start` fail: exit status 4: odd; ignored, because the status is right",
-       "a second start changes nothing: exec `./control start` fail: exit status 4: odd; ignored, because the status is right",
-       "after the agent is killed, status prints stoped and start works again: exec `./control start` fail: exit status 4: "
-       "odd; "
-       "ignored, because the status is right"});
+      {kStart + why, "a second start changes nothing" + why,
+       "after the agent is killed, status prints stoped and start works again" + why});
 }
 
 TEST_F(Try, WarnsOfTheOriginalFalconAgent) {
-  const Finished finished = try_bytes(make_agent_tarball(kOriginalControl, {{"agent", kAgent}}));
-  EXPECT_EQ(finished.exit_code, 0) << finished.output;
-  EXPECT_EQ(finished.output.find("FAIL"), std::string::npos) << finished.output;
-  EXPECT_NE(
-      finished.output.find("warn  a second start changes nothing: exec `./control start` fail: exit status 1: agent now is "
-                           "running already, pid="),
-      std::string::npos)
-      << finished.output;
-  EXPECT_NE(
-      finished.output.find("warn  a second stop changes nothing: exec `./control stop` fail: exit status 1: stop fail ..."),
-      std::string::npos)
-      << finished.output;
-  EXPECT_NE(finished.output.find("Passed with warnings: the updater can run this release."), std::string::npos)
-      << finished.output;
+  const std::string output = expect_pass(make_agent_tarball(kOriginalControl, {{"agent", kAgent}}));
+  expect_texts(output, {"warn  a second start changes nothing: exec `./control start` fail: exit status 1: agent now is "
+                        "running already, pid=",
+                        "warn  a second stop changes nothing: exec `./control stop` fail: exit status 1: stop fail ...",
+                        "Passed with warnings: the updater can run this release."});
 }
 
 TEST_F(Try, ContinuesAfterAFailureAndKeepsTheFolder) {
@@ -289,13 +266,11 @@ TEST_F(Try, ContinuesAfterAFailureAndKeepsTheFolder) {
       make_agent_tarball(control_with("start() { setsid ./agent </dev/null >log 2>&1 & echo $! >pid; }\nstop() { :; }"),
                          {{"agent", "#!/bin/bash\necho $$ >>\"$PIDS\"\necho no license\nexec sleep 1000\n"}}));
   EXPECT_EQ(finished.exit_code, 1);
-  EXPECT_NE(finished.output.find("FAIL  a second start changes nothing: "), std::string::npos) << finished.output;
-  EXPECT_NE(finished.output.find("pass  the agent runs on after the updater dies"), std::string::npos) << finished.output;
-  EXPECT_NE(finished.output.find("FAIL  stop exits with code 0 and status prints stoped: "), std::string::npos)
-      << finished.output;
+  expect_texts(finished.output, {"FAIL  a second start changes nothing: ", "pass  the agent runs on after the updater dies",
+                                 "FAIL  stop exits with code 0 and status prints stoped: "});
   ASSERT_EQ(list(scratch.path()).size(), 1u);
   const std::string kept = scratch / list(scratch.path())[0] + "/an-agent/1.0";
-  EXPECT_NE(finished.output.find("The folder is kept, with the agent's logs: " + kept), std::string::npos) << finished.output;
+  EXPECT_TRUE(contains(finished.output, "The folder is kept, with the agent's logs: " + kept)) << finished.output;
   EXPECT_EQ(read_file(kept + "/log"), "no license\n");
 }
 
@@ -304,24 +279,19 @@ TEST_F(Try, ReportsEveryWrongStatusWord) {
   const Finished finished = try_bytes(
       make_agent_tarball(control_with("status() { if alive; then echo up; else echo down; fi; }"), {{"agent", kAgent}}));
   EXPECT_EQ(finished.exit_code, 1);
-  EXPECT_NE(finished.output.find("FAIL  status prints stoped before the first start: it prints \"down\""), std::string::npos);
-  EXPECT_NE(finished.output.find("FAIL  status prints started after start: after 5 s it prints \"up\""), std::string::npos);
-  EXPECT_NE(finished.output.find("FAIL  stop exits with code 0 and status prints stoped: after 5 s it prints \"down\""),
-            std::string::npos)
-      << finished.output;
+  expect_texts(finished.output, {"FAIL  status prints stoped before the first start: it prints \"down\"",
+                                 "FAIL  status prints started after start: after 5 s it prints \"up\"",
+                                 "FAIL  stop exits with code 0 and status prints stoped: after 5 s it prints \"down\""});
 }
 
 TEST_F(Try, LeavesNoProcessAndNoFolderWhenInterrupted) {
   for (const int number : {SIGINT, SIGTERM}) {
     write_file(box / "an-agent-1.0.tar.gz", make_agent_tarball(kControl, {{"agent", kAgent}}));
-    std::vector<std::string> words = command(box / "an-agent-1.0.tar.gz");
-    words[7] = "1000";
-    Process trying(words, "", box / "out");
-    ASSERT_TRUE(eventually([&] { return read_file(box / "out").find("keeps no pipe") != std::string::npos; }));
+    Process trying(command(box / "an-agent-1.0.tar.gz", "1000"), "", box / "out");
+    ASSERT_TRUE(eventually([&] { return contains(read_file(box / "out"), "keeps no pipe"); }));
     trying.signal(number);
     EXPECT_EQ(trying.wait(), 1);
-    EXPECT_NE(read_file(box / "out").find("Interrupted: not all checks were run."), std::string::npos)
-        << read_file(box / "out");
+    EXPECT_TRUE(contains(read_file(box / "out"), "Interrupted: not all checks were run.")) << read_file(box / "out");
     write_file(box / "out", "");
   }
 }
