@@ -1,5 +1,5 @@
 # Third-party libraries as CMake targets, all static, and where they come from:
-#   OpenSSL::Crypto OpenSSL::SSL ZLIB::ZLIB LibArchive::static nlohmann_json::nlohmann_json     Debian's -dev packages
+#   OpenSSL::Crypto OpenSSL::SSL ZLIB::ZLIB LibArchive::static Cares::static nlohmann_json::nlohmann_json   Debian's -dev packages
 #   spdlog::spdlog_header_only                                                        the same; headers only, like fmt
 #   CURL::libcurl                                            Debian's source package, or a folder in CMAKE_PREFIX_PATH
 set(OPS_DEPS_DIR ${CMAKE_BINARY_DIR}/deps CACHE PATH "Folder for the source and build of curl; build folders may share it")
@@ -36,6 +36,12 @@ set_target_properties(LibArchive::static PROPERTIES
   INTERFACE_INCLUDE_DIRECTORIES ${LIBARCHIVE_INCLUDE}
   INTERFACE_LINK_LIBRARIES "${LIBACL_A};ZLIB::ZLIB")
 
+# Resolves host names. glibc's own functions would load the host's NSS modules (common/http/resolver.h).
+find_library(CARES_A NAMES libcares.a REQUIRED)
+find_path(CARES_INCLUDE NAMES ares.h REQUIRED)
+add_library(Cares::static STATIC IMPORTED)
+set_target_properties(Cares::static PROPERTIES IMPORTED_LOCATION ${CARES_A} INTERFACE_INCLUDE_DIRECTORIES ${CARES_INCLUDE})
+
 # Searches only the given prefix: a distribution's libcurl needs libraries that have no static form.
 if(CMAKE_PREFIX_PATH)
   find_package(CURL CONFIG QUIET PATHS ${CMAKE_PREFIX_PATH} NO_DEFAULT_PATH)
@@ -47,7 +53,10 @@ set(curl_options
   -DBUILD_SHARED_LIBS=OFF -DBUILD_STATIC_LIBS=ON -DBUILD_CURL_EXE=OFF
   -DBUILD_LIBCURL_DOCS=OFF -DBUILD_MISC_DOCS=OFF -DENABLE_CURL_MANUAL=OFF -DBUILD_TESTING=OFF -DBUILD_EXAMPLES=OFF
   -DCURL_USE_PKGCONFIG=OFF -DPICKY_COMPILER=OFF
-  -DCURL_USE_OPENSSL=ON -DOPENSSL_USE_STATIC_LIBS=ON -DCURL_ZLIB=ON -DZLIB_USE_STATIC_LIBS=ON -DENABLE_THREADED_RESOLVER=ON
+  -DCURL_USE_OPENSSL=ON -DOPENSSL_USE_STATIC_LIBS=ON -DCURL_ZLIB=ON -DZLIB_USE_STATIC_LIBS=ON -DENABLE_ARES=ON
+  -DCARES_LIBRARY=${CARES_A} -DCARES_INCLUDE_DIR=${CARES_INCLUDE}
+  # The host's openssl.cnf may name modules to load, which are made for the host's libraries.
+  -DCURL_DISABLE_OPENSSL_AUTO_LOAD_CONFIG=ON
   -DCURL_CA_BUNDLE=none -DCURL_CA_PATH=none -DHTTP_ONLY=ON
   -DUSE_NGHTTP2=OFF -DUSE_LIBIDN2=OFF -DCURL_USE_LIBPSL=OFF -DCURL_USE_LIBSSH2=OFF -DCURL_BROTLI=OFF -DCURL_ZSTD=OFF
   -DENABLE_UNIX_SOCKETS=OFF -DCURL_DISABLE_WEBSOCKETS=ON -DCURL_DISABLE_ALTSVC=ON -DCURL_DISABLE_HSTS=ON
@@ -129,6 +138,7 @@ pkg_check_modules(OPS_LIBARCHIVE QUIET libarchive)
 set(OPS_LINKED_META)
 add_linked(OPS_LINKED_META OpenSSL libssl-dev "${OPENSSL_VERSION}")
 add_linked(OPS_LINKED_META libarchive libarchive-dev "${OPS_LIBARCHIVE_VERSION}")
+add_linked(OPS_LINKED_META c-ares libc-ares-dev "")
 add_linked(OPS_LINKED_META libacl libacl1-dev "")
 add_linked(OPS_LINKED_META zlib zlib1g-dev "${ZLIB_VERSION}")
 if(zstd IN_LIST OPS_LIBCRYPTO_STATIC_LIBRARIES)

@@ -49,9 +49,9 @@ usage_error() {
 
 # One version of clang, clang-format and clang-tidy everywhere: other versions format and warn differently.
 readonly llvm=19
-readonly build_packages=(cmake ninja-build g++ dpkg-dev pkgconf libssl-dev zlib1g-dev libzstd-dev nlohmann-json3-dev
+readonly build_packages=(cmake ninja-build g++ dpkg-dev pkgconf libssl-dev libc-ares-dev zlib1g-dev libzstd-dev nlohmann-json3-dev
     libspdlog-dev libfmt-dev libarchive-dev libacl1-dev)
-readonly test_packages=("${build_packages[@]}" libgtest-dev shellcheck "clang-format-$llvm" file curl git minisign openssl
+readonly test_packages=("${build_packages[@]}" libgtest-dev shellcheck "clang-format-$llvm" file curl git minisign openssl strace
     chromium chromium-driver)
 readonly fuzz_packages=("${build_packages[@]}" "clang-$llvm" "libclang-rt-$llvm-dev")
 readonly bench_packages=("${test_packages[@]}" libpcre2-8-0) # nginx needs libpcre2
@@ -72,7 +72,7 @@ as_root() {
 need() {
     local missing=() package
     type dpkg-query apt-get >/dev/null 2>&1 || die "apt-get is missing, so packages cannot be installed. Install by hand:" \
-        "cmake 3.25, ninja, g++ 12, pkgconf, static OpenSSL, zlib, libarchive, libacl and libcurl, and nlohmann-json, spdlog and" \
+        "cmake 3.25, ninja, g++ 12, pkgconf, static OpenSSL, c-ares, zlib, libarchive, libacl and libcurl, and nlohmann-json, spdlog and" \
         "GoogleTest; then: cmake -G Ninja -B build -DCMAKE_PREFIX_PATH=FOLDER && ninja -C build"
     for package in "$@"; do
         dpkg-query -W -f '${db:Status-Status}\n' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")

@@ -121,6 +121,7 @@ int print_publish_location(const meta::Config& config, const DaemonOptions& opti
 }  // namespace
 
 int main(int argc, char** argv) {
+  ignore_system_openssl_config();
   const DaemonOptions options = parse_daemon_options(
       argc, argv, "ops-meta", "assigns agents to hosts and serves their releases",
       {{"fetch", "", "with -t: also check with curl that the tarballs, checksums and signatures can be downloaded"},

@@ -7,6 +7,7 @@
 #include "common/base/version.h"
 #include "common/daemon/daemon.h"
 #include "common/http/server.h"
+#include "common/tls/tls.h"
 #include "updater/debug_port.h"
 #include "updater/main_loop.h"
 #include "updater/selftest/smoke_test.h"
@@ -41,6 +42,7 @@ int try_release(const DaemonOptions& options) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  ignore_system_openssl_config();
   const DaemonOptions options = parse_daemon_options(
       argc, argv, "ops-updater", "installs and runs the agents that ops-meta assigns to this host", long_options());
   restrict_umask();

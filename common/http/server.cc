@@ -1,6 +1,7 @@
 #include "common/http/server.h"
 
-#include <netdb.h>
+#include <arpa/inet.h>
+#include <net/if.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -10,10 +11,12 @@
 
 #include <cerrno>
 #include <cstring>
+#include <optional>
 
 #include "common/base/log.h"
 #include "common/base/text.h"
 #include "common/http/event_loop.h"
+#include "common/http/resolver.h"
 
 namespace ops {
 
@@ -21,24 +24,54 @@ namespace {
 
 constexpr size_t kOtherFiles = 128;  // open files of the process besides connections
 
-/// A listening socket.
+constexpr std::chrono::seconds kResolveTimeout{10};
+
+struct SocketAddress {
+  sockaddr_storage bytes{};
+  socklen_t size = 0;
+};
+
+/// Of "10.0.0.1", "::1" or "fe80::1%eth0"; nullopt for another text.
+std::optional<SocketAddress> to_socket_address(const std::string& ip, int port) {
+  SocketAddress address;
+  auto& v4 = reinterpret_cast<sockaddr_in&>(address.bytes);
+  auto& v6 = reinterpret_cast<sockaddr_in6&>(address.bytes);
+  const size_t zone = ip.find('%');
+  if (::inet_pton(AF_INET, ip.c_str(), &v4.sin_addr) == 1) {
+    v4.sin_family = AF_INET;
+    v4.sin_port = htons(static_cast<uint16_t>(port));
+    address.size = sizeof v4;
+  } else if (::inet_pton(AF_INET6, ip.substr(0, zone).c_str(), &v6.sin6_addr) == 1) {
+    v6.sin6_family = AF_INET6;
+    v6.sin6_port = htons(static_cast<uint16_t>(port));
+    if (zone != std::string::npos) v6.sin6_scope_id = ::if_nametoindex(ip.c_str() + zone + 1);
+    address.size = sizeof v6;
+  } else {
+    return std::nullopt;
+  }
+  return address;
+}
+
+/// A socket that listens on the first of the host's addresses that is free; an error says why the last one cannot be used.
 Result<Fd> open_listener(const ListenAddress& address) {
   const std::string where = cat(address.host, ":", address.port);
-  addrinfo hints{};
-  hints.ai_family = AF_UNSPEC;
-  hints.ai_socktype = SOCK_STREAM;
-  hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
-  addrinfo* list = nullptr;
-  if (::getaddrinfo(address.host.c_str(), std::to_string(address.port).c_str(), &hints, &list) != 0) {
-    return Error{cat("cannot listen on ", where, ": cannot resolve the host name")};
+  std::vector<std::string> ips{address.host};
+  if (!to_socket_address(address.host, address.port)) {
+    auto resolved = resolve_host(address.host, kResolveTimeout);
+    if (!resolved) return Error{cat("cannot listen on ", where, ": ", resolved.error().message)};
+    ips = std::move(*resolved);
   }
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
-  for (const addrinfo* entry = list; entry != nullptr; entry = entry->ai_next) {
-    Fd socket(::socket(entry->ai_family, entry->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, entry->ai_protocol));
+  for (const std::string& ip : ips) {
+    const auto target = to_socket_address(ip, address.port);
+    if (!target) continue;
+    Fd socket(::socket(target->bytes.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket) continue;
     const int on = 1;
     ::setsockopt(socket.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (::bind(socket.get(), entry->ai_addr, entry->ai_addrlen) == 0 && ::listen(socket.get(), SOMAXCONN) == 0) return socket;
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&target->bytes), target->size) == 0 &&
+        ::listen(socket.get(), SOMAXCONN) == 0) {
+      return socket;
+    }
   }
   return system_error("listen on", where);
 }

@@ -10,6 +10,8 @@
 
 namespace ops {
 
+void ignore_system_openssl_config() { OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, nullptr); }
+
 namespace {
 
 constexpr char kHandshakeRecord = '\x16';

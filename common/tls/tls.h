@@ -19,6 +19,10 @@ struct ssl_st;
 
 namespace ops {
 
+/// Keeps OpenSSL from reading the host's openssl.cnf for the life of the process. That file may name modules to load, which are
+/// built for the host's glibc and not for ours. Call it before any other function of OpenSSL.
+void ignore_system_openssl_config();
+
 /// The server's end of one connection.
 class TlsSession {
  public:

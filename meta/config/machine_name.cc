@@ -2,7 +2,7 @@
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>
-#include <netdb.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -11,31 +11,22 @@
 #include <vector>
 
 #include "common/base/file.h"
+#include "common/http/resolver.h"
 
 namespace ops::meta {
 
 namespace {
 
+constexpr std::chrono::seconds kResolveTimeout{10};
+
 /// "10.0.0.1" or "fe80::1", without a zone; "" for other families.
 std::string address_text(const sockaddr* address) {
-  char text[NI_MAXHOST];
   if (address == nullptr || (address->sa_family != AF_INET && address->sa_family != AF_INET6)) return "";
-  const socklen_t size = address->sa_family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-  // NOLINTNEXTLINE(clang-analyzer-unix.StdCLibraryFunctions): for sizeof(sockaddr); the address is as long as its family says
-  if (::getnameinfo(address, size, text, sizeof text, nullptr, 0, NI_NUMERICHOST) != 0) return "";
-  const std::string all = text;
-  return all.substr(0, all.find('%'));
-}
-
-std::vector<std::string> addresses_of(const std::string& host) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* list = nullptr;
-  if (::getaddrinfo(host.c_str(), nullptr, &hints, &list) != 0) return {};
-  const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
-  std::vector<std::string> addresses;
-  for (; list != nullptr; list = list->ai_next) addresses.push_back(address_text(list->ai_addr));
-  return addresses;
+  const void* bytes = address->sa_family == AF_INET
+                          ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in*>(address)->sin_addr)
+                          : &reinterpret_cast<const sockaddr_in6*>(address)->sin6_addr;
+  char text[INET6_ADDRSTRLEN];
+  return ::inet_ntop(address->sa_family, bytes, text, sizeof text) == nullptr ? "" : text;
 }
 
 std::vector<std::string> own_addresses() {
@@ -54,10 +45,10 @@ bool is_loopback(const std::string& host) { return host == "localhost" || host =
 bool is_this_machine(const std::string& host) {
   if (is_loopback(host) || host == machine_name()) return true;
   const auto own = own_addresses();
-  const auto found = addresses_of(host);
-  return std::any_of(found.begin(), found.end(), [&](const std::string& address) {
-    return is_loopback(address) || (!address.empty() && std::find(own.begin(), own.end(), address) != own.end());
-  });
+  const auto found = resolve_host(host, kResolveTimeout);
+  return found && std::any_of(found->begin(), found->end(), [&](const std::string& address) {
+           return is_loopback(address) || (!address.empty() && std::find(own.begin(), own.end(), address) != own.end());
+         });
 }
 
 std::string machine_name() {

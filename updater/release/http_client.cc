@@ -117,8 +117,7 @@ HttpClient::Transfer::Transfer(HttpClient& to, const std::string& url, const Cli
   set(CURLOPT_URL, url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_QUICK_EXIT, 1L);  // do not wait for a name server that does not answer
-  set(CURLOPT_NOPROXY, "*");    // ignore proxies in the environment
+  set(CURLOPT_NOPROXY, "*");  // ignore proxies in the environment
   set(CURLOPT_USERAGENT, ("ops-updater/" + version()).c_str());
   set(CURLOPT_CONNECTTIMEOUT, kConnectTimeout);
   set(CURLOPT_FORBID_REUSE, 1L);

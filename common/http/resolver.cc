@@ -1,0 +1,94 @@
+#include "common/http/resolver.h"
+
+#include <ares.h>
+#include <arpa/inet.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+
+#include "common/base/text.h"
+
+namespace ops {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Channel = std::unique_ptr<ares_channeldata, decltype(&ares_destroy)>;
+
+struct Answer {
+  bool is_there = false;
+  int status = ARES_SUCCESS;
+  std::vector<std::string> addresses;
+};
+
+void take_answer(void* context, int status, int /*timeouts*/, ares_addrinfo* list) {
+  Answer& answer = *static_cast<Answer*>(context);
+  answer.is_there = true;
+  answer.status = status;
+  for (const ares_addrinfo_node* node = list == nullptr ? nullptr : list->nodes; node != nullptr; node = node->ai_next) {
+    const void* bytes = node->ai_family == AF_INET
+                            ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in*>(node->ai_addr)->sin_addr)
+                            : &reinterpret_cast<const sockaddr_in6*>(node->ai_addr)->sin6_addr;
+    char text[INET6_ADDRSTRLEN];
+    if (::inet_ntop(node->ai_family, bytes, text, sizeof text) != nullptr) answer.addresses.emplace_back(text);
+  }
+  if (list != nullptr) ares_freeaddrinfo(list);
+}
+
+/// Serves the channel's sockets until the answer is there or the deadline comes. (Not select: a server may have more than
+/// FD_SETSIZE files open.)
+void await(ares_channel channel, const Answer& answer, Clock::time_point deadline) {
+  while (!answer.is_there) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0) return;
+    std::array<ares_socket_t, ARES_GETSOCK_MAXNUM> sockets{};
+    const unsigned bits = static_cast<unsigned>(ares_getsock(channel, sockets.data(), ARES_GETSOCK_MAXNUM));
+    std::vector<pollfd> polled;
+    for (unsigned i = 0; i < sockets.size(); ++i) {
+      const bool reads = ARES_GETSOCK_READABLE(bits, i) != 0;
+      const bool writes = ARES_GETSOCK_WRITABLE(bits, i) != 0;
+      if (reads || writes) polled.push_back({sockets[i], static_cast<short>((reads ? POLLIN : 0) | (writes ? POLLOUT : 0)), 0});
+    }
+    timeval most{left.count() / 1000, left.count() % 1000 * 1000};
+    timeval next{};
+    ares_timeout(channel, &most, &next);
+    ::poll(polled.data(), polled.size(), static_cast<int>(next.tv_sec * 1000 + next.tv_usec / 1000 + 1));
+    ares_process_fd(channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);  // retries whose time has come
+    for (const pollfd& socket : polled) {
+      ares_process_fd(channel, (socket.revents & ~POLLOUT) != 0 ? socket.fd : ARES_SOCKET_BAD,
+                      (socket.revents & POLLOUT) != 0 ? socket.fd : ARES_SOCKET_BAD);
+    }
+  }
+}
+
+bool is_address(const std::string& host) {
+  in6_addr bytes{};
+  return ::inet_pton(AF_INET, host.c_str(), &bytes) == 1 || ::inet_pton(AF_INET6, host.c_str(), &bytes) == 1;
+}
+
+}  // namespace
+
+Result<std::vector<std::string>> resolve_host(const std::string& host, std::chrono::milliseconds timeout) {
+  if (is_address(host)) return std::vector<std::string>{host};
+  ares_channel raw = nullptr;
+  if (const int status = ares_init(&raw); status != ARES_SUCCESS) {
+    return Error{cat("cannot resolve ", host, ": ", ares_strerror(status))};
+  }
+  Answer answer;  // outlives the channel, which calls back when it is destroyed
+  const Channel channel(raw, &ares_destroy);
+  ares_addrinfo_hints hints{};
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_STREAM;
+  ares_getaddrinfo(channel.get(), host.c_str(), nullptr, &hints, take_answer, &answer);
+  await(channel.get(), answer, Clock::now() + timeout);
+  if (!answer.is_there) {
+    return Error{cat("cannot resolve ", host, ": no name server of /etc/resolv.conf answered within ", timeout.count(), " ms")};
+  }
+  if (answer.status != ARES_SUCCESS) return Error{cat("cannot resolve ", host, ": ", ares_strerror(answer.status))};
+  if (answer.addresses.empty()) return Error{cat("cannot resolve ", host, ": it has no address")};
+  return answer.addresses;
+}
+
+}  // namespace ops
