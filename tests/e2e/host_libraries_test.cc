@@ -78,7 +78,7 @@ TEST_P(HostLibraries, AreNotLoadedInAWholeUpgrade) {
   ASSERT_TRUE(updater.start_under(wrapper(updater / "trace"))) << updater.log();
   ASSERT_TRUE(eventually([&] { return meta.status("demo-agent").find(" 1.0.0 started ") != std::string::npos; }))
       << updater.log();
-  ASSERT_TRUE(meta.desire({{"demo-agent", "2.0.0"}}));
+  ASSERT_TRUE(meta.assign({{"demo-agent", "2.0.0"}}));
   ASSERT_TRUE(eventually([&] { return meta.status("demo-agent").find(" 2.0.0 started ") != std::string::npos; }))
       << updater.log();
   stop(updater);
