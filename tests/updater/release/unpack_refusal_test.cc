@@ -28,7 +28,8 @@ TEST_F(Unpack, RefusesToWriteThroughALinkOfTheArchive) {
   EXPECT_HAS(refusal({link, {"link/x", "evil", 0644, Kind::file}}), "lies below a symbolic link");
   EXPECT_HAS(refusal({link, {"./link//deep/x", "evil", 0644, Kind::file}}), "lies below a symbolic link");
   EXPECT_HAS(refusal({link, {"link", "evil", 0644, Kind::file}}), "has the name of an earlier entry");
-  EXPECT_HAS(refusal({{"link/x", "", 0644, Kind::file}, link}), "has the name of an earlier entry") << "a folder that becomes a link";
+  EXPECT_HAS(refusal({{"link/x", "", 0644, Kind::file}, link}), "has the name of an earlier entry")
+      << "a folder that becomes a link";
   EXPECT_HAS(refusal({link, {"link/h", "control", 0644, Kind::hardlink}}), "lies below a symbolic link");
 }
 
@@ -74,8 +75,7 @@ TEST_F(Unpack, RefusesAReleaseWithoutAControlThatCanBeRun) {
   EXPECT_HAS(refusal(make_tarball({})), no_control);
   EXPECT_HAS(refusal(make_tarball({{"control", "#!/bin/sh\n", 0644, Kind::file}})), no_run_bit);
   EXPECT_HAS(refusal(make_tarball({kControl, {"control", "#!/bin/sh\n", 0644, Kind::file}})), no_run_bit);
-  EXPECT_HAS(refusal(make_tarball({{"sub/control", "#!/bin/sh\n", 0755, Kind::file}})),
-             "control is too deep, at sub/control");
+  EXPECT_HAS(refusal(make_tarball({{"sub/control", "#!/bin/sh\n", 0755, Kind::file}})), "control is too deep, at sub/control");
   const Entry real{"real", "#!/bin/sh\n", 0755, Kind::file};
   EXPECT_HAS(refusal(make_tarball({real, {"control", "real", 0777, Kind::symlink}})), "must be a plain file");
   EXPECT_HAS(refusal(make_tarball({real, {"control", "real", 0755, Kind::hardlink}})), "must be a plain file");
