@@ -1,5 +1,7 @@
 // The route table, heartbeats, the front page, reloads and limits; operator_routes_test.cc has the routes for operators.
 
+#include <set>
+
 #include "common/base/version.h"
 #include "tests/meta/api/routes_fixture.h"
 
@@ -81,7 +83,9 @@ TEST_F(Routes, AHeartbeatThatFindsTheTableFullGetsARandomRetryAfter) {
   ASSERT_EQ(response.headers.size(), 1u);
   EXPECT_EQ(response.headers[0].first, "Retry-After");
   EXPECT_GE(std::stoi(response.headers[0].second), 240);
-  EXPECT_NE(heartbeat(R"({"hostname":"h3"})").headers, response.headers) << "hosts retry at different times";
+  std::set<std::string> pauses;
+  for (int i = 0; i < 20; ++i) pauses.insert(heartbeat(R"({"hostname":"h3"})").headers.at(0).second);
+  EXPECT_GT(pauses.size(), 1u) << "hosts retry at different times";
   EXPECT_EQ(heartbeat(R"({"hostname":"h1"})").status, 200);
 }
 
