@@ -189,7 +189,7 @@ void Cycle::decide_for(const std::string& name, Agent& agent, const Progress& pr
   }
   if (decision.action == Action::none) return;
   if (decision.action != Action::tidy) log_info(name, ": ", to_string(decision.action), ": ", decision.reason);
-  add(Act{std::move(decision), agent.seen(), assigned != nullptr ? std::optional(*assigned) : std::nullopt});
+  add(Act{std::move(decision), agent.seen(), assigned != nullptr ? std::optional(*assigned) : std::nullopt, settings});
 }
 
 Effects Cycle::send(const Progress& progress, Instant now) {

@@ -22,6 +22,7 @@
 
 #include "common/protocol/heartbeat.h"
 #include "updater/agent/agent.h"
+#include "updater/agent/switch.h"
 #include "updater/config.h"
 #include "updater/model/plan.h"
 #include "updater/model/report.h"
@@ -80,6 +81,7 @@ struct Act {
   Decision decision;
   Observed seen;
   std::optional<DesiredAgent> desired;
+  SwitchSettings settings;
 };
 
 /// Write the agent's .state.

@@ -117,12 +117,10 @@ void MainLoop::perform(const Observe& effect) {
 }
 
 void MainLoop::perform(const Act& effect) {
-  const auto settings = config();
-  const SwitchSettings how{settings->control_timeout, settings->probation, settings->keep_versions};
-  queues_.run(effect.seen.name, [this, how, effect](const std::stop_token& cancel) {
+  queues_.run(effect.seen.name, [this, effect](const std::stop_token& cancel) {
     const DesiredAgent* desired = effect.desired ? &*effect.desired : nullptr;
-    auto outcome =
-        or_out_of_memory([&] { return updater::carry_out(effect.decision, effect.seen, desired, layout_, how, cancel); });
+    auto outcome = or_out_of_memory(
+        [&] { return updater::carry_out(effect.decision, effect.seen, desired, layout_, effect.settings, cancel); });
     post(effect.seen.name, ActionEnded{effect.seen.name, std::move(outcome)});
   });
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <memory>
 
 #include "common/base/text.h"
@@ -15,6 +16,8 @@ namespace ops {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds kTimeout{10};
 using Channel = std::unique_ptr<ares_channeldata, decltype(&ares_destroy)>;
 
 struct Answer {
@@ -70,7 +73,7 @@ bool is_address(const std::string& host) {
 
 }  // namespace
 
-Result<std::vector<std::string>> resolve_host(const std::string& host, std::chrono::milliseconds timeout) {
+Result<std::vector<std::string>> resolve_host(const std::string& host) {
   if (is_address(host)) return std::vector<std::string>{host};
   ares_channel raw = nullptr;
   if (const int status = ares_init(&raw); status != ARES_SUCCESS) {
@@ -82,9 +85,9 @@ Result<std::vector<std::string>> resolve_host(const std::string& host, std::chro
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   ares_getaddrinfo(channel.get(), host.c_str(), nullptr, &hints, take_answer, &answer);
-  await(channel.get(), answer, Clock::now() + timeout);
+  await(channel.get(), answer, Clock::now() + kTimeout);
   if (!answer.is_there) {
-    return Error{cat("cannot resolve ", host, ": no name server of /etc/resolv.conf answered within ", timeout.count(), " ms")};
+    return Error{cat("cannot resolve ", host, ": no name server of /etc/resolv.conf answered within ", kTimeout.count(), " s")};
   }
   if (answer.status != ARES_SUCCESS) return Error{cat("cannot resolve ", host, ": ", ares_strerror(answer.status))};
   if (answer.addresses.empty()) return Error{cat("cannot resolve ", host, ": it has no address")};

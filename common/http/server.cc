@@ -24,8 +24,6 @@ namespace {
 
 constexpr size_t kOtherFiles = 128;  // open files of the process besides connections
 
-constexpr std::chrono::seconds kResolveTimeout{10};
-
 struct SocketAddress {
   sockaddr_storage bytes{};
   socklen_t size = 0;
@@ -57,7 +55,7 @@ Result<Fd> open_listener(const ListenAddress& address) {
   const std::string where = cat(address.host, ":", address.port);
   std::vector<std::string> ips{address.host};
   if (!to_socket_address(address.host, address.port)) {
-    auto resolved = resolve_host(address.host, kResolveTimeout);
+    auto resolved = resolve_host(address.host);
     if (!resolved) return Error{cat("cannot listen on ", where, ": ", resolved.error().message)};
     ips = std::move(*resolved);
   }

@@ -17,8 +17,6 @@ namespace ops::meta {
 
 namespace {
 
-constexpr std::chrono::seconds kResolveTimeout{10};
-
 /// "10.0.0.1" or "fe80::1", without a zone; "" for other families.
 std::string address_text(const sockaddr* address) {
   if (address == nullptr || (address->sa_family != AF_INET && address->sa_family != AF_INET6)) return "";
@@ -45,7 +43,7 @@ bool is_loopback(const std::string& host) { return host == "localhost" || host =
 bool is_this_machine(const std::string& host) {
   if (is_loopback(host) || host == machine_name()) return true;
   const auto own = own_addresses();
-  const auto found = resolve_host(host, kResolveTimeout);
+  const auto found = resolve_host(host);
   return found && std::any_of(found->begin(), found->end(), [&](const std::string& address) {
            return is_loopback(address) || (!address.empty() && std::find(own.begin(), own.end(), address) != own.end());
          });

@@ -37,7 +37,7 @@ bool ThrottledLog::has_room(TimePoint now) {
   std::erase_if(entries_, [now](const auto& entry) { return !is_within_an_hour(entry.second.at, now); });
   if (entries_.size() < kMaxSubjects) return true;
   full_since_ = now;
-  log::warning(what_, " more than ", kMaxSubjects, " in an hour; further ones are not logged for an hour");
+  log::warning(what_, " …: more than ", kMaxSubjects, " of these within an hour; the log names no new one for an hour");
   return false;
 }
 

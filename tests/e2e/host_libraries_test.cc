@@ -112,9 +112,10 @@ TEST_P(HostLibraries, AreNotLoadedForANameThatNoServerKnows) {
   EXPECT_EQ(opened_libraries(read_file(meta / "trace")), "");
 }
 
-// The defaults of Debian, of RHEL and Fedora, of Arch and of Ubuntu.
+// The defaults of Debian, of RHEL, of Arch (where a module comes before /etc/hosts) and of Ubuntu.
 INSTANTIATE_TEST_SUITE_P(Lines, HostLibraries,
-                         testing::Values("files dns", "files dns myhostname", "files myhostname resolve [!UNAVAIL=return] dns",
+                         testing::Values("files dns", "files dns myhostname",
+                                         "mymachines resolve [!UNAVAIL=return] files myhostname dns",
                                          "files mdns4_minimal [NOTFOUND=return] resolve [!UNAVAIL=return] dns"));
 
 #endif

@@ -9,8 +9,8 @@ Result<void> check_disk_space(const std::string& path, uint64_t needed, uint64_t
   if (::statvfs(path.c_str(), &disk) != 0) return {};  // the write that follows reports what is wrong
   const uint64_t available = uint64_t{disk.f_bavail} * disk.f_frsize;
   if (available >= needed + reserve) return {};
-  return Error{cat("not enough disk space: it needs ", needed, " bytes and ", reserve, " must stay free, ", available,
-                   " bytes are free on the disk of ", path)};
+  return Error{cat("not enough disk space: ", needed, " bytes are needed and ", reserve,
+                   " bytes must stay free, but the disk of ", path, " has only ", available, " bytes free")};
 }
 
 }  // namespace ops::updater

@@ -52,7 +52,7 @@ TEST_F(ThrottledLogTest, ListsTheLatestSubjectsOfTheLastHour) {
 
 TEST_F(ThrottledLogTest, LogsOneLineForSubjectsBeyondTheLimit) {
   for (size_t i = 0; i < ThrottledLog::kMaxSubjects; ++i) EXPECT_NE(logged("h" + std::to_string(i)), "");
-  EXPECT_EQ(logged("one more"), "refused more than 1000 in an hour; further ones are not logged for an hour\n");
+  EXPECT_EQ(logged("one more"), "refused …: more than 1000 of these within an hour; the log names no new one for an hour\n");
   for (int i = 0; i < 100; ++i) EXPECT_EQ(logged("another " + std::to_string(i)), "");
   EXPECT_EQ(notes.recent(now).subjects, ThrottledLog::kMaxSubjects) << "further subjects are not stored";
   EXPECT_EQ(notes.recent(now).total, ThrottledLog::kMaxSubjects + 101);

@@ -210,7 +210,7 @@ TEST_F(DownloadTest, ReplacesAnythingButAFileAtItsPath) {
 TEST_F(DownloadTest, RefusesToUseTheDisksReserve) {
   limits.reserve = uint64_t{1} << 60;
   const std::string error = failure(serves({whole, "", ""}));
-  EXPECT_HAS(error, "not enough disk space: it needs 300000 bytes and 1152921504606846976 must stay free");
+  EXPECT_HAS(error, "not enough disk space: 300000 bytes are needed and 1152921504606846976 bytes must stay free");
   EXPECT_HAS(error, "bytes are free on the disk of " + path);
   EXPECT_EQ(content(), "");
 }

@@ -98,8 +98,8 @@ TEST_F(Unpack, ReportsAFullDiskAsTheHostsFault) {
   const auto error = unpack(tarball, folder, limits, {});
   ASSERT_TRUE(error);
   EXPECT_EQ(error->fault, ReleaseFault::host);
-  EXPECT_HAS(error->error.message, "not enough disk space: it needs 30");
-  EXPECT_HAS(error->error.message, "bytes are free on the disk of " + folder);
+  EXPECT_HAS(error->error.message, "not enough disk space: 30");
+  EXPECT_HAS(error->error.message, "but the disk of " + folder + " has only ");
   EXPECT_EQ(tests::list(folder), std::vector<std::string>{});
 }
 
