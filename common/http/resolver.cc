@@ -76,7 +76,10 @@ bool is_address(const std::string& host) {
 Result<std::vector<std::string>> resolve_host(const std::string& host) {
   if (is_address(host)) return std::vector<std::string>{host};
   ares_channel raw = nullptr;
-  if (const int status = ares_init(&raw); status != ARES_SUCCESS) {
+  char files_then_dns[] = "fb";
+  ares_options options{};
+  options.lookups = files_then_dns;
+  if (const int status = ares_init_options(&raw, &options, ARES_OPT_LOOKUPS); status != ARES_SUCCESS) {
     return Error{cat("cannot resolve ", host, ": ", ares_strerror(status))};
   }
   Answer answer;  // outlives the channel, which calls back when it is destroyed

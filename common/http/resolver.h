@@ -14,8 +14,8 @@
 namespace ops {
 
 /// The IPv4 and IPv6 addresses of `host` as text, in the order in which they should be tried; never empty. `host` may be an
-/// address: then it is the result. Else the addresses come from /etc/hosts and from the name servers of /etc/resolv.conf, as
-/// the line "hosts:" in /etc/nsswitch.conf says. Errors: the host has no address; no name server answers within 10 s.
+/// address: then it is the result. Else the addresses come from /etc/hosts or, if the name is not there, from the name servers
+/// of /etc/resolv.conf. Errors: the host has no address; no name server answers within 10 s.
 Result<std::vector<std::string>> resolve_host(const std::string& host);
 
 }  // namespace ops

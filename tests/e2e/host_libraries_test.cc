@@ -73,17 +73,19 @@ TEST_P(HostLibraries, AreNotLoadedInAWholeUpgrade) {
                  make_agent_tarball(control, {{"agent", agent}, {"gr\u00f6\u00dfe-\u72b6\u6001", version}}));
   }
   ASSERT_TRUE(meta.start({{"demo-agent", "1.0.0"}})) << meta.log();
-  // The first name is nowhere. The second one is in /etc/hosts.
-  UpdaterBox updater(cat("meta.nowhere:2000,meta.test:", meta.port()));
+  // The first name is nowhere. The second one is in /etc/hosts, which libcurl reads first only if "files" is the first word.
+  UpdaterBox updater(cat("meta.nowhere:2000,meta.test:", meta.port(), ",", meta.address()));
   ASSERT_TRUE(updater.start_under(wrapper(updater / "trace"))) << updater.log();
   ASSERT_TRUE(eventually([&] { return meta.status("demo-agent").find(" 1.0.0 started ") != std::string::npos; }))
       << updater.log();
   ASSERT_TRUE(meta.assign({{"demo-agent", "2.0.0"}}));
   ASSERT_TRUE(eventually([&] { return meta.status("demo-agent").find(" 2.0.0 started ") != std::string::npos; }))
       << updater.log();
+  const bool finds_name = updater.log().find(cat("http://meta.test:", meta.port())) != std::string::npos;
+  EXPECT_EQ(finds_name, std::string(GetParam()).starts_with("files")) << updater.log();
   stop(updater);
   const std::string trace = read_file(updater / "trace");
-  EXPECT_NE(trace.find("/etc/hosts"), std::string::npos) << "the trace has nothing of a name's resolution:\n" << trace;
+  EXPECT_NE(trace.find("/etc/resolv.conf"), std::string::npos) << "the trace has nothing of a name's resolution:\n" << trace;
   EXPECT_EQ(opened_libraries(trace), "");
 }
 

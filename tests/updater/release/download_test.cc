@@ -211,7 +211,7 @@ TEST_F(DownloadTest, RefusesToUseTheDisksReserve) {
   limits.reserve = uint64_t{1} << 60;
   const std::string error = failure(serves({whole, "", ""}));
   EXPECT_HAS(error, "not enough disk space: 300000 bytes are needed and 1152921504606846976 bytes must stay free");
-  EXPECT_HAS(error, "bytes are free on the disk of " + path);
+  EXPECT_HAS(error, "but the disk of " + path + " has only ");
   EXPECT_EQ(content(), "");
 }
 
