@@ -5,8 +5,8 @@
 #include <poll.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
+#include <map>
 #include <memory>
 
 #include "common/base/text.h"
@@ -40,20 +40,27 @@ void take_answer(void* context, int status, int /*timeouts*/, ares_addrinfo* lis
   if (list != nullptr) ares_freeaddrinfo(list);
 }
 
+/// The sockets that c-ares waits for, and the events of poll(2) for each.
+using Sockets = std::map<ares_socket_t, short>;
+
+void note_socket(void* context, ares_socket_t socket, int reads, int writes) {
+  Sockets& sockets = *static_cast<Sockets*>(context);
+  const auto events = static_cast<short>((reads != 0 ? POLLIN : 0) | (writes != 0 ? POLLOUT : 0));
+  if (events == 0) {
+    sockets.erase(socket);
+  } else {
+    sockets[socket] = events;
+  }
+}
+
 /// Serves the channel's sockets until the answer is there or the deadline comes. (Not select: a server may have more than
 /// FD_SETSIZE files open.)
-void await(ares_channel channel, const Answer& answer, Clock::time_point deadline) {
+void await(ares_channel channel, const Sockets& sockets, const Answer& answer, Clock::time_point deadline) {
   while (!answer.is_there) {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
     if (left.count() <= 0) return;
-    std::array<ares_socket_t, ARES_GETSOCK_MAXNUM> sockets{};
-    const unsigned bits = static_cast<unsigned>(ares_getsock(channel, sockets.data(), ARES_GETSOCK_MAXNUM));
     std::vector<pollfd> polled;
-    for (unsigned i = 0; i < sockets.size(); ++i) {
-      const bool reads = ARES_GETSOCK_READABLE(bits, i) != 0;
-      const bool writes = ARES_GETSOCK_WRITABLE(bits, i) != 0;
-      if (reads || writes) polled.push_back({sockets[i], static_cast<short>((reads ? POLLIN : 0) | (writes ? POLLOUT : 0)), 0});
-    }
+    for (const auto& [socket, events] : sockets) polled.push_back({socket, events, 0});
     timeval most{left.count() / 1000, left.count() % 1000 * 1000};
     timeval next{};
     ares_timeout(channel, &most, &next);
@@ -79,16 +86,19 @@ Result<std::vector<std::string>> resolve_host(const std::string& host) {
   char files_then_dns[] = "fb";
   ares_options options{};
   options.lookups = files_then_dns;
-  if (const int status = ares_init_options(&raw, &options, ARES_OPT_LOOKUPS); status != ARES_SUCCESS) {
+  Sockets sockets;  // outlives the channel, as the answer does: c-ares calls back when the channel is destroyed
+  options.sock_state_cb = note_socket;
+  options.sock_state_cb_data = &sockets;
+  if (const int status = ares_init_options(&raw, &options, ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB); status != ARES_SUCCESS) {
     return Error{cat("cannot resolve ", host, ": ", ares_strerror(status))};
   }
-  Answer answer;  // outlives the channel, which calls back when it is destroyed
+  Answer answer;
   const Channel channel(raw, &ares_destroy);
   ares_addrinfo_hints hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   ares_getaddrinfo(channel.get(), host.c_str(), nullptr, &hints, take_answer, &answer);
-  await(channel.get(), answer, Clock::now() + kTimeout);
+  await(channel.get(), sockets, answer, Clock::now() + kTimeout);
   if (!answer.is_there) {
     return Error{cat("cannot resolve ", host, ": no name server of /etc/resolv.conf answered within ", kTimeout.count(), " s")};
   }
