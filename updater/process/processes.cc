@@ -1,6 +1,7 @@
 #include "updater/process/processes.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -46,6 +47,25 @@ std::string link_target(pid_t pid, const char* name) {
 
 bool is_below(const std::string& path, const std::string& folder) {
   return path == folder || path.starts_with(folder + "/") || path == folder + " (deleted)";
+}
+
+bool is_same_file(const std::string& a, const std::string& b) {
+  struct stat one = {};
+  struct stat other = {};
+  return ::stat(a.c_str(), &one) == 0 && ::stat(b.c_str(), &other) == 0 && one.st_dev == other.st_dev &&
+         one.st_ino == other.st_ino;
+}
+
+/// Whether this path means the same folder for the process as for the updater. It may be another folder for a process of a
+/// container, which has its own mount namespace. Looks into another namespace only: a file system there may hang.
+bool sees_same_folder(pid_t pid, const std::string& folder) {
+  return is_same_file(cat("/proc/", pid, "/ns/mnt"), "/proc/self/ns/mnt") ||
+         is_same_file(cat("/proc/", pid, "/root", folder), folder);
+}
+
+/// Whether the target of the link /proc/PID/NAME is this folder, an absolute path without links, or lies below it.
+bool links_into(pid_t pid, const char* name, const std::string& folder) {
+  return is_below(link_target(pid, name), folder) && sees_same_folder(pid, folder);
 }
 
 /// Fields of /proc/PID/stat.
@@ -109,7 +129,7 @@ std::vector<pid_t> processes_in(const std::string& folder) {
   std::vector<pid_t> found;
   for (const pid_t pid : all_processes()) {
     if (pid == ::getpid() || has_terminal_or_ended(pid)) continue;
-    if (is_below(link_target(pid, "cwd"), real) || is_below(link_target(pid, "exe"), real)) found.push_back(pid);
+    if (links_into(pid, "cwd", real) || links_into(pid, "exe", real)) found.push_back(pid);
   }
   return found;
 }
@@ -141,7 +161,7 @@ pid_t find_control_script(const std::string& agent_folder) {
   const std::string real = fs::canonical(agent_folder, error);
   if (error) return -1;
   for (const pid_t pid : all_processes()) {
-    if (::getsid(pid) != pid || !link_target(pid, "cwd").starts_with(real + "/")) continue;
+    if (::getsid(pid) != pid || !links_into(pid, "cwd", real)) continue;
     const auto command = read_file(cat("/proc/", pid, "/cmdline"), kMaxProcFile);
     if (command && (command->ends_with("./control\0start\0"sv) || command->ends_with("./control\0stop\0"sv))) return pid;
   }

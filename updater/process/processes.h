@@ -33,7 +33,10 @@ std::vector<Process> descendants_of(pid_t ancestor);
 std::string describe(pid_t pid);
 
 /// The processes whose working directory or program lies in this folder or below it. Without the caller, and without processes
-/// that have a controlling terminal: an operator works there.
+/// that have a controlling terminal: an operator works there. A process with another mount namespace counts if its path leads
+/// to the same device and inode: it does not in a container that has a folder of the same name. (Only processes of the
+/// updater's own namespace were rejected: systemd gives a unit with PrivateTmp= a new one at each start, and its agents keep
+/// the old one.)
 std::vector<pid_t> processes_in(const std::string& folder);
 
 /// Ends processes: sends SIGTERM to each target, and SIGKILL to those that are left 2 s later. `find_targets` returns the

@@ -44,6 +44,50 @@ TEST(Processes, AreFoundByTheirProgram) {
   EXPECT_EQ(processes_in(agent / "1"), Pids{elsewhere.pid()});
 }
 
+/// Starts `command` in `folder`, in a mount namespace of its own, after `prepare`, which is a line for a shell.
+Process start_in_own_mounts(const std::string& prepare, const std::string& folder, const std::string& command,
+                            const std::string& output_file) {
+  const char* script = "eval \"$1\" && cd \"$2\" && echo ready && exec $3";
+  Process process({"setsid", "unshare", "--mount", "sh", "-c", script, "sh", prepare, folder, command}, "/", output_file);
+  EXPECT_TRUE(eventually([&] { return !read_file(output_file).empty(); }));
+  EXPECT_TRUE(read_file(output_file).starts_with("ready\n"))
+      << read_file(output_file) << "this test needs root, unshare and mount namespaces (CAP_SYS_ADMIN)";
+  return process;
+}
+
+// A container on the host has folders with the same names as those of the host.
+TEST(Processes, OfAContainerAreNotFoundByTheTextOfTheirPath) {
+  const TempDir agent;
+  const TempDir other;
+  write_file(agent / "1/control", "#!/bin/sh\necho started\n", 0755);
+  write_file(other / "image/1/control", "#!/bin/sh\necho inside\nwhile :; do sleep 0.1; done\n", 0755);
+  write_file(other / "image/1/sleep", read_file("/bin/sleep"), 0755);
+  const std::string mount = "mount --bind " + other / "image" + " " + agent.path();
+  Process works = start_in_own_mounts(mount, agent / "1", "sleep 1000", other / "works");
+  Process runs = start_in_own_mounts(mount, "/", agent / "1/sleep 1000", other / "runs");
+  Process script = start_in_own_mounts(mount, agent / "1", "./control start", other / "script");
+  ASSERT_TRUE(eventually([&] { return read_file(other / "script") == "ready\ninside\n"; }));
+  ASSERT_TRUE(eventually([&] { return updater::describe(runs.pid()).ends_with(" (sleep)"); }));
+  EXPECT_EQ(processes_in(agent.path()), Pids{});
+  EXPECT_EQ(find_control_script(agent.path()), -1);
+  EXPECT_TRUE(end_processes_in(agent.path(), {}));
+  for (Process* process : {&works, &runs, &script}) EXPECT_TRUE(process->is_running());
+}
+
+// As of a systemd unit with PrivateTmp=, whose agents outlive a restart of the updater.
+TEST(Processes, OfAnotherMountNamespaceAreFoundInTheSameFolder) {
+  const TempDir agent;
+  const TempDir other;
+  write_file(agent / "1/control", "#!/bin/sh\necho inside\nwhile :; do sleep 0.1; done\n", 0755);
+  Process works = start_in_own_mounts("true", agent / "1", "sleep 1000", other / "works");
+  Process script = start_in_own_mounts("true", agent / "1", "./control start", other / "script");
+  ASSERT_TRUE(eventually([&] { return read_file(other / "script") == "ready\ninside\n"; }));
+  EXPECT_EQ(find_control_script(agent.path()), script.pid());
+  EXPECT_TRUE(end_processes_in(agent.path(), {}));
+  EXPECT_FALSE(works.is_running());
+  EXPECT_FALSE(script.is_running());
+}
+
 TEST(Processes, AreEndedAlsoIfTheyIgnoreSigterm) {
   const TempDir agent;
   const TempDir other;
