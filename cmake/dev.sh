@@ -136,7 +136,7 @@ build_daemons() {
 }
 
 # fetch_program FOLDER FILE PACKAGE...: gets build/deps/FOLDER/FILE from the first of these Debian packages that contains it. It
-# unpacks the package and does not install it, so that no service starts.
+# unpacks the package, and the libraries that this machine lacks, and does not install them, so that no service starts.
 fetch_program() {
     local at=$PWD/build/deps/$1 log=$PWD/build/deps/$1.log file=$2
     shift 2
@@ -150,16 +150,26 @@ fetch_program() {
 
 # unpack_first PACKAGE...: unpacks to $at the first package that can be downloaded and contains $file.
 unpack_first() {
-    local package
+    local package library
     for package in "$@"; do
         rm -rf "$at"
         mkdir -p "$at"
-        (cd "$at" && apt-get -q -o APT::Sandbox::User=root download "$package" && dpkg -x ./*.deb . && rm -f ./*.deb) >>"$log" 2>&1 ||
-            continue
+        (cd "$at" && apt-get -q -o APT::Sandbox::User=root download "$package" &&
+            for library in $(missing_libraries "$package"); do apt-get -q -o APT::Sandbox::User=root download "$library" || :; done &&
+            for deb in *.deb; do dpkg -x "$deb" . || exit; done && rm -f ./*.deb) >>"$log" 2>&1 || continue
         [[ ! -x $at/$file ]] || return 0
         echo "$package does not contain $file" >>"$log"
     done
     return 1
+}
+
+# missing_libraries PACKAGE: the libraries that the package depends on and that are not installed.
+missing_libraries() {
+    local library
+    apt-cache depends --recurse --no-recommends --no-suggests --no-conflicts --no-breaks --no-replaces --no-enhances "$1" |
+        grep -E '^lib[^:]*[0-9](t64)?$' | while read -r library; do
+        dpkg-query -W -f '${db:Status-Status}' "$library" 2>/dev/null | grep -qx installed || echo "$library"
+    done
 }
 
 configure_tests() {
@@ -222,6 +232,9 @@ run_tests() {
     fetch_program node-exporter usr/bin/prometheus-node-exporter prometheus-node-exporter
     # promtool checks the metrics of both daemons.
     fetch_program prometheus usr/bin/promtool promtool prometheus
+    # tests/e2e/proxy_test.cc puts these in front of ops-meta.
+    fetch_program nginx usr/sbin/nginx nginx
+    fetch_program haproxy usr/sbin/haproxy haproxy
     configure_tests
     cmake --build "$folder"
     export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1 second_deadlock_stack=1} UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}

@@ -162,6 +162,7 @@ int main(int argc, char** argv) {
   if (config.http_enabled && !config.http_listen.empty()) {
     HttpServerOptions http;
     http.max_connections = config.max_connections;
+    http.keep_alive = config.keep_alive;
     http.owner_socket = "var/app.sock";
     http.counters = &routes.http_counters();
     http.tls = &tls;

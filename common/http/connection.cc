@@ -19,7 +19,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr auto kRequestTimeout = seconds(10);
-constexpr auto kKeepAliveTimeout = seconds(5);
 constexpr auto kWriteTimeout = seconds(30);
 constexpr auto kLingerTimeout = milliseconds(500);
 constexpr size_t kFileBytesPerTurn = 1 << 20;
@@ -120,6 +119,7 @@ HttpConnection::Next HttpConnection::wait_for_rest(HttpThread& thread, std::stri
   if (in_.empty()) {
     in_ = bytes;
     thread.buffered += bytes.size();
+    if (had_reply_) since_ = thread.now;  // until now, the connection was idle
     deadline_ = since_ + kRequestTimeout;
   }
   // Heartbeats are small: so many bytes of larger requests are an attack, or a mistake.
@@ -272,7 +272,7 @@ HttpConnection::Next HttpConnection::finish_response(HttpThread& thread) {
   had_reply_ = true;
   out_ = {};
   since_ = thread.now;
-  deadline_ = thread.now + kKeepAliveTimeout;
+  deadline_ = thread.now + thread.keep_alive;
   return Next::read;
 }
 

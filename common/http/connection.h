@@ -38,6 +38,7 @@ struct HttpThread {
 
   HttpResponder responder;
   const size_t max_body;                    // bytes
+  const std::chrono::seconds keep_alive;    // a kept connection may be idle for this long
   const bool sends_bulk;                    // sends files and streams; otherwise the connection is handed over for that
   std::atomic<uint64_t>& file_bytes;        // counts bytes of files that were sent
   bool may_keep = true;                     // connections may stay open after a response

@@ -65,7 +65,7 @@ HttpLoop::HttpLoop(HttpLoops& all, bool accepts)
       accepts_(accepts),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
-      own_{HttpResponder(all.handler), all.options.max_body, !accepts, all.counters->file_bytes} {}
+      own_{HttpResponder(all.handler), all.options.max_body, all.options.keep_alive, !accepts, all.counters->file_bytes} {}
 
 Result<void> HttpLoop::start() {
   epoll_event event{EPOLLIN, {.fd = wake_.get()}};

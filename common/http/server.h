@@ -12,14 +12,18 @@
 // scale` also runs 1,000 heartbeats a second beside 5,000 stalled clients of each kind and beside 15,000 idle connections, and
 // fails when their p99 exceeds 100 ms.
 //
-//   a request                must be complete 10 s after the connection was accepted, or after the response before it was sent
-//   a keep-alive connection  may be idle for 5 s. It is kept only while fewer than three quarters of max_connections are open
+//   a request                must be complete 10 s after the connection was accepted. On a keep-alive connection: 10 s after
+//   the
+//                            request's first byte
+//   a keep-alive connection  may be idle for `keep_alive`. It is kept only while fewer than three quarters of max_connections
+//                            are open
 //   a response               may make no progress for 30 s
 //   at max_connections       the server closes idle keep-alive connections and connections whose request has been incomplete
 //                            for 1 s, the oldest first. If there are none, new connections wait in the kernel's queue. The
 //                            daemon's owner is always accepted, on the owner socket
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <string>
 
@@ -49,6 +53,9 @@ struct HttpCounters {
 struct HttpServerOptions {
   size_t loops = 2;                // threads that receive requests; one more sends files and streams
   size_t max_connections = 16384;  // lowered, with a warning in the log, when the process may not open so many files
+  // Longer than the idle timeouts of proxies and load balancers (nginx and AWS 60 s, HAProxy 50 s): they must close first. A
+  // proxy that sends a request while the server closes the connection answers its client with a 502.
+  std::chrono::seconds keep_alive{75};
   size_t max_body = 1 << 20;       // bytes; a request that announces a larger body gets a 413 at once
   const TlsServer* tls = nullptr;  // borrowed; when it is on, TCP connections must speak TLS
   std::string owner_socket;        // path of a unix socket for the daemon's owner (HttpRequest::from_owner); "": no such socket

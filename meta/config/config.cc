@@ -208,6 +208,7 @@ Config read_config(const ConfigDocument& document, ConfigReport& report) {
   }
 
   config.max_connections = read_size(http, "maxConnections", config.max_connections, 16, 1'000'000);
+  config.keep_alive = std::chrono::seconds(http.integer("keepAlive", config.keep_alive.count(), 1, 3600));
   config.max_downloads = read_size(http, "maxDownloads", config.max_downloads, 1, 100'000);
   config.tls = read_tls(http.object("tls"));
   config.tokens = read_tokens(http, "tokens");

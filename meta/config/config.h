@@ -4,7 +4,7 @@
 // README.md describes every key.
 //
 //   {"debug": true, "tarballDir": "./tarball", "interval": 0, "maxHosts": 2000000,
-//    "http": {"enabled": true, "listen": "0.0.0.0:2000", "maxConnections": 16384, "maxDownloads": 64,
+//    "http": {"enabled": true, "listen": "0.0.0.0:2000", "maxConnections": 16384, "keepAlive": 75, "maxDownloads": 64,
 //             "tokens": [], "adminTokens": [], "tls": {"cert": "", "key": "", "clientCa": ""}},
 //    "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "",
 //                            "cmd": "start"},
@@ -64,6 +64,7 @@ struct Config {
   bool http_enabled = true;
   std::string http_listen = "0.0.0.0:2000";
   size_t max_connections = 16384;
+  std::chrono::seconds keep_alive{75};    // a kept connection may be idle for this long
   size_t max_downloads = 64;              // at the same time; files up to 64 KiB do not count
   std::vector<std::string> tokens;        // of hosts; secret; authorization.h has the rights that they give
   TlsFiles tls;                           // `ca` is http.tls.clientCa; without `cert`, ops-meta serves plain HTTP

@@ -51,6 +51,7 @@ std::string to_json(const Config& config) {
                {{"enabled", config.http_enabled},
                 {"listen", config.http_listen},
                 {"maxConnections", config.max_connections},
+                {"keepAlive", config.keep_alive.count()},
                 {"maxDownloads", config.max_downloads},
                 {"tls", {{"cert", config.tls.cert}, {"key", config.tls.key}, {"clientCa", config.tls.ca}}},
                 {"tokens", std::vector<std::string>(config.tokens.size(), kMasked)},

@@ -83,14 +83,40 @@ TEST_F(HttpServerTest, ClosesTheConnectionOfAClientThatPipelines) {
 
 TEST_F(HttpServerTest, ClosesTheConnectionAfterAnHttp10Request) { EXPECT_EQ(reply_to("GET / HTTP/1.0\r\n\r\n").body, "hello"); }
 
-// Takes 5 s, the keep-alive timeout.
-TEST_F(HttpServerTest, ClosesAnIdleConnectionAfterFiveSeconds) {
-  const RawConnection connection(port());
+struct KeptConnection : testing::Test {
+  static HttpServerOptions keep_for(int seconds) {
+    HttpServerOptions options;
+    options.keep_alive = std::chrono::seconds(seconds);
+    return options;
+  }
+  struct Server : HttpServerTest {
+    explicit Server(int seconds)
+        : HttpServerTest([](const HttpRequest&) { return HttpResponse::text(200, "hello"); }, keep_for(seconds)) {}
+    void TestBody() override {}
+  };
+};
+
+TEST_F(KeptConnection, IsClosedAfterKeepAlive) {
+  const Server server(2);
+  const RawConnection connection(server.port());
   connection.send(kKeptPost);
   EXPECT_EQ(parse_reply(connection.read_until("hello")).status, 200);
   const double waited = seconds_of([&] { EXPECT_EQ(connection.read_all(), ""); });
-  EXPECT_GT(waited, 4);
-  EXPECT_LT(waited, 5 + kAtOnce);
+  EXPECT_GT(waited, 1.9);
+  EXPECT_LT(waited, 2 + kAtOnce);
+}
+
+// Takes 11 s: longer than the timeout of a request.
+TEST_F(KeptConnection, HasTheTimeOfARequestFromItsFirstByte) {
+  const Server server(600);
+  const RawConnection connection(server.port());
+  connection.send(kKeptPost);
+  EXPECT_EQ(parse_reply(connection.read_until("hello")).status, 200);
+  EXPECT_EQ(connection.read_all(11'000), "");
+  connection.send(kKeptPost.substr(0, 20));
+  EXPECT_EQ(connection.read_all(600), "") << "longer than the loop's pause between two checks of the timeouts";
+  EXPECT_TRUE(connection.send(kKeptPost.substr(20)));
+  EXPECT_EQ(parse_reply(connection.read_until("hello", 5'000)).status, 200);
 }
 
 TEST_F(HttpServerTest, SendsNoBodyToAHead) {

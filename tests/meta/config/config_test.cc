@@ -47,7 +47,7 @@ TEST_F(MetaConfig, TheShippedExampleIsInTheManual) {
 TEST_F(MetaConfig, PrintsTheKeysOfTheOriginal) {
   EXPECT_EQ(meta::to_json(load(kOriginalConfig)),
             R"({"debug":true,"tarballDir":"./tarball","interval":0,"http":{"enabled":true,"listen":"0.0.0.0:2000",)"
-            R"("maxConnections":16384,"maxDownloads":64,"tls":{"cert":"","key":"","clientCa":""},)"
+            R"("maxConnections":16384,"keepAlive":75,"maxDownloads":64,"tls":{"cert":"","key":"","clientCa":""},)"
             R"("tokens":[],"adminTokens":[]},"maxHosts":2000000,)"
             R"("agents":[{"default":{"name":"falcon-agent","version":"1.0.0","tarball":"http://m:2000/falcon","md5":"",)"
             R"("cmd":"start"},"others":[{"prefix":"lg-","percent":100.0,"version":"1.1.0","tarball":"","md5":"","cmd":""}],)"
@@ -75,13 +75,15 @@ TEST_F(MetaConfig, NeedsAValidListenAddress) {
 }
 
 TEST_F(MetaConfig, ReadsTheLimitsOfTheLoad) {
-  const meta::Config config = load(R"({"http": {"maxConnections": 20000, "maxDownloads": 7}, "interval": 600, "agents": []})");
+  const meta::Config config =
+      load(R"({"http": {"maxConnections": 20000, "maxDownloads": 7, "keepAlive": 3600}, "interval": 600, "agents": []})");
   EXPECT_EQ(config.max_connections, 20'000u);
   EXPECT_EQ(config.max_downloads, 7u);
+  EXPECT_EQ(config.keep_alive, std::chrono::seconds(3600));
   EXPECT_EQ(config.interval, std::chrono::seconds(600));
   EXPECT_EQ(report.warnings, Lines{});
-  EXPECT_EQ(errors_of(R"({"http": {"maxConnections": 1, "maxDownloads": 0}, "interval": 3601, "agents": []})"),
-            (Lines{"http.maxConnections: is 1, should be from 16 to 1000000",
+  EXPECT_EQ(errors_of(R"({"http": {"maxConnections": 1, "maxDownloads": 0, "keepAlive": 0}, "interval": 3601, "agents": []})"),
+            (Lines{"http.maxConnections: is 1, should be from 16 to 1000000", "http.keepAlive: is 0, should be from 1 to 3600",
                    "http.maxDownloads: is 0, should be from 1 to 100000", "interval: is 3601, should be from 0 to 3600"}));
 }
 
