@@ -94,5 +94,20 @@ TEST_F(BehindProxy, LosesNoHeartbeatWhenNginxClosesIdleConnections) {
   EXPECT_EQ(metric("ops_meta_heartbeats_total"), 3 * kLanes);
 }
 
+// "From the machine itself" must not mean "through a proxy on the machine".
+TEST_F(BehindProxy, RefusesAReloadThroughAProxyThatNamesItsClient) {
+  ASSERT_TRUE(meta.start(std::vector<TestAgent>{})) << meta.log();
+  for (const std::string field : {"X-Forwarded-For $remote_addr", "X-Real-IP $remote_addr", "Forwarded for=$remote_addr",
+                                  "Via '1.1 proxy'", "X-Forwarded-Host $host", "X-Forwarded-Proto $scheme"}) {
+    Nginx nginx(meta.port(), 1, "", cat("    proxy_set_header ", field, ";\n"));
+    ASSERT_TRUE(nginx.start()) << nginx.log();
+    EXPECT_EQ(get(nginx.port(), "/0/config/reload").body, "no privilege") << field;
+  }
+  HaProxy haproxy(meta.port());
+  ASSERT_TRUE(haproxy.start()) << haproxy.log();
+  EXPECT_EQ(get(haproxy.port(), "/0/config/reload").body, "no privilege");
+  EXPECT_TRUE(meta.get("/config/reload").body.starts_with("{\"msg\":\"success\"")) << "without a proxy";
+}
+
 }  // namespace
 }  // namespace ops::tests
