@@ -10,6 +10,7 @@
 #include "common/tls/tls.h"
 #include "updater/debug_port.h"
 #include "updater/main_loop.h"
+#include "updater/process/subreaper.h"
 #include "updater/selftest/smoke_test.h"
 #include "updater/server_check.h"
 
@@ -39,22 +40,8 @@ int try_release(const DaemonOptions& options) {
   return 2;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  ignore_system_openssl_config();
-  const DaemonOptions options = parse_daemon_options(
-      argc, argv, "ops-updater", "installs and runs the agents that ops-meta assigns to this host", long_options());
-  restrict_umask();
-  if (options.own.contains("try")) return try_release(options);
-  if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
-  ConfigReport report;
-  updater::Config config = updater::load_config(options.config, report);
-  if (options.check_config && report.ok()) updater::check_tls(config, report);
-  if (options.check_config && report.ok() && options.own.contains("fetch") && !updater::check_servers(config))
-    return kBadConfig;
-  if (options.check_config || !report.ok()) return print_config_check(options.config, report);
-
+/// The daemon, from its first signal to its exit code.
+int run_daemon(const DaemonOptions& options, const updater::Config& config, ConfigReport report) {
   const Signals signals;
   const auto home = std::filesystem::current_path();
   for (const auto& path : {home, home / "var", home / options.config}) {
@@ -93,4 +80,23 @@ int main(int argc, char** argv) {
   notify_systemd("STOPPING=1");
   log::info("ops-updater stops; its agents keep running");
   return EXIT_SUCCESS;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  ignore_system_openssl_config();
+  const DaemonOptions options = parse_daemon_options(
+      argc, argv, "ops-updater", "installs and runs the agents that ops-meta assigns to this host", long_options());
+  restrict_umask();
+  if (options.own.contains("try")) return try_release(options);
+  if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
+  ConfigReport report;
+  const updater::Config config = updater::load_config(options.config, report);
+  if (options.check_config && report.ok()) updater::check_tls(config, report);
+  if (options.check_config && report.ok() && options.own.contains("fetch") && !updater::check_servers(config))
+    return kBadConfig;
+  if (options.check_config || !report.ok()) return print_config_check(options.config, report);
+  const auto daemon = [&] { return run_daemon(options, config, report); };
+  return updater::adopts_orphans() ? updater::run_below_reaper(daemon) : daemon();
 }

@@ -117,7 +117,12 @@ int pid_in(const std::string& path) {
   return pid && *pid <= INT32_MAX ? static_cast<int>(*pid) : 0;
 }
 
-bool is_process(int pid) { return pid > 0 && (::kill(pid, 0) == 0 || errno == EPERM); }
+/// Whether the process runs. A zombie does not.
+bool is_process(int pid) {
+  if (pid <= 0 || (::kill(pid, 0) != 0 && errno != EPERM)) return false;
+  const auto stat = read_file(cat("/proc/", pid, "/stat"), 4096);
+  return !stat || stat->substr(stat->rfind(')') + 1).starts_with(" Z") == false;
+}
 
 /// The path of the program that a process runs, even when the file was removed or replaced; "" when it is unknown.
 std::string program_of(int pid) {
@@ -131,7 +136,8 @@ std::string program_of(int pid) {
 /// The error when the unlocked pid file names a daemon that works in the folder `home`; "" otherwise.
 std::string unlocked_daemon(const std::string& path, const std::string& home) {
   const int pid = pid_in(path);
-  if (pid <= 0 || pid == ::getpid()) return {};  // in a container, a restarted daemon often gets the same pid
+  // In a container, a restarted daemon often gets the same pid. Its parent is the ops-updater that reaps orphans there.
+  if (pid <= 0 || pid == ::getpid() || pid == ::getppid()) return {};
   const std::string program = program_of(pid);
   const std::string name = fs::path(program).filename();
   std::error_code error;
@@ -185,6 +191,7 @@ Signals::Signals() {
   // nohup sets SIGHUP to ignored. The kernel drops an ignored signal even when it is blocked.
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, kWakeSignal}) std::signal(signal, SIG_DFL);
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGCHLD, SIG_DFL);  // if a parent ignores it, the kernel reaps children before this process can wait for them
 }
 
 Signals::Event Signals::wait(std::optional<milliseconds> patience) const {

@@ -74,8 +74,8 @@ class PidFile {
   std::string path_;
 };
 
-/// Signals as values. The constructor blocks SIGTERM, SIGINT, SIGHUP and the wake-up signal, and ignores SIGPIPE. Create it
-/// before any thread: threads inherit the blocked signals, so only wait() receives them.
+/// Signals as values. The constructor blocks SIGTERM, SIGINT, SIGHUP and the wake-up signal, ignores SIGPIPE, and
+/// does not ignore SIGCHLD. Create it before any thread: threads inherit the blocked signals, so only wait() receives them.
 class Signals {
  public:
   Signals();

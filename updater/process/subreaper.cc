@@ -27,17 +27,32 @@ sigset_t awaited_signals() {
   return signals;
 }
 
+/// Returns the signal mask before.
+sigset_t block(const sigset_t& signals) {
+  sigset_t before;
+  std::signal(SIGCHLD, SIG_DFL);  // if SIGCHLD is ignored, the kernel reaps children before waitpid()
+  ::sigprocmask(SIG_BLOCK, &signals, &before);
+  return before;
+}
+
+/// The child's part. It gets `signal` when its parent ends first.
+[[noreturn]] void run_as_worker(const std::function<int()>& work, int signal, const sigset_t& mask) {
+  ::prctl(PR_SET_PDEATHSIG, signal);
+  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
+  ::_exit(work());
+}
+
 int exit_code(int status) { return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status); }
 
-/// Reaps children until `worker` has ended. Returns its exit code.
-int wait_for(pid_t worker, const sigset_t& signals) {
+/// Reaps children until `worker` has ended, and calls `on_signal` for each other signal. Returns the worker's exit code.
+int wait_for(pid_t worker, const sigset_t& signals, const std::function<void(int)>& on_signal) {
   for (;;) {
     int status = 0;
     for (pid_t ended; (ended = ::waitpid(-1, &status, WNOHANG)) > 0;) {
       if (ended == worker) return exit_code(status);
     }
     const int number = ::sigwaitinfo(&signals, nullptr);
-    if (number > 0 && number != SIGCHLD) ::kill(worker, SIGKILL);
+    if (number > 0 && number != SIGCHLD) on_signal(number);
   }
 }
 
@@ -56,21 +71,31 @@ void end_descendants() {
 
 int run_in_subreaper(const std::function<int()>& work) {
   const sigset_t signals = awaited_signals();
-  sigset_t before;
-  std::signal(SIGCHLD, SIG_DFL);  // if SIGCHLD is ignored, the kernel reaps children before waitpid()
-  ::sigprocmask(SIG_BLOCK, &signals, &before);
+  const sigset_t before = block(signals);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t worker = ::fork();
-  if (worker == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
-    ::sigprocmask(SIG_SETMASK, &before, nullptr);
-    ::_exit(work());
-  }
-  const int code = worker < 0 ? kCannotRun : wait_for(worker, signals);
+  if (worker == 0) run_as_worker(work, SIGKILL, before);
+  const int code = worker < 0 ? kCannotRun : wait_for(worker, signals, [&](int) { ::kill(worker, SIGKILL); });
   end_descendants();
   ::prctl(PR_SET_CHILD_SUBREAPER, 0);
   ::sigprocmask(SIG_SETMASK, &before, nullptr);
   return code;
+}
+
+bool adopts_orphans() {
+  int is_subreaper = 0;
+  ::prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper);
+  return ::getpid() == 1 || is_subreaper != 0;
+}
+
+int run_below_reaper(const std::function<int()>& work) {
+  const sigset_t signals = awaited_signals();
+  const sigset_t before = block(signals);
+  const pid_t worker = ::fork();
+  if (worker == 0) run_as_worker(work, SIGTERM, before);
+  const int code = worker < 0 ? kCannotRun : wait_for(worker, signals, [&](int number) { ::kill(worker, number); });
+  ::sigprocmask(SIG_SETMASK, &before, nullptr);
+  return worker < 0 ? work() : code;
 }
 
 }  // namespace ops::updater
