@@ -22,5 +22,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(ops_warnings INTERFACE -Wno-maybe-uninitialized -Wno-tsan)
   endif()
 else()
-  target_compile_options(ops_warnings INTERFACE -Wno-sign-conversion)  # part of -Wconversion in clang, not in gcc
+  target_compile_options(ops_warnings INTERFACE
+    -Wno-sign-conversion  # part of -Wconversion in clang, not in gcc
+    # clang warns of libstdc++ 12 itself, whose std::stable_sort calls a deprecated function. gcc warns of our own calls.
+    -Wno-deprecated-declarations)
 endif()
