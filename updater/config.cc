@@ -99,7 +99,7 @@ Config load_config(const std::string& path, ConfigReport& report) {
   config.debug = root.boolean("debug", config.debug);
   config.hostname = root.string("hostname", "");
   if (!config.hostname.empty() && !is_valid_hostname(config.hostname)) {
-    root.error("has white space or control characters, or is longer than 253 bytes", "hostname");
+    root.error("has white space, control characters or invisible characters, or is longer than 253 bytes", "hostname");
   }
   config.desired_agent = read_desired_agent(root);
   read_servers(root, config);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cctype>
 #include <charconv>
+#include <iomanip>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -30,6 +32,30 @@ size_t edit_distance(std::string_view from, std::string_view to) {
   return row.back();
 }
 
+/// The characters that one_line() shows as their numbers, as ranges of code points.
+constexpr std::pair<unsigned, unsigned> kInvisible[] = {
+    {0xAD, 0xAD},     {0x61C, 0x61C},   {0x180E, 0x180E}, {0x200B, 0x200F},  // soft hyphen, marks, zero width
+    {0x2028, 0x202E}, {0x2060, 0x206F}, {0xFEFF, 0xFEFF},                    // line separators, directions, joiners
+};
+
+/// Replaces them by <U+202E>. All of them take two or three bytes in UTF-8.
+void show_invisible(std::string& line) {
+  const auto byte = [&](size_t at) { return at < line.size() ? static_cast<unsigned char>(line[at]) : 0U; };
+  for (size_t at = 0; at < line.size(); ++at) {
+    const unsigned first = byte(at);
+    const size_t size = first >= 0xE0 && first < 0xF0 ? 3 : first >= 0xC0 && first < 0xE0 ? 2 : 1;
+    if (size == 1) continue;
+    const unsigned code = size == 2 ? (first & 0x1F) << 6 | (byte(at + 1) & 0x3F)
+                                    : (first & 0xF) << 12 | (byte(at + 1) & 0x3F) << 6 | (byte(at + 2) & 0x3F);
+    const auto has_code = [&](const auto& range) { return code >= range.first && code <= range.second; };
+    if (std::none_of(std::begin(kInvisible), std::end(kInvisible), has_code)) continue;
+    std::ostringstream shown;
+    shown << "<U+" << std::hex << std::uppercase << std::setw(4) << std::setfill('0') << code << ">";
+    line.replace(at, size, shown.str());
+    at += shown.str().size() - 1;
+  }
+}
+
 }  // namespace
 
 std::string_view trim(std::string_view text) {
@@ -39,22 +65,27 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) - first + 1);
 }
 
+std::string cut_text(std::string_view text, size_t limit) {
+  if (text.size() <= limit) return std::string(text);
+  if (limit == 0) return {};
+  // A byte 10xxxxxx continues a UTF-8 character: step back to the first byte of the cut character.
+  while (limit > 0 && (static_cast<unsigned char>(text[limit]) & 0xC0) == 0x80) --limit;
+  return std::string(text.substr(0, limit)) + "…";
+}
+
 std::string one_line(std::string_view text, size_t limit) {
-  std::string line(text.substr(0, limit));
-  if (text.size() > limit) {
-    // A byte 10xxxxxx continues a UTF-8 character: step back to the first byte of the cut character.
-    size_t end = limit;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
-    line.resize(end);
-    line += "…";
-  }
+  std::string line(text.substr(0, limit + 1));  // longer than the limit if the text is
   const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7F; };
   std::replace_if(line.begin(), line.end(), is_control, ' ');
-  // U+0080 to U+009F are control characters, too. In UTF-8 each is 0xC2 and one more byte.
-  for (size_t at = 0; (at = line.find('\xC2', at)) != std::string::npos; ++at) {
-    if (at + 1 < line.size() && static_cast<unsigned char>(line[at + 1]) < 0xA0) line.replace(at, 2, "  ");
+  const bool is_ascii = std::none_of(line.begin(), line.end(), [](char c) { return (c & 0x80) != 0; });
+  if (!is_ascii) {
+    // U+0080 to U+009F are control characters, too. In UTF-8 each is 0xC2 and one more byte.
+    for (size_t at = 0; (at = line.find('\xC2', at)) != std::string::npos; ++at) {
+      if (at + 1 < line.size() && static_cast<unsigned char>(line[at + 1]) < 0xA0) line.replace(at, 2, "  ");
+    }
+    show_invisible(line);
   }
-  return line;
+  return cut_text(line, limit);
 }
 
 bool is_hex(std::string_view text, size_t digits) {

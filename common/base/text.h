@@ -22,8 +22,13 @@ std::string cat(const Parts&... parts) {
 /// `text` without white space at both ends.
 std::string_view trim(std::string_view text);
 
-/// `text` made safe for one line of a log or a status listing: each byte of a control character becomes a space. A text longer
-/// than `limit` bytes is cut between two UTF-8 characters and ends in "…".
+/// `text`; or if it is longer than `limit` bytes, its first characters in `limit` bytes of UTF-8 at most, and "…". With a limit
+/// of 0, "".
+std::string cut_text(std::string_view text, size_t limit);
+
+/// `text` made safe for one line of a log or a status listing: each byte of a control character becomes a space. A character
+/// that changes the look of others and has none itself (U+202E turns the text around, U+200B has no width, U+2028 breaks the
+/// line) becomes its number, like <U+202E>. A text longer than `limit` bytes is cut as by cut_text().
 std::string one_line(std::string_view text, size_t limit = 1024);
 
 /// Whether `text` is exactly `digits` hexadecimal digits.

@@ -133,8 +133,27 @@ std::string invalid_version_message(std::string_view version) {
 }
 
 bool is_valid_hostname(std::string_view hostname) {
-  return !hostname.empty() && hostname.size() <= kMaxHostnameSize && hostname.find(' ') == std::string_view::npos &&
-         one_line(hostname, kMaxHostnameSize) == hostname;
+  // The spaces of Unicode, in UTF-8: U+00A0, U+1680, U+2000 to U+200A, U+202F, U+205F, U+3000.
+  static constexpr std::string_view kSpaces[] = {" ",
+                                                 "\xC2\xA0",
+                                                 "\xE1\x9A\x80",
+                                                 "\xE2\x80\x80",
+                                                 "\xE2\x80\x81",
+                                                 "\xE2\x80\x82",
+                                                 "\xE2\x80\x83",
+                                                 "\xE2\x80\x84",
+                                                 "\xE2\x80\x85",
+                                                 "\xE2\x80\x86",
+                                                 "\xE2\x80\x87",
+                                                 "\xE2\x80\x88",
+                                                 "\xE2\x80\x89",
+                                                 "\xE2\x80\x8A",
+                                                 "\xE2\x80\xAF",
+                                                 "\xE2\x81\x9F",
+                                                 "\xE3\x80\x80"};
+  const auto has = [&](std::string_view space) { return hostname.find(space) != std::string_view::npos; };
+  return !hostname.empty() && hostname.size() <= kMaxHostnameSize && one_line(hostname, kMaxHostnameSize) == hostname &&
+         std::none_of(std::begin(kSpaces), std::end(kSpaces), has);
 }
 
 Result<HeartbeatResponse> parse_heartbeat_response(std::string_view body) {

@@ -120,7 +120,7 @@ std::string invalid_version_message(std::string_view version);
 /// The error for an agent with this name and version; "" when both are valid.
 std::string refusal_of(std::string_view name, std::string_view version);
 
-/// 1 to 253 bytes of UTF-8 without white space or control characters.
+/// 1 to 253 bytes of UTF-8 without white space, control characters and the invisible characters of one_line().
 bool is_valid_hostname(std::string_view hostname);
 
 /// Drops agents with an invalid name or version. Any other fault is an error; its message is the body of the reply with status

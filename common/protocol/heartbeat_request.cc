@@ -22,13 +22,14 @@ class RequestReader {
   bool boolean(bool) { return count_value() && is_ignored(); }
   bool number_float(double, const std::string&) { return count_value() && is_ignored(); }
   bool binary(Json::binary_t&) { return false; }
-  bool number_unsigned(uint64_t value) { return number_integer(static_cast<int64_t>(value)); }
+  bool number_unsigned(uint64_t value) { return number(static_cast<int64_t>(value), value <= INT64_MAX); }
+  bool number_integer(int64_t value) { return number(value, true); }
 
-  bool number_integer(int64_t value) {
+  bool number(int64_t value, bool is_in_range) {
     if (!count_value()) return false;
     if (number_ == nullptr) return is_ignored();
     *number_ = value;
-    return true;
+    return is_in_range;
   }
 
   bool string(std::string& value) {
@@ -197,7 +198,7 @@ std::string problem_with(const HeartbeatRequest& request) {
   if (trim(request.hostname).empty()) return "hostname is blank";
   if (!is_valid_hostname(request.hostname)) {
     return cat("hostname \"", one_line(request.hostname, 64), "\" is longer than ", kMaxHostnameSize,
-               " bytes, or has white space or control characters");
+               " bytes, or has white space, control characters or invisible characters");
   }
   const size_t count = std::max(request.real_agents.size(), request.updates.size());
   if (count > kMaxAgentsPerHost) return cat("the heartbeat has ", count, " agents; the limit is ", kMaxAgentsPerHost);

@@ -11,6 +11,8 @@ namespace {
 
 constexpr size_t kHostsPerLock = 256;
 constexpr StringInterner::Id kReleasesPerLock = 4096;
+constexpr size_t kShortestError = 16;  // bytes
+constexpr size_t kEllipsis = std::string_view("…").size();
 
 // The ids of the three status words in statuses_: the constructor acquires them first, in this order.
 enum CommonStatus : StringInterner::Id { kStarted = 1, kStoped, kStopped };
@@ -35,6 +37,20 @@ size_t bytes_of_updates(size_t count, size_t error_bytes) {
   return count == 0 ? 0 : sizeof(std::vector<UpdateEntry>) + count * sizeof(UpdateEntry) + error_bytes;
 }
 
+/// The bytes of the updates' errors at most, each cut to `longest` and "…".
+size_t bytes_of_errors(const std::vector<const AgentUpdate*>& updates, size_t longest) {
+  size_t bytes = 0;
+  for (const AgentUpdate* update : updates) bytes += std::min(update->error.size(), longest == 0 ? 0 : longest + kEllipsis);
+  return bytes;
+}
+
+/// The length to which a host's errors are cut, so that they take `room` bytes at most; 0 if there is no room for useful texts.
+size_t longest_error(const std::vector<const AgentUpdate*>& updates, size_t room) {
+  size_t longest = 2 * kMaxStatusSize;
+  while (bytes_of_errors(updates, longest) > room) longest = longest > kShortestError ? longest / 2 : 0;
+  return longest;
+}
+
 size_t bytes_of(const HostRecord& record) {
   size_t errors = 0;
   size_t count = 0;
@@ -55,27 +71,29 @@ HostTable::HostTable(size_t max_hosts)
 
 Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now) {
   const auto agents = first_of_each_name(heartbeat.real_agents);
-  const auto updates = first_of_each_name(heartbeat.updates);
-  size_t errors = 0;
-  for (const AgentUpdate* update : updates) errors += update->error.size();
-  const size_t bytes = HostRecord::size_of(heartbeat.hostname.size(), agents.size()) + bytes_of_updates(updates.size(), errors);
+  auto updates = first_of_each_name(heartbeat.updates);
+  size_t bytes = HostRecord::size_of(heartbeat.hostname.size(), agents.size()) + bytes_of_updates(updates.size(), 0);
+  size_t longest = longest_error(updates, kMostBytesPerHost - std::min(bytes, kMostBytesPerHost));
+  bytes += bytes_of_errors(updates, longest);
 
   const std::lock_guard lock(mutex_);
   HostRecord::Pointer* known = hosts_.find(heartbeat.hostname);
   if (known == nullptr && hosts_.size() >= max_hosts_) return Error{cat("the host table is full: ", hosts_.size(), " hosts")};
   const size_t bytes_before = known == nullptr ? 0 : bytes_of(**known);
   if (bytes > bytes_before && bytes_ - bytes_before + bytes > max_hosts_ * kBytesPerHost) {
-    return Error{cat("the host table is full: ", bytes_, " bytes")};
+    if (known == nullptr) return Error{cat("the host table is full: ", bytes_, " bytes")};
+    updates.resize(std::min(updates.size(), kUpdatesOfFullTable));
+    longest = 0;
   }
   const bool fits = known != nullptr && (*known)->agents().size() == agents.size();
   HostRecord::Pointer fresh = fits ? nullptr : HostRecord::make(heartbeat.hostname, agents.size());
   HostRecord& record = fits ? **known : *fresh;
   for (size_t i = 0; i < agents.size(); ++i) set_agent(record.agents()[i], *agents[i]);
-  set_updates(record, updates);
+  set_updates(record, updates, longest);
   set_updater(record, heartbeat);
   record.heard_at = to_seconds(now);
   for (const AgentEntry& entry : record.agents()) releases_.update_peak(entry.release);
-  bytes_ += bytes - bytes_before;
+  bytes_ += bytes_of(record) - bytes_before;
   if (fits) return {};
   if (known == nullptr) {
     hosts_.insert(std::move(fresh));
@@ -98,7 +116,7 @@ void HostTable::set_agent(AgentEntry& entry, const RealAgent& agent) {
   drop(before);
 }
 
-void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpdate*>& updates) {
+void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpdate*>& updates, size_t longest_error) {
   if (updates.empty() && !record.updates) return;
   auto fresh = updates.empty() ? nullptr : std::make_unique<std::vector<UpdateEntry>>();
   if (fresh) fresh->reserve(updates.size());
@@ -107,7 +125,7 @@ void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpd
     const StringInterner::Id phase = statuses_.acquire(update->phase);
     ++releases_.counts(release).in(to_phase(statuses_.text(phase)));
     fresh->push_back({release, static_cast<uint16_t>(phase), update->done, update->total, update->attempts, update->since,
-                      std::string(update->error)});
+                      cut_text(update->error, longest_error)});
   }
   drop_updates(record);
   record.updates = std::move(fresh);

@@ -3,9 +3,12 @@
 // The last heartbeat of each host, in memory: a million hosts with three agents each take 110 MB. host_index.h describes the
 // record of a host. Names, versions and other texts are interned.
 //
-// A host can send any text, so everything has a limit (limits.h): the number of hosts, their memory (kBytesPerHost times the
-// number of hosts), and the number of different agent names, releases, statuses and updaters. A name or text beyond one of the
-// latter is recorded as a text in parentheses, like "(too-many-versions)", until there is room again.
+// A host can send any text, so everything has a limit (limits.h): the number of hosts, the memory of one host and of all
+// (kBytesPerHost times the number of hosts), and the number of different agent names, releases, statuses and updaters. A name
+// or text beyond one of the latter is recorded as a text in parentheses, like "(too-many-versions)", until there is room again.
+//
+// Only new hosts are refused: made-up hosts must not crowd out the hosts that ops-meta knows. When there is no room for all
+// that a known host reports, the table keeps its agents, and its first kUpdatesOfFullTable updates without their errors.
 
 #include <chrono>
 #include <functional>
@@ -88,8 +91,8 @@ class HostTable {
 
   explicit HostTable(size_t max_hosts = kDefaultMaxHosts);
 
-  /// Replaces the host's last heartbeat. If the heartbeat names an agent twice, the first entry counts. If a limit of the table
-  /// is reached, the error says which, and the host's last heartbeat stays.
+  /// Replaces the host's last heartbeat. If the heartbeat names an agent twice, the first entry counts. Fails only for a new
+  /// host, if a limit of the table is reached; the error says which.
   Result<void> record(const HeartbeatRequest& heartbeat, TimePoint now);
 
   /// Removes no host, even if the table has more.
@@ -137,7 +140,7 @@ class HostTable {
  private:
   friend class HostView;
   void set_agent(AgentEntry& entry, const RealAgent& agent);
-  void set_updates(HostRecord& record, const std::vector<const AgentUpdate*>& updates);
+  void set_updates(HostRecord& record, const std::vector<const AgentUpdate*>& updates, size_t longest_error);
   void set_updater(HostRecord& record, const HeartbeatRequest& heartbeat);
   void count(const AgentEntry& entry, int change);
   void drop(const AgentEntry& entry);

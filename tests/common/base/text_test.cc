@@ -26,6 +26,15 @@ TEST(Text, OneLineTurnsTheEightBitControlsOfTerminalsIntoSpaces) {
   EXPECT_EQ(one_line("\xC2\xA0\xC3\x9B"), "\xC2\xA0\xC3\x9B");  // not control characters: a no-break space and a letter
 }
 
+TEST(Text, OneLineShowsTheNumbersOfInvisibleCharacters) {
+  EXPECT_EQ(one_line("a\u202Egnp.exe"), "a<U+202E>gnp.exe");
+  EXPECT_EQ(one_line("\u200B\u2028\u2029\u2066\uFEFF\u00AD"), "<U+200B><U+2028><U+2029><U+2066><U+FEFF><U+00AD>");
+  EXPECT_EQ(one_line("\u061C"), "<U+061C>");
+  EXPECT_EQ(one_line("\u202Ex", 6), "<U+202…") << "the number counts for the limit";
+  EXPECT_EQ(one_line(one_line("\u202Ex")), one_line("\u202Ex"));
+  EXPECT_EQ(one_line("\xE2\x80"), "\xE2\x80") << "not UTF-8";
+}
+
 TEST(Text, OneLineKeepsOtherCharacters) { EXPECT_EQ(one_line("größe 尺寸"), "größe 尺寸"); }
 
 TEST(Text, OneLineCutsATextThatExceedsItsLimit) {

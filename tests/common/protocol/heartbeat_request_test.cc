@@ -106,9 +106,11 @@ TEST(HeartbeatRequest, IsRefusedWithTheMessagesOfTheOriginal) {
                                 "{\"hostname\":\"a\nb\"}"}) {
     EXPECT_EQ(refusal(bad), "body format error") << bad;
   }
-  for (const std::string bad :
-       {R"("name":7)", R"("name":"a","version":1.0)", R"("name":"a","version":"1","status":[])",
-        R"("name":"a","version":"1","timestamp":"now")", R"("name":"a","version":"1","timestamp":1.5)"}) {
+  for (const std::string bad : {R"("name":7)", R"("name":"a","version":1.0)", R"("name":"a","version":"1","status":[])",
+                                R"("name":"a","version":"1","timestamp":"now")", R"("name":"a","version":"1","timestamp":1.5)",
+                                R"("name":"a","version":"1","timestamp":9223372036854775808)",
+                                R"("name":"a","version":"1","timestamp":18446744073709551615)",
+                                R"("name":"a","version":"1","timestamp":-9223372036854775809)"}) {
     EXPECT_EQ(refusal(with_agent(bad)), "body format error") << bad;
   }
 }
@@ -122,7 +124,7 @@ TEST(HeartbeatRequest, IsRefusedWhenTruncatedAtAnyByte) {
 
 TEST(HeartbeatRequest, IsRefusedForABadHostname) {
   EXPECT_EQ(refusal(R"({"hostname":"a\nb"})"),
-            R"(hostname "a b" is longer than 253 bytes, or has white space or control characters)");
+            R"(hostname "a b" is longer than 253 bytes, or has white space, control characters or invisible characters)");
   const std::string line = refusal(R"({"hostname":")" + std::string(10'000, 'h') + "\"}");
   EXPECT_TRUE(line.starts_with("hostname \"hhh")) << line;
   EXPECT_LT(line.size(), 200u);

@@ -51,6 +51,9 @@ TEST(Hostnames, ContainNoWhiteSpaceOrControlCharacters) {
                                 "31m"}) {
     EXPECT_FALSE(is_valid_hostname(bad)) << bad;
   }
+  for (const std::string bad : {"a\u202Eb", "a\u200Bb", "a\u2028b", "a\u00A0b", "a\u3000b", "a\u2003b", "\uFEFFa"}) {
+    EXPECT_FALSE(is_valid_hostname(bad)) << bad;
+  }
   EXPECT_FALSE(is_valid_hostname(std::string("a\0b", 3)));
 }
 

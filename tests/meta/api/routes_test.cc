@@ -25,7 +25,7 @@ TEST_F(Routes, ABadHeartbeatChangesNothing) {
   expect_text(heartbeat("{\"hostname\":"), 400, "body format error\n");
   expect_text(heartbeat("{\"hostname\":\"\"}"), 400, "hostname is blank\n");
   expect_text(heartbeat(R"({"hostname":"a b"})"), 400,
-              "hostname \"a b\" is longer than 253 bytes, or has white space or control characters\n");
+              "hostname \"a b\" is longer than 253 bytes, or has white space, control characters or invisible characters\n");
   EXPECT_EQ(hosts.size(), 0u);
   report("h1", {{"falcon-agent", "1", "started", 7}});
   EXPECT_EQ(heartbeat(R"({"hostname":"h1","realAgents":[{"name":7}]})").status, 400);

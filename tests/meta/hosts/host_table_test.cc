@@ -121,19 +121,47 @@ TEST(HostTable, RefusesNewHostsWhenItIsFull) {
   record(hosts, heartbeat("h4"), kNow);
 }
 
-TEST(HostTable, RefusesAHeartbeatBeyondTheMemoryLimit) {
+HeartbeatRequest with_updates(const std::string& hostname, int count, size_t error_bytes) {
+  HeartbeatRequest failing = heartbeat(hostname);
+  for (int i = 0; i < count; ++i) {
+    failing.updates.push_back({"a" + std::to_string(i), "1", "failed", 0, 0, 1, 7, std::string(error_bytes, 'e')});
+  }
+  return failing;
+}
+
+TEST(HostTable, CutsTheErrorsOfAHostThatTakeTooMuchMemory) {
+  HostTable hosts(10'000);
+  record(hosts, with_updates("few", 3, 512), kNow);
+  EXPECT_EQ(hosts.find("few")->update("a2")->error, std::string(512, 'e'));
+  const size_t before = hosts.bytes();
+  record(hosts, with_updates("many", 50, 512), kNow);
+  EXPECT_LE(hosts.bytes() - before, meta::kMostBytesPerHost);
+  const std::string error = hosts.find("many")->update("a49")->error;
+  EXPECT_TRUE(error.starts_with("eeeeeeeeeeeeeeee") && error.ends_with("…")) << error;
+  record(hosts, with_updates("most", 200, 512), kNow);
+  EXPECT_EQ(hosts.find("most")->updates.size(), 200u);
+  EXPECT_LE(hosts.bytes() - before, 3 * meta::kMostBytesPerHost);
+}
+
+TEST(HostTable, RefusesNewHostsBeyondTheMemoryLimitAndNoKnownOne) {
   HostTable hosts(20);  // 20 KB
   std::vector<RealAgent> many;
   for (int i = 0; i < 256; ++i) many.push_back({"a" + std::to_string(i), "1", "started", 7});
+  record(hosts, heartbeat("known"), kNow);
   for (int i = 0; i < 4; ++i) record(hosts, heartbeat("h" + std::to_string(i), many), kNow);
   EXPECT_FALSE(hosts.record(heartbeat("h4", many), kNow)) << "4 KB each";
-  record(hosts, heartbeat("h4"), kNow);
-  EXPECT_FALSE(hosts.record(heartbeat("h4", many), kNow)) << "the heartbeat of a known host is refused, too";
-  EXPECT_TRUE(hosts.find("h4")->agents.empty()) << "its last heartbeat stays";
-  HeartbeatRequest failing = heartbeat("h4");
-  for (int i = 0; i < 10; ++i) failing.updates.push_back({"a", "1", "failed", 0, 0, 1, 7, std::string(2000, 'e')});
-  EXPECT_TRUE(hosts.record(failing, kNow)) << "only the first update of an agent counts";
+  HeartbeatRequest failing = with_updates("known", 100, 512);
+  failing.real_agents = many;
+  record(hosts, failing, kNow + seconds(1));
+  const auto known = hosts.find("known");
+  EXPECT_EQ(known->heard_at, kNow + seconds(1));
+  EXPECT_EQ(known->agents.size(), 256u);
+  EXPECT_EQ(known->updates.size(), meta::kUpdatesOfFullTable);
+  EXPECT_EQ(known->updates.front().error, "");
   record(hosts, heartbeat("h0", {{"a0", "1", "started", 7}}), kNow);
+  record(hosts, heartbeat("known"), kNow);
+  record(hosts, with_updates("known", 5, 100), kNow);
+  EXPECT_EQ(hosts.find("known")->update("a4")->error, std::string(100, 'e')) << "there is room again";
   EXPECT_LT(hosts.bytes(), 20u * 1024);
 }
 
