@@ -71,9 +71,18 @@ Json parse_object(std::string_view text) {
   return document;
 }
 
+/// A whole number that is not negative; 0 for anything else.
+int64_t hint_field(const Json& object, const char* key) {
+  const auto field = object.find(key);
+  if (field == object.end() || !field->is_number_integer()) return 0;
+  return std::max<int64_t>(field->get<int64_t>(), 0);
+}
+
 DesiredAgent desired_agent(const Json& entry) {
-  return {string_field(entry, "name"), string_field(entry, "version"), string_field(entry, "tarball"),
-          string_field(entry, "md5"), string_field(entry, "cmd")};
+  DesiredAgent agent{string_field(entry, "name"), string_field(entry, "version"), string_field(entry, "tarball"),
+                     string_field(entry, "md5"), string_field(entry, "cmd")};
+  agent.soak = hint_field(entry, "soak");
+  return agent;
 }
 
 HeartbeatResponse read_response(std::string_view body) {
@@ -183,11 +192,15 @@ std::string to_json(const HeartbeatRequest& request) {
   for (const RealAgent& agent : request.real_agents) {
     agents.push_back(
         {{"name", agent.name}, {"version", agent.version}, {"status", agent.status}, {"timestamp", agent.timestamp}});
+    if (agent.restarts > 0) agents.back()["restarts"] = agent.restarts;
+    if (agent.started >= 0) agents.back()["started"] = agent.started;
   }
   Json document = {{"hostname", request.hostname},
                    {"realAgents", std::move(agents)},
                    {"updaterVersion", request.updater_version},
                    {"platform", request.platform}};
+  if (request.interval > 0) document["interval"] = request.interval;
+  if (request.uptime >= 0) document["uptime"] = request.uptime;
   if (!request.updates.empty()) {
     Json& updates = document["updates"] = Json::array();
     for (const AgentUpdate& update : request.updates) updates.push_back(json_of(update));
@@ -200,6 +213,7 @@ std::string to_json(const HeartbeatResponse& response) {
   for (const DesiredAgent& agent : response.desired_agents) {
     agents.push_back(
         {{"name", agent.name}, {"version", agent.version}, {"tarball", agent.tarball}, {"md5", agent.md5}, {"cmd", agent.cmd}});
+    if (agent.soak > 0) agents.back()["soak"] = agent.soak;
   }
   Json document = {{"errorMessage", response.error_message}, {"desiredAgents", std::move(agents)}};
   if (response.interval != 0) document["interval"] = response.interval;

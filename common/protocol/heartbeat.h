@@ -5,13 +5,13 @@
 //
 //   POST /heartbeat
 //   {"hostname": "h1", "realAgents": [{"name": "falcon-agent", "version": "3.1.2", "status": "started", "timestamp":
-//   1447000000}],
-//    "updaterVersion": "1.0.0", "platform": "linux_amd64",
+//   1447000000, "restarts": 2, "started": 95}],
+//    "updaterVersion": "1.0.0", "platform": "linux_amd64", "interval": 300, "uptime": 1234,
 //    "updates": [{"name": "falcon-agent", "version": "3.1.3", "phase": "downloading", "done": 1048576, "total": 20971520,
 //                 "attempts": 1, "since": 1447000000, "error": ""}]}
 //
 //   {"errorMessage": "", "desiredAgents": [{"name": "falcon-agent", "version": "3.1.3", "tarball": "http://m:2000/falcon",
-//                                           "md5": "", "cmd": "start"}],
+//                                           "md5": "", "cmd": "start", "soak": 600}],
 //    "interval": 600}
 //
 // hostname, realAgents, errorMessage and desiredAgents come from the Go original and keep its order; this implementation adds
@@ -22,8 +22,21 @@
 // `updates` has an entry for each agent that is being updated, failed or is held. common/protocol/phase.h lists the phases.
 // done and total are bytes of the download. since is when the phase began. error is the error of the last attempt.
 //
-// `interval` is the number of seconds between two heartbeats of the host, until a later reply changes it. It is clamped to 1 to
-// 3600. 0, null or a missing key means the interval of the host's own config. An operator slows down a whole fleet with it.
+// `interval` of a reply is the number of seconds between two heartbeats of the host, until a later reply changes it. It is
+// clamped to 1 to 3600. 0, null or a missing key means the interval of the host's own config. An operator slows down a whole
+// fleet with it.
+//
+// ops-meta judges a release by these keys of a request (meta/rollout/policy.h). Each is optional; ops-meta ignores a value that
+// is no whole number or out of range:
+//
+//   interval   1 to 86400: seconds between two heartbeats of the host, before the random factor
+//   uptime     seconds since the updater's process started, by the steady clock
+//   restarts   of an agent: how many times the updater has started it again since the switch to this version; the first start
+//              does not count
+//   started    of an agent: seconds since the updater last started it; missing if the updater that runs now has not started it
+//
+// `soak` of a desired agent is optional too: the seconds in which a host proves the release. Until then the updater keeps the
+// version before on the disk.
 
 #include <algorithm>
 #include <cstdint>
@@ -35,13 +48,14 @@
 
 namespace ops {
 
-inline constexpr size_t kMaxHostnameSize = 253;       // bytes; the limit of DNS
-inline constexpr size_t kMaxAgentsPerHost = 256;      // in one heartbeat and in one reply
-inline constexpr size_t kMaxStatusSize = 512;         // bytes; a longer status is cut
-inline constexpr size_t kMaxHeartbeatSize = 1 << 20;  // bytes of a request's or a reply's body
-inline constexpr size_t kMaxJsonDepth = 16;           // levels of a body
-inline constexpr size_t kMaxJsonValues = 8192;        // values of a body; kMaxAgentsPerHost agents need half of that
-inline constexpr int64_t kLongestInterval = 3600;     // seconds
+inline constexpr size_t kMaxHostnameSize = 253;        // bytes; the limit of DNS
+inline constexpr size_t kMaxAgentsPerHost = 256;       // in one heartbeat and in one reply
+inline constexpr size_t kMaxStatusSize = 512;          // bytes; a longer status is cut
+inline constexpr size_t kMaxHeartbeatSize = 1 << 20;   // bytes of a request's or a reply's body
+inline constexpr size_t kMaxJsonDepth = 16;            // levels of a body
+inline constexpr size_t kMaxJsonValues = 8192;         // values of a body; kMaxAgentsPerHost agents need half of that
+inline constexpr int64_t kLongestInterval = 3600;      // seconds; of a reply
+inline constexpr int64_t kLongestOwnInterval = 86400;  // seconds; of a host's own config
 
 /// An agent that is installed on a host.
 struct RealAgent {
@@ -49,6 +63,8 @@ struct RealAgent {
   std::string version;
   std::string status;
   int64_t timestamp = 0;
+  int64_t restarts = 0;
+  int64_t started = -1;  // seconds; -1 when the host does not report it
 
   bool operator==(const RealAgent&) const = default;
 };
@@ -73,6 +89,8 @@ struct HeartbeatRequest {
   std::vector<AgentUpdate> updates;  // empty from the Go updater
   std::string updater_version;       // "" from the Go updater
   std::string platform;              // "linux_amd64"; "" from the Go updater
+  int64_t interval = 0;              // seconds; 0 when the host does not report it
+  int64_t uptime = -1;               // seconds; -1 when the host does not report it
   /// Set by parse_heartbeat_request: why it dropped entries of the two lists, one line each.
   std::vector<std::string> refused = {};
 
@@ -87,6 +105,7 @@ struct DesiredAgent {
   std::string tarball;
   std::string md5;
   std::string cmd;
+  int64_t soak = 0;  // seconds; 0 for none
 
   bool operator==(const DesiredAgent&) const = default;
 };

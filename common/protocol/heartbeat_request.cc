@@ -27,6 +27,7 @@ class RequestReader {
 
   bool number(int64_t value, bool is_in_range) {
     if (!count_value()) return false;
+    if (hint_ != nullptr) *hint_ = value;
     if (number_ == nullptr) return is_ignored();
     *number_ = value;
     return is_in_range;
@@ -132,6 +133,7 @@ class RequestReader {
   void expect_nothing() {
     text_ = nullptr;
     number_ = nullptr;
+    hint_ = nullptr;
     list_ = Place::outside;
   }
 
@@ -139,6 +141,8 @@ class RequestReader {
     if (name == "hostname") text_ = &request.hostname;
     if (name == "updaterVersion") text_ = &request.updater_version;
     if (name == "platform") text_ = &request.platform;
+    if (name == "interval") hint_ = &request.interval;
+    if (name == "uptime") hint_ = &request.uptime;
     if (name == "realAgents") list_ = Place::agents;
     if (name == "updates") list_ = Place::updates;
   }
@@ -148,6 +152,8 @@ class RequestReader {
     if (name == "version") text_ = &agent.version;
     if (name == "status") text_ = &agent.status;
     if (name == "timestamp") number_ = &agent.timestamp;
+    if (name == "restarts") hint_ = &agent.restarts;
+    if (name == "started") hint_ = &agent.started;
   }
 
   void expect_update_field(const std::string& name, AgentUpdate& update) {
@@ -168,14 +174,21 @@ class RequestReader {
   // The destination of the last key's value. At most one of them is set:
   std::string* text_ = nullptr;
   int64_t* number_ = nullptr;
+  int64_t* hint_ = nullptr;  // of a key whose value may have any type: a value that is no whole number is ignored
   Place list_ = Place::outside;
 };
 
-/// Makes every text safe to print on one line.
+/// Makes every text safe to print on one line, and drops values out of range.
 void clean(HeartbeatRequest& request) {
+  if (request.interval < 0 || request.interval > kLongestOwnInterval) request.interval = 0;
+  request.uptime = std::max<int64_t>(request.uptime, -1);
   request.updater_version = one_line(request.updater_version, 64);
   request.platform = one_line(request.platform, 64);
-  for (RealAgent& agent : request.real_agents) agent.status = status_line(agent.status);
+  for (RealAgent& agent : request.real_agents) {
+    agent.status = status_line(agent.status);
+    agent.restarts = std::max<int64_t>(agent.restarts, 0);
+    agent.started = std::max<int64_t>(agent.started, -1);
+  }
   for (AgentUpdate& update : request.updates) {
     update.phase = one_line(update.phase, 32);
     update.error = one_line(update.error, kMaxStatusSize);

@@ -50,6 +50,32 @@ TEST(HeartbeatRequest, SurvivesARoundTripThroughJson) {
   EXPECT_EQ(*parsed, request);
 }
 
+TEST(HeartbeatRequest, CarriesTheKeysByWhichAReleaseIsJudged) {
+  HeartbeatRequest request{"h1", {{"a", "1", "started", 7, 2, 95}, {"b", "2", "started", 7, 0, 0}}, {}, "1.1.0", "linux_amd64"};
+  request.interval = 300;
+  request.uptime = 0;
+  const auto parsed = parse_heartbeat_request(to_json(request));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(*parsed, request);
+}
+
+// An updater of another make may send such a key with another meaning. Its heartbeat must not be lost.
+TEST(HeartbeatRequest, IgnoresAJudgingKeyWithAnotherTypeOrRange) {
+  for (const std::string value : {"-7", "1.5", "\"300\"", "true", "null", "[1]", "{}", "-9223372036854775808", "1e999"}) {
+    const auto request = parse_heartbeat_request(R"({"hostname":"h","interval":)" + value + R"(,"uptime":)" + value +
+                                                 R"(,"realAgents":[{"name":"a","version":"1","restarts":)" + value +
+                                                 R"(,"started":)" + value + "}]}");
+    if (value == "1e999") {
+      EXPECT_FALSE(request) << "no parser of JSON reads it";
+      continue;
+    }
+    ASSERT_TRUE(request) << value << ": " << request.error().message;
+    EXPECT_EQ(*request, (HeartbeatRequest{"h", {{"a", "1", "", 0}}, {}, "", ""})) << value;
+  }
+  EXPECT_EQ(parse_heartbeat_request(R"({"hostname":"h","interval":86400})")->interval, 86400);
+  EXPECT_EQ(parse_heartbeat_request(R"({"hostname":"h","interval":86401})")->interval, 0);
+}
+
 TEST(HeartbeatRequest, HasRealAgentsEvenWhenEmpty) {
   EXPECT_EQ(to_json(HeartbeatRequest{"h1", {}, {}, "1.0.0", "linux_amd64"}),
             R"({"hostname":"h1","realAgents":[],"updaterVersion":"1.0.0","platform":"linux_amd64"})");

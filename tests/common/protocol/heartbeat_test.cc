@@ -64,6 +64,18 @@ TEST(HeartbeatResponse, HasTheBytesOfTheOriginal) {
   EXPECT_EQ(to_json(HeartbeatResponse{}), R"({"errorMessage":"","desiredAgents":[]})");
 }
 
+TEST(HeartbeatResponse, MayHaveASoakForAnAgent) {
+  const HeartbeatResponse response{"", {{"a", "1", "http://m/a", "", "start", 600}, {"b", "1", "http://m/b", "", "start"}}, {}};
+  const auto parsed = parse_heartbeat_response(to_json(response));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(*parsed, response);
+  for (const std::string odd : {"-1", "1.5", "\"600\"", "null", "[]"}) {
+    const auto other = parse_heartbeat_response(R"({"desiredAgents":[{"name":"a","version":"1","soak":)" + odd + "}]}");
+    ASSERT_TRUE(other) << odd;
+    EXPECT_EQ(other->desired_agents.at(0).soak, 0) << odd;
+  }
+}
+
 TEST(HeartbeatResponse, OfAGoMetaWithoutAgentsIsUnderstood) {
   const auto response = parse_heartbeat_response(R"({"errorMessage":"","desiredAgents":null})");
   ASSERT_TRUE(response);
