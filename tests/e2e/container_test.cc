@@ -14,11 +14,13 @@ namespace {
 
 constexpr char kAgent[] = "plain-agent";
 
-// Like the control of many agents, it takes each process that kill finds for a running one, also a zombie.
+// Like the control of many agents, it takes each process that kill finds for a running one, also a zombie. Outside the pid
+// namespace in which it started the agent, the pid in its file is another process.
 constexpr char kControl[] = R"(#!/bin/sh
-runs() { pid=$(cat app.pid 2>/dev/null) && kill -0 "$pid" 2>/dev/null; }
+pids=$(readlink /proc/self/ns/pid)
+runs() { pid=$(cat "app.$pids" 2>/dev/null) && kill -0 "$pid" 2>/dev/null; }
 case $1 in
-  start) runs || { setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >app.pid; } ;;
+  start) runs || { setsid sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >"app.$pids"; } ;;
   stop) while runs; do kill "$pid"; sleep 0.02; done ;;
   status) if runs; then echo started; else echo stoped; fi ;;
 esac
@@ -47,6 +49,7 @@ TEST(Container, UpdaterThatIsPid1RestartsADeadAgentAndLeavesNoZombie) {
   UpdaterBox host(meta.address());
   ASSERT_TRUE(host.start_under(kAsPid1)) << host.log();
   ASSERT_TRUE(eventually([&] { return contains(meta.status(kAgent), "h1 1.0 started "); })) << host.log();
+  ASSERT_TRUE(eventually([&] { return contains(host.log(), "pass the probation is done"); })) << host.log();
   const pid_t init = children_of(host.process().pid()).at(0);
 
   const pid_t before = agent_in(host);
