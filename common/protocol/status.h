@@ -1,7 +1,7 @@
 #pragma once
 
-// The meaning of the output of an agent's `./control status`. Both daemons use this function: ops-updater acts on the same
-// meaning that ops-meta counts.
+// The meaning of what an agent's `./control status` prints to stdout (a Go updater adds stderr). Both daemons use this
+// function: ops-updater acts on the same meaning that ops-meta counts.
 //
 //   the output contains                                                 the agent is
 //   ---------------------------------------------------------------------------------
@@ -16,9 +16,9 @@
 //     "started_at", "re-started", "started.pid"
 //   anything else: "running", "", "exec `./control status` fail: …"     unclear
 //
-// A line without "started", "stoped" or "stopped" is ignored: it is a warning, of bash for instance. These three must be whole
-// words; case makes no difference. A word consists of letters, digits, _, - and /, and of dots and apostrophes between two of
-// these. Bytes beyond ASCII separate words: "状态：started" is started.
+// A line without "started", "stoped" or "stopped" is ignored: it may be a warning, of bash for instance. These three must be
+// whole words; case makes no difference. A word consists of letters, digits, _, - and /, and of dots and apostrophes between
+// two of these. Bytes beyond ASCII separate words: "状态：started" is started.
 //
 // `unclear` is the safe result: ops-updater does not replace such an agent, and its release does not pass probation.
 // Rejected alternative: search for the words anywhere in the text, as the Go updater does. Then "not started" is started.

@@ -78,6 +78,27 @@ TEST(StatusWords, InASentenceCarryAnAgentThroughItsInstallUpgradeAndStop) {
   });
 }
 
+// A library of ld.so.preload that is missing, and a locale that the host does not have: each program of the script warns on
+// stderr, in the middle of the status. Before stderr had its own pipe, this install was rolled back.
+TEST(StatusWords, AreReadFromStdoutAlone) {
+  const std::string how = R"(if [[ $pid ]]; then printf 'demo-agent started, pid '; cat var/app.pid; else echo stoped; fi)";
+  MetaBox meta;
+  meta.publish(kName, "1.0.0", agent_with_status(how, "one"));
+  meta.publish(kName, "2.0.0", agent_with_status(how, "two"));
+  ASSERT_TRUE(meta.start({{kName, "1.0.0"}})) << meta.log();
+  UpdaterBox host(meta.address());
+  ASSERT_TRUE(host.start_under({"env", "LD_PRELOAD=/no/such/library.so", "LC_ALL=xx_XX.UTF-8"})) << host.log();
+  for (const std::string version : {"1.0.0", "2.0.0"}) {
+    ASSERT_TRUE(meta.assign({{kName, version}}));
+    EXPECT_TRUE(eventually([&] {
+      return meta.status(kName).starts_with("h1 " + version + " started ") &&
+             meta.get("/status/text/demo-agent?phase=probation").body.empty();
+    })) << meta.get("/status/json/demo-agent").body
+        << host.log();
+  }
+  EXPECT_NE(host.log().find("wrote to stderr: ERROR: ld.so: object '/no/such/library.so'"), std::string::npos) << host.log();
+}
+
 // Go updaters send the unchanged output of the script.
 TEST(StatusWords, InASentenceOfAGoUpdaterCountAsStarted) {
   MetaBox meta;

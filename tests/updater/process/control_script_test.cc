@@ -7,9 +7,12 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <optional>
 #include <sstream>
 #include <thread>
 
+#include "common/protocol/status.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
@@ -62,16 +65,39 @@ std::string message_of(const Result<std::string>& result) { return result ? "no 
 TEST_F(ControlScript, GetsTheVerbAndReturnsItsTrimmedOutput) {
   const auto result = run("echo; echo \"  $1 and $# \"; echo oops >&2; echo");
   ASSERT_TRUE(result) << message_of(result);
-  EXPECT_EQ(*result, "status and 1 \noops");
+  EXPECT_EQ(*result, "status and 1");
+}
+
+// Such lines come from bash (an unknown locale), from the dynamic linker (a library of ld.so.preload that is missing) and from
+// programs that the script calls.
+TEST_F(ControlScript, PrintsItsStatusToStdoutAlone) {
+  EXPECT_EQ(message_of(run("echo 'watchdog: not started, was stopped' >&2; echo started")), "no error: started");
+  EXPECT_EQ(message_of(run("printf 'a started, pid '; echo 'ERROR: ld.so: cannot be preloaded: ignored.' >&2; echo 12")),
+            "no error: a started, pid 12");
+  EXPECT_EQ(message_of(run("echo 'no pid file' >&2; echo stopped; exit 3")), "no error: stopped");
+  EXPECT_EQ(message_of(run("echo 'a: command not found' >&2", kLong, "start")), "no error: ");
+}
+
+TEST_F(ControlScript, ThatPrintsItsStatusToStderrGetsAnErrorThatSaysSo) {
+  const std::string error = message_of(run("echo warning >&2; echo started >&2"));
+  EXPECT_EQ(error, "`./control status` printed nothing to stdout, which must have the status; stderr: started");
+  EXPECT_EQ(to_status(error), Status::unclear);
 }
 
 TEST_F(ControlScript, MayPrintNothing) { EXPECT_EQ(*run("exit 0"), ""); }
 
 TEST_F(ControlScript, ThatExitsWith1IsAnErrorWithItsLastLine) {
-  const std::string error = message_of(run("echo first; echo 'port 80 is taken' >&2; echo; exit 1", kLong, "start"));
+  const std::string error = message_of(run("echo first >&2; echo 'port 80 is taken' >&2; echo; exit 1", kLong, "start"));
   EXPECT_HAS(error, "exec `./control start` fail: exit status 1");
   EXPECT_HAS(error, "port 80 is taken");
   EXPECT_EQ(error.find("first"), std::string::npos);
+}
+
+TEST_F(ControlScript, ThatFailsIsAnErrorWithTheLastLinesOfStderrAndStdout) {
+  EXPECT_HAS(message_of(run("echo 'port 80 is taken'; echo 'cannot change locale' >&2; exit 1", kLong, "start")),
+             "exec `./control start` fail: exit status 1: cannot change locale; stdout: port 80 is taken");
+  EXPECT_HAS(message_of(run("echo waiting; echo 'cannot change locale' >&2; exec sleep 1000", kShort, "stop")),
+             "was killed: cannot change locale; stdout: waiting");
 }
 
 TEST_F(ControlScript, MayExitWith3WhenItsStatusSaysStopped) {
@@ -120,6 +146,10 @@ TEST_F(ControlScript, ThatPrintsAGigabyteIsReadToItsEndAndCut) {
   const auto result = run("head -c 1000000000 /dev/zero | tr '\\0' x");
   ASSERT_TRUE(result) << message_of(result);
   EXPECT_EQ(result->size(), size_t{64} << 10);
+}
+
+TEST_F(ControlScript, ThatPrintsAGigabyteToStderrIsReadToItsEnd) {
+  EXPECT_EQ(message_of(run("head -c 1000000000 /dev/zero >&2; echo started")), "no error: started");
 }
 
 TEST_F(ControlScript, ThatPrintsForEverIsKilledAtTheDeadline) {
@@ -192,7 +222,43 @@ TEST_F(ControlScript, GetsOnlyThreeFileDescriptorsAndAnEmptyStdin) {
   ASSERT_EQ(descriptors.size(), 3U) << *result;
   EXPECT_EQ(descriptors[0], "0 -> /dev/null");
   EXPECT_TRUE(descriptors[1].starts_with("1 -> pipe:")) << *result;
-  EXPECT_EQ(descriptors[2].substr(1), descriptors[1].substr(1)) << "stdout and stderr are one pipe";
+  EXPECT_TRUE(descriptors[2].starts_with("2 -> pipe:")) << *result;
+  EXPECT_NE(descriptors[2].substr(1), descriptors[1].substr(1)) << "stdout and stderr are two pipes";
+}
+
+/// Sets variables of this process for the time of its life.
+class Environment {
+ public:
+  explicit Environment(std::vector<std::string> names) : names_(std::move(names)) {
+    for (const std::string& name : names_) {
+      const char* before = ::getenv(name.c_str());
+      before_.push_back(before == nullptr ? std::nullopt : std::optional<std::string>(before));
+      ::setenv(name.c_str(), "xx_XX.UTF-8", 1);
+    }
+  }
+  ~Environment() {
+    for (size_t i = 0; i < names_.size(); ++i) {
+      if (before_[i]) {
+        ::setenv(names_[i].c_str(), before_[i]->c_str(), 1);
+      } else {
+        ::unsetenv(names_[i].c_str());
+      }
+    }
+  }
+  Environment(const Environment&) = delete;
+  Environment& operator=(const Environment&) = delete;
+
+ private:
+  std::vector<std::string> names_;
+  std::vector<std::optional<std::string>> before_;
+};
+
+TEST_F(ControlScript, GetsNeitherTheLocaleNorTheSystemdVariablesOfTheUpdater) {
+  const Environment set({"LC_ALL", "LC_TIME", "LANG", "LANGUAGE", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
+                         "WATCHDOG_USEC", "WATCHDOG_PID", "SITE_PROXY", "LISTENER", "LANGS"});
+  const auto result = run("exec env | grep xx_XX | sort");
+  ASSERT_TRUE(result) << message_of(result);
+  EXPECT_EQ(*result, "LANGS=xx_XX.UTF-8\nLISTENER=xx_XX.UTF-8\nSITE_PROXY=xx_XX.UTF-8");
 }
 
 TEST_F(ControlScript, HasDefaultSignalsWhateverTheCallerBlocksAndIgnores) {
