@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/version.h"
@@ -25,6 +26,8 @@ using namespace ops;
 constexpr int kBadConfig = 2;  // exit code, the same as that of print_config_check()
 constexpr auto kRemoveSilentPause = std::chrono::hours(1);
 
+using SinceSave = std::optional<std::chrono::seconds>;  // rollout_snapshot.h
+
 /// Writes the reason for the exit to the log file and to stderr.
 int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
   if (log::is_in_file()) log::error(why);
@@ -33,18 +36,18 @@ int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
 }
 
 void warm_up(meta::RolloutController& controller, const std::string& reason) {
-  controller.start_warm_up(std::chrono::system_clock::now());
+  controller.start_warm_up(steady_now());
   log::warning(reason, "; ops-meta warms up: no host changes its version for ", meta::RolloutController::kWarmUp.count(),
                " s, until all hosts have reported the versions that they run");
 }
 
 /// Call it after load_hosts().
-void load_rollouts(meta::HostTable& hosts, meta::RolloutController& controller) {
-  auto rollouts = meta::load_rollouts(meta::kSavedRolloutsFile);
+void restore_rollouts(const Result<meta::RolloutSnapshot>& rollouts, SinceSave since_save, meta::HostTable& hosts,
+                      meta::RolloutController& controller) {
   if (rollouts) {
     const bool had_hosts = !rollouts->peaks.empty() || !rollouts->leases.empty();
     hosts.set_peaks(rollouts->peaks);
-    controller.restore(std::move(rollouts->leases));
+    controller.restore(meta::leases_at(*rollouts, std::chrono::system_clock::to_time_t(steady_now()), since_save));
     if (had_hosts && hosts.size() == 0) warm_up(controller, "the saved host table is lost");
   } else if (::access(meta::kSavedRolloutsFile, F_OK) == 0 || ::access(meta::kRolloutsUnderWay, F_OK) == 0) {
     warm_up(controller, cat("the state of rollouts is lost: ", rollouts.error().message));
@@ -59,22 +62,33 @@ void mark_rollouts_as_running() {
 }
 
 void save_rollouts(const meta::HostTable& hosts, const meta::RolloutController& controller) {
-  if (controller.is_warming_up(std::chrono::system_clock::now())) return;  // the next start must warm up as well
-  const auto saved = meta::save_rollouts({controller.leases().all(), hosts.peaks()}, meta::kSavedRolloutsFile);
+  if (controller.is_warming_up(steady_now())) return;  // the next start must warm up as well
+  std::vector<meta::Leases::Saved> leases = controller.leases().all();
+  for (auto& lease : leases) lease.granted_at = to_wall_seconds(std::chrono::system_clock::from_time_t(lease.granted_at));
+  const auto saved = meta::save_rollouts({std::move(leases), hosts.peaks(), boot_time()}, meta::kSavedRolloutsFile);
   if (!saved) return log::error("the state of rollouts is not saved: ", saved.error().message);
   ::unlink(meta::kRolloutsUnderWay);
 }
 
-void load_hosts(meta::HostTable& hosts) {
-  const auto now = std::chrono::system_clock::now();
-  const auto loaded = meta::load_hosts(hosts, meta::kSavedHostsFile, now);
+void load_hosts(meta::HostTable& hosts, SinceSave since_save) {
+  const auto now = steady_now();
+  const auto loaded = meta::load_hosts(hosts, meta::kSavedHostsFile, now, since_save);
   if (!loaded) return log::warning(loaded.error().message);
   hosts.remove_silent(now);
   if (*loaded > 0) log::info("read ", *loaded, " hosts from ", meta::kSavedHostsFile);
 }
 
+/// Reads var/, before the first heartbeat.
+void load_state(meta::HostTable& hosts, meta::RolloutController& controller) {
+  const auto rollouts = meta::load_rollouts(meta::kSavedRolloutsFile);
+  const SinceSave since_save = rollouts ? meta::since_save(*rollouts, boot_time()) : std::nullopt;
+  load_hosts(hosts, since_save);
+  restore_rollouts(rollouts, since_save, hosts, controller);
+  mark_rollouts_as_running();
+}
+
 void save_hosts(const meta::HostTable& hosts) {
-  const auto saved = meta::save_hosts(hosts, meta::kSavedHostsFile, std::chrono::system_clock::now());
+  const auto saved = meta::save_hosts(hosts, meta::kSavedHostsFile, steady_now(), std::chrono::system_clock::now());
   if (!saved) return log::error("the host table is not saved: ", saved.error().message);
   log::info("wrote ", *saved, " hosts to ", meta::kSavedHostsFile);
 }
@@ -155,9 +169,7 @@ int main(int argc, char** argv) {
   if (auto loaded = tls.load(config.tls); !loaded) return fail(cat("http.tls: ", loaded.error().message), kBadConfig);
   meta::Routes routes(options.config, config, hosts, meta::kOrdersFile, &tls);
   routes.load_orders();
-  load_hosts(hosts);
-  load_rollouts(hosts, routes.controller());
-  mark_rollouts_as_running();  // before the first heartbeat
+  load_state(hosts, routes.controller());
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
     HttpServerOptions http;
@@ -177,7 +189,7 @@ int main(int argc, char** argv) {
   }
   if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
 
-  routes.tick(std::chrono::system_clock::now());
+  routes.tick(steady_now());
   auto remove_silent_at = std::chrono::steady_clock::now() + kRemoveSilentPause;
   for (;;) {
     switch (signals.wait(meta::RolloutReporter::kTick)) {
@@ -192,11 +204,11 @@ int main(int argc, char** argv) {
         (void)routes.reload();  // logs its errors
         break;
       case Signals::Event::wake: break;
-      case Signals::Event::timeout: routes.tick(std::chrono::system_clock::now()); break;
+      case Signals::Event::timeout: routes.tick(steady_now()); break;
     }
     if (std::chrono::steady_clock::now() < remove_silent_at) continue;
     remove_silent_at += kRemoveSilentPause;
-    const size_t removed = hosts.remove_silent(std::chrono::system_clock::now());
+    const size_t removed = hosts.remove_silent(steady_now());
     if (removed > 0) log::info("removed ", removed, " hosts that sent no heartbeat for 3 days");
   }
 }

@@ -1,5 +1,6 @@
 #include "meta/api/heartbeat_handler.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "meta/api/authorization.h"
 #include "meta/api/busy.h"
@@ -30,7 +31,7 @@ HttpResponse HeartbeatHandler::record(const HttpRequest& request, const Assignme
   const auto heartbeat = parse_heartbeat_request(request.body);
   if (!heartbeat) return refuse(request, HttpResponse::text(400, heartbeat.error().message + "\n"), counters_.malformed);
   if (auto refused = refusal_of_name(request, *assignments.config(), heartbeat->hostname)) return refuse(request, *refused);
-  const auto now = std::chrono::system_clock::now();
+  const auto now = steady_now();
   if (auto recorded = hosts_.record(*heartbeat, now); !recorded) return table_full(*heartbeat, recorded.error());
   if (!heartbeat->refused.empty()) log_left_out(*heartbeat);
   const auto decide = [&](const DesiredAgent& agent, const RolloutLimits& limits) {
@@ -41,14 +42,14 @@ HttpResponse HeartbeatHandler::record(const HttpRequest& request, const Assignme
 
 HttpResponse HeartbeatHandler::refuse(const HttpRequest& request, HttpResponse refusal, Counter& counter) {
   ++counter;
-  refused_.note(request.peer, std::chrono::system_clock::now(), [&] { return reason_of(request, refusal); });
+  refused_.note(request.peer, steady_now(), [&] { return reason_of(request, refusal); });
   return refusal;
 }
 
 void HeartbeatHandler::log_left_out(const HeartbeatRequest& heartbeat) {
   const std::vector<std::string>& reasons = heartbeat.refused;
   counters_.left_out += reasons.size();
-  left_out_.note(heartbeat.hostname, std::chrono::system_clock::now(),
+  left_out_.note(heartbeat.hostname, steady_now(),
                  [&] { return reasons.size() == 1 ? reasons[0] : cat(reasons[0], "; and ", reasons.size() - 1, " more"); });
 }
 

@@ -1,5 +1,6 @@
 // The handlers of the routes for operators; the table that lists them is in routes.cc.
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "meta/api/busy.h"
 #include "meta/api/routes.h"
@@ -83,7 +84,7 @@ HttpResponse Routes::status_summary(const HttpRequest& request, const std::strin
 HttpResponse Routes::explain(const HttpRequest& request, const std::string& hostname) {
   const auto host = hosts_.find(hostname);
   if (!host) return unknown_host(hostname);
-  const auto explanation = meta::explain(*assignments(), controller_, hostname, *host, std::chrono::system_clock::now());
+  const auto explanation = meta::explain(*assignments(), controller_, hostname, *host, steady_now());
   if (request.parameter("format") == "json") return HttpResponse::json(to_json(explanation));
   return HttpResponse::text(200, to_text(explanation));
 }
@@ -96,7 +97,7 @@ HttpResponse Routes::metrics(const HttpRequest& /*request*/, const std::string& 
   }
   HttpResponse response;
   response.content_type = kMetricsType;
-  response.body = metrics_text(counters_, hosts_, controller_, *config(), names, std::chrono::system_clock::now());
+  response.body = metrics_text(counters_, hosts_, controller_, *config(), names, steady_now());
   return response;
 }
 

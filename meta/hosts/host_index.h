@@ -59,7 +59,7 @@ class HostRecord {
   std::span<const AgentEntry> agents() const { return const_cast<HostRecord*>(this)->agents(); }
 
   std::unique_ptr<std::vector<UpdateEntry>> updates;  // null if the host reports none
-  uint32_t heard_at = 0;                              // time of the last heartbeat, seconds since 1970
+  uint32_t heard_at = 0;                              // time of the last heartbeat, in seconds of steady_now()
   uint16_t updater = 0;                               // of HostTable::updaters_
 
  private:

@@ -171,8 +171,10 @@ class Decoder {
   std::vector<std::string_view> names_;  // in bytes_; the name number n is at n - 1
 };
 
-Result<size_t> write_hosts(const HostTable& hosts, int fd, const std::string& path, HostTable::TimePoint now) {
-  const uint64_t saved_at = to_seconds(now);
+Result<size_t> write_hosts(const HostTable& hosts, int fd, const std::string& path, HostTable::TimePoint now,
+                           HostTable::TimePoint wall) {
+  const uint64_t saved_at = to_seconds(wall);
+  const auto ahead = std::chrono::round<std::chrono::seconds>(wall - now);
   Encoder encoder;
   encoder.bytes.append(kMagic).append(bytes_of(kFormat)).append(bytes_of(saved_at));
   uint64_t checksum = kFnvStart;
@@ -182,6 +184,7 @@ Result<size_t> write_hosts(const HostTable& hosts, int fd, const std::string& pa
   for (bool more = true; more;) {
     more = hosts.visit(from, kHostsPerVisit, [&](const HostView& view) {
       view.copy_to(host);
+      host.heard_at += ahead;
       encoder.add(view.name(), host);
       ++count;
       return encoder.bytes.size() < kBufferSize;
@@ -198,7 +201,7 @@ Result<size_t> write_hosts(const HostTable& hosts, int fd, const std::string& pa
 
 /// Why the file cannot be used; "" if it can. The checksum is verified before any host is decoded: a damaged version name
 /// would count as a release that many hosts ran (Releases::peak).
-std::string fault_of(std::string_view file, HostTable::TimePoint now) {
+std::string fault_of(std::string_view file, HostTable::TimePoint now, std::optional<std::chrono::seconds> since_save) {
   if (file.size() < kHostsAt + kChecksumSize) return "it is damaged";
   if (!file.starts_with(kMagic)) return "it is not a host table";
   if (const auto format = number_at<uint32_t>(file, kFormatAt); format != kFormat) {
@@ -206,12 +209,16 @@ std::string fault_of(std::string_view file, HostTable::TimePoint now) {
   }
   const size_t checksum_at = file.size() - kChecksumSize;
   if (fnv1a(file.substr(0, checksum_at)) != number_at<uint64_t>(file, checksum_at)) return "it is damaged";
-  if (now - to_time(number_at<uint64_t>(file, kSavedAtAt)) > kForgetAfter) return "it is older than 3 days";
+  const auto age = since_save ? *since_save : now - to_time(number_at<uint64_t>(file, kSavedAtAt));
+  if (age > kForgetAfter) return "it is older than 3 days";
   return {};
 }
 
-Result<size_t> read_hosts(HostTable& hosts, std::string_view file, HostTable::TimePoint now) {
-  if (const std::string fault = fault_of(file, now); !fault.empty()) return Error{fault};
+Result<size_t> read_hosts(HostTable& hosts, std::string_view file, HostTable::TimePoint now,
+                          std::optional<std::chrono::seconds> since_save) {
+  if (const std::string fault = fault_of(file, now, since_save); !fault.empty()) return Error{fault};
+  const auto saved_at = to_time(number_at<uint64_t>(file, kSavedAtAt));
+  const auto save = now - (since_save ? *since_save : std::max(now - saved_at, HostTable::TimePoint::duration(0)));
   Decoder decoder(file.substr(kHostsAt, file.size() - kHostsAt - kChecksumSize));
   HeartbeatRequest host;
   size_t count = 0;
@@ -219,20 +226,21 @@ Result<size_t> read_hosts(HostTable& hosts, std::string_view file, HostTable::Ti
     const uint64_t heard_at = decoder.next(host);
     if (decoder.is_bad()) return Error{"it is damaged"};
     if (!is_valid_hostname(host.hostname)) continue;  // an earlier ops-meta accepted more characters
-    // A time in the future, after the clock was set back, would keep a silent host in the table for too long.
-    if (hosts.record(host, std::min(to_time(heard_at), now))) ++count;
+    const auto age_at_save = std::max(saved_at - to_time(heard_at), HostTable::TimePoint::duration(0));
+    if (hosts.record(host, save - age_at_save)) ++count;
   }
   return count;
 }
 
 }  // namespace
 
-Result<size_t> save_hosts(const HostTable& hosts, const std::string& path, HostTable::TimePoint now) {
+Result<size_t> save_hosts(const HostTable& hosts, const std::string& path, HostTable::TimePoint now,
+                          HostTable::TimePoint wall) {
   const std::string beside = path + ".new";
   ::unlink(beside.c_str());
   const Fd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file) return system_error("create", beside);
-  auto count = write_hosts(hosts, file.get(), beside, now);
+  auto count = write_hosts(hosts, file.get(), beside, now, wall);
   if (count && ::rename(beside.c_str(), path.c_str()) != 0) count = system_error("replace", path);
   if (!count) {
     ::unlink(beside.c_str());
@@ -242,11 +250,12 @@ Result<size_t> save_hosts(const HostTable& hosts, const std::string& path, HostT
   return count;
 }
 
-Result<size_t> load_hosts(HostTable& hosts, const std::string& path, HostTable::TimePoint now) {
+Result<size_t> load_hosts(HostTable& hosts, const std::string& path, HostTable::TimePoint now,
+                          std::optional<std::chrono::seconds> since_save) {
   if (::access(path.c_str(), F_OK) != 0 && errno == ENOENT) return size_t{0};
   const auto file = read_file(path, kMaxFileSize);
   if (!file) return file.error();
-  auto count = read_hosts(hosts, *file, now);
+  auto count = read_hosts(hosts, *file, now, since_save);
   if (count) return count;
   hosts.clear();
   return Error{cat(path, " is ignored: ", count.error().message)};

@@ -6,7 +6,7 @@
 //
 //   "OPSHOSTS"                              8 bytes
 //   format: kFormat                         4 bytes, little-endian like the two below
-//   time of the save, seconds since 1970    8 bytes
+//   time of the save, seconds since 1970    8 bytes; the times in the file are of the wall clock at the save
 //   hosts, sorted by name
 //   checksum of all bytes above             8 bytes, 64-bit FNV-1a
 //
@@ -24,6 +24,8 @@
 //
 // Format 1 (blocks with a checksum each) is not read any more. An older ops-meta refuses format 2 by its number.
 
+#include <chrono>
+#include <optional>
 #include <string>
 
 #include "common/base/result.h"
@@ -33,13 +35,15 @@ namespace ops::meta {
 
 inline constexpr char kSavedHostsFile[] = "var/hosts.table";
 
-/// Replaces the file atomically, with mode 0600. Returns the number of hosts in it.
-Result<size_t> save_hosts(const HostTable& hosts, const std::string& path, HostTable::TimePoint now);
+/// Replaces the file atomically, with mode 0600. Returns the number of hosts in it. `wall`: what the wall clock shows at `now`.
+Result<size_t> save_hosts(const HostTable& hosts, const std::string& path, HostTable::TimePoint now, HostTable::TimePoint wall);
 
-/// Reads the file into the table, which must be empty. Returns the number of hosts in the table; 0 if there is no file. Each
-/// host keeps the time of its last heartbeat, or gets `now` if that is earlier. Hosts beyond the table's limits are left out.
+/// Reads the file into the table, which must be empty. Returns the number of hosts in the table; 0 if there is no file. The age
+/// of each host's last heartbeat is that at the save, and `since_save`. nullopt: the wall clock was not set since, so the saved
+/// times are exact; `now` at most. Hosts beyond the table's limits are left out.
 ///
 /// A file that is damaged, of another format or older than kForgetAfter is an error that says so; the table is empty then.
-Result<size_t> load_hosts(HostTable& hosts, const std::string& path, HostTable::TimePoint now);
+Result<size_t> load_hosts(HostTable& hosts, const std::string& path, HostTable::TimePoint now,
+                          std::optional<std::chrono::seconds> since_save = std::nullopt);
 
 }  // namespace ops::meta

@@ -40,7 +40,7 @@ struct Host {
   std::vector<AgentUpdate> updates;  // at most one per agent
   std::string updater_version;       // "" for a Go updater
   std::string platform;
-  std::chrono::system_clock::time_point heard_at;  // of the last heartbeat, by the clock of ops-meta; whole seconds
+  std::chrono::system_clock::time_point heard_at;  // of the last heartbeat, by steady_now() of ops-meta; whole seconds
 
   /// Borrowed; nullptr if the host reports none for the agent.
   const RealAgent* agent(const std::string& name) const;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "common/base/clock.h"
 #include "common/base/json_writer.h"
 #include "common/base/version.h"
 
@@ -15,8 +16,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr size_t kListedErrors = 10;  // per release
 constexpr size_t kBarWidth = 30;      // characters
-
-int64_t to_seconds(std::chrono::system_clock::time_point time) { return std::chrono::system_clock::to_time_t(time); }
 
 double with_one_digit(double number) { return std::round(number * 10) / 10; }
 
@@ -153,17 +152,18 @@ std::string to_json(const FleetSummary& summary, const HostTable& hosts) {
   add("hosts", hosts.size());
   json += R"(,"agents":)";
   append_agents(json, hosts.summary());
-  add("now", to_seconds(summary.now));
+  add("now", to_wall_seconds(summary.now));
   add("version", version());
   add("heartbeats", {{"total", summary.heartbeats}, {"perSecond", with_one_digit(summary.heartbeats_per_second)}});
-  if (!scan.oldest_host.empty()) add("oldest", {{"host", scan.oldest_host}, {"heardAt", to_seconds(scan.oldest_heard_at)}});
+  if (!scan.oldest_host.empty())
+    add("oldest", {{"host", scan.oldest_host}, {"heardAt", to_wall_seconds(scan.oldest_heard_at)}});
   add("silent", {{"hosts", scan.silent.count}, {"examples", scan.silent.examples}});
   Json refused = Json::array();
   for (const ThrottledLog::Note& note : summary.refused.latest) {
-    refused.push_back({{"peer", note.subject}, {"at", to_seconds(note.at)}, {"why", note.text}});
+    refused.push_back({{"peer", note.subject}, {"at", to_wall_seconds(note.at)}, {"why", note.text}});
   }
   add("refused", {{"total", summary.refused.total}, {"peers", summary.refused.subjects}, {"examples", std::move(refused)}});
-  add("lookedAt", to_seconds(scan.taken_at));
+  add("lookedAt", to_wall_seconds(scan.taken_at));
   Json rollouts = Json::object();
   for (const ReleaseSummary& release : summary.releases) rollouts[release.agent][release.version] = json_of(release);
   add("rollouts", rollouts);

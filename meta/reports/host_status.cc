@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "common/base/clock.h"
 #include "common/base/json_writer.h"
 
 namespace ops::meta {
@@ -29,7 +30,7 @@ void append_agent(std::string& to, std::string_view name, const RealAgent* agent
 void append_host(std::string& to, std::string_view hostname, const Host& host) {
   to += '{';
   append_json_member(to, "hostname", hostname);
-  append_json_member(to, "heardAt", std::chrono::system_clock::to_time_t(host.heard_at));
+  append_json_member(to, "heardAt", to_wall_seconds(host.heard_at));
   append_json_member(to, "updaterVersion", host.updater_version);
   append_json_member(to, "platform", host.platform);
   to += R"(,"agents":[)";

@@ -1,5 +1,6 @@
 #include "meta/reports/rollout_reporter.h"
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 
 namespace ops::meta {
@@ -105,10 +106,10 @@ FleetSummary RolloutReporter::summary_of(std::shared_ptr<const FleetScan> scan, 
 }
 
 BodyStream RolloutReporter::stream(Write write) {
-  return [this, write = std::move(write), asked_at = std::chrono::system_clock::now()](std::string& to) {
+  return [this, write = std::move(write), asked_at = steady_now()](std::string& to) {
     auto scan = continue_scan(asked_at);
     if (!scan) return true;
-    to += write(summary_of(std::move(scan), std::chrono::system_clock::now()));
+    to += write(summary_of(std::move(scan), steady_now()));
     return false;
   };
 }

@@ -1,5 +1,6 @@
 #include "meta/rollout/rollout_snapshot.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "common/base/file.h"
@@ -9,6 +10,9 @@ namespace ops::meta {
 namespace {
 
 using Json = nlohmann::json;
+
+constexpr int64_t kRounding = 2;    // seconds
+constexpr int64_t kBootTime = 600;  // seconds that a machine may take to stop and boot
 
 constexpr size_t kMaxSize = size_t{1} << 30;
 
@@ -30,7 +34,10 @@ Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& p
   for (const auto& [agent, version, hosts] : rollouts.peaks) {
     peaks.push_back({{"agent", agent}, {"version", version}, {"hosts", hosts}});
   }
-  const Json document = {{"leases", std::move(leases)}, {"proven", std::move(peaks)}};
+  Json document = {{"leases", std::move(leases)}, {"proven", std::move(peaks)}};
+  if (const auto& saved = rollouts.saved) {
+    document["saved"] = {{"at", saved->wall}, {"bootId", saved->boot_id}, {"sinceBoot", saved->seconds}};
+  }
   return replace_file(path, document.dump(-1, ' ', false, Json::error_handler_t::replace), 0600);
 }
 
@@ -48,10 +55,33 @@ Result<RolloutSnapshot> load_rollouts(const std::string& path) {
       rollouts.peaks.emplace_back(entry.at("agent"), entry.at("version"),
                                   static_cast<uint32_t>(whole_number(entry.at("hosts"))));
     }
+    if (const auto saved = document.find("saved"); saved != document.end()) {
+      rollouts.saved = {saved->at("bootId"), whole_number(saved->at("sinceBoot")), whole_number(saved->at("at"))};
+    }
   } catch (const Json::exception&) {
     return Error{cat(path, " is ignored: it is damaged")};
   }
   return rollouts;
+}
+
+std::optional<std::chrono::seconds> since_save(const RolloutSnapshot& rollouts, const BootTime& now) {
+  if (!rollouts.saved) return std::nullopt;
+  const int64_t spent = seconds_between(*rollouts.saved, now);
+  const int64_t shown = now.wall - rollouts.saved->wall;
+  const int64_t longer = now.boot_id == rollouts.saved->boot_id ? kRounding : kBootTime;
+  if (shown >= spent - kRounding && shown <= spent + longer) return std::nullopt;
+  return std::chrono::seconds(spent);
+}
+
+std::vector<Leases::Saved> leases_at(const RolloutSnapshot& rollouts, int64_t now,
+                                     std::optional<std::chrono::seconds> since_save) {
+  std::vector<Leases::Saved> leases = rollouts.leases;
+  for (Leases::Saved& lease : leases) {
+    const bool is_known = rollouts.saved && since_save;
+    const int64_t age = is_known ? rollouts.saved->wall - lease.granted_at + since_save->count() : now - lease.granted_at;
+    lease.granted_at = now - std::max<int64_t>(age, 0);
+  }
+  return leases;
 }
 
 }  // namespace ops::meta

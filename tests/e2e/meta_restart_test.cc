@@ -5,6 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "tests/support/boxes.h"
+#include "tests/support/promtool.h"
+#include "tests/support/text.h"
 
 namespace ops::tests {
 namespace {
@@ -64,6 +66,28 @@ TEST_F(MetaRestart, AfterACrashWarmsUpAlsoAfterTheNextStop) {
   EXPECT_EQ(meta.process().stop(), 0);
   start();
   EXPECT_TRUE(warms_up()) << meta.log();
+}
+
+// The clock is now 8 h ahead of that at the stop.
+TEST_F(MetaRestart, AStepOfTheClockMakesNoLeaseOverdueAndNoHostSilent) {
+  const auto number = [&](const std::string& name) { return sample(meta.get("/metrics").body, name); };
+  const std::string release = "{agent=\"a\",version=\"9\"}";
+  ASSERT_TRUE(meta.assign({{"a", "9"}}));
+  EXPECT_TRUE(contains(http(meta.port(), "POST", "/heartbeat", R"({"hostname": "new", "updaterVersion": "1"})").body, "\"9\""));
+  EXPECT_EQ(number("ops_meta_rollout_inflight" + release), 1);
+  EXPECT_EQ(meta.process().stop(), 0);
+  std::string saved = read_file(meta / "var/rollouts.json");
+  for (const std::string key : {"\"at\":", "\"grantedAt\":"}) {
+    const size_t at = saved.find(key) + key.size();
+    const std::string time = saved.substr(at, saved.find_first_not_of("0123456789", at) - at);
+    saved.replace(at, time.size(), std::to_string(std::stoll(time) - 8 * 3600));
+  }
+  write_file(meta / "var/rollouts.json", saved, 0600);
+  log_start = meta.log().size();
+  ASSERT_TRUE(meta.start({{"a", "9"}})) << meta.log();
+  EXPECT_EQ(number("ops_meta_rollout_inflight" + release), 1);
+  EXPECT_EQ(number("ops_meta_rollout_overdue" + release), 0);
+  EXPECT_EQ(meta.log().find("warms up", log_start), std::string::npos) << meta.log();
 }
 
 TEST_F(MetaRestart, ThatCannotListenKeepsTheSavedState) {

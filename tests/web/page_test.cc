@@ -101,7 +101,7 @@ struct FleetPage : Page {
     for (uint32_t i = 0; i < count; ++i) {
       if (!hosts.record({names.name(i), agents, {}, "1.0.0", "linux_amd64"}, now)) return false;
     }
-    return meta::save_hosts(hosts, meta / "var/hosts.table", now) && meta.Box::start();
+    return meta::save_hosts(hosts, meta / "var/hosts.table", now, now) && meta.Box::start();
   }
 
   /// Assigns these versions. Failures never halt the rollout of naming-agent.

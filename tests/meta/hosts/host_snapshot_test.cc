@@ -31,7 +31,7 @@ struct HostSnapshot : testing::Test {
   }
 
   void save() {
-    const auto saved = save_hosts(hosts, path, kNow);
+    const auto saved = save_hosts(hosts, path, kNow, kNow);
     ASSERT_TRUE(saved) << saved.error().message;
     EXPECT_EQ(*saved, hosts.size());
   }
@@ -107,7 +107,7 @@ TEST_F(HostSnapshot, KeepsTheOldFileWhenAWriteFails) {
   fill();
   save();
   write_file(path + ".new/in-the-way", "");
-  EXPECT_FALSE(save_hosts(hosts, path, kNow));
+  EXPECT_FALSE(save_hosts(hosts, path, kNow, kNow));
   expect_loads();
 }
 
@@ -164,6 +164,7 @@ TEST_F(HostSnapshot, RefusesAnOldFileAndAnotherFormat) {
   save();
   EXPECT_EQ(fault(kNow + meta::kForgetAfter), "");
   EXPECT_EQ(fault(kNow + meta::kForgetAfter + seconds(1)), path + " is ignored: it is older than 3 days");
+  EXPECT_TRUE(load_hosts(loaded, path, kNow + 2 * meta::kForgetAfter, seconds(5))) << "the clock was set forward";
   std::string other = read_file(path);
   other[8] = 1;
   write_file(path, other);
@@ -172,12 +173,31 @@ TEST_F(HostSnapshot, RefusesAnOldFileAndAnotherFormat) {
   EXPECT_EQ(fault(), path + " is ignored: it is not a host table");
 }
 
-TEST_F(HostSnapshot, NeverRestoresAHeartbeatInTheFuture) {
+TEST_F(HostSnapshot, KeepsTheAgesOfHeartbeatsWhenTheClockIsSetBack) {
   fill();
   save();
-  ASSERT_TRUE(load_hosts(loaded, path, kNow - seconds(1000)));
-  EXPECT_EQ(loaded.find("h1")->heard_at, kNow - seconds(1000));
-  EXPECT_EQ(loaded.find("h3")->heard_at, kNow - seconds(200'000));
+  const auto back = kNow - seconds(1000);
+  ASSERT_TRUE(load_hosts(loaded, path, back));
+  EXPECT_EQ(loaded.find("h1")->heard_at, back);
+  EXPECT_EQ(loaded.find("h3")->heard_at, back - seconds(200'000));
+}
+
+TEST_F(HostSnapshot, AddsTheTimeSinceTheSaveToTheAgesAndNotTheStepOfTheClock) {
+  fill();
+  save();
+  const auto ahead = kNow + std::chrono::hours(8);
+  ASSERT_TRUE(load_hosts(loaded, path, ahead, seconds(5)));
+  EXPECT_EQ(loaded.find("h1")->heard_at, ahead - seconds(5));
+  EXPECT_EQ(loaded.find("h3")->heard_at, ahead - seconds(200'005));
+}
+
+TEST_F(HostSnapshot, HasTheTimesOfTheWallClock) {
+  fill();
+  const auto wall = kNow - std::chrono::hours(8);  // corrected since the start
+  ASSERT_TRUE(meta::save_hosts(hosts, path, kNow, wall));
+  ASSERT_TRUE(load_hosts(loaded, path, wall));
+  EXPECT_EQ(loaded.find("h1")->heard_at, wall);
+  EXPECT_EQ(loaded.find("h3")->heard_at, wall - seconds(200'000));
 }
 
 TEST_F(HostSnapshot, LeavesOutHostsBeyondTheTablesLimit) {

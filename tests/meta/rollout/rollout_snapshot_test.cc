@@ -12,7 +12,8 @@ using meta::RolloutSnapshot;
 struct RolloutSnapshotTest : testing::Test {
   TempDir folder;
   std::string path = folder / "rollouts.json";
-  const RolloutSnapshot some{{{"a", "2", "h1", 1447000000}, {"b", "1.0+x", "größe", 1}}, {{"a", "1", 1'000'000}}};
+  const RolloutSnapshot some{
+      {{"a", "2", "h1", 1447000000}, {"b", "1.0+x", "größe", 1}}, {{"a", "1", 1'000'000}}, BootTime{"boot", 500, 1447000100}};
 };
 
 TEST_F(RolloutSnapshotTest, RestoresLeasesAndPeaks) {
@@ -38,6 +39,28 @@ TEST_F(RolloutSnapshotTest, RefusesADamagedFile) {
     write_file(path, text);
     EXPECT_FALSE(meta::load_rollouts(path)) << text;
   }
+}
+
+TEST_F(RolloutSnapshotTest, ReadsTheFileOfAnEarlierOpsMeta) {
+  write_file(path, R"({"leases": [{"agent": "a", "version": "2", "host": "h1", "grantedAt": 1447000000}], "proven": []})");
+  const auto loaded = meta::load_rollouts(path);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(meta::since_save(*loaded, {"boot", 1, 1447000200}), std::nullopt);
+  EXPECT_EQ(meta::leases_at(*loaded, 1447000200, std::nullopt).front().granted_at, 1447000000);
+  EXPECT_EQ(meta::leases_at(*loaded, 1446000000, std::nullopt).front().granted_at, 1446000000) << "the clock was set back";
+}
+
+// The lease is 100 s old at the save, 500 s after the boot.
+TEST_F(RolloutSnapshotTest, MakesALeaseOlderByTheTimeSinceTheSaveOnly) {
+  const auto age_at = [&](const BootTime& start) {
+    return start.wall - meta::leases_at(some, start.wall, meta::since_save(some, start)).front().granted_at;
+  };
+  EXPECT_EQ(age_at({"boot", 510, 1447000110}), 110);
+  EXPECT_EQ(age_at({"boot", 510, 1447000110 + 8 * 3600}), 110) << "the clock was set forward";
+  EXPECT_EQ(age_at({"boot", 510, 1447000110 - 8 * 3600}), 110) << "the clock was set back";
+  EXPECT_EQ(age_at({"other", 40, 1447000110 + 8 * 3600}), 140) << "the machine booted with a wrong clock";
+  EXPECT_EQ(age_at({"other", 40, 1447000100 + 300}), 400) << "a boot that took 260 s";
+  EXPECT_EQ(age_at({"", 510, 1447000130}), 130) << "without a boot id, the wall clock decides";
 }
 
 TEST_F(RolloutSnapshotTest, RefusesAMissingFile) {
