@@ -182,7 +182,7 @@ void Cycle::decide_for(const std::string& name, Agent& agent, const Progress& pr
   if (auto state = agent.latch_bad_release()) add(SaveState{name, std::move(*state)});
   const DesiredAgent* assigned = desired(name);
   const SwitchSettings settings{config_.control_timeout, config_.probation, config_.keep_versions};
-  Decision decision = agent.decide(assigned, progress_of(name, progress) != nullptr, settings, now.steady, now.unix_time);
+  Decision decision = agent.decide(assigned, progress_of(name, progress) != nullptr, settings, now.steady, now.boot());
   if (assigned != nullptr && assigned->cmd != "" && assigned->cmd != "start" && assigned->cmd != "stop") {
     add(LogError{name, cat(name, ": meta's cmd \"", one_line(assigned->cmd, 40),
                            "\" is neither start nor stop, the agent is left alone")});

@@ -31,10 +31,14 @@
 
 namespace ops::updater {
 
-/// One instant, on both clocks.
+/// One instant, on all clocks. Spans use `steady`, or across restarts the boot; `unix_time` is shown only.
 struct Instant {
   Clock::time_point steady;
   int64_t unix_time = 0;  // seconds since 1970
+  std::string boot_id;
+  int64_t since_boot = 0;  // seconds
+
+  BootTime boot() const { return {boot_id, since_boot, unix_time}; }
 };
 
 // ---- events ----

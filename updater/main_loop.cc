@@ -1,9 +1,9 @@
 #include "updater/main_loop.h"
 
 #include <algorithm>
-#include <ctime>
 #include <set>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "updater/agent/observe.h"
@@ -20,20 +20,17 @@ constexpr auto kObservationWait = std::chrono::seconds(1);  // then the loop goe
 constexpr char kMetaQueue[] = "ops-meta's";                 // no agent can have this name
 constexpr char kPollFile[] = "var/app.poll";
 
-std::chrono::seconds uptime() {
-  timespec since_boot{};
-  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
-  return std::chrono::seconds(since_boot.tv_sec);
+Instant now() {
+  const BootTime boot = boot_time();
+  return {Clock::now(), boot.wall, boot.boot_id, boot.seconds};
 }
-
-Instant now() { return {Clock::now(), std::time(nullptr)}; }
 
 }  // namespace
 
 MainLoop::MainLoop(std::string config_path, Config config, const Layout& layout)
     : config_path_(std::move(config_path)),
       layout_(layout),
-      cycle_(config, uptime(), now(), Random{std::random_device{}()}),
+      cycle_(config, std::chrono::seconds(boot_time().seconds), now(), Random{std::random_device{}()}),
       config_(std::make_shared<const Config>(std::move(config))),
       sessions_(make_sessions()),
       fetch_worker_(layout, {}, Signals::wake),

@@ -36,7 +36,7 @@ int64_t to_wall_seconds(WallTime steady) {
 BootTime boot_time() {
   timespec since_boot{};
   ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
-  const auto id = read_file("/proc/sys/kernel/random/boot_id", 64);
+  static const auto id = read_file("/proc/sys/kernel/random/boot_id", 64);
   return {id ? std::string(trim(*id)) : std::string(), since_boot.tv_sec, std::chrono::system_clock::to_time_t(wall_now())};
 }
 

@@ -62,7 +62,7 @@ std::optional<State> Agent::latch_bad_release() {
 }
 
 Decision Agent::decide(const DesiredAgent* desired, bool is_fetching, const SwitchSettings& settings, Clock::time_point now,
-                       int64_t unix_time) {
+                       const BootTime& boot) {
   is_undecided_ = false;
   if (desired != nullptr && *desired != attempted_) {
     update_pause_.reset();
@@ -70,7 +70,7 @@ Decision Agent::decide(const DesiredAgent* desired, bool is_fetching, const Swit
   }
   const Circumstances circumstances{update_pause_.is_paused(now), control_pause_.is_paused(now), is_fetching,
                                     settings.keep_versions};
-  Decision decision = plan(seen_, desired, circumstances, unix_time);
+  Decision decision = plan(seen_, desired, circumstances, boot);
   decided_phase_ = decision.phase;
   wants_fetch_ = decision.prepare;
   if (decision.action != Action::none) {

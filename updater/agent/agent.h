@@ -60,10 +60,9 @@ class Agent {
   std::optional<State> latch_bad_release();
 
   /// Plans by the last observation. The caller runs decision.action, unless that is none, and reports its end to end_action.
-  /// `desired` is nullptr when ops-meta has not answered yet or does not name the agent. `now` and `unix_time` (seconds since
-  /// 1970) are the same instant.
+  /// `desired` is nullptr when ops-meta has not answered yet or does not name the agent. `now` and `boot` are the same instant.
   Decision decide(const DesiredAgent* desired, bool is_fetching, const SwitchSettings& settings, Clock::time_point now,
-                  int64_t unix_time);
+                  const BootTime& boot);
 
   /// Records how the action ended: the error, the pauses, and when to observe again. Returns the action.
   Action end_action(const Result<void>& outcome, Clock::time_point now, Random& random);

@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <mutex>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "updater/agent/observe.h"
@@ -87,7 +88,11 @@ class Switch {
       if (cancel_.stop_requested()) return started;
       return roll_back(started.error().message, true);
     }
-    state_.probation->until = std::time(nullptr) + 1 + settings_.probation.count();  // + 1: the current second is partly over
+    const BootTime now = boot_time();
+    const int64_t length = settings_.probation.count() + 1;  // the current second is partly over
+    state_.probation->until = now.wall + length;
+    state_.probation->boot_id = now.boot_id;
+    state_.probation->until_since_boot = now.seconds + length;
     return save();
   }
 

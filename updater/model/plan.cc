@@ -50,7 +50,24 @@ Decision roll_back(const Circumstances& circumstances, const std::string& why) {
   return {circumstances.control_paused ? Action::none : Action::roll_back, false, Phase::switching, why};
 }
 
-Decision plan_probation(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances, int64_t now) {
+bool has_boot_clock(const Probation& probation, const BootTime& now) {
+  return !probation.boot_id.empty() && !now.boot_id.empty();
+}
+
+/// Whether the probation has to begin again: the new version was not seen started yet, the machine booted meanwhile, or without
+/// the clock of the boot, the wall clock was set back.
+bool must_begin_again(const Observed& seen, const Probation& probation, const BootTime& now) {
+  if (probation.until == 0) return true;
+  if (!has_boot_clock(probation, now)) return probation.until - now.wall > kMaxProbation;
+  return probation.boot_id != now.boot_id && seen.status == Status::started;
+}
+
+bool has_ended(const Probation& probation, const BootTime& now) {
+  return has_boot_clock(probation, now) ? now.seconds >= probation.until_since_boot : now.wall >= probation.until;
+}
+
+Decision plan_probation(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances,
+                        const BootTime& now) {
   const Probation& probation = *seen.state.probation;
   if (desired != nullptr && desired->cmd == "stop") return stop(seen, circumstances);
   if (desired != nullptr && desired->cmd == "start" && differs(seen, *desired) && ready_release(seen, *desired) != nullptr &&
@@ -58,15 +75,14 @@ Decision plan_probation(const Observed& seen, const DesiredAgent* desired, const
     return {Action::switch_over, false, Phase::switching,
             cat("ops-meta desires ", desired->version, " during the probation of ", seen.version)};
   }
-  // An end that is more than kMaxProbation away: the clock was set back. The probation begins again.
-  if (probation.until == 0 || probation.until - now > kMaxProbation)
+  if (must_begin_again(seen, probation, now))
     return {circumstances.control_paused ? Action::none : Action::resume_probation, false, Phase::switching,
             "the switch was interrupted"};
   if (seen.status != Status::started) {
     const std::string how = seen.has_control ? cat("was \"", seen.status_text, "\"") : "lost its ./control";
     return roll_back(circumstances, cat(how, " during its probation"));
   }
-  if (now >= probation.until && !circumstances.control_paused)
+  if (has_ended(probation, now) && !circumstances.control_paused)
     return {Action::pass_probation, false, Phase::idle, "passed its probation"};
   return {Action::none, false, Phase::probation, ""};
 }
@@ -155,7 +171,7 @@ std::vector<std::string> leftovers(const Observed& seen, int keep_versions) {
   return names;
 }
 
-Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances, int64_t now) {
+Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances, const BootTime& now) {
   if (seen.hold) return {Action::none, false, Phase::held, *seen.hold};
   if (const auto& probation = seen.state.probation) {
     if (is_latched(seen.state, probation->version, probation->checksum))

@@ -15,6 +15,7 @@
 //   P committed, ops-meta says stop                                 stop
 //   P committed, D differs from C and is ready                      switch_over                              switching
 //   P committed, P's version was not seen started yet               resume_probation                         switching
+//   P committed, C started, the machine booted during P             resume_probation                         switching
 //   P committed, C not started                                      roll_back                                switching
 //   P committed, C started, probation over                          pass_probation
 //   P committed, C started, probation not over                      nothing                                  probation
@@ -46,6 +47,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/protocol/heartbeat.h"
 #include "common/protocol/phase.h"
 #include "common/protocol/status.h"
@@ -106,8 +108,8 @@ struct Decision {
   bool operator==(const Decision&) const = default;
 };
 
-/// `desired` is nullptr if ops-meta has not answered yet or does not name the agent. `now` is in seconds since 1970.
-Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances, int64_t now);
+/// `desired` is nullptr if ops-meta has not answered yet or does not name the agent.
+Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances, const BootTime& now);
 
 /// True if the agent's current release is the one in probation (see the table).
 bool is_committed(const Probation& probation, const Observed& seen);

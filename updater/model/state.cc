@@ -44,6 +44,10 @@ State from_json(const Json& json) {
     const Json& probation = json.at("trial");
     state.probation = Probation{own_version(probation), version_field(probation, "previous"), probation.at("checksum"),
                                 time_field(probation, "until")};
+    if (probation.contains("bootId")) {
+      state.probation->boot_id = probation.at("bootId");
+      state.probation->until_since_boot = time_field(probation, "untilSinceBoot");
+    }
   }
   if (json.contains("failed")) {
     const Json& failed = json.at("failed");
@@ -61,6 +65,10 @@ Json to_json(const State& state) {
                      {"previous", probation->previous},
                      {"checksum", probation->checksum},
                      {"until", probation->until}};
+    if (!probation->boot_id.empty()) {
+      json["trial"]["bootId"] = probation->boot_id;
+      json["trial"]["untilSinceBoot"] = probation->until_since_boot;
+    }
   }
   if (const auto& failed = state.latch) {
     json["failed"] = {

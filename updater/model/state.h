@@ -2,12 +2,14 @@
 
 // An agent's .state: what the updater must remember through a crash, beside .version. JSON:
 //
-//   {"trial": {"version": "3.1.3", "previous": "3.1.2", "checksum": "9d5e…", "until": 1447000030},
+//   {"trial": {"version": "3.1.3", "previous": "3.1.2", "checksum": "9d5e…", "until": 1447000030,
+//              "bootId": "8a4c…", "untilSinceBoot": 530},
 //    "failed": {"version": "3.1.3", "checksum": "9d5e…", "error": "…", "when": 1447000012},
 //    "previous": "3.1.2", "stopped": false}
 //
 // "trial" is the probation and "failed" is the latch. The two keys keep these names because updaters of other versions read
-// the same file after an upgrade or a downgrade.
+// the same file after an upgrade or a downgrade. The probation ends by the clock of the boot, which has no steps; "until" is
+// the same moment by the wall clock, for updaters that write or read no "bootId".
 //
 // A file that cannot be parsed is renamed to .state.damaged, and the log gets a line. The updater then goes on with an empty
 // state. In the worst case it tries a latched version once more.
@@ -24,9 +26,11 @@ namespace ops::updater {
 /// Removed when the new version has passed its probation or the old version is restored.
 struct Probation {
   std::string version;
-  std::string previous;  // the version to roll back to; "" if there is no such version
-  std::string checksum;  // of the new version's tarball; tells the releases apart if both have the same version
-  int64_t until = 0;     // the end of the probation, seconds since 1970; 0 until the new version has been seen started
+  std::string previous;          // the version to roll back to; "" if there is no such version
+  std::string checksum;          // of the new version's tarball; tells the releases apart if both have the same version
+  int64_t until = 0;             // the end of the probation, seconds since 1970; 0 until the new version has been seen started
+  std::string boot_id;           // of the boot in which it began; "" if unknown
+  int64_t until_since_boot = 0;  // its end in seconds since that boot
 
   bool operator==(const Probation&) const = default;
 };

@@ -32,7 +32,7 @@ struct AgentTest : testing::Test {
     agent.take_observation(seen, now);
   }
 
-  Decision decide(const DesiredAgent& desired) { return agent.decide(&desired, false, {}, now, kUnixTime); }
+  Decision decide(const DesiredAgent& desired) { return agent.decide(&desired, false, {}, now, {"", 0, kUnixTime}); }
 
   /// Observes the agent, and ends the action that follows from this with `outcome`.
   Action act(const Observed& seen, const DesiredAgent& desired, const Result<void>& outcome) {
@@ -119,10 +119,10 @@ TEST_F(AgentTest, ObservesAProbationSeveralTimes) {
   Observed seen = installed(Status::started);
   seen.state.probation = Probation{"1", "", "", kUnixTime + 10};
   observe(seen);
-  EXPECT_EQ(agent.decide(&kVersion1, false, {seconds(60), seconds(10), 2}, now, kUnixTime).phase, Phase::probation);
+  EXPECT_EQ(agent.decide(&kVersion1, false, {seconds(60), seconds(10), 2}, now, {"", 0, kUnixTime}).phase, Phase::probation);
   EXPECT_EQ(agent.observe_at(), now + seconds(2));
   observe(seen);
-  agent.decide(&kVersion1, false, {seconds(60), seconds(3600), 2}, now, kUnixTime);
+  agent.decide(&kVersion1, false, {seconds(60), seconds(3600), 2}, now, {"", 0, kUnixTime});
   EXPECT_EQ(agent.observe_at(), now + seconds(3));
   observe(installed(Status::started));
   decide(kVersion1);

@@ -28,7 +28,7 @@ struct HarmfulStart : testing::TestWithParam<const char*> {
   }
   Observed look() const { return observe_agent(layout, "a", {}).value(); }
   Result<void> carry_out_next(const Observed& seen) const {
-    return carry_out(plan(seen, &desired, {}, 0), seen, &desired, layout, {}, {});
+    return carry_out(plan(seen, &desired, {}, BootTime()), seen, &desired, layout, {}, {});
   }
 
   tests::TempDir root;
@@ -50,7 +50,7 @@ TEST_P(HarmfulStart, IsRolledBack) {
   EXPECT_EQ(after.state.probation, std::nullopt);
   ASSERT_TRUE(after.state.latch);
   EXPECT_EQ(after.state.latch->version, "2");
-  EXPECT_EQ(plan(after, &desired, {}, 0).phase, Phase::rolled_back);
+  EXPECT_EQ(plan(after, &desired, {}, BootTime()).phase, Phase::rolled_back);
 }
 
 INSTANTIATE_TEST_SUITE_P(Of, HarmfulStart,

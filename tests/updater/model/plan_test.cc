@@ -57,10 +57,10 @@ Observed with_latch(Observed seen, const std::string& version, const std::string
 }
 
 Decision decide(const Observed& seen, const DesiredAgent& desired, const Circumstances& around = {}) {
-  return plan(seen, &desired, around, kNow);
+  return plan(seen, &desired, around, BootTime{"", 0, kNow});
 }
 
-Decision decide_without_meta(const Observed& seen) { return plan(seen, nullptr, {}, kNow); }
+Decision decide_without_meta(const Observed& seen) { return plan(seen, nullptr, {}, BootTime{"", 0, kNow}); }
 
 TEST(Plan, DoesNothingToAHeldAgent) {
   Observed seen = with_staged(installed(Status::stopped), "2");
@@ -105,6 +105,25 @@ TEST(Plan, DoesNothingDuringAControlPause) {
   EXPECT_EQ(decide(in_probation(Status::stopped, kNow + 9), desire("2"), around).action, Action::none);
   EXPECT_EQ(decide(in_probation(Status::started, kNow), desire("2"), around).action, Action::none);
   EXPECT_EQ(decide(installed(), desire("1", "stop"), around).action, Action::none);
+}
+
+// The probation ends 530 s after the boot.
+TEST(Plan, EndsTheProbationByTheClockOfTheBoot) {
+  Observed seen = in_probation(Status::started, kNow + 30);
+  seen.state.probation->boot_id = "boot";
+  seen.state.probation->until_since_boot = 530;
+  const auto at = [&](const std::string& boot_id, int64_t since_boot, int64_t wall) {
+    const DesiredAgent desired = desire("2");
+    return plan(seen, &desired, {}, BootTime{boot_id, since_boot, wall});
+  };
+  EXPECT_EQ(at("boot", 529, kNow + 3600).phase, Phase::probation) << "the clock was set forward";
+  EXPECT_EQ(at("boot", 529, kNow - 3000).phase, Phase::probation);
+  EXPECT_EQ(at("boot", 530, kNow - 3000).action, Action::pass_probation) << "the clock was set back";
+  EXPECT_EQ(at("boot", 530, kNow - 86'400).action, Action::pass_probation);
+  EXPECT_EQ(at("other", 600, kNow + 3600).action, Action::resume_probation) << "the machine booted";
+  EXPECT_EQ(at("", 600, kNow + 29).phase, Phase::probation) << "without a boot id, the wall clock decides";
+  seen.status = Status::stopped;
+  EXPECT_EQ(at("other", 10, kNow).action, Action::roll_back);
 }
 
 TEST(Plan, RestartsTheProbationWhenTheClockWasSetBack) {

@@ -12,7 +12,7 @@ using tests::TempDir;
 
 State full_state() {
   State state;
-  state.probation = Probation{"3.1.3", "3.1.2", "9d5e", 1447000030};
+  state.probation = Probation{"3.1.3", "3.1.2", "9d5e", 1447000030, "boot", 530};
   state.latch = Latch{"3.1.3", "9d5e", "3.1.3 did not start: \"exit status 1\"", 1447000012};
   state.previous = "3.1.2";
   state.stopped = true;
