@@ -84,7 +84,11 @@ void Cycle::on(FetchEnded& event, Instant now) {
 
 void Cycle::on(ConfigReloaded& event, Instant) {
   config_ = std::move(event.config);
-  polling_.ask_now();
+  if (event.by_operator) {
+    polling_.ask_now();
+  } else {
+    polling_.ask_soon();
+  }
 }
 
 void Cycle::on(MetaAnswered& event, Instant now) {
@@ -195,7 +199,7 @@ void Cycle::decide_for(const std::string& name, Agent& agent, const Progress& pr
 Effects Cycle::send(const Progress& progress, Instant now) {
   for (auto& [name, agent] : agents_) agent.update_phase(progress_of(name, progress), now.unix_time);
   if (is_heartbeat_ready_) {
-    polling_.sent();
+    polling_.sent(now.steady);
     is_heartbeat_sent_ = true;
     add(SendHeartbeat{make_heartbeat(hostname_of(config_), report(progress), now.unix_time)});
   }
@@ -204,7 +208,7 @@ Effects Cycle::send(const Progress& progress, Instant now) {
 
 Clock::time_point Cycle::next_pass(Instant now) const {
   if (is_heartbeat_due(now)) return now.steady;
-  auto next = polling_.next();
+  auto next = is_heartbeat_sent_ ? Clock::time_point::max() : polling_.round_at();
   for (const auto& [name, agent] : agents_) {
     if (!agent.is_busy()) next = std::min(next, agent.observe_at());
   }

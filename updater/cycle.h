@@ -68,6 +68,7 @@ struct MetaAnswered {
 
 struct ConfigReloaded {
   Config config;
+  bool by_operator = true;  // else by a user of the host, see Polling::ask_soon()
 };
 
 using Event = std::variant<ObservationEnded, ActionEnded, RetryForgotten, FetchEnded, MetaAnswered, ConfigReloaded>;

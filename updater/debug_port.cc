@@ -47,7 +47,7 @@ HttpResponse metrics_response(const MainLoop& loop) {
 HttpResponse answer(const HttpRequest& request, MainLoop& loop) {
   if (request.method == "POST") return HttpResponse::text(405, "the debug port takes no POST requests\n");
   const auto reload = [&]() -> Result<std::string> {
-    if (auto reloaded = loop.reload(); !reloaded) return reloaded.error();
+    if (auto reloaded = loop.reload(MainLoop::Asker::any_user); !reloaded) return reloaded.error();
     return to_json(*loop.config());
   };
   if (auto response = answer_admin_request(request, reload)) return *response;

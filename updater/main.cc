@@ -45,7 +45,7 @@ int run_daemon(const DaemonOptions& options, const updater::Config& config, Conf
   const Signals signals;
   const auto home = std::filesystem::current_path();
   for (const auto& path : {home, home / "var", home / options.config}) {
-    if (const std::string danger = unsafe_permissions(path); !danger.empty()) return fail(danger);
+    if (const std::string danger = unsafe_path(path); !danger.empty()) return fail(danger);
   }
   const auto pid_file = PidFile::lock("var/app.pid");
   if (!pid_file) return fail(pid_file.error().message);

@@ -17,7 +17,8 @@ using std::chrono::milliseconds;
 namespace {
 
 constexpr auto kObservationWait = std::chrono::seconds(1);  // then the loop goes on without the slow agents
-constexpr char kMetaQueue[] = "ops-meta's";                 // no agent can have this name
+constexpr auto kReloadCalm = std::chrono::minutes(1);
+constexpr char kMetaQueue[] = "ops-meta's";  // no agent can have this name
 constexpr char kPollFile[] = "var/app.poll";
 
 Instant now() {
@@ -51,7 +52,7 @@ void MainLoop::run(const Signals& signals) {
     switch (signals.wait(std::chrono::ceil<milliseconds>(wait))) {
       case Signals::Event::stop: return;
       case Signals::Event::reload:
-        (void)reload();  // it logs its error
+        (void)reload(Asker::the_operator);  // it logs its error
         break;
       case Signals::Event::wake:
       case Signals::Event::timeout: break;
@@ -162,26 +163,40 @@ void MainLoop::perform(const EndError& effect) { errors_.forget(effect.topic); }
 
 // ---- what other threads use ----
 
-Result<void> MainLoop::reload() {
+/// False if the same outcome was logged, or would have been, less than a minute ago: a user may ask in a loop.
+bool MainLoop::is_worth_a_line(Asker asker, const std::string& outcome) {
+  const std::lock_guard lock(mutex_);
+  const auto when = Clock::now();
+  const bool is_repeated = outcome == last_reload_ && when - last_reload_at_ < kReloadCalm;
+  last_reload_ = outcome;
+  last_reload_at_ = when;
+  return asker == Asker::the_operator || !is_repeated;
+}
+
+Result<void> MainLoop::reload(Asker asker) {
   ConfigReport report;
   Config fresh = load_config(config_path_, report);
   if (report.ok()) check_tls(fresh, report);
   if (!report.ok()) {
-    log::error("the config is not reloaded, the old one stays: ", report.text(config_path_));
-    return Error{cat("parse config file ", config_path_, " fail: ", report.text(config_path_))};
+    const std::string why = report.text(config_path_);
+    if (is_worth_a_line(asker, why)) log::error("the config is not reloaded, the old one stays: ", why);
+    return Error{cat("parse config file ", config_path_, " fail: ", why)};
   }
-  for (const std::string& warning : report.warnings) log::warning(config_path_, ": ", warning);
+  const bool is_logged = is_worth_a_line(asker, cat(to_json(fresh), report.text(config_path_)));
+  if (is_logged) {
+    for (const std::string& warning : report.warnings) log::warning(config_path_, ": ", warning);
+  }
   log::set_debug(fresh.debug);
   {
     const std::lock_guard lock(mutex_);
-    if (fresh.http_listen != config_->http_listen || fresh.http_enabled != config_->http_enabled) {
+    if (is_logged && (fresh.http_listen != config_->http_listen || fresh.http_enabled != config_->http_enabled)) {
       log::warning("http.listen or http.enabled changed: that takes a restart");
     }
     config_ = std::make_shared<const Config>(fresh);
     sessions_ = make_sessions();  // drop cached sessions: their CA may no longer be trusted
-    events_.push_back({"", ConfigReloaded{std::move(fresh)}});
+    events_.push_back({"", ConfigReloaded{std::move(fresh), asker == Asker::the_operator}});
   }
-  log::info("config reloaded");
+  if (is_logged) log::info("config reloaded");
   Signals::wake();
   return {};
 }

@@ -33,8 +33,12 @@ class MainLoop {
   /// Returns after SIGTERM or SIGINT. The agents keep running.
   void run(const Signals& signals);
 
-  /// Reads the config file again. With an error, the config in use stays. Any thread may call it.
-  Result<void> reload();
+  /// Who asks for a reload: the operator, by a signal, or any user of the host, at the debug port.
+  enum class Asker { the_operator, any_user };
+
+  /// Reads the config file again, and sends a heartbeat: for any user only within the limits of Polling::ask_soon(). With an
+  /// error, the config in use stays. Any thread may call it.
+  Result<void> reload(Asker asker);
   std::shared_ptr<const Config> config() const;
 
   /// All agents, sorted by name, as the last pass of the loop left them. Any thread may call it.
@@ -42,6 +46,8 @@ class MainLoop {
   PollCounts polls() const;
 
  private:
+  bool is_worth_a_line(Asker asker, const std::string& outcome);
+
   struct Posted {
     std::string queue;  // "" for an event that comes from no queue
     Event event;
@@ -80,6 +86,8 @@ class MainLoop {
   std::vector<Posted> events_;                 // guarded by mutex_
   std::vector<AgentReport> report_;            // guarded by mutex_
   PollCounts polls_;                           // guarded by mutex_
+  std::string last_reload_;                    // its outcome; guarded by mutex_
+  Clock::time_point last_reload_at_{};         // guarded by mutex_
 
   FetchWorker fetch_worker_;
   TaskQueues queues_;  // last: its threads end before the members that they use are destroyed

@@ -191,18 +191,43 @@ bool is_within(const std::string& path, const std::string& folder) {
   return std::mismatch(outer.begin(), outer.end(), inner.begin(), inner.end()).first == outer.end();
 }
 
+namespace {
+
+/// Whether the owner is root or this process's user.
+bool is_own(const struct stat& info) { return info.st_uid == 0 || info.st_uid == ::geteuid(); }
+
+std::string unsafe_parents(const fs::path& path) {
+  for (fs::path folder = path; folder.has_relative_path();) {
+    folder = folder.parent_path();
+    struct stat info = {};
+    const bool is_sticky = ::stat(folder.c_str(), &info) == 0 && (info.st_mode & S_ISVTX) != 0;
+    std::string danger = is_sticky && is_own(info) ? "" : unsafe_permissions(folder);
+    if (!danger.empty()) return cat(danger, " (", path.string(), " lies below it)");
+  }
+  return {};
+}
+
+}  // namespace
+
 std::string unsafe_permissions(const std::string& path) {
   struct stat info = {};
   if (::stat(path.c_str(), &info) != 0) return {};
-  const bool foreign_owner = info.st_uid != 0 && info.st_uid != ::geteuid();
   const bool foreign_group = info.st_gid != 0 && info.st_gid != ::getegid();
   if ((info.st_mode & S_IWOTH) != 0) return cat(path, " is writable by every user: chmod go-w ", path);
-  if (foreign_owner)
+  if (!is_own(info))
     return cat(path, " belongs to user ", info.st_uid, ", which can replace the programs that run from it: chown it");
   if (foreign_group && (info.st_mode & S_IWGRP) != 0) {
     return cat(path, " is writable by group ", info.st_gid, ": chmod g-w ", path);
   }
   return {};
+}
+
+std::string unsafe_path(const std::string& path) {
+  std::string danger = unsafe_permissions(path);
+  for (const fs::path& whole : {fs::path(path), resolved(path)}) {
+    if (danger.empty()) danger = unsafe_parents(whole);
+  }
+  return danger;
 }
 
 }  // namespace ops

@@ -79,4 +79,9 @@ bool is_world_readable(const std::string& path);
 /// does not prevent new files.
 std::string unsafe_permissions(const std::string& path);
 
+/// unsafe_permissions() of `path`, and of all folders above it, as sshd's StrictModes examines them: the owner of such a folder
+/// can put another one in the place of the path. A folder above may be writable by others if it has the sticky bit, as /tmp
+/// has. Examines the path as it is written, and with its links resolved.
+std::string unsafe_path(const std::string& path);
+
 }  // namespace ops

@@ -89,6 +89,36 @@ TEST(Permissions, UpdaterDoesNotStartWithAConfigThatOthersMayWrite) {
   EXPECT_TRUE(contains(host.log(), "/cfg.json is writable by every user: chmod go-w " + host.folder())) << host.log();
 }
 
+/// What an updater in PARENT/host reports at its start, "" if it starts. `config` is its -c.
+std::string report_of_updater_below(const std::string& parent, const std::string& config) {
+  const std::string host = parent + "/host";
+  write_file(host + "/var/app.pid", "");
+  if (!exists(host + "/ops-updater")) fs::copy_file(OPS_BUILD_DIR "/ops-updater", host + "/ops-updater");
+  write_file(config, R"({"server": "127.0.0.1:1", "http": {"listen": "127.0.0.1:0"}})");
+  Process updater({host + "/ops-updater", "-c", config, "-l", host + "/var/app.log"}, "/", host + "/out");
+  const auto serves = [&] { return !read_file(host + "/var/app.pid").empty(); };
+  EXPECT_TRUE(eventually([&] { return serves() || !updater.is_running(); }));
+  return serves() && updater.stop() == 0 ? "" : read_file(host + "/out");
+}
+
+// Their owner can put another folder in the place of the updater's.
+TEST(Permissions, UpdaterDoesNotStartBelowAFolderThatOthersMayWrite) {
+  ASSERT_EQ(::geteuid(), 0U) << "this test needs root: it gives a folder to another user";
+  const TempDir top;
+  const std::string parent = top / "parent";
+  const std::string config = parent + "/host/cfg.json";
+  EXPECT_EQ(report_of_updater_below(parent, config), "");
+  set_mode(parent, 01777);
+  EXPECT_EQ(report_of_updater_below(parent, config), "") << "like /tmp";
+  set_mode(parent, 0777);
+  EXPECT_TRUE(contains(report_of_updater_below(parent, config), parent + " is writable by every user: chmod go-w " + parent));
+  set_mode(parent, 0755);
+  EXPECT_EQ(::chown(parent.c_str(), 54321, 0), 0);
+  EXPECT_TRUE(contains(report_of_updater_below(parent, config), parent + " belongs to user 54321, which can replace "));
+  const TempDir safe;
+  EXPECT_TRUE(contains(report_of_updater_below(safe.path(), parent + "/cfg.json"), parent + " belongs to user 54321"));
+}
+
 TEST(Permissions, UpdaterLeavesAnAgentAloneWhereOthersMayWrite) {
   MetaBox meta;
   meta.publish(kAgent, "1.0", demo_agent_tarball());

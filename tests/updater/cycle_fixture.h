@@ -70,7 +70,7 @@ struct CycleTest : testing::Test {
     for (const Effect& effect : effects) std::visit([this](const auto& one) { perform(one); }, effect);
   }
 
-  void after(std::chrono::seconds time, Event event) { events.emplace(now.steady + time, std::move(event)); }
+  void after(Clock::duration time, Event event) { events.emplace(now.steady + time, std::move(event)); }
 
   void perform(const Observe& effect) {
     ++observations;

@@ -132,6 +132,20 @@ TEST_F(CycleTest, SupervisesItsAgentsWhileOpsMetaIsSilent) {
   EXPECT_HAS(poll_note, "http://m:2000 answered at ");
 }
 
+TEST_F(CycleTest, AUserWhoReloadsInALoopCausesOneHeartbeatASecond) {
+  install();
+  const int before = heartbeats;
+  for (int i = 0; i < 1000; ++i) after(std::chrono::milliseconds(10) * i, ConfigReloaded{test_config(), false});
+  run(seconds(20));
+  EXPECT_NEAR(heartbeats - before, 10, 2);
+  is_meta_silent = true;
+  run(minutes(30));
+  const int silent = heartbeats;
+  for (int i = 0; i < 1000; ++i) after(std::chrono::milliseconds(10) * i, ConfigReloaded{test_config(), false});
+  run(seconds(11));
+  EXPECT_LE(heartbeats - silent, 1) << "the pause after a failure stays";
+}
+
 TEST_F(CycleTest, AReloadSendsAHeartbeatAtOnceAndTakesTheNewConfig) {
   install();
   run(seconds(10));

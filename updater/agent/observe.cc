@@ -63,7 +63,7 @@ std::optional<std::string> read_hold(const std::string& path, Reader& reader) {
 
 /// Why this agent's ./control must not be run: another user may write to the folders. "" if it may be run.
 std::string unsafe_folders(const Layout& layout, const std::string& name) {
-  const std::string reason = unsafe_permissions(layout.root());
+  const std::string reason = unsafe_path(layout.root());
   return reason.empty() ? unsafe_permissions(layout.agent(name)) : reason;
 }
 

@@ -37,8 +37,10 @@ Clock::duration poll_delay(std::chrono::seconds interval, int failures, std::opt
   return at_least(retry_after, scaled(doubled(base, failures - 1, interval), 0.75, 1.25, random), random);
 }
 
-void Polling::sent() {
+void Polling::sent(Clock::time_point now) {
   next_ = Clock::time_point::max();
+  sent_at_ = now;
+  asked_by_user_ = false;
   asked_by_operator_ = false;
   has_changes_ = false;
 }

@@ -3,6 +3,7 @@
 // When to send the next heartbeat and when to retry. Every pause has jitter, so that the hosts of a fleet do not act at the
 // same time. Pure except for the random source.
 
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <random>
@@ -14,6 +15,8 @@ using Random = std::minstd_rand;
 
 /// A start of the updater within this time after the host's boot counts as a part of the boot.
 inline constexpr std::chrono::minutes kBootTime{5};
+/// The shortest pause between heartbeats that users of the host ask for.
+inline constexpr std::chrono::seconds kUsersPause{1};
 /// The longest wait for the first heartbeat after any other start.
 inline constexpr std::chrono::seconds kPromptStart{5};
 
@@ -42,17 +45,24 @@ class Polling {
 
   /// The operator asks for a heartbeat now, also during a pause.
   void ask_now() { asked_by_operator_ = true; }
+  /// A user of the host asks for a heartbeat now. It waits for the end of the pause after a failed heartbeat, and until 1 s
+  /// after the last heartbeat: the user may ask in a loop.
+  void ask_soon() { asked_by_user_ = true; }
   /// A status of this host changed: the next heartbeat is due now. But after a failed heartbeat it waits for the end of the
   /// pause, so that a fleet with failing agents does not overload ops-meta.
   void report_soon() { has_changes_ = true; }
 
   /// True if a heartbeat is due by time or by the operator's request. False if only a change made it due.
-  bool is_round_due(Clock::time_point now) const { return asked_by_operator_ || now >= next_; }
+  bool is_round_due(Clock::time_point now) const { return asked_by_operator_ || now >= round_at(); }
   bool is_due(Clock::time_point now) const { return is_round_due(now) || (has_changes_ && failures_ == 0); }
   Clock::time_point next() const { return next_; }
+  /// When a heartbeat becomes due by time or by a user's request. Call it while none is under way.
+  Clock::time_point round_at() const {
+    return asked_by_user_ && failures_ == 0 ? std::min(next_, sent_at_ + kUsersPause) : next_;
+  }
 
   /// A heartbeat was sent. The next one is due by time only after answered() or failed().
-  void sent();
+  void sent(Clock::time_point now);
   /// `own` is the interval of the host's config. `asked` is the interval that ops-meta asks for, 0 if it asks for none.
   void answered(std::chrono::seconds own, std::chrono::seconds asked, Clock::time_point now, Random& random);
   /// Uses the interval that ops-meta last asked for, else `own`.
@@ -63,8 +73,10 @@ class Polling {
  private:
   Clock::time_point next_;
   bool asked_by_operator_ = false;
+  bool asked_by_user_ = false;
   bool has_changes_ = false;
-  int failures_ = 0;  // in a row
+  Clock::time_point sent_at_{};  // the last heartbeat
+  int failures_ = 0;             // in a row
   std::chrono::seconds meta_interval_{0};
 };
 

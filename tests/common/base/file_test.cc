@@ -202,6 +202,28 @@ TEST_F(File, WarnsAboutAFolderThatOtherUsersMayWrite) {
   EXPECT_EQ(unsafe_permissions(it), it + " belongs to user 54321, which can replace the programs that run from it: chown it");
 }
 
+TEST_F(File, WarnsAboutAPathBelowAFolderThatOtherUsersMayWrite) {
+  const std::string parent = folder / "parent";
+  const std::string it = parent + "/own/it";
+  tests::write_file(it, "");
+  EXPECT_EQ(unsafe_path(it), "");
+  ASSERT_EQ(::chmod(parent.c_str(), 0777), 0);
+  EXPECT_EQ(unsafe_path(it), parent + " is writable by every user: chmod go-w " + parent + " (" + it + " lies below it)");
+  ASSERT_EQ(::symlink(it.c_str(), (folder / "link").c_str()), 0);
+  EXPECT_EQ(unsafe_path(folder / "link"), unsafe_path(it)) << "the link leads there";
+  ASSERT_EQ(::chmod(parent.c_str(), 01777), 0);
+  EXPECT_EQ(unsafe_path(it), "") << "like /tmp";
+  EXPECT_EQ(unsafe_path(folder / "nothing/at/all"), "");
+  ASSERT_EQ(::geteuid(), 0U) << "the rest of this test needs root";
+  ASSERT_EQ(::chmod(parent.c_str(), 0755), 0);
+  ASSERT_EQ(::chown(parent.c_str(), 54321, 0), 0);
+  EXPECT_TRUE(unsafe_path(it).starts_with(parent + " belongs to user 54321, which can replace ")) << unsafe_path(it);
+  fs::create_symlink(folder / "parent/own", folder / "way");
+  tests::write_file(folder / "safe/it", "");
+  fs::create_symlink(folder / "safe", parent + "/way");
+  EXPECT_TRUE(unsafe_path(parent + "/way/it").starts_with(parent + " belongs to user 54321")) << "the link can be replaced";
+}
+
 TEST(IsWithin, FollowsLinksAndDots) {
   const TempDir folder;
   write_file(folder / "a/b/file", "");

@@ -91,7 +91,7 @@ struct PollingTest : testing::Test {
   Clock::time_point send() {
     const auto now = polling.next();
     EXPECT_TRUE(polling.is_round_due(now));
-    polling.sent();
+    polling.sent(now);
     EXPECT_FALSE(polling.is_due(now + std::chrono::hours(9))) << "the answer has not come yet";
     return now;
   }
@@ -134,7 +134,7 @@ TEST_F(PollingTest, ReportsChangesAtOnceWhileMetaAnswers) {
   polling.report_soon();
   EXPECT_TRUE(polling.is_due(now));
   EXPECT_FALSE(polling.is_round_due(now));
-  polling.sent();
+  polling.sent(now);
   polling.report_soon();
   polling.answered(own, seconds(0), now, random);
   EXPECT_TRUE(polling.is_due(now)) << "a change after the heartbeat was sent";
@@ -152,10 +152,33 @@ TEST_F(PollingTest, EndsAPauseWhenTheOperatorAsks) {
   fail(seconds(3000));
   polling.ask_now();
   EXPECT_TRUE(polling.is_round_due(polling.next() - seconds(1000)));
-  polling.sent();
+  polling.sent(start);
   polling.ask_now();
   polling.answered(own, seconds(0), start, random);
   EXPECT_TRUE(polling.is_round_due(start)) << "the operator asked again before the answer";
+}
+
+TEST_F(PollingTest, SendsForAUserOfTheHostAtMostOneHeartbeatASecond) {
+  answer();
+  polling.ask_soon();
+  const auto now = polling.next() - seconds(200);
+  EXPECT_TRUE(polling.is_round_due(now));
+  polling.sent(now);
+  polling.ask_soon();
+  polling.answered(own, seconds(0), now, random);
+  EXPECT_FALSE(polling.is_due(now + kUsersPause / 2));
+  EXPECT_EQ(polling.round_at(), now + kUsersPause);
+  EXPECT_TRUE(polling.is_round_due(now + kUsersPause));
+}
+
+TEST_F(PollingTest, DoesNotEndAPauseForAUserOfTheHost) {
+  for (const auto& retry_after : {std::optional<seconds>(60), std::optional<seconds>()}) {
+    fail(retry_after);
+    polling.ask_soon();
+    EXPECT_EQ(polling.round_at(), polling.next());
+    EXPECT_FALSE(polling.is_due(polling.next() - seconds(1)));
+    EXPECT_TRUE(polling.is_due(polling.next()));
+  }
 }
 
 // 1000 hosts lose ops-meta in the same second and reach it again an hour later.
