@@ -126,6 +126,7 @@ class RequestReader {
 
   bool skip() {
     if (!is_ignored()) return false;
+    hint_ = nullptr;  // a number within the value is not the key's value
     ++skipped_;
     return true;
   }
