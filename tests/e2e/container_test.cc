@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include "tests/support/boxes.h"
+#include "tests/support/mount_namespace.h"
 #include "tests/support/tarball.h"
 #include "tests/support/text.h"
 #include "tests/support/wait.h"
@@ -27,8 +28,9 @@ esac
 )";
 
 /// In a pid namespace, as its PID 1, with the app.pid of an updater of an earlier run.
-const std::vector<std::string> kAsPid1 = {
-    "unshare", "--pid", "--fork", "--mount-proc", "--kill-child", "sh", "-c", "echo 1 >var/app.pid; exec \"$@\"", "sh"};
+std::vector<std::string> as_pid_1() {
+  return own_mounts("echo 1 >var/app.pid", {"--pid", "--fork", "--mount-proc", "--kill-child"});
+}
 
 /// The pid of the agent, as this process sees it; -1 when it does not run.
 pid_t agent_in(const UpdaterBox& host) {
@@ -39,15 +41,13 @@ pid_t agent_in(const UpdaterBox& host) {
 }
 
 TEST(Container, UpdaterThatIsPid1RestartsADeadAgentAndLeavesNoZombie) {
-  ASSERT_EQ(run({"unshare", "--pid", "--fork", "--mount-proc", "true"}).exit_code, 0)
-      << "this test needs root, unshare, and pid and mount namespaces (CAP_SYS_ADMIN)";
   MetaBox meta;
   const std::string tarball = make_agent_tarball(kControl);
   meta.publish(kAgent, "1.0", tarball);
   meta.publish(kAgent, "2.0", make_agent_tarball(kControl, {{"other", "content"}}));
   ASSERT_TRUE(meta.start({{kAgent, "1.0"}})) << meta.log();
   UpdaterBox host(meta.address());
-  ASSERT_TRUE(host.start_under(kAsPid1)) << host.log();
+  ASSERT_TRUE(host.start_under(as_pid_1())) << host.log();
   ASSERT_TRUE(eventually([&] { return contains(meta.status(kAgent), "h1 1.0 started "); })) << host.log();
   ASSERT_TRUE(eventually([&] { return contains(host.log(), "pass the probation is done"); })) << host.log();
   const pid_t init = children_of(host.process().pid()).at(0);

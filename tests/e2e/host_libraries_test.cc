@@ -10,6 +10,7 @@
 
 #include "common/base/text.h"
 #include "tests/support/boxes.h"
+#include "tests/support/mount_namespace.h"
 #include "tests/support/tarball.h"
 #include "tests/support/wait.h"
 
@@ -40,32 +41,10 @@ class HostLibraries : public testing::TestWithParam<const char*> {
 
   /// Runs a program where these files stand in /etc, traced to `trace`.
   std::vector<std::string> wrapper(const std::string& trace) const {
-    std::vector<std::string> words = {"unshare", "--mount", "--propagation", "unchanged"};
-    if (::geteuid() != 0) words.insert(words.begin() + 1, "--map-root-user");
-    // In a chroot, / is no mount point, and no call makes the mounts private. There the mount of $etc over itself shows whether
-    // the mounts of this namespace also appear outside.
-    const std::string script = cat("etc='", etc_.path(), "'; ", R"sh(
-            mount --make-rprivate / 2>/dev/null || {
-              mount --bind "$etc" "$etc"
-              if grep -q " $etc " /proc/$PPID/mountinfo; then
-                umount "$etc"
-                echo 'cannot mount over /etc: this chroot lies on a shared mount; mount --bind the folder over itself first'
-                exit 1
-              fi
-            }
-            for file in nsswitch.conf hosts resolv.conf; do
-              touch /etc/$file
-              mount --bind "$etc/$file" /etc/$file || {
-                echo 'cannot mount over /etc: this test needs root or user namespaces'
-                exit 1
-              }
-            done
-            exec "$@")sh");
-    for (const std::string& word : {std::string("sh"), std::string("-c"), script, std::string("sh"), std::string("strace"),
-                                    std::string("-f"), std::string("-b"), std::string("execve"), std::string("-e"),
-                                    std::string("trace=open,openat,openat2,execve"), std::string("-o"), trace}) {
-      words.push_back(word);
-    }
+    std::vector<std::string> words =
+        own_mounts(cat("for file in nsswitch.conf hosts resolv.conf; do touch /etc/$file; mount --bind '", etc_.path(),
+                       "'/$file /etc/$file; done"));
+    words.insert(words.end(), {"strace", "-f", "-b", "execve", "-e", "trace=open,openat,openat2,execve", "-o", trace});
     return words;
   }
 
