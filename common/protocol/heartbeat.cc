@@ -80,7 +80,7 @@ int64_t hint_field(const Json& object, const char* key) {
 
 DesiredAgent desired_agent(const Json& entry) {
   DesiredAgent agent{string_field(entry, "name"), string_field(entry, "version"), string_field(entry, "tarball"),
-                     string_field(entry, "md5"), string_field(entry, "cmd")};
+                     string_field(entry, "md5"),  string_field(entry, "cmd"),     entry.value("preserve", false)};
   agent.soak = hint_field(entry, "soak");
   return agent;
 }
@@ -214,6 +214,7 @@ std::string to_json(const HeartbeatResponse& response) {
     agents.push_back(
         {{"name", agent.name}, {"version", agent.version}, {"tarball", agent.tarball}, {"md5", agent.md5}, {"cmd", agent.cmd}});
     if (agent.soak > 0) agents.back()["soak"] = agent.soak;
+    if (agent.preserve) agents.back()["preserve"] = true;
   }
   Json document = {{"errorMessage", response.error_message}, {"desiredAgents", std::move(agents)}};
   if (response.interval != 0) document["interval"] = response.interval;

@@ -98,13 +98,14 @@ struct HeartbeatRequest {
 };
 
 /// An agent that ops-meta assigns to a host. `cmd` is start, stop or "" (do not change it). common/protocol/release.h defines
-/// `tarball` and `md5`.
+/// `tarball` and `md5`. `preserve` is an optional key: updater/release/unpack.h defines it.
 struct DesiredAgent {
   std::string name;
   std::string version;
   std::string tarball;
   std::string md5;
   std::string cmd;
+  bool preserve = false;
   int64_t soak = 0;  // seconds; 0 for none
 
   bool operator==(const DesiredAgent&) const = default;

@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -33,15 +34,18 @@ ArchiveEntry::Kind kind_of(archive_entry* entry) {
   }
 }
 
-bool has_capabilities(archive_entry* entry) {
+constexpr char kCapability[] = "security.capability";
+
+/// The value of the extended attribute that holds capabilities; "" without it.
+std::string capabilities_of(archive_entry* entry) {
   archive_entry_xattr_reset(entry);
   const char* name = nullptr;
   const void* value = nullptr;
   size_t size = 0;
   while (archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK) {
-    if (text_or_empty(name) == "security.capability") return true;
+    if (text_or_empty(name) == kCapability) return {static_cast<const char*>(value), size};
   }
-  return false;
+  return "";
 }
 
 ArchiveEntry to_values(archive_entry* from) {
@@ -54,7 +58,7 @@ ArchiveEntry to_values(archive_entry* from) {
   entry.size = static_cast<uint64_t>(std::max<int64_t>(archive_entry_size(from), 0));
   entry.uid = archive_entry_uid(from);
   entry.gid = archive_entry_gid(from);
-  entry.has_capabilities = has_capabilities(from);
+  entry.has_capabilities = !capabilities_of(from).empty();
   return entry;
 }
 
@@ -120,14 +124,31 @@ ReleaseOutcome ArchiveReader::fault() const {
 }
 
 ArchiveWriter::ArchiveWriter() : disk_(archive_write_disk_new(), &archive_write_free) {
-  archive_write_disk_set_options(disk_.get(), ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_SECURE_NODOTDOT);
+  archive_write_disk_set_options(disk_.get(), ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_OWNER |
+                                                  ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_SECURE_NODOTDOT);
 }
 
-ReleaseOutcome ArchiveWriter::write(ArchiveReader& from, const std::string& path, mode_t mode, const std::string& hard_link,
-                                    const std::stop_token& cancel) {
+void ArchiveWriter::set_attributes(archive_entry* entry, Attributes attributes) const {
+  archive_entry_set_perm(entry, attributes.mode);
+  const std::string capabilities = attributes.preserve ? capabilities_of(entry) : "";
+  archive_entry_xattr_clear(entry);
+  if (!capabilities.empty()) archive_entry_xattr_add_entry(entry, kCapability, capabilities.data(), capabilities.size());
+  if (attributes.preserve) {
+    const auto uid = static_cast<id_t>(archive_entry_uid(entry));
+    const auto gid = static_cast<id_t>(archive_entry_gid(entry));
+    archive_entry_set_uid(entry, users_.find(text_or_empty(archive_entry_uname(entry)), uid));
+    archive_entry_set_gid(entry, groups_.find(text_or_empty(archive_entry_gname(entry)), gid));
+  } else {
+    archive_entry_set_uid(entry, ::geteuid());
+    archive_entry_set_gid(entry, ::getegid());
+  }
+}
+
+ReleaseOutcome ArchiveWriter::write(ArchiveReader& from, const std::string& path, Attributes attributes,
+                                    const std::string& hard_link, const std::stop_token& cancel) {
   archive_entry* entry = from.entry_;
   archive_entry_copy_pathname(entry, path.c_str());
-  archive_entry_set_perm(entry, mode);
+  set_attributes(entry, attributes);
   if (!hard_link.empty()) archive_entry_copy_hardlink(entry, hard_link.c_str());
   if (archive_write_header(disk_.get(), entry) != ARCHIVE_OK) {
     return host_fault(cat("cannot create ", path, ": ", archive_message(disk_.get())));

@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "common/release/gunzip.h"
+#include "common/release/owner_ids.h"
 
 struct archive;
 struct archive_entry;
@@ -71,17 +72,26 @@ class ArchiveWriter {
  public:
   ArchiveWriter();
 
+  struct Attributes {
+    mode_t mode = 0;
+    /// The file gets the owner, the group and the capabilities of the entry. Otherwise it belongs to the process's user.
+    bool preserve = false;
+  };
+
   /// Writes the entry that `from` read last, with its content, to `path`. `hard_link` is the path of the target of a hard link,
-  /// or
-  /// "".
-  ReleaseOutcome write(ArchiveReader& from, const std::string& path, mode_t mode, const std::string& hard_link,
+  /// or "".
+  ReleaseOutcome write(ArchiveReader& from, const std::string& path, Attributes attributes, const std::string& hard_link,
                        const std::stop_token& cancel);
 
   /// Sets the times and modes of folders. Call it after the last entry.
   ReleaseOutcome finish();
 
  private:
+  void set_attributes(archive_entry* entry, Attributes attributes) const;
+
   std::unique_ptr<archive, int (*)(archive*)> disk_;
+  const OwnerIds users_{"/etc/passwd"};
+  const OwnerIds groups_{"/etc/group"};
 };
 
 }  // namespace ops

@@ -39,7 +39,9 @@ class Inspection {
     if (fault) return fault;
     if (ReleaseOutcome refused = check_control()) return refused;
     findings_.room_needed = (blocks_ + tree_.implied_folders()) * kDiskBlock;
+    findings_.lost = warnings_.lost();
     findings_.warnings = warnings_.warnings();
+    findings_.warnings.insert(findings_.warnings.end(), findings_.lost.begin(), findings_.lost.end());
     for (std::string& warning : warnings_about_control(findings_.control)) findings_.warnings.push_back(std::move(warning));
     return std::nullopt;
   }

@@ -10,7 +10,8 @@
 // can run.
 //
 // Warnings, for a release that hosts accept but that may contain a packaging mistake: files that macOS adds; set-uid bits,
-// capabilities and owners, which are not restored. An owner causes a warning only when it differs from the owner of `control`.
+// capabilities and owners, which the updater restores only with `preserve` (updater/release/unpack.h). An owner causes a
+// warning only when it differs from the owner of `control`.
 //
 // The check takes at most 64 MB of memory.
 
@@ -33,6 +34,7 @@ struct ReleaseFindings {
   uint64_t room_needed = 0;  // bytes on disk; even an empty file takes a block
   std::string control;       // the text of `control`, up to 64 KiB
   std::vector<std::string> warnings;
+  std::vector<std::string> lost;  // the part of `warnings` about attributes that the updater does not restore
 };
 
 /// Reads the whole .tar.gz. nullopt when the updater may unpack it.

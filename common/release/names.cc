@@ -93,12 +93,18 @@ void PackagingWarnings::add(const ArchiveEntry& entry, const std::string& name) 
 std::vector<std::string> PackagingWarnings::warnings() const {
   std::vector<std::string> lines;
   if (!macos_.empty()) lines.push_back(cat("macOS added files that hosts do not need: ", macos_.text()));
-  if (!set_ids_.empty()) lines.push_back(cat("hosts do not keep the set-uid or set-gid bit of ", set_ids_.text()));
-  if (!capable_.empty()) lines.push_back(cat("hosts do not keep the capabilities of ", capable_.text()));
+  return lines;
+}
+
+std::vector<std::string> PackagingWarnings::lost() const {
+  constexpr std::string_view kRemedy = "; \"preserve\": true in the agent's entry of ops-meta keeps it";
+  std::vector<std::string> lines;
+  if (!set_ids_.empty()) lines.push_back(cat("hosts do not keep the set-uid or set-gid bit of ", set_ids_.text(), kRemedy));
+  if (!capable_.empty()) lines.push_back(cat("hosts do not keep the capabilities of ", capable_.text(), kRemedy));
   for (const auto& [owner, names] : owned_) {
     if (owner == control_owner_) continue;
     lines.push_back(cat("hosts do not keep the owner (uid ", owner.first, ", gid ", owner.second, ") of ", names.text(),
-                        ": all files belong to the updater's user"));
+                        ": all files belong to the updater's user", kRemedy));
   }
   return lines;
 }

@@ -46,8 +46,10 @@ class PackagingWarnings {
  public:
   void add(const ArchiveEntry& entry, const std::string& name);
 
-  /// One line for each warning.
+  /// Files that hosts do not need, one line for each kind.
   std::vector<std::string> warnings() const;
+  /// Attributes that hosts do not keep without `preserve`, one line for each kind.
+  std::vector<std::string> lost() const;
   /// The name of the file `control` that is in a folder, not at the top. The least deep one of several; "" without such a file.
   const std::string& deep_control() const { return deep_control_; }
 

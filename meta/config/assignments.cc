@@ -26,6 +26,7 @@ void append_agent(std::string& to, const DesiredAgent& agent) {
   append_json_string(to, agent.md5);
   to += R"(,"cmd":)";
   append_json_string(to, agent.cmd);
+  if (agent.preserve) to += R"(,"preserve":true)";
   to += '}';
 }
 

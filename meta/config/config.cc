@@ -122,7 +122,7 @@ void check_tarball_dir(const Config& config, const std::string& path, ConfigRepo
 
 DesiredAgent read_default(const ConfigObject& object) {
   DesiredAgent agent{object.string("name", ""), object.string("version", ""), object.string("tarball", ""),
-                     object.string("md5", ""), object.string("cmd", "")};
+                     object.string("md5", ""),  object.string("cmd", ""),     object.boolean("preserve", false)};
   for (const char* key : {"name", "version"}) {
     if (!object.has(key)) object.error("is missing", key);
   }

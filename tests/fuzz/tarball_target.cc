@@ -47,7 +47,7 @@ void unpack_one(std::string_view bytes) {
   fs::remove_all(place);
   fs::create_directory(place);
   const std::string file = scratch_file("place/release.tar.gz", bytes);
-  updater::UnpackLimits limits;
+  updater::UnpackOptions limits;
   limits.max_size = 1 << 20;
   limits.max_entries = 200;
   limits.reserve = 0;

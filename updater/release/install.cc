@@ -77,6 +77,12 @@ void remove_download(const std::string& path) {
 
 std::optional<FetchError> fetch_release(const Layout& layout, const DesiredAgent& agent, const InstallLimits& limits,
                                         const Trust& trust, const FetchProgress& progress, const std::stop_token& cancel) {
+  if (agent.preserve && trust.keys.empty()) {
+    return temporary({cat("the entry of ", agent.name,
+                          " in ops-meta has \"preserve\": true, and this host checks no signatures: "
+                          "files with set-uid bits or capabilities are taken from signed releases only; set publicKeys in "
+                          "ops-updater's cfg.json")});
+  }
   progress(Phase::downloading, 0, 0);
   if (auto made = make_directories(layout.agent(agent.name)); !made) return temporary(made.error());
   std::string expected;
@@ -114,8 +120,10 @@ std::optional<FetchError> fetch_release(const Layout& layout, const DesiredAgent
 
   progress(Phase::unpacking, 0, 0);
   const std::string staged = layout.staged(agent.name, agent.version);
+  UnpackOptions options = limits.unpack;
+  options.preserve = agent.preserve;
   if (auto removed = remove_release(staged); !removed) return temporary(removed.error(), expected);
-  if (const auto failed = unpack(tarball, staged, limits.unpack, cancel)) {
+  if (const auto failed = unpack(tarball, staged, options, cancel)) {
     if (auto removed = remove_release(staged); !removed) log::warning(removed.error().message);
     const bool lasting = failed->fault == ReleaseFault::release;
     if (lasting) remove_download(tarball);

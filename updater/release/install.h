@@ -19,7 +19,7 @@ namespace ops::updater {
 
 struct InstallLimits {
   DownloadLimits download;
-  UnpackLimits unpack;
+  UnpackOptions unpack;
 };
 
 /// Which releases the host takes, and how it authenticates to their servers.

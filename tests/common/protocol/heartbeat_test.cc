@@ -65,7 +65,8 @@ TEST(HeartbeatResponse, HasTheBytesOfTheOriginal) {
 }
 
 TEST(HeartbeatResponse, MayHaveASoakForAnAgent) {
-  const HeartbeatResponse response{"", {{"a", "1", "http://m/a", "", "start", 600}, {"b", "1", "http://m/b", "", "start"}}, {}};
+  const HeartbeatResponse response{
+      "", {{"a", "1", "http://m/a", "", "start", false, 600}, {"b", "1", "http://m/b", "", "start"}}, {}};
   const auto parsed = parse_heartbeat_response(to_json(response));
   ASSERT_TRUE(parsed) << parsed.error().message;
   EXPECT_EQ(*parsed, response);
@@ -84,10 +85,10 @@ TEST(HeartbeatResponse, OfAGoMetaWithoutAgentsIsUnderstood) {
 
 TEST(HeartbeatResponse, DropsInvalidEntriesWithTheReason) {
   const auto response = parse_heartbeat_response(R"({"desiredAgents":[
-      {"name":"a","version":"1","tarball":"http://m/a","md5":"","cmd":"start"}, {"name":"../x","version":"1"},
+      {"name":"a","version":"1","tarball":"http://m/a","md5":"","cmd":"start","preserve":true}, {"name":"../x","version":"1"},
       {"name":"b","version":"1/2"}, {"name":"a","version":"2"}, {"name":7}, 7]})");
   ASSERT_TRUE(response);
-  EXPECT_EQ(response->desired_agents, (std::vector<DesiredAgent>{{"a", "1", "http://m/a", "", "start"}}));
+  EXPECT_EQ(response->desired_agents, (std::vector<DesiredAgent>{{"a", "1", "http://m/a", "", "start", true}}));
   EXPECT_EQ(response->refused, (Lines{R"(agent name "../x" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127})",
                                       R"(b: version "1/2" is not of the form [A-Za-z0-9][A-Za-z0-9._+~-]{0,127})",
                                       "a is in desiredAgents twice; the first entry is used",

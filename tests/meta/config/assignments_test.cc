@@ -15,7 +15,7 @@ using meta::Assignments;
 using meta::Config;
 using meta::Override;
 
-const DesiredAgent kDefaults{"falcon-agent", "1.0.0", "http://m/falcon", "http://m/md5", "start"};
+const DesiredAgent kDefaults{"falcon-agent", "1.0.0", "http://m/falcon", "http://m/md5", "start", true};
 
 /// kDefaults with these overrides.
 AgentConfig agent(std::vector<Override> others) { return {kDefaults, std::move(others)}; }
@@ -40,7 +40,7 @@ TEST(Assignments, TheDefaultAppliesWhereNoPrefixMatches) {
 
 TEST(Assignments, AnOverrideReplacesEveryFieldThatIsNotEmpty) {
   const AgentConfig all = agent({{"lg-", "2", "http://n/falcon", "http://n/md5", "stop"}});
-  EXPECT_EQ(resolve(all, "lg-web"), (DesiredAgent{"falcon-agent", "2", "http://n/falcon", "http://n/md5", "stop"}));
+  EXPECT_EQ(resolve(all, "lg-web"), (DesiredAgent{"falcon-agent", "2", "http://n/falcon", "http://n/md5", "stop", true}));
   EXPECT_EQ(resolve(agent({{"lg-", "", "", "", ""}}), "lg-web"), kDefaults);
   DesiredAgent stopped = kDefaults;
   stopped.cmd = "stop";

@@ -45,13 +45,14 @@ TEST_F(MetaConfig, TheShippedExampleIsInTheManual) {
 }
 
 TEST_F(MetaConfig, PrintsTheKeysOfTheOriginal) {
-  EXPECT_EQ(meta::to_json(load(kOriginalConfig)),
-            R"({"debug":true,"tarballDir":"./tarball","interval":0,"http":{"enabled":true,"listen":"0.0.0.0:2000",)"
-            R"("maxConnections":16384,"keepAlive":75,"maxDownloads":64,"tls":{"cert":"","key":"","clientCa":""},)"
-            R"("tokens":[],"adminTokens":[]},"maxHosts":2000000,)"
-            R"("agents":[{"default":{"name":"falcon-agent","version":"1.0.0","tarball":"http://m:2000/falcon","md5":"",)"
-            R"("cmd":"start"},"others":[{"prefix":"lg-","percent":100.0,"version":"1.1.0","tarball":"","md5":"","cmd":""}],)"
-            R"("rollout":{"parallel":1000000,"maxFailures":3,"maxFailureRate":5.0,"timeout":1800}}]})");
+  EXPECT_EQ(
+      meta::to_json(load(kOriginalConfig)),
+      R"({"debug":true,"tarballDir":"./tarball","interval":0,"http":{"enabled":true,"listen":"0.0.0.0:2000",)"
+      R"("maxConnections":16384,"keepAlive":75,"maxDownloads":64,"tls":{"cert":"","key":"","clientCa":""},)"
+      R"("tokens":[],"adminTokens":[]},"maxHosts":2000000,)"
+      R"("agents":[{"default":{"name":"falcon-agent","version":"1.0.0","tarball":"http://m:2000/falcon","md5":"",)"
+      R"("cmd":"start","preserve":false},"others":[{"prefix":"lg-","percent":100.0,"version":"1.1.0","tarball":"","md5":"","cmd":""}],)"
+      R"("rollout":{"parallel":1000000,"maxFailures":3,"maxFailureRate":5.0,"timeout":1800}}]})");
   EXPECT_EQ(load(meta::to_json(load(kOriginalConfig))), load(kOriginalConfig));
 }
 

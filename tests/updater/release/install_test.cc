@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <filesystem>
+
 #include "tests/support/fake_server.h"
 #include "tests/support/minisign.h"
 #include "tests/support/small_disk.h"
@@ -52,7 +54,7 @@ struct Install : testing::Test {
   }
 
   std::optional<FetchError> fetch_it() {
-    const DesiredAgent agent{"a", "1.0", server.url("/t"), md5, "start"};
+    const DesiredAgent agent{"a", "1.0", server.url("/t"), md5, "start", preserve};
     phases.clear();
     const auto progress = [this](Phase phase, uint64_t, uint64_t) {
       if (phases.empty() || phases.back() != phase) phases.push_back(phase);
@@ -71,6 +73,7 @@ struct Install : testing::Test {
   tests::TempDir root;
   Layout layout{root.path()};
   std::string md5;
+  bool preserve = false;
   InstallLimits limits;
   std::vector<PublicKey> keys;
   std::vector<Phase> phases;
@@ -255,6 +258,22 @@ TEST_F(SignedInstall, AcceptsAReleaseSignedByTheOwner) {
   const auto error = fetch_it();
   ASSERT_FALSE(error) << error->error.message;
   EXPECT_TRUE(tests::exists(layout.staged("a", "1.0") + "/.installed"));
+}
+
+TEST_F(SignedInstall, PreservesModesOfSignedReleasesOnly) {
+  bytes = tests::make_tarball(
+      {{"control", kControl, 0755, tests::Entry::Kind::file}, {"ping", "x", 04755, tests::Entry::Kind::file}});
+  preserve = ::geteuid() == 0;  // the entries belong to root, and only root may give files away
+  publish_signed(bytes, sign(owner, bytes));
+  const auto error = fetch_it();
+  ASSERT_FALSE(error) << error->error.message;
+  EXPECT_EQ(std::filesystem::status(layout.staged("a", "1.0") + "/ping").permissions(),
+            std::filesystem::perms(preserve ? 04755 : 0755));
+
+  ASSERT_TRUE(remove_release(layout.staged("a", "1.0")));
+  keys.clear();
+  preserve = true;
+  EXPECT_HAS(failure().error.message, "set-uid bits or capabilities are taken from signed releases only; set publicKeys");
 }
 
 TEST_F(SignedInstall, FetchesNothingWithoutASignature) {

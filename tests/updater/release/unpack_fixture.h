@@ -55,7 +55,7 @@ struct Unpack : testing::Test {
   tests::TempDir box;
   std::string tarball = box / "place/release.tar.gz";
   std::string folder = box / "place/.staged-1";
-  UnpackLimits limits;
+  UnpackOptions limits;
 };
 
 }  // namespace ops::updater

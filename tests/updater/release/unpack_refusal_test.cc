@@ -93,7 +93,7 @@ TEST_F(Unpack, RefusesAReleaseAboveALimit) {
   limits.max_size = 100'000;
   EXPECT_HAS(refusal({{"a", std::string(60'000, 'a'), 0644, Kind::file}, {"b", std::string(60'000, 'b'), 0644, Kind::file}}),
              "it has more than 100000 bytes unpacked");
-  limits.max_size = UnpackLimits().max_size;
+  limits.max_size = UnpackOptions().max_size;
   limits.max_ratio = 20;
   EXPECT_HAS(refusal({{"bomb", std::string(4 << 20, '\0'), 0644, Kind::file}}), "more than 20 times its size");
 }

@@ -1,6 +1,10 @@
 // Good tarballs, and faults of the host.
 
+#include <sys/xattr.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 #include "tests/support/process.h"
 #include "tests/support/small_disk.h"
@@ -70,6 +74,69 @@ TEST_F(Unpack, RemovesSetUidAndWritePermissionsOfOtherUsers) {
   struct stat info = {};
   ASSERT_EQ(::stat((folder + "/suid").c_str(), &info), 0);
   EXPECT_EQ(info.st_uid, ::getuid());
+}
+
+TEST_F(Unpack, KeepsModesOnRequestButNotThoseOfControl) {
+  limits.preserve = true;
+  const auto error = unpack_bytes(make_tarball({{"control", "#!/bin/sh\n", 04777, Kind::file},
+                                                {"suid", "x", 06755, Kind::file},
+                                                {"shared/", "", 01777, Kind::folder},
+                                                {"closed/", "", 0000, Kind::folder}}));
+  // The entries belong to root. Only root may give files away.
+  if (::geteuid() != 0) {
+    ASSERT_TRUE(error);
+    EXPECT_EQ(error->fault, ReleaseFault::host) << error->error.message;
+    return;
+  }
+  ASSERT_FALSE(error) << error->error.message;
+  EXPECT_EQ(mode("control"), 0755U);
+  EXPECT_EQ(mode("suid"), 06755U);
+  EXPECT_EQ(mode("shared"), 01777U);
+  EXPECT_EQ(mode("closed"), 0700U);
+}
+
+TEST_F(Unpack, KeepsOwnersAndCapabilitiesOnRequest) {
+  const std::string source = box / "source";
+  tests::write_file(source + "/control", "#!/bin/sh\n", 0755);
+  for (const char* name : {"known", "unknown", "ping"}) tests::write_file(source + "/" + name, "x", 0755);
+  const std::string capabilities("\x01\0\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20);  // cap_net_bind_service=ep
+  const auto set = [&](const char* name) {
+    return ::setxattr((source + "/ping").c_str(), name, capabilities.data(), capabilities.size(), 0);
+  };
+  if (::geteuid() != 0) {
+    EXPECT_EQ(set("security.capability"), -1) << "only root can make such a release";
+    return;
+  }
+  ASSERT_EQ(set("security.capability"), 0) << std::strerror(errno);
+  ASSERT_EQ(set("trusted.other"), 0) << std::strerror(errno);
+  const auto packed = tests::run({"sh", "-ec",
+                                  "x='tar --format pax --xattrs --xattrs-include=*'; "
+                                  "$x --owner=daemon:4711 --group=daemon:4711 -cf t known; "
+                                  "$x --owner=no-such-user:4712 --group=no-such-group:4713 -rf t unknown; "
+                                  "$x --owner=daemon --group=daemon -rf t control ping; gzip t; mv t.gz $0",
+                                  box / "t.tar.gz"},
+                                 source);
+  ASSERT_EQ(packed.exit_code, 0) << packed.output;
+  const auto owner = [&](const std::string& name) {
+    struct stat info = {};
+    EXPECT_EQ(::lstat((folder + "/" + name).c_str(), &info), 0) << name;
+    return std::pair(info.st_uid, info.st_gid);
+  };
+  const auto has = [&](const char* name) { return ::getxattr((folder + "/ping").c_str(), name, nullptr, 0) == 20; };
+
+  const std::string bytes = tests::read_file(box / "t.tar.gz");
+  ASSERT_FALSE(unpack_bytes(bytes));
+  EXPECT_EQ(owner("known"), std::pair(0U, 0U));
+  EXPECT_FALSE(has("security.capability"));
+
+  limits.preserve = true;
+  const auto error = unpack_bytes(bytes);
+  ASSERT_FALSE(error) << error->error.message;
+  EXPECT_EQ(owner("known"), std::pair(1U, 1U)) << "the number of daemon on each Linux, not that of the tarball";
+  EXPECT_EQ(owner("unknown"), std::pair(4712U, 4713U));
+  EXPECT_EQ(owner("control"), std::pair(0U, 0U)) << "root runs it";
+  EXPECT_TRUE(has("security.capability"));
+  EXPECT_FALSE(has("trusted.other"));
 }
 
 TEST_F(Unpack, UnpacksASparseFileWithItsHoles) {
