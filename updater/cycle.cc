@@ -185,7 +185,8 @@ Effects Cycle::decide(const Progress& progress, Instant now) {
 void Cycle::decide_for(const std::string& name, Agent& agent, const Progress& progress, Instant now) {
   if (auto state = agent.latch_bad_release()) add(SaveState{name, std::move(*state)});
   const DesiredAgent* assigned = desired(name);
-  const SwitchSettings settings{config_.control_timeout, config_.probation, config_.keep_versions};
+  const SwitchSettings settings{config_.control_timeout, config_.probation, config_.keep_versions,
+                                unclear_patience(config_.probation, config_.interval)};
   Decision decision = agent.decide(assigned, progress_of(name, progress) != nullptr, settings, now.steady, now.boot());
   if (assigned != nullptr && assigned->cmd != "" && assigned->cmd != "start" && assigned->cmd != "stop") {
     add(LogError{name, cat(name, ": meta's cmd \"", one_line(assigned->cmd, 40),

@@ -44,6 +44,12 @@ std::string starts_and(const std::string& fault) {
   return demo_but("[[ ${1:-} == start ]] && {\nstart\n" + fault + "\nexit\n}");
 }
 
+/// Runs `fault` at the fifth and each later status if `condition` is true, too. The fifth is in the probation.
+std::string fifth_status_and(const std::string& condition, const std::string& fault) {
+  return "[[ ${1:-} == status ]] && echo >>asked && asked=$(wc -l <asked) && (( asked > 4 )) && " + condition + " && { " +
+         fault + "; }";
+}
+
 /// Scripts whose agent does not start, does not stay started or has no usable status.
 std::vector<FaultyScript> failing_scripts() {
   return {
@@ -63,6 +69,7 @@ std::vector<FaultyScript> failing_scripts() {
       {"dies-soon", starts_and("(sleep 0.5; stop) &"), "was \"stoped\" during its probation"},
       {"dies-later", starts_and("(sleep 1.2; stop) &"), "was \"stoped\" during its probation"},
       {"flips", "#!/bin/bash\n[[ $1 != status ]] || { rm flip 2>/dev/null && echo started; } || { touch flip; echo stoped; }"},
+      {"turns-unclear", demo_but(fifth_status_and("true", "echo busy; exit 1")), "during its probation"},
       {"vanishes", starts_and("rm control"), "No such file"},
       {"vanishes-later", starts_and("(sleep 1; rm control) &"), "during its probation"},
   };
@@ -73,6 +80,8 @@ std::vector<FaultyScript> odd_scripts() {
   return {
       {"keeps-stdout", starts_and("setsid sleep 15 &")},
       {"babbles", starts_and("timeout 15 yes &")},
+      {"is-busy-once", demo_but(fifth_status_and("(( asked < 7 ))", "echo busy; exit 1"))},
+      {"is-slow-once", demo_but(fifth_status_and("(( asked < 6 ))", "exec sleep 60"))},
       {"double-forks", demo_but("[[ ${1:-} == start ]] && { (start &); sleep 0.3; exit; }")},
       {"lies",
        "#!/bin/bash\n[[ $1 == status ]] && { [[ -e on ]] && echo started || echo stoped; }\n"

@@ -31,6 +31,7 @@ void Agent::begin_observation() {
 void Agent::take_observation(Observed seen, Clock::time_point now) {
   is_observing_ = false;
   seen_ = std::move(seen);
+  unclear_.note(seen_.status, now);
   was_observed_ = true;
   is_undecided_ = !is_outdated_;
   if (is_outdated_) observe_at_ = now;
@@ -69,7 +70,7 @@ Decision Agent::decide(const DesiredAgent* desired, bool is_fetching, const Swit
     attempted_ = *desired;
   }
   const Circumstances circumstances{update_pause_.is_paused(now), control_pause_.is_paused(now), is_fetching,
-                                    settings.keep_versions};
+                                    settings.keep_versions, unclear_.is_failure(settings.unclear_patience, now)};
   Decision decision = plan(seen_, desired, circumstances, boot);
   decided_phase_ = decision.phase;
   wants_fetch_ = decision.prepare;
@@ -93,6 +94,7 @@ void Agent::plan_next_observation(Clock::time_point now, std::chrono::seconds pr
 Action Agent::end_action(const Result<void>& outcome, Clock::time_point now, Random& random) {
   const Action done = action_.value_or(Action::none);
   action_.reset();
+  unclear_.reset();
   error_ = outcome ? "" : outcome.error().message;
   // Leftovers that could not be removed can wait for the next round.
   observe_at_ = done == Action::tidy && !outcome ? kNever : now;

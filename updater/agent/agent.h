@@ -15,6 +15,7 @@
 #include "updater/model/plan.h"
 #include "updater/model/report.h"
 #include "updater/model/schedule.h"
+#include "updater/model/unclear_status.h"
 #include "updater/release/fetch_worker.h"
 
 namespace ops::updater {
@@ -83,6 +84,7 @@ class Agent {
 
   const std::string name_;
   Observed seen_;
+  UnclearStatus unclear_;  // the last statuses since the last action
   bool was_observed_ = false;
   bool is_undecided_ = false;
   bool is_observing_ = false;

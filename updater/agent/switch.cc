@@ -13,6 +13,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "updater/agent/observe.h"
+#include "updater/model/unclear_status.h"
 #include "updater/process/control_script.h"
 #include "updater/process/processes.h"
 #include "updater/release/install.h"
@@ -206,6 +207,7 @@ class Switch {
     if (to_status(status(version)) == Status::started) return {};
     log::info(name_, ": starting ", version);
     const auto started = run_control(layout_.version(name_, version), "start", settings_.control_timeout, cancel_);
+    // A start may fail because the agent runs already, so its status decides.
     const milliseconds patience = started ? milliseconds(kSettleTime) : milliseconds(0);
     const std::string last = wait_for(version, Status::started, patience);
     if (to_status(last) == Status::started) return {};
@@ -251,13 +253,19 @@ class Switch {
 
   std::string status(const std::string& version) const { return status_of(layout_, name_, version, cancel_); }
 
-  /// Waits for a status for as long as `patience`. Returns the last status.
+  /// Waits for a status for as long as `patience`, and longer while the status is unclear and is no failure yet. Returns the
+  /// last status.
   std::string wait_for(const std::string& version, Status wanted, milliseconds patience) const {
-    const auto deadline = std::chrono::steady_clock::now() + patience;
-    for (;;) {
+    const auto deadline = Clock::now() + patience;
+    UnclearStatus unclear;
+    for (milliseconds tick = kSettleTick;; tick = std::min(tick * 2, kMaxSettleTick)) {
       std::string text = status(version);
-      if (to_status(text) == wanted || std::chrono::steady_clock::now() >= deadline || cancel_.stop_requested()) return text;
-      sleep_for(kSettleTick, cancel_);
+      const Status current = to_status(text);
+      const auto now = Clock::now();
+      unclear.note(current, now);
+      const bool is_conclusive = current != Status::unclear || unclear.is_failure(settings_.unclear_patience, now);
+      if (current == wanted || cancel_.stop_requested() || (now >= deadline && is_conclusive)) return text;
+      sleep_for(tick, cancel_);
     }
   }
 

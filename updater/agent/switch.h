@@ -18,6 +18,7 @@ struct SwitchSettings {
   std::chrono::seconds control_timeout{60};
   std::chrono::seconds probation{30};
   int keep_versions = 2;
+  std::chrono::seconds unclear_patience{30};  // see unclear_status.h
 };
 
 /// Carries out decision.action. `seen` and `desired` are the values that plan() decided on. Returns an error if a step failed,

@@ -78,6 +78,8 @@ Decision plan_probation(const Observed& seen, const DesiredAgent* desired, const
   if (must_begin_again(seen, probation, now))
     return {circumstances.control_paused ? Action::none : Action::resume_probation, false, Phase::switching,
             "the switch was interrupted"};
+  if (seen.has_control && seen.status == Status::unclear && !circumstances.unclear_for_long)
+    return {Action::none, false, Phase::probation, ""};
   if (seen.status != Status::started) {
     const std::string how = seen.has_control ? cat("was \"", seen.status_text, "\"") : "lost its ./control";
     return roll_back(circumstances, cat(how, " during its probation"));

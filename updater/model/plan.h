@@ -16,6 +16,7 @@
 //   P committed, D differs from C and is ready                      switch_over                              switching
 //   P committed, P's version was not seen started yet               resume_probation                         switching
 //   P committed, C started, the machine booted during P             resume_probation                         switching
+//   P committed, C unclear, not for long                            nothing                                  probation
 //   P committed, C not started                                      roll_back                                switching
 //   P committed, C started, probation over                          pass_probation
 //   P committed, C started, probation not over                      nothing                                  probation
@@ -39,8 +40,9 @@
 //   supervise C: start C if it is not started. Not if ops-meta had it stopped, L is of C, or C has no ./control.
 //   prepare D: download, verify and unpack D into .staged-VERSION, beside the action.
 //   tidy: remove leftovers() if there are any and no release of the agent is being prepared.
-//   ready: unpacked completely on this disk, with the checksum that ops-meta gives, if it gives one.
-//   start, stop, resume_probation, pass_probation and roll_back wait while control_paused is set.
+//   unclear for long: see unclear_status.h. In probation a slow status is no failure; a status that means stopped is one at
+//   once. ready: unpacked completely on this disk, with the checksum that ops-meta gives, if it gives one. start, stop,
+//   resume_probation, pass_probation and roll_back wait while control_paused is set.
 
 #include <cstdint>
 #include <optional>
@@ -91,6 +93,7 @@ struct Circumstances {
   bool control_paused = false;  // a pause, because the agent keeps dying or does not stop
   bool preparing = false;       // a release of this agent is being prepared
   int keep_versions = 2;
+  bool unclear_for_long = false;  // the status is unclear, and stayed so (UnclearStatus::is_failure)
 
   bool operator==(const Circumstances&) const = default;
 };

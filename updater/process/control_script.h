@@ -30,9 +30,11 @@ namespace ops::updater {
 
 inline constexpr std::chrono::seconds kStatusDeadline{10};
 
-/// How long after start or stop the updater waits for the status to change, and how often it reads the status.
+/// How long after start or stop the updater waits for the status to change, and the pause between two statuses: it begins with
+/// kSettleTick and doubles up to kMaxSettleTick, because statuses take CPU time from an agent that starts.
 inline constexpr std::chrono::seconds kSettleTime{5};
 inline constexpr std::chrono::milliseconds kSettleTick{200};
+inline constexpr std::chrono::milliseconds kMaxSettleTick{1000};
 
 /// Runs `./control verb` in `folder` and returns its stdout, trimmed. If the script does not exit with code 0, the error says
 /// why and ends with the last lines of stderr and stdout. A `status` that prints to stderr only is an error, too. If the host

@@ -89,6 +89,34 @@ TEST_F(AgentTest, PausesUpdatesAfterAFailedSwitchUntilAReleasePasses) {
   EXPECT_EQ(attempts(), 0);
 }
 
+TEST_F(AgentTest, AsksAnUnclearStatusInProbationAtLeastThreeTimesOver30Seconds) {
+  Observed unclear = installed(Status::unclear);
+  unclear.state.probation = Probation{"1", "", "", kUnixTime + 20};
+  const auto action_after = [&](seconds time) {
+    now += time;
+    observe(unclear);
+    return decide(kVersion1).action;
+  };
+  EXPECT_EQ(action_after(seconds(0)), Action::none);
+  EXPECT_GT(agent.observe_at(), now);
+  EXPECT_LE(agent.observe_at(), now + seconds(6)) << "it asks again soon";
+  EXPECT_EQ(action_after(seconds(40)), Action::none) << "twice";
+  unclear.status = Status::started;
+  EXPECT_EQ(action_after(seconds(1)), Action::none) << "the count begins again";
+  unclear.status = Status::unclear;
+  EXPECT_EQ(action_after(seconds(1)), Action::none);
+  EXPECT_EQ(action_after(seconds(14)), Action::none);
+  EXPECT_EQ(action_after(seconds(15)), Action::none) << "29 s";
+  EXPECT_EQ(action_after(seconds(1)), Action::roll_back);
+}
+
+TEST_F(AgentTest, WaitsLessForAnUnclearStatusIfProbationAndIntervalAreShort) {
+  EXPECT_EQ(unclear_patience(seconds(30), seconds(300)), seconds(30));
+  EXPECT_EQ(unclear_patience(seconds(0), seconds(300)), seconds(30));
+  EXPECT_EQ(unclear_patience(seconds(600), seconds(10)), seconds(30));
+  EXPECT_EQ(unclear_patience(seconds(2), seconds(1)), seconds(2));
+}
+
 TEST_F(AgentTest, ObservesAgainAtTheEndOfAPause) {
   fail_switch();
   observe(installed(Status::started));

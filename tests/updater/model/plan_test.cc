@@ -132,8 +132,10 @@ TEST(Plan, RestartsTheProbationWhenTheClockWasSetBack) {
 
 TEST(Plan, RollsBackAnAgentThatIsNotStartedDuringItsProbation) {
   EXPECT_EQ(decide(in_probation(Status::stopped, kNow + 9), desire("2")).action, Action::roll_back);
-  EXPECT_EQ(decide(in_probation(Status::unclear, kNow + 9), desire("2")).action, Action::roll_back);
   EXPECT_EQ(decide(in_probation(Status::stopped, kNow - 1), desire("2")).action, Action::roll_back) << "at the last check, too";
+  const Circumstances for_long{false, false, false, 2, true};
+  EXPECT_EQ(decide(in_probation(Status::unclear, kNow + 9), desire("2"), for_long).action, Action::roll_back);
+  EXPECT_EQ(decide(in_probation(Status::unclear, kNow - 1), desire("2")).phase, Phase::probation) << "not for long";
 }
 
 TEST(Plan, PassesTheProbationWhenItsTimeIsOver) {
