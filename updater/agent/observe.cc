@@ -12,6 +12,7 @@
 #include "common/base/log.h"
 #include "updater/process/control_script.h"
 #include "updater/process/processes.h"
+#include "updater/process/script_note.h"
 
 namespace ops::updater {
 
@@ -147,17 +148,24 @@ Result<Observed> observe_agent(const Layout& layout, const std::string& name, co
 
 void await_earlier_script(const Layout& layout, const std::string& name, std::chrono::milliseconds patience,
                           const std::stop_token& cancel) {
-  const std::string folder = layout.agent(name);
+  const auto note = read_script_note(layout.script_note(name));
+  if (!note || !unsafe_folders(layout, name).empty()) return;  // another user may have written the note
+  const auto find_script = [&]() -> pid_t {
+    if (note->pid == 0) return find_control_script(layout.agent(name), note->start_ticks);
+    return is_running_script(*note) ? note->pid : -1;
+  };
   const auto deadline = std::chrono::steady_clock::now() + patience;
   pid_t logged = -1;
-  for (pid_t script; (script = find_control_script(folder)) > 1 && !cancel.stop_requested(); logged = script) {
+  for (pid_t script; (script = find_script()) > 1; logged = script) {
+    if (cancel.stop_requested()) return;
     if (script != logged) log::info(name, ": waiting for ./control, pid ", script, ", which an earlier updater started");
     if (std::chrono::steady_clock::now() > deadline) {
-      terminate([&] { return group_of(find_control_script(folder)); }, cancel);
-      return;
+      if (note->pid != 0) terminate([&] { return group_of(find_script()); }, cancel);
+      break;
     }
     std::this_thread::sleep_for(kScriptTick);
   }
+  ::unlink(layout.script_note(name).c_str());
 }
 
 }  // namespace ops::updater

@@ -30,8 +30,8 @@ std::string status_of(const Layout& layout, const std::string& name, const std::
 
 /// Waits for a `./control start` or `stop` of this agent that an earlier updater started and that still runs after the end of
 /// that updater: a second start beside it could start the agent twice. After `patience`, ends the script's process group with
-/// terminate(), as the earlier updater would have done. Finds the script in /proc. (A file on the disk was rejected: it cannot
-/// be written at the same instant at which the script starts.)
+/// terminate(), as the earlier updater would have done. The note (script_note.h) identifies the script, and is then removed.
+/// If the earlier updater ended before it noted the pid, the script is found in /proc, waited for and never ended.
 void await_earlier_script(const Layout& layout, const std::string& name, std::chrono::milliseconds patience,
                           const std::stop_token& cancel);
 

@@ -206,7 +206,7 @@ class Switch {
   Result<void> start_version(const std::string& version) {
     if (to_status(status(version)) == Status::started) return {};
     log::info(name_, ": starting ", version);
-    const auto started = run_control(layout_.version(name_, version), "start", settings_.control_timeout, cancel_);
+    const auto started = run(version, "start");
     // A start may fail because the agent runs already, so its status decides.
     const milliseconds patience = started ? milliseconds(kSettleTime) : milliseconds(0);
     const std::string last = wait_for(version, Status::started, patience);
@@ -219,7 +219,7 @@ class Switch {
   Result<void> stop_version(const std::string& version) {
     if (to_status(status(version)) == Status::stopped) return {};
     log::info(name_, ": stopping ", version);
-    const auto stopped = run_control(layout_.version(name_, version), "stop", settings_.control_timeout, cancel_);
+    const auto stopped = run(version, "stop");
     const std::string last = wait_for(version, Status::stopped, kSettleTime);
     if (to_status(last) == Status::stopped) return {};
     const std::string how = stopped ? "stop exited with code 0" : stopped.error().message;
@@ -249,6 +249,10 @@ class Switch {
     }
     if (error) return system_error("list", layout_.agent(name_), error.value());
     return versions;
+  }
+
+  Result<std::string> run(const std::string& version, const std::string& verb) const {
+    return run_control(layout_.version(name_, version), verb, settings_.control_timeout, cancel_, layout_.script_note(name_));
   }
 
   std::string status(const std::string& version) const { return status_of(layout_, name_, version, cancel_); }

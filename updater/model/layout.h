@@ -9,6 +9,7 @@
 //     .state.damaged                         a .state that could not be read
 //     .hold                                  made by the operator: the agent is held; the first line is the reason
 //     .retry                                 made by the operator: the updater drops latches and pauses, then removes it
+//     .script                                the ./control that runs now, see script_note.h
 //     .download-3.1.3                        a tarball during the download; kept so that the download can resume
 //     .download-3.1.3.from                   which file on the server that is, see download.h
 //     .staged-3.1.3/                         staging: an unpacked release, complete once it contains .installed. During a
@@ -36,6 +37,7 @@ class Layout {
   std::string state_file(const std::string& name) const { return agent(name) + "/.state"; }
   std::string hold_file(const std::string& name) const { return agent(name) + "/.hold"; }
   std::string retry_file(const std::string& name) const { return agent(name) + "/.retry"; }
+  std::string script_note(const std::string& name) const { return agent(name) + "/.script"; }
   std::string version(const std::string& name, const std::string& version) const { return agent(name) + "/" + version; }
   std::string staged(const std::string& name, const std::string& version) const {
     return agent(name) + "/" + kStagedPrefix + version;

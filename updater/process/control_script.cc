@@ -21,6 +21,7 @@
 #include "common/base/log.h"
 #include "common/protocol/status.h"
 #include "updater/process/processes.h"
+#include "updater/process/script_note.h"
 
 namespace ops::updater {
 
@@ -237,16 +238,20 @@ std::string last_lines(const Child& child) {
 }  // namespace
 
 Result<std::string> run_control(const std::string& folder, const std::string& verb, milliseconds deadline,
-                                const std::stop_token& cancel) {
+                                const std::stop_token& cancel, const std::string& note_path) {
+  const ScriptNote note(note_path);
   const auto retry_until = Clock::now() + deadline;
   pid_t pid = -1;
   Output output;
   for (int error; (error = start_script(folder, verb, pid, output)) != 0;) {
     if (!is_shortage(error) || Clock::now() >= retry_until || cancel.stop_requested()) {
+      note.ended();
       return Error{cat("exec `./control ", verb, "` in ", folder, " fail: ", std::strerror(error))};
     }
     std::this_thread::sleep_for(kShortageTick);
   }
+
+  note.started(pid);
 
   Child child(pid, std::move(output));
   if (!child.wait_until(Clock::now() + deadline, cancel)) {
@@ -255,10 +260,12 @@ Result<std::string> run_control(const std::string& folder, const std::string& ve
       return Error{cat("`./control ", verb, "` still runs: the updater stops and leaves it running")};
     }
     const bool ended = child.kill_group();
+    if (ended) note.ended();
     return Error{cat("`./control ", verb, "` did not end within ", std::chrono::duration<double>(deadline).count(),
                      " s and was killed", ended ? "" : ", but still runs", last_lines(child))};
   }
   const int status = child.reap();
+  note.ended();
   const std::string printed(trim(child.out()));
   const std::string_view warnings = trim(child.err());
   if (!warnings.empty()) {

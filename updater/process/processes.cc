@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <iterator>
 #include <optional>
@@ -76,8 +77,8 @@ struct Stat {
   uint64_t start_ticks = 0;
 };
 
-/// nullopt if the process has ended; a zombie has ended, too.
-std::optional<Stat> stat_of(pid_t pid) {
+/// nullopt if the process is gone.
+std::optional<Stat> read_stat(pid_t pid) {
   const auto text = read_file(cat("/proc/", pid, "/stat"), kMaxProcFile);
   if (!text) return std::nullopt;
   // The name is in brackets and may contain any character. After it: state, parent, group, session, terminal, 14 other
@@ -88,8 +89,13 @@ std::optional<Stat> stat_of(pid_t pid) {
   fields >> stat.state >> stat.parent >> skipped >> skipped >> stat.terminal;
   for (int i = 0; i < 14; ++i) fields >> skipped;
   fields >> stat.start_ticks;
-  if (stat.state == 'Z') return std::nullopt;
   return stat;
+}
+
+/// nullopt if the process has ended; a zombie has ended, too.
+std::optional<Stat> stat_of(pid_t pid) {
+  const auto stat = read_stat(pid);
+  return stat && stat->state != 'Z' ? stat : std::nullopt;
 }
 
 /// True if the process has a controlling terminal, or has ended.
@@ -155,13 +161,30 @@ bool end_processes_in(const std::string& folder, const std::stop_token& cancel) 
   return terminate([&] { return processes_in(folder); }, cancel);
 }
 
-pid_t find_control_script(const std::string& agent_folder) {
+uint64_t ticks_since_boot() {
+  timespec since_boot{};
+  ::clock_gettime(CLOCK_BOOTTIME, &since_boot);
+  const auto ticks = static_cast<uint64_t>(::sysconf(_SC_CLK_TCK));
+  return static_cast<uint64_t>(since_boot.tv_sec) * ticks + static_cast<uint64_t>(since_boot.tv_nsec) * ticks / 1'000'000'000;
+}
+
+uint64_t start_ticks_of(pid_t pid) {
+  const auto stat = read_stat(pid);
+  return stat ? stat->start_ticks : 0;
+}
+
+bool is_running_script(const Process& script) {
+  const auto stat = stat_of(script.pid);
+  return stat && stat->start_ticks == script.start_ticks && ::getsid(script.pid) == script.pid;
+}
+
+pid_t find_control_script(const std::string& agent_folder, uint64_t since) {
   using namespace std::string_view_literals;
   std::error_code error;
   const std::string real = fs::canonical(agent_folder, error);
   if (error) return -1;
   for (const pid_t pid : all_processes()) {
-    if (::getsid(pid) != pid || !links_into(pid, "cwd", real)) continue;
+    if (::getsid(pid) != pid || start_ticks_of(pid) < since || !links_into(pid, "cwd", real)) continue;
     const auto command = read_file(cat("/proc/", pid, "/cmdline"), kMaxProcFile);
     if (command && (command->ends_with("./control\0start\0"sv) || command->ends_with("./control\0stop\0"sv))) return pid;
   }

@@ -48,8 +48,18 @@ bool terminate(const std::function<std::vector<pid_t>()>& find_targets, const st
 /// Ends the processes_in() this folder with terminate(). Returns true if none of them is left.
 bool end_processes_in(const std::string& folder, const std::stop_token& cancel);
 
-/// The pid of a `./control start` or `./control stop` that an updater started for any version of this agent; -1 if none runs.
-/// The updater makes its scripts session leaders. A command that an operator types into a shell is no session leader.
-pid_t find_control_script(const std::string& agent_folder);
+/// Clock ticks since the boot, as in Process::start_ticks.
+uint64_t ticks_since_boot();
+
+/// The start of a process, also of a zombie; 0 if there is none.
+uint64_t start_ticks_of(pid_t pid);
+
+/// Whether this very process, by pid and start_ticks, runs and leads a session, as the updater's scripts do.
+bool is_running_script(const Process& script);
+
+/// The pid of a `./control start` or `./control stop` for any version of this agent that started at `since` ticks or later; -1
+/// if none runs. The updater makes its scripts session leaders. A command that an operator types into a shell is no session
+/// leader. The result may also be an agent that is a fork of its control script: do not end it.
+pid_t find_control_script(const std::string& agent_folder, uint64_t since);
 
 }  // namespace ops::updater

@@ -16,6 +16,7 @@
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
+#include "updater/process/script_note.h"
 
 namespace ops::updater {
 namespace {
@@ -310,11 +311,32 @@ TEST_F(ControlScript, RunsOnWhenTheUpdaterStops) {
     eventually([&] { return !written_pids().empty(); });
     stop.request_stop();
   });
-  const std::string error = message_of(run_control(folder.path(), "start", kLong, stop.get_token()));
+  const std::string error = message_of(run_control(folder.path(), "start", kLong, stop.get_token(), folder / "note"));
   EXPECT_HAS(error, "`./control start` still runs: the updater stops");
+  const auto noted = read_script_note(folder / "note");
+  ASSERT_TRUE(noted) << "the note is for the next updater";
+  EXPECT_EQ(noted->pid, written_pids().at(0));
+  EXPECT_TRUE(is_running_script(*noted));
   tests::write_file(folder / "go-on", "");
   EXPECT_TRUE(eventually([&] { return tests::exists(folder / "done"); })) << "it was not killed";
   EXPECT_TRUE(eventually([&] { return tests::children_of(::getpid()).empty(); })) << "it must be reaped";
+}
+
+TEST_F(ControlScript, IsNotedWhileItRuns) {
+  const std::string path = folder / "note";
+  tests::write_file(folder / "control",
+                    "#!/bin/bash\nfor ((i = 0; i < 500; i++)); do read -r pid ticks <note; (( pid )) && break; "
+                    "sleep 0.02; done\necho $(( pid == $$ ))\n",
+                    0755);
+  EXPECT_EQ(message_of(run_control(folder.path(), "start", kLong, {}, path)), "no error: 1");
+  EXPECT_FALSE(tests::exists(path));
+  tests::write_file(folder / "control", "#!/bin/bash\nexec sleep 1000\n", 0755);
+  EXPECT_HAS(message_of(run_control(folder.path(), "start", kShort, {}, path)), "was killed");
+  EXPECT_FALSE(tests::exists(path));
+  EXPECT_FALSE(run_control(folder / "gone", "start", kLong, {}, path));
+  EXPECT_FALSE(tests::exists(path)) << "it never ran";
+  tests::write_file(folder / "control", "#!/bin/bash\necho yes\n", 0755);
+  EXPECT_EQ(message_of(run_control(folder.path(), "start", kLong, {}, folder / "no/such/folder")), "no error: yes");
 }
 
 TEST_F(ControlScript, RunsInManyThreadsAtOnce) {

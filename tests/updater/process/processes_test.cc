@@ -72,7 +72,7 @@ TEST(Processes, OfAContainerAreNotFoundByTheTextOfTheirPath) {
   ASSERT_TRUE(eventually([&] { return read_file(other / "script") == "ready\ninside\n"; }));
   ASSERT_TRUE(eventually([&] { return updater::describe(runs.pid()).ends_with(" (sleep)"); }));
   EXPECT_EQ(processes_in(agent.path()), Pids{});
-  EXPECT_EQ(find_control_script(agent.path()), -1);
+  EXPECT_EQ(find_control_script(agent.path(), 0), -1);
   EXPECT_TRUE(end_processes_in(agent.path(), {}));
   for (Process* process : {&works, &runs, &script}) EXPECT_TRUE(process->is_running());
 }
@@ -85,7 +85,7 @@ TEST(Processes, OfAnotherMountNamespaceAreFoundInTheSameFolder) {
   Process works = start_in_own_mounts("true", agent / "1", "sleep 1000", other / "works");
   Process script = start_in_own_mounts("true", agent / "1", "./control start", other / "script");
   ASSERT_TRUE(eventually([&] { return read_file(other / "script") == "ready\ninside\n"; }));
-  EXPECT_EQ(find_control_script(agent.path()), script.pid());
+  EXPECT_EQ(find_control_script(agent.path(), 0), script.pid());
   EXPECT_TRUE(end_processes_in(agent.path(), {}));
   EXPECT_FALSE(works.is_running());
   EXPECT_FALSE(script.is_running());
@@ -136,12 +136,18 @@ TEST(Processes, ControlScriptIsFoundIfItIsASessionLeader) {
   write_file(agent / "1/control", "#!/bin/sh\necho ready\nsleep 1000\n", 0755);
   Process script({"setsid", "./control", "start"}, agent / "1", other / "out");
   ASSERT_TRUE(eventually([&] { return read_file(other / "out") == "ready\n"; }));
-  EXPECT_EQ(find_control_script(agent.path()), script.pid());
-  EXPECT_EQ(find_control_script(other.path()), -1);
+  EXPECT_EQ(find_control_script(agent.path(), 0), script.pid());
+  EXPECT_EQ(find_control_script(other.path(), 0), -1);
+  const uint64_t started = updater::start_ticks_of(script.pid());
+  EXPECT_EQ(find_control_script(agent.path(), started), script.pid());
+  EXPECT_EQ(find_control_script(agent.path(), started + 1), -1) << "it started earlier";
+  EXPECT_LE(started, updater::ticks_since_boot());
+  EXPECT_TRUE(updater::is_running_script({script.pid(), 0, started}));
+  EXPECT_FALSE(updater::is_running_script({script.pid(), 0, started - 1})) << "an ended process had the same pid";
   end_processes_in(agent.path(), {});
   Process by_hand({"./control", "start"}, agent / "1", other / "out2");
   ASSERT_TRUE(eventually([&] { return read_file(other / "out2") == "ready\n"; }));
-  EXPECT_EQ(find_control_script(agent.path()), -1) << "an operator started this one";
+  EXPECT_EQ(find_control_script(agent.path(), 0), -1) << "an operator started this one";
   end_processes_in(agent.path(), {});
 }
 
