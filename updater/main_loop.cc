@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "updater/agent/observe.h"
 #include "updater/agent/switch.h"
+#include "updater/host_id.h"
 #include "updater/process/memory.h"
 
 namespace ops::updater {
@@ -31,6 +32,7 @@ Instant now() {
 MainLoop::MainLoop(std::string config_path, Config config, const Layout& layout)
     : config_path_(std::move(config_path)),
       layout_(layout),
+      host_id_(host_id(kHostIdFile, machine_identity())),
       cycle_(config, std::chrono::seconds(boot_time().seconds), now(), Random{std::random_device{}()}),
       config_(std::make_shared<const Config>(std::move(config))),
       sessions_(make_sessions()),
@@ -139,11 +141,13 @@ void MainLoop::perform(const ForgetRetry& effect) {
 void MainLoop::perform(const Fetch& effect) { fetch_worker_.want(effect.wanted, {config()->public_keys, credentials()}); }
 
 void MainLoop::perform(const SendHeartbeat& effect) {
-  queues_.run(kMetaQueue,
-              [this, settings = config(), access = credentials(), heartbeat = effect.heartbeat](const std::stop_token& cancel) {
-                auto response = or_out_of_memory([&] { return meta_.send(settings->servers, heartbeat, cancel, access); });
-                post(kMetaQueue, MetaAnswered{std::move(response), meta_.retry_after(), meta_.answered_by()});
-              });
+  HeartbeatRequest heartbeat = effect.heartbeat;
+  heartbeat.host_id = host_id_;
+  queues_.run(kMetaQueue, [this, settings = config(), access = credentials(),
+                           heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
+    auto response = or_out_of_memory([&] { return meta_.send(settings->servers, heartbeat, cancel, access); });
+    post(kMetaQueue, MetaAnswered{std::move(response), meta_.retry_after(), meta_.answered_by()});
+  });
 }
 
 void MainLoop::perform(const NotePoll& effect) {

@@ -74,6 +74,7 @@ class MainLoop {
 
   const std::string config_path_;
   const Layout& layout_;
+  const std::string host_id_;
 
   // Used by the loop's thread only.
   Cycle cycle_;

@@ -201,6 +201,7 @@ std::string to_json(const HeartbeatRequest& request) {
                    {"platform", request.platform}};
   if (request.interval > 0) document["interval"] = request.interval;
   if (request.uptime >= 0) document["uptime"] = request.uptime;
+  if (!request.host_id.empty()) document["hostId"] = request.host_id;
   if (!request.updates.empty()) {
     Json& updates = document["updates"] = Json::array();
     for (const AgentUpdate& update : request.updates) updates.push_back(json_of(update));

@@ -35,6 +35,9 @@
 //              does not count
 //   started    of an agent: seconds since the updater last started it; missing if the updater that runs now has not started it
 //
+// `hostId` of a request is optional: an id of the host's updater. Two ids in turns under one hostname are two machines
+// (meta/hosts/duplicate_names.h).
+//
 // `soak` of a desired agent is optional too: the seconds in which a host proves the release. Until then the updater keeps the
 // version before on the disk.
 
@@ -91,6 +94,7 @@ struct HeartbeatRequest {
   std::string platform;              // "linux_amd64"; "" from the Go updater
   int64_t interval = 0;              // seconds; 0 when the host does not report it
   int64_t uptime = -1;               // seconds; -1 when the host does not report it
+  std::string host_id = {};          // "" when the host does not report it
   /// Set by parse_heartbeat_request: why it dropped entries of the two lists, one line each.
   std::vector<std::string> refused = {};
 

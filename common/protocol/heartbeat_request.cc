@@ -142,6 +142,7 @@ class RequestReader {
     if (name == "hostname") text_ = &request.hostname;
     if (name == "updaterVersion") text_ = &request.updater_version;
     if (name == "platform") text_ = &request.platform;
+    if (name == "hostId") text_ = &request.host_id;
     if (name == "interval") hint_ = &request.interval;
     if (name == "uptime") hint_ = &request.uptime;
     if (name == "realAgents") list_ = Place::agents;
@@ -185,6 +186,7 @@ void clean(HeartbeatRequest& request) {
   request.uptime = std::max<int64_t>(request.uptime, -1);
   request.updater_version = one_line(request.updater_version, 64);
   request.platform = one_line(request.platform, 64);
+  request.host_id = one_line(request.host_id, 64);
   for (RealAgent& agent : request.real_agents) {
     agent.status = status_line(agent.status);
     agent.restarts = std::max<int64_t>(agent.restarts, 0);

@@ -34,6 +34,12 @@ HttpResponse HeartbeatHandler::record(const HttpRequest& request, const Assignme
   const auto now = steady_now();
   if (auto recorded = hosts_.record(*heartbeat, now); !recorded) return table_full(*heartbeat, recorded.error());
   if (!heartbeat->refused.empty()) log_left_out(*heartbeat);
+  if (!heartbeat->host_id.empty() && hosts_.is_duplicate(heartbeat->hostname)) {
+    duplicates_.note(heartbeat->hostname, now, [&] {
+      return cat("one is ", request.peer, ", updater ", heartbeat->host_id,
+                 "; the host changes no version until each machine has its own hostname");
+    });
+  }
   const auto decide = [&](const DesiredAgent& agent, const RolloutLimits& limits) {
     return controller_.decide(agent, limits, *heartbeat, now);
   };

@@ -43,6 +43,7 @@ class HeartbeatHandler {
   MetaCounters& counters_;
   ThrottledLog refused_{"refused a heartbeat from"};
   ThrottledLog left_out_{"left out an agent of host"};
+  ThrottledLog duplicates_{"two machines send heartbeats as host"};
 
   std::mutex mutex_;
   std::chrono::steady_clock::time_point next_table_full_warning_{};  // guarded by mutex_

@@ -2,9 +2,9 @@
 
 // The hosts' records, sorted by name. A record is one flat block of memory:
 //
-//   HostRecord (16 bytes) | the name's size, 1 byte | the name, up to a multiple of 8 | AgentEntry x agents (16 bytes each)
+//   HostRecord (24 bytes) | the name's size, 1 byte | the name, up to a multiple of 8 | AgentEntry x agents (16 bytes each)
 //
-// A record with a name of 20 bytes and three agents takes 96 bytes of malloc. The name is near the start because a search
+// A record with a name of 20 bytes and three agents takes 104 bytes of malloc. The name is near the start because a search
 // mostly reads names. A host that reports updates has a second block for them.
 // To add a field: if every agent of a host has it, to AgentEntry; if few hosts have it, beside `updates`.
 //
@@ -60,13 +60,15 @@ class HostRecord {
 
   std::unique_ptr<std::vector<UpdateEntry>> updates;  // null if the host reports none
   uint32_t heard_at = 0;                              // time of the last heartbeat, in seconds of steady_now()
+  uint32_t id = 0;                                    // of the updater, DuplicateNames::hash(); 0: not known
   uint16_t updater = 0;                               // of HostTable::updaters_
+  bool is_duplicate = false;                          // two machines use the name; the host counts for no release
 
  private:
   explicit HostRecord(uint16_t agent_count) : agent_count_(agent_count) {}
   uint16_t agent_count_;
 };
-static_assert(sizeof(HostRecord) == 16 && sizeof(AgentEntry) == 16);
+static_assert(sizeof(HostRecord) == 24 && sizeof(AgentEntry) == 16);
 
 /// Not thread-safe. Each call except visit() takes a few microseconds at any size.
 class HostIndex {

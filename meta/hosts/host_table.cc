@@ -11,7 +11,8 @@ namespace {
 
 constexpr size_t kHostsPerLock = 256;
 constexpr StringInterner::Id kReleasesPerLock = 4096;
-constexpr size_t kShortestError = 16;  // bytes
+constexpr int64_t kUsualInterval = 300;  // seconds, of a host that reports none
+constexpr size_t kShortestError = 16;    // bytes
 constexpr size_t kEllipsis = std::string_view("…").size();
 
 // The ids of the three status words in statuses_: the constructor acquires them first, in this order.
@@ -88,7 +89,12 @@ Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now)
   const bool fits = known != nullptr && (*known)->agents().size() == agents.size();
   HostRecord::Pointer fresh = fits ? nullptr : HostRecord::make(heartbeat.hostname, agents.size());
   HostRecord& record = fits ? **known : *fresh;
-  for (size_t i = 0; i < agents.size(); ++i) set_agent(record.agents()[i], *agents[i]);
+  const DuplicateNames::Id id = DuplicateNames::hash(heartbeat.host_id);
+  const DuplicateNames::Id id_before = known == nullptr ? 0 : (*known)->id;
+  const auto interval = static_cast<uint32_t>(heartbeat.interval > 0 ? heartbeat.interval : kUsualInterval);
+  set_duplicate(record, duplicates_.note(heartbeat.hostname, id_before, id, interval, to_seconds(now)));
+  record.id = id == 0 ? id_before : id;
+  for (size_t i = 0; i < agents.size(); ++i) set_agent(record.agents()[i], *agents[i], !record.is_duplicate);
   set_updates(record, updates, longest);
   set_updater(record, heartbeat);
   record.heard_at = to_seconds(now);
@@ -104,16 +110,30 @@ Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now)
   return {};
 }
 
+/// Adds what the record has so far to the counts of releases, or removes it.
+void HostTable::set_duplicate(HostRecord& record, bool is_duplicate) {
+  if (record.is_duplicate == is_duplicate) return;
+  record.is_duplicate = is_duplicate;
+  for (const AgentEntry& entry : record.agents()) {
+    if (entry.release != Releases::kNone) count(entry, is_duplicate ? -1 : +1);
+  }
+  if (!record.updates) return;
+  for (const UpdateEntry& update : *record.updates) {
+    uint32_t& hosts = releases_.counts(update.release).in(to_phase(statuses_.text(update.phase)));
+    is_duplicate ? --hosts : ++hosts;
+  }
+}
+
 /// In most heartbeats only the timestamp is new.
-void HostTable::set_agent(AgentEntry& entry, const RealAgent& agent) {
+void HostTable::set_agent(AgentEntry& entry, const RealAgent& agent, bool counts) {
   const std::string_view status = plain_status(agent.status);
   entry.timestamp = agent.timestamp;
   if (releases_.is(entry.release, agent.name, agent.version) && statuses_.text(entry.status) == status) return;
   const AgentEntry before = entry;
   entry.release = releases_.acquire(agent.name, agent.version);
   entry.status = static_cast<uint16_t>(statuses_.acquire(status));
-  count(entry, +1);
-  drop(before);
+  if (counts) count(entry, +1);
+  drop(before, counts);
 }
 
 void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpdate*>& updates, size_t longest_error) {
@@ -123,7 +143,7 @@ void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpd
   for (const AgentUpdate* update : updates) {
     const Releases::Id release = releases_.acquire(update->name, update->version);
     const StringInterner::Id phase = statuses_.acquire(update->phase);
-    ++releases_.counts(release).in(to_phase(statuses_.text(phase)));
+    if (!record.is_duplicate) ++releases_.counts(release).in(to_phase(statuses_.text(phase)));
     fresh->push_back({release, static_cast<uint16_t>(phase), update->done, update->total, update->attempts, update->since,
                       cut_text(update->error, longest_error)});
   }
@@ -146,9 +166,9 @@ void HostTable::count(const AgentEntry& entry, int change) {
   if (entry.status == kStoped || entry.status == kStopped) counts.stopped += by;
 }
 
-void HostTable::drop(const AgentEntry& entry) {
+void HostTable::drop(const AgentEntry& entry, bool counts) {
   if (entry.release == Releases::kNone) return;
-  count(entry, -1);
+  if (counts) count(entry, -1);
   releases_.release(entry.release);
   statuses_.release(entry.status);
 }
@@ -156,14 +176,14 @@ void HostTable::drop(const AgentEntry& entry) {
 void HostTable::drop_updates(HostRecord& record) {
   if (!record.updates) return;
   for (const UpdateEntry& update : *record.updates) {
-    --releases_.counts(update.release).in(to_phase(statuses_.text(update.phase)));
+    if (!record.is_duplicate) --releases_.counts(update.release).in(to_phase(statuses_.text(update.phase)));
     releases_.release(update.release);
     statuses_.release(update.phase);
   }
 }
 
 void HostTable::drop(HostRecord& record) {
-  for (const AgentEntry& entry : record.agents()) drop(entry);
+  for (const AgentEntry& entry : record.agents()) drop(entry, !record.is_duplicate);
   drop_updates(record);
   updaters_.release(record.updater);
 }
@@ -193,6 +213,7 @@ size_t HostTable::remove_some(std::string& from, uint32_t before, bool& more) {
     bytes_ -= bytes_of(record);
     drop(record);
     hosts_.erase(name);
+    duplicates_.forget(name);
   }
   return silent.size();
 }
@@ -205,6 +226,7 @@ void HostTable::clear() {
     return true;
   });
   hosts_.clear();
+  duplicates_.clear();
   bytes_ = 0;
 }
 

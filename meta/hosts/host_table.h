@@ -22,6 +22,7 @@
 
 #include "common/base/result.h"
 #include "common/protocol/heartbeat.h"
+#include "meta/hosts/duplicate_names.h"
 #include "meta/hosts/host_index.h"
 #include "meta/hosts/limits.h"
 #include "meta/hosts/releases.h"
@@ -41,6 +42,7 @@ struct Host {
   std::string updater_version;       // "" for a Go updater
   std::string platform;
   std::chrono::system_clock::time_point heard_at;  // of the last heartbeat, by steady_now() of ops-meta; whole seconds
+  bool is_duplicate = false;                       // two machines send heartbeats under this name
 
   /// Borrowed; nullptr if the host reports none for the agent.
   const RealAgent* agent(const std::string& name) const;
@@ -68,6 +70,7 @@ class HostView {
  public:
   std::string_view name() const { return record_.name(); }
   std::chrono::system_clock::time_point heard_at() const { return std::chrono::system_clock::from_time_t(record_.heard_at); }
+  bool is_duplicate() const { return record_.is_duplicate; }
   std::optional<AgentView> agent(std::string_view name) const;
   std::optional<UpdateView> update(std::string_view name) const;
 
@@ -94,6 +97,10 @@ class HostTable {
   /// Replaces the host's last heartbeat. If the heartbeat names an agent twice, the first entry counts. Fails only for a new
   /// host, if a limit of the table is reached; the error says which.
   Result<void> record(const HeartbeatRequest& heartbeat, TimePoint now);
+
+  /// Whether two machines send heartbeats under this name. Then nothing that they report counts for a release.
+  bool is_duplicate(const std::string& hostname) const;
+  DuplicateNames::Found duplicates() const;
 
   /// Removes no host, even if the table has more.
   void set_max_hosts(size_t max_hosts);
@@ -139,11 +146,12 @@ class HostTable {
 
  private:
   friend class HostView;
-  void set_agent(AgentEntry& entry, const RealAgent& agent);
+  void set_duplicate(HostRecord& record, bool is_duplicate);
+  void set_agent(AgentEntry& entry, const RealAgent& agent, bool counts);
   void set_updates(HostRecord& record, const std::vector<const AgentUpdate*>& updates, size_t longest_error);
   void set_updater(HostRecord& record, const HeartbeatRequest& heartbeat);
   void count(const AgentEntry& entry, int change);
-  void drop(const AgentEntry& entry);
+  void drop(const AgentEntry& entry, bool counts);
   void drop_updates(HostRecord& record);
   void drop(HostRecord& record);
   size_t remove_some(std::string& from, uint32_t before, bool& more);
@@ -153,6 +161,7 @@ class HostTable {
   size_t max_hosts_;
   size_t bytes_ = 0;
   HostIndex hosts_;
+  DuplicateNames duplicates_;
   Releases releases_;
   StringInterner statuses_;
   StringInterner updaters_;  // join(updaterVersion, platform)

@@ -42,7 +42,19 @@ void HostView::copy_to(Host& host) const {
   const auto [updater_version, platform] = split(table_.updaters_.text(record_.updater));
   host.updater_version = updater_version;
   host.platform = platform;
+  host.is_duplicate = record_.is_duplicate;
   host.heard_at = HostTable::TimePoint(std::chrono::seconds(record_.heard_at));
+}
+
+bool HostTable::is_duplicate(const std::string& hostname) const {
+  const std::lock_guard lock(mutex_);
+  const HostRecord* record = hosts_.find(hostname);
+  return record != nullptr && record->is_duplicate;
+}
+
+DuplicateNames::Found HostTable::duplicates() const {
+  const std::lock_guard lock(mutex_);
+  return duplicates_.found();
 }
 
 }  // namespace ops::meta

@@ -62,6 +62,7 @@ void FleetScanner::scan(const HostView& host) {
   }
   const bool is_silent = host.heard_at() < silent_before_;
   if (is_silent) scan_.silent.add(host.name());
+  if (host.is_duplicate()) return;  // takes part in no rollout
   assignments_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) {
     if (desired.cmd == "start") scan(host, is_silent, desired, agents_[agent]);
   });

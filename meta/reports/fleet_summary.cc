@@ -158,6 +158,8 @@ std::string to_json(const FleetSummary& summary, const HostTable& hosts) {
   if (!scan.oldest_host.empty())
     add("oldest", {{"host", scan.oldest_host}, {"heardAt", to_wall_seconds(scan.oldest_heard_at)}});
   add("silent", {{"hosts", scan.silent.count}, {"examples", scan.silent.examples}});
+  const DuplicateNames::Found duplicates = hosts.duplicates();
+  add("duplicates", {{"hosts", duplicates.count}, {"examples", duplicates.examples}});
   Json refused = Json::array();
   for (const ThrottledLog::Note& note : summary.refused.latest) {
     refused.push_back({{"peer", note.subject}, {"at", to_wall_seconds(note.at)}, {"why", note.text}});

@@ -33,6 +33,7 @@ void append_host(std::string& to, std::string_view hostname, const Host& host) {
   append_json_member(to, "heardAt", to_wall_seconds(host.heard_at));
   append_json_member(to, "updaterVersion", host.updater_version);
   append_json_member(to, "platform", host.platform);
+  if (host.is_duplicate) to += R"(,"duplicate":true)";
   to += R"(,"agents":[)";
   for (const RealAgent& agent : host.agents) append_agent(to, agent.name, &agent, host.update(agent.name));
   for (const AgentUpdate& update : host.updates) {

@@ -142,6 +142,8 @@ void add_requests(MetricsText& text, const MetaCounters& counters) {
 void add_site(MetricsText& text, const MetaCounters& counters, const HostTable& hosts, const Config& config) {
   text.add("ops_meta_hosts", MetricType::gauge, "Hosts in the table: with a heartbeat in the last three days.",
            static_cast<double>(hosts.size()));
+  text.add("ops_meta_duplicate_hosts", MetricType::gauge, "Hostnames under which two machines send heartbeats.",
+           static_cast<double>(hosts.duplicates().count));
   text.add("ops_meta_max_hosts", MetricType::gauge, "The config's maxHosts.", static_cast<double>(config.max_hosts));
   text.add("ops_meta_table_bytes", MetricType::gauge, "Memory of the hosts' records, as its limit counts it.",
            static_cast<double>(hosts.bytes()));

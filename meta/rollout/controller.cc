@@ -39,13 +39,15 @@ std::string why_halted(const RolloutState& state, const RolloutLimits& limits) {
 }
 
 RolloutController::Reason RolloutController::reason(const DesiredAgent& assigned, const RolloutLimits& limits,
-                                                    const RealAgent* real, const AgentUpdate* update, TimePoint now) const {
+                                                    const std::string& hostname, const RealAgent* real,
+                                                    const AgentUpdate* update, TimePoint now) const {
   if (assigned.cmd != "start") return Reason::unrestricted;
   if (real != nullptr && real->version == assigned.version) return Reason::has_version;
   if (update != nullptr && has_failed(to_phase(update->phase))) return Reason::failed;
   if (update != nullptr && to_phase(update->phase) == Phase::held) return Reason::held_on_host;
   if (orders_.find(assigned.name, assigned.version) == Order::halt) return Reason::halted_by_hand;
   if (limits.parallel == 0) return Reason::unrestricted;
+  if (hosts_.is_duplicate(hostname)) return Reason::duplicate_name;
   if (real != nullptr && warm_up_ends(limits, now)) return Reason::warming_up;
   return Reason::policy;
 }
@@ -55,7 +57,7 @@ Answer RolloutController::decide(const DesiredAgent& assigned, const RolloutLimi
   const RealAgent* real = find_by_name(heartbeat.real_agents, assigned.name);
   const AgentUpdate* update = find_update(heartbeat.updates, assigned);
   const Answer held_back = real == nullptr ? Answer::nothing : Answer::own;
-  switch (reason(assigned, limits, real, update, now)) {
+  switch (reason(assigned, limits, heartbeat.hostname, real, update, now)) {
     case Reason::unrestricted: return Answer::desired;
     case Reason::has_version:
       if (is_past_probation(*real, update)) leases_.end(assigned.name, heartbeat.hostname);
@@ -65,7 +67,8 @@ Answer RolloutController::decide(const DesiredAgent& assigned, const RolloutLimi
       leases_.end(assigned.name, heartbeat.hostname);
       return real == nullptr ? Answer::desired : Answer::own;
     case Reason::warming_up: return held_back;
-    case Reason::halted_by_hand: leases_.end(assigned.name, heartbeat.hostname); return held_back;
+    case Reason::halted_by_hand:
+    case Reason::duplicate_name: leases_.end(assigned.name, heartbeat.hostname); return held_back;
     case Reason::policy: break;
   }
   const RolloutReports reports = hosts_.reports(assigned.name, assigned.version);
@@ -81,7 +84,7 @@ ExplainedAnswer RolloutController::explain(const DesiredAgent& assigned, const R
   const AgentUpdate* update = find_update(host.updates, assigned);
   const RolloutState state = this->state(assigned.name, assigned.version, limits, now);
   const Answer held_back = real == nullptr ? Answer::nothing : Answer::own;
-  switch (reason(assigned, limits, real, update, now)) {
+  switch (reason(assigned, limits, hostname, real, update, now)) {
     case Reason::unrestricted: return {Answer::desired, "the rollout rule does not apply"};
     case Reason::has_version: return {Answer::desired, "the host has this version"};
     case Reason::failed:
@@ -94,6 +97,8 @@ ExplainedAnswer RolloutController::explain(const DesiredAgent& assigned, const R
               cat("ops-meta lost the state of its rollouts; no host changes in the warm-up, for another ", left.count(), " s")};
     }
     case Reason::halted_by_hand: return {held_back, "the release is halted by hand"};
+    case Reason::duplicate_name:
+      return {held_back, "two machines send heartbeats under this hostname; give each its own, and this one takes part again"};
     case Reason::policy: break;
   }
   if (const auto lease = leases_.find(assigned.name, hostname); lease && lease->version == assigned.version) {

@@ -11,6 +11,7 @@
 //   the host reports that it holds the agent               held_on_host     own (1)    ends
 //   an operator halted the release                         halted_by_hand   own        ends
 //   parallel is 0                                          unrestricted     assigned   unchanged
+//   two machines use the hostname                          duplicate_name   own        ends
 //   warm-up, and the host has another version              warming_up       own        unchanged
 //   otherwise, the rule says go                            policy           assigned   granted, or kept
 //   otherwise, the rule says wait or halted                policy           own        of another version: ends
@@ -92,9 +93,9 @@ class RolloutController {
   void restore(std::vector<Leases::Saved> leases) { leases_.restore(std::move(leases)); }
 
  private:
-  enum class Reason { unrestricted, has_version, failed, held_on_host, warming_up, halted_by_hand, policy };
-  Reason reason(const DesiredAgent& assigned, const RolloutLimits& limits, const RealAgent* real, const AgentUpdate* update,
-                TimePoint now) const;
+  enum class Reason { unrestricted, has_version, failed, held_on_host, warming_up, halted_by_hand, duplicate_name, policy };
+  Reason reason(const DesiredAgent& assigned, const RolloutLimits& limits, const std::string& hostname, const RealAgent* real,
+                const AgentUpdate* update, TimePoint now) const;
   void log_transition(const DesiredAgent& assigned, const std::string& host, Admission admission, const RolloutLimits& limits,
                       TimePoint now);
 

@@ -61,12 +61,14 @@ function render(summary) {
   document.title = (halted.length > 0 ? halted.length + ' halted \u2013 ' : '') + 'ops-meta';
   fill($('version'), summary.version);
   const tile = (title, figure, ...more) => el('div', {}, el('dt', {}, title), el('dd', {}, figure), el('dd', {}, more));
-  const {heartbeats, oldest, refused, silent} = summary;
+  const {duplicates, heartbeats, oldest, refused, silent} = summary;
   fill($('fleet'),
     tile('Hosts', count(summary.hosts)),
     heartbeats && tile('Heartbeats', count(heartbeats.perSecond) + ' a second', count(heartbeats.total) + ' since the start'),
     silent && tile('Silent', el('span', {class: silent.hosts > 0 ? 'warn' : 'good'}, silent.hosts > 0 ? count(silent.hosts) : 'none'),
       links(silent.examples ?? []), silent.hosts > silent.examples?.length && ' \u2026'),
+    duplicates?.hosts > 0 && tile('Two machines, one name', el('span', {class: 'warn'}, count(duplicates.hosts)),
+      links(duplicates.examples ?? []), duplicates.hosts > duplicates.examples?.length && ' \u2026'),
     refused && tile('Refused', el('span', {class: refused.peers > 0 ? 'warn' : 'good'}, refused.peers > 0 ? count(refused.peers) : 'none'),
       refusals(refused)),
     oldest && tile('Longest without a heartbeat', ago(oldest.heardAt), linkTo(oldest.host)),
@@ -209,6 +211,7 @@ async function showHost(name, isCurrent) {
   }
   if (!isCurrent()) return;
   fill($('host'), el('dl', {}, entry('Heartbeat', ago(host.heardAt), ', ' + date(host.heardAt)),
+    host.duplicate && entry('Name', el('span', {class: 'warn'}, 'two machines send heartbeats under this name')),
     entry('Updater', host.updaterVersion || 'Go original', host.platform && ', ' + host.platform)),
     el('table', {'aria-label': 'Agents of ' + name},
       el('thead', {}, el('tr', {}, ['Agent', 'Version', 'Status', 'Update'].map((title) =>
