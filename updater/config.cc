@@ -106,6 +106,8 @@ Config load_config(const std::string& path, ConfigReport& report) {
   config.interval = read_seconds(root, "interval", config.interval, 1, 86400);
   config.probation = read_seconds(root, "probation", config.probation, 0, 3600);
   config.control_timeout = read_seconds(root, "controlTimeout", config.control_timeout, 1, 3600);
+  config.start_timeout = read_seconds(root, "startTimeout", config.start_timeout, 1, kLongestTimeout);
+  config.stop_timeout = read_seconds(root, "stopTimeout", config.stop_timeout, 1, kLongestTimeout);
   config.keep_versions = static_cast<int>(root.integer("keepVersions", config.keep_versions, 1, 100));
   config.public_keys = read_public_keys(root);
   config.tls = read_tls(root.object("tls"));
@@ -140,6 +142,8 @@ std::string to_json(const Config& config) {
                                 {"probation", config.probation.count()},
                                 {"keepVersions", config.keep_versions},
                                 {"controlTimeout", config.control_timeout.count()},
+                                {"startTimeout", config.start_timeout.count()},
+                                {"stopTimeout", config.stop_timeout.count()},
                                 {"publicKeys", keys},
                                 {"tls", {{"ca", config.tls.ca}, {"cert", config.tls.cert}, {"key", config.tls.key}}},
                                 {"token", std::string(config.token.empty() ? "" : kMasked)}}

@@ -4,8 +4,8 @@
 //
 //   {"debug": true, "hostname": "", "desiredAgent": "", "server": "127.0.0.1:2000", "interval": 300,
 //    "http": {"enabled": true, "listen": "127.0.0.1:2001"},
-//    "probation": 30, "keepVersions": 2, "controlTimeout": 60, "publicKeys": [], "token": "",
-//    "tls": {"ca": "", "cert": "", "key": ""}}
+//    "probation": 30, "keepVersions": 2, "controlTimeout": 60, "startTimeout": 30, "stopTimeout": 30, "publicKeys": [],
+//    "token": "", "tls": {"ca": "", "cert": "", "key": ""}}
 //
 // The updater only reads it.
 
@@ -30,6 +30,8 @@ struct Config {
   std::chrono::seconds probation{30};
   int keep_versions = 2;                         // releases that stay on the disk per agent, the current one included
   std::chrono::seconds control_timeout{60};      // for ./control start and stop
+  std::chrono::seconds start_timeout{30};        // after ./control start, until the status is started
+  std::chrono::seconds stop_timeout{30};         // after ./control stop, until the status is stopped
   std::vector<PublicKey> public_keys;            // one of them must have signed a release; empty: signatures are not checked
   TlsFiles tls;                                  // `ca` "" is the system's CAs; `cert` and `key` "" for no client certificate
   std::string token;                             // a secret, sent to `servers` only; "" for none

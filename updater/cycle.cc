@@ -18,6 +18,17 @@ const FetchWorker::Progress* progress_of(const std::string& name, const Cycle::P
   return progress && progress->agent == name ? &*progress : nullptr;
 }
 
+/// The timeouts in ops-meta's reply precede those of the host's config.
+SwitchSettings settings_for(const DesiredAgent* assigned, const Config& config) {
+  SwitchSettings settings{config.control_timeout, config.probation,
+                          config.keep_versions,   unclear_patience(config.probation, config.interval),
+                          config.start_timeout,   config.stop_timeout};
+  if (assigned != nullptr && assigned->start_timeout > 0)
+    settings.start_timeout = std::chrono::seconds(assigned->start_timeout);
+  if (assigned != nullptr && assigned->stop_timeout > 0) settings.stop_timeout = std::chrono::seconds(assigned->stop_timeout);
+  return settings;
+}
+
 void append_reason(std::string& reasons, const std::string& reason) { reasons += (reasons.empty() ? "" : "; ") + reason; }
 
 }  // namespace
@@ -185,8 +196,7 @@ Effects Cycle::decide(const Progress& progress, Instant now) {
 void Cycle::decide_for(const std::string& name, Agent& agent, const Progress& progress, Instant now) {
   if (auto state = agent.latch_bad_release()) add(SaveState{name, std::move(*state)});
   const DesiredAgent* assigned = desired(name);
-  const SwitchSettings settings{config_.control_timeout, config_.probation, config_.keep_versions,
-                                unclear_patience(config_.probation, config_.interval)};
+  const SwitchSettings settings = settings_for(assigned, config_);
   Decision decision = agent.decide(assigned, progress_of(name, progress) != nullptr, settings, now.steady, now.boot());
   if (assigned != nullptr && assigned->cmd != "" && assigned->cmd != "start" && assigned->cmd != "stop") {
     add(LogError{name, cat(name, ": meta's cmd \"", one_line(assigned->cmd, 40),

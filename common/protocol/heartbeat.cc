@@ -82,6 +82,8 @@ DesiredAgent desired_agent(const Json& entry) {
   DesiredAgent agent{string_field(entry, "name"), string_field(entry, "version"), string_field(entry, "tarball"),
                      string_field(entry, "md5"),  string_field(entry, "cmd"),     entry.value("preserve", false)};
   agent.soak = hint_field(entry, "soak");
+  agent.start_timeout = std::min(hint_field(entry, "startTimeout"), kLongestTimeout);
+  agent.stop_timeout = std::min(hint_field(entry, "stopTimeout"), kLongestTimeout);
   return agent;
 }
 
@@ -215,6 +217,8 @@ std::string to_json(const HeartbeatResponse& response) {
     agents.push_back(
         {{"name", agent.name}, {"version", agent.version}, {"tarball", agent.tarball}, {"md5", agent.md5}, {"cmd", agent.cmd}});
     if (agent.soak > 0) agents.back()["soak"] = agent.soak;
+    if (agent.start_timeout > 0) agents.back()["startTimeout"] = agent.start_timeout;
+    if (agent.stop_timeout > 0) agents.back()["stopTimeout"] = agent.stop_timeout;
     if (agent.preserve) agents.back()["preserve"] = true;
   }
   Json document = {{"errorMessage", response.error_message}, {"desiredAgents", std::move(agents)}};

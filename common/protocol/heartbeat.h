@@ -39,7 +39,8 @@
 // (meta/hosts/duplicate_names.h).
 //
 // `soak` of a desired agent is optional too: the seconds in which a host proves the release. Until then the updater keeps the
-// version before on the disk.
+// version before on the disk. So are `startTimeout` and `stopTimeout`: the seconds, at most 3600, after the end of `./control
+// start` and `stop` until the status must have changed. 0, an invalid value or a missing key means those of the host's config.
 
 #include <algorithm>
 #include <cstdint>
@@ -59,6 +60,8 @@ inline constexpr size_t kMaxJsonDepth = 16;            // levels of a body
 inline constexpr size_t kMaxJsonValues = 8192;         // values of a body; kMaxAgentsPerHost agents need half of that
 inline constexpr int64_t kLongestInterval = 3600;      // seconds; of a reply
 inline constexpr int64_t kLongestOwnInterval = 86400;  // seconds; of a host's own config
+
+inline constexpr int64_t kLongestTimeout = 3600;  // seconds; of startTimeout and stopTimeout
 
 /// An agent that is installed on a host.
 struct RealAgent {
@@ -110,7 +113,9 @@ struct DesiredAgent {
   std::string md5;
   std::string cmd;
   bool preserve = false;
-  int64_t soak = 0;  // seconds; 0 for none
+  int64_t soak = 0;           // seconds; 0 for none
+  int64_t start_timeout = 0;  // seconds; 0 for the one in the host's config
+  int64_t stop_timeout = 0;   // seconds; 0 for the one in the host's config
 
   bool operator==(const DesiredAgent&) const = default;
 };

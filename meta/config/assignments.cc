@@ -27,6 +27,8 @@ void append_agent(std::string& to, const DesiredAgent& agent) {
   to += R"(,"cmd":)";
   append_json_string(to, agent.cmd);
   if (agent.preserve) to += R"(,"preserve":true)";
+  if (agent.start_timeout > 0) to += cat(",\"startTimeout\":", agent.start_timeout);
+  if (agent.stop_timeout > 0) to += cat(",\"stopTimeout\":", agent.stop_timeout);
   to += '}';
 }
 

@@ -123,6 +123,8 @@ void check_tarball_dir(const Config& config, const std::string& path, ConfigRepo
 DesiredAgent read_default(const ConfigObject& object) {
   DesiredAgent agent{object.string("name", ""), object.string("version", ""), object.string("tarball", ""),
                      object.string("md5", ""),  object.string("cmd", ""),     object.boolean("preserve", false)};
+  agent.start_timeout = object.integer("startTimeout", 0, 1, kLongestTimeout);
+  agent.stop_timeout = object.integer("stopTimeout", 0, 1, kLongestTimeout);
   for (const char* key : {"name", "version"}) {
     if (!object.has(key)) object.error("is missing", key);
   }

@@ -23,13 +23,15 @@ Json json_of(const AgentConfig& agent) {
                       {"cmd", entry.cmd}});
   }
   const DesiredAgent& defaults = agent.defaults;
-  return {{"default",
-           {{"name", defaults.name},
-            {"version", defaults.version},
-            {"tarball", without_password(defaults.tarball)},
-            {"md5", without_password(defaults.md5)},
-            {"cmd", defaults.cmd},
-            {"preserve", defaults.preserve}}},
+  Json json_of_default = {{"name", defaults.name},
+                          {"version", defaults.version},
+                          {"tarball", without_password(defaults.tarball)},
+                          {"md5", without_password(defaults.md5)},
+                          {"cmd", defaults.cmd},
+                          {"preserve", defaults.preserve}};
+  if (defaults.start_timeout > 0) json_of_default["startTimeout"] = defaults.start_timeout;
+  if (defaults.stop_timeout > 0) json_of_default["stopTimeout"] = defaults.stop_timeout;
+  return {{"default", std::move(json_of_default)},
           {"others", std::move(others)},
           {"rollout",
            {{"parallel", agent.rollout.parallel},

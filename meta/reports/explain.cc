@@ -27,7 +27,9 @@ std::string fields(const std::string& version, const std::string& tarball, const
 
 std::string default_line(const AgentConfig& agent, size_t at) {
   const DesiredAgent& given = agent.defaults;
-  return cat("agents[", at, "].default: ", fields(given.version, given.tarball, given.md5, given.cmd));
+  return cat("agents[", at, "].default: ", fields(given.version, given.tarball, given.md5, given.cmd),
+             given.start_timeout > 0 ? cat(", startTimeout ", given.start_timeout) : "",
+             given.stop_timeout > 0 ? cat(", stopTimeout ", given.stop_timeout) : "");
 }
 
 std::string override_line(const Assignments& assignments, const Assignments::OverrideIndex& index,

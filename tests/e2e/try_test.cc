@@ -68,7 +68,7 @@ struct Try : testing::Test {
   std::vector<std::string> command(const std::string& tarball, const std::string& probation) const {
     const std::string updater = std::string(OPS_BUILD_DIR) + "/ops-updater";
     std::vector<std::string> words = {"env", "TMPDIR=" + scratch.path(), "PIDS=" + box / "pids", updater};
-    words.insert(words.end(), {"--try", tarball, "--probation", probation, "--timeout", "3"});
+    words.insert(words.end(), {"--try", tarball, "--probation", probation, "--timeout", "3", "--settle", "5"});
     return words;
   }
 

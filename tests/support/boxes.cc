@@ -74,7 +74,7 @@ void MetaBox::write_config(const std::vector<TestAgent>& agents) const {
     const std::string own = url("/" + agent.name);
     config << (i == 0 ? "" : ", ") << "{\"default\": {\"name\": \"" << agent.name << "\", \"version\": \"" << agent.version
            << "\", \"tarball\": \"" << (agent.tarball.empty() ? own : agent.tarball) << "\", \"md5\": \"" << agent.md5
-           << "\", \"cmd\": \"" << agent.cmd << "\"}" << agent.more << "}";
+           << "\", \"cmd\": \"" << agent.cmd << "\"" << agent.defaults << "}" << agent.more << "}";
   }
   config << "]}\n";
   write_file(folder() + "/cfg.json", config.str());
@@ -115,7 +115,8 @@ UpdaterBox::UpdaterBox(const std::string& server, const UpdaterSettings& setting
   std::ostringstream config;
   config << "{\"debug\": true, \"hostname\": \"" << settings.hostname << "\", \"server\": \"" << server
          << "\", \"interval\": " << settings.interval << ", \"probation\": " << settings.probation
-         << ", \"controlTimeout\": " << settings.control_timeout << ", \"http\": {\"listen\": \"127.0.0.1:0\"}" << settings.more
+         << ", \"controlTimeout\": " << settings.control_timeout << ", \"startTimeout\": " << settings.settle_timeout
+         << ", \"stopTimeout\": " << settings.settle_timeout << ", \"http\": {\"listen\": \"127.0.0.1:0\"}" << settings.more
          << "}\n";
   write_file(folder() + "/cfg.json", config.str());
 }

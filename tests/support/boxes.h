@@ -48,9 +48,10 @@ struct TestAgent {
   std::string name;
   std::string version;
   std::string cmd = "start";
-  std::string md5 = "";      // as in the config
-  std::string tarball = "";  // base URL; "" for /NAME at this ops-meta
-  std::string more = "";     // more JSON of the agent's config, like ", \"rollout\": {\"timeout\": 5}"
+  std::string md5 = "";       // as in the config
+  std::string tarball = "";   // base URL; "" for /NAME at this ops-meta
+  std::string more = "";      // more JSON of the agent's config, like ", \"rollout\": {\"timeout\": 5}"
+  std::string defaults = "";  // more JSON of its "default", like ", \"startTimeout\": 9"
 };
 
 class MetaBox : public Box {
@@ -94,6 +95,7 @@ struct UpdaterSettings {
   int interval = 1;         // seconds
   int probation = 1;        // seconds
   int control_timeout = 5;  // seconds
+  int settle_timeout = 5;   // seconds; startTimeout and stopTimeout
   std::string more;         // more JSON of the config, like ", \"keepVersions\": 3"
 };
 

@@ -59,7 +59,7 @@ TEST(UpdaterConfig, AcceptsOurExample) {
 TEST(UpdaterConfig, ReadsEveryKey) {
   const Loaded loaded =
       load(R"({"debug": true, "hostname": "h1", "server": " m1:2000, https://m2/ ,, http://m3:1//", "interval": 60,
-    "http": {"enabled": false, "listen": ":9"}, "probation": 0, "keepVersions": 5, "controlTimeout": 7,
+    "http": {"enabled": false, "listen": ":9"}, "probation": 0, "keepVersions": 5, "controlTimeout": 7, "startTimeout": 8, "stopTimeout": 9,
     "publicKeys": ["RWT/VjBPAcWiTW1jBXX2q8MfoJCENpQtPogV6Vn9pWsHu6YMgzh3J1tv"], "desiredAgent": "falcon-agent"})");
   EXPECT_TRUE(loaded.report.ok()) << loaded.report.text("");
   Config expected;
@@ -74,12 +74,14 @@ TEST(UpdaterConfig, ReadsEveryKey) {
   expected.probation = seconds(0);
   expected.keep_versions = 5;
   expected.control_timeout = seconds(7);
+  expected.start_timeout = seconds(8);
+  expected.stop_timeout = seconds(9);
   EXPECT_EQ(loaded.config, expected);
 }
 
 TEST(UpdaterConfig, PrintsAConfigThatReadsTheSame) {
-  const Loaded loaded =
-      load(R"({"debug": true, "hostname": "h1", "server": "m1:2000,https://m2", "interval": 9, "controlTimeout": 3,
+  const Loaded loaded = load(
+      R"({"debug": true, "hostname": "h1", "server": "m1:2000,https://m2", "interval": 9, "controlTimeout": 3, "startTimeout": 4, "stopTimeout": 5,
               "desiredAgent": "a"})");
   const Loaded again = load(to_json(loaded.config));
   EXPECT_EQ(again.report.text(""), "");
@@ -121,6 +123,8 @@ TEST(UpdaterConfig, NamesThePlaceOfEachFault) {
       {"{" + server + R"("probation": -1})", "probation: "},
       {"{" + server + R"("keepVersions": 0})", "keepVersions: "},
       {"{" + server + R"("controlTimeout": 0})", "controlTimeout: "},
+      {"{" + server + R"("startTimeout": 0})", "startTimeout: "},
+      {"{" + server + R"("stopTimeout": 3601})", "stopTimeout: "},
       {"{" + server + R"("hostname": "a b"})", "hostname: "},
       {"{" + server + R"("debug": "yes"})", "debug: "},
       {"{" + server + R"("desiredAgent": "my agent"})", "desiredAgent: agent name \"my agent\""},

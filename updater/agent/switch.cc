@@ -4,24 +4,20 @@
 #include <stdio.h>
 
 #include <algorithm>
-#include <condition_variable>
 #include <ctime>
 #include <filesystem>
-#include <mutex>
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "updater/agent/observe.h"
-#include "updater/model/unclear_status.h"
-#include "updater/process/control_script.h"
+#include "updater/agent/version_control.h"
 #include "updater/process/processes.h"
 #include "updater/release/install.h"
 
 namespace ops::updater {
 
 namespace fs = std::filesystem;
-using std::chrono::milliseconds;
 
 namespace {
 
@@ -31,19 +27,17 @@ bool exists(const std::string& path) {
   return fs::symlink_status(path, error).type() != fs::file_type::not_found;
 }
 
-/// Returns early if `cancel` is requested.
-void sleep_for(milliseconds time, const std::stop_token& cancel) {
-  std::mutex mutex;
-  std::condition_variable_any condition;
-  std::unique_lock lock(mutex);
-  condition.wait_for(lock, cancel, time, [] { return false; });
-}
-
 /// The steps of each action for one agent.
 class Switch {
  public:
   Switch(const Observed& seen, const Layout& layout, const SwitchSettings& settings, const std::stop_token& cancel)
-      : seen_(seen), name_(seen.name), layout_(layout), settings_(settings), cancel_(cancel), state_(seen.state) {}
+      : seen_(seen),
+        name_(seen.name),
+        layout_(layout),
+        settings_(settings),
+        cancel_(cancel),
+        control_(layout, seen.name, settings, cancel),
+        state_(seen.state) {}
 
   Result<void> start() {
     if (state_.stopped) {
@@ -51,11 +45,11 @@ class Switch {
       if (auto saved = save(); !saved) return saved;
     }
     if (auto stopped = stop_other_versions(seen_.version); !stopped) return stopped;
-    return start_version(seen_.version);
+    return control_.start(seen_.version);
   }
 
   Result<void> stop() {
-    if (auto stopped = stop_version(seen_.version); !stopped) return stopped;
+    if (auto stopped = control_.stop(seen_.version); !stopped) return stopped;
     state_.stopped = true;
     state_.probation.reset();
     return save();
@@ -74,7 +68,7 @@ class Switch {
       if (auto installed = install_staged(desired.version); !installed) return installed;
     }
     if (seen_.has_control) {
-      if (auto stopped = stop_version(seen_.version); !stopped)
+      if (auto stopped = control_.stop(seen_.version); !stopped)
         return stopped.error().within("the old version is left as it is");
     }
     if (auto committed = commit(desired.version, new_content); !committed) return committed;
@@ -85,7 +79,7 @@ class Switch {
   Result<void> begin_probation() {
     // If another version does not stop, that is no fault of the new release: no latch.
     if (auto stopped = stop_other_versions(state_.probation->version); !stopped) return stopped;
-    if (auto started = start_version(state_.probation->version); !started) {
+    if (auto started = control_.start(state_.probation->version); !started) {
       if (cancel_.stop_requested()) return started;
       return roll_back(started.error().message, true);
     }
@@ -126,7 +120,7 @@ class Switch {
     if (auto stopped = stop_other_versions(probation.previous, probation.version); !stopped) {
       return stopped.error().within(failure.message);
     }
-    if (auto started = start_version(probation.previous); !started) return started.error().within(failure.message);
+    if (auto started = control_.start(probation.previous); !started) return started.error().within(failure.message);
     log::info(name_, ": rolled back to ", probation.previous, ", which is started");
     return failure;
   }
@@ -161,7 +155,7 @@ class Switch {
   Result<void> install_staged(const std::string& version) {
     const std::string folder = layout_.version(name_, version);
     if (exists(folder)) {
-      if (auto stopped = stop_if_started(version); !stopped) return stopped;
+      if (auto stopped = control_.stop_if_started(version); !stopped) return stopped;
       if (auto removed = remove_release(folder); !removed) return removed;
     }
     if (::rename(layout_.staged(name_, version).c_str(), folder.c_str()) != 0) return system_error("create", folder);
@@ -197,47 +191,19 @@ class Switch {
     if (!versions) return versions.error().within(cat(version, " is not started"));
     for (const std::string& other : *versions) {
       if (other == ended) continue;
-      if (auto stopped = stop_if_started(other); !stopped) return stopped.error().within(cat(version, " is not started"));
+      if (auto stopped = control_.stop_if_started(other); !stopped)
+        return stopped.error().within(cat(version, " is not started"));
     }
     return {};
-  }
-
-  /// Starts a version and waits until its status is started. Call it while no other version runs.
-  Result<void> start_version(const std::string& version) {
-    if (to_status(status(version)) == Status::started) return {};
-    log::info(name_, ": starting ", version);
-    const auto started = run(version, "start");
-    // A start may fail because the agent runs already, so its status decides.
-    const milliseconds patience = started ? milliseconds(kSettleTime) : milliseconds(0);
-    const std::string last = wait_for(version, Status::started, patience);
-    if (to_status(last) == Status::started) return {};
-    const std::string how = started ? "start exited with code 0" : started.error().message;
-    return Error{cat(version, " did not start: ", how, ", its status is \"", last, "\"")};
-  }
-
-  /// Stops a version and waits until its status is stopped.
-  Result<void> stop_version(const std::string& version) {
-    if (to_status(status(version)) == Status::stopped) return {};
-    log::info(name_, ": stopping ", version);
-    const auto stopped = run(version, "stop");
-    const std::string last = wait_for(version, Status::stopped, kSettleTime);
-    if (to_status(last) == Status::stopped) return {};
-    const std::string how = stopped ? "stop exited with code 0" : stopped.error().message;
-    return Error{cat(version, " did not stop: ", how, ", its status is \"", last, "\"")};
   }
 
   /// Stops a version that failed its probation. If its ./control cannot stop it, ends its processes: a broken release must not
   /// block the rollback.
   Result<void> stop_failed_version(const std::string& version) {
-    auto stopped = stop_version(version);
+    auto stopped = control_.stop(version);
     if (stopped || cancel_.stop_requested()) return stopped;
     log::warning(name_, ": ", stopped.error().message, "; ending its processes by signal");
     return end_processes_in(layout_.version(name_, version), cancel_) ? Result<void>() : stopped;
-  }
-
-  Result<void> stop_if_started(const std::string& version) {
-    if (!exists(layout_.version(name_, version) + Layout::kControlFile)) return {};
-    return to_status(status(version)) == Status::started ? stop_version(version) : Result<void>();
   }
 
   Result<std::vector<std::string>> other_versions(const std::string& version) const {
@@ -251,33 +217,12 @@ class Switch {
     return versions;
   }
 
-  Result<std::string> run(const std::string& version, const std::string& verb) const {
-    return run_control(layout_.version(name_, version), verb, settings_.control_timeout, cancel_, layout_.script_note(name_));
-  }
-
-  std::string status(const std::string& version) const { return status_of(layout_, name_, version, cancel_); }
-
-  /// Waits for a status for as long as `patience`, and longer while the status is unclear and is no failure yet. Returns the
-  /// last status.
-  std::string wait_for(const std::string& version, Status wanted, milliseconds patience) const {
-    const auto deadline = Clock::now() + patience;
-    UnclearStatus unclear;
-    for (milliseconds tick = kSettleTick;; tick = std::min(tick * 2, kMaxSettleTick)) {
-      std::string text = status(version);
-      const Status current = to_status(text);
-      const auto now = Clock::now();
-      unclear.note(current, now);
-      const bool is_conclusive = current != Status::unclear || unclear.is_failure(settings_.unclear_patience, now);
-      if (current == wanted || cancel_.stop_requested() || (now >= deadline && is_conclusive)) return text;
-      sleep_for(tick, cancel_);
-    }
-  }
-
   const Observed& seen_;
   const std::string& name_;
   const Layout& layout_;
   const SwitchSettings& settings_;
   const std::stop_token& cancel_;
+  const VersionControl control_;
   State state_;
 };
 

@@ -4,22 +4,15 @@
 // in between, plan() can continue from the state on the disk. Two versions of an agent never run at once, and .version always
 // names a complete folder.
 
-#include <chrono>
 #include <stop_token>
 #include <string>
 
 #include "common/base/result.h"
+#include "updater/agent/version_control.h"
 #include "updater/model/layout.h"
 #include "updater/model/plan.h"
 
 namespace ops::updater {
-
-struct SwitchSettings {
-  std::chrono::seconds control_timeout{60};
-  std::chrono::seconds probation{30};
-  int keep_versions = 2;
-  std::chrono::seconds unclear_patience{30};  // see unclear_status.h
-};
 
 /// Carries out decision.action. `seen` and `desired` are the values that plan() decided on. Returns an error if a step failed,
 /// also if the switch failed and the rollback succeeded. Blocks for as long as the scripts run; `cancel` ends the waiting.

@@ -30,9 +30,8 @@ namespace ops::updater {
 
 inline constexpr std::chrono::seconds kStatusDeadline{10};
 
-/// How long after start or stop the updater waits for the status to change, and the pause between two statuses: it begins with
-/// kSettleTick and doubles up to kMaxSettleTick, because statuses take CPU time from an agent that starts.
-inline constexpr std::chrono::seconds kSettleTime{5};
+/// The pause between two statuses after start or stop begins with kSettleTick and doubles up to kMaxSettleTick, because
+/// statuses take CPU time from an agent that starts.
 inline constexpr std::chrono::milliseconds kSettleTick{200};
 inline constexpr std::chrono::milliseconds kMaxSettleTick{1000};
 

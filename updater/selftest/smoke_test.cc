@@ -49,9 +49,9 @@ std::string sentence_of(Verdict verdict) {
   return "Interrupted: not all checks were run.";
 }
 
-/// Waits until the condition is true, for kSettleTime at most, as the updater does after start and stop.
-bool becomes_true(const std::function<bool()>& condition) {
-  const auto deadline = Clock::now() + kSettleTime;
+/// Waits until the condition is true, for `time` at most.
+bool wait_until(const std::function<bool()>& condition, seconds time) {
+  const auto deadline = Clock::now() + time;
   while (!condition()) {
     if (Clock::now() >= deadline) return false;
     std::this_thread::sleep_for(kSettleTick);
@@ -144,8 +144,10 @@ class SmokeTest {
       return to_status(printed) == wanted;
     });
     if (is_reached) return {};
-    return Error{cat("after ", kSettleTime.count(), " s it prints \"", printed, "\"")};
+    return Error{cat("after ", options_.settle_time.count(), " s it prints \"", printed, "\"")};
   }
+
+  bool becomes_true(const std::function<bool()>& condition) const { return wait_until(condition, options_.settle_time); }
 
   /// Runs start in a child process that stands for the updater: it lives on until outlives_updater() kills it.
   Result<void> start_in_child() {

@@ -33,6 +33,7 @@ struct SmokeTestOptions {
   std::string tarball;
   std::chrono::seconds probation{30};        // the updater's default
   std::chrono::seconds control_timeout{60};  // for start and stop; the updater's default
+  std::chrono::seconds settle_time{30};      // after them, until the status changes; the updater's startTimeout and stopTimeout
 
   bool operator==(const SmokeTestOptions&) const = default;
 };

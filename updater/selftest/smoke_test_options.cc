@@ -25,6 +25,7 @@ const std::vector<LongOption>& smoke_test_flags() {
       {"try", "TARBALL", "test a release as the updater would run it, and exit with code 0 if no check failed, else 1"},
       {"probation", "S", "with --try: seconds for which the agent must stay started (30)"},
       {"timeout", "S", "with --try: deadline in seconds of ./control start and stop (60)"},
+      {"settle", "S", "with --try: seconds after start and stop until the status must have changed (30)"},
   };
   return flags;
 }
@@ -36,6 +37,9 @@ Result<SmokeTestOptions> parse_smoke_test_options(const std::map<std::string, st
   if (!probation) return probation.error();
   const auto timeout = parse_seconds(flags, "timeout", options.control_timeout);
   if (!timeout) return timeout.error();
+  const auto settle = parse_seconds(flags, "settle", options.settle_time);
+  if (!settle) return settle.error();
+  options.settle_time = *settle;
   options.probation = *probation;
   options.control_timeout = *timeout;
   return options;

@@ -77,6 +77,24 @@ TEST(HeartbeatResponse, MayHaveASoakForAnAgent) {
   }
 }
 
+TEST(HeartbeatResponse, MayHaveTimeoutsForAnAgent) {
+  HeartbeatResponse response{"", {{"a", "1", "http://m/a", "", "start"}}, {}};
+  response.desired_agents[0].start_timeout = 90;
+  response.desired_agents[0].stop_timeout = 45;
+  EXPECT_NE(to_json(response).find(R"("startTimeout":90,"stopTimeout":45})"), std::string::npos) << to_json(response);
+  const auto parsed = parse_heartbeat_response(to_json(response));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(*parsed, response);
+  for (const auto& [odd, expected] : {std::pair("-1", 0), {"\"60\"", 0}, {"null", 0}, {"1.5", 0}, {"3601", 3600}}) {
+    const std::string agent =
+        R"({"name":"a","version":"1","startTimeout":)" + std::string(odd) + R"(,"stopTimeout":)" + odd + "}";
+    const auto other = parse_heartbeat_response(R"({"desiredAgents":[)" + agent + "]}");
+    ASSERT_TRUE(other) << odd;
+    EXPECT_EQ(other->desired_agents.at(0).start_timeout, expected) << odd;
+    EXPECT_EQ(other->desired_agents.at(0).stop_timeout, expected) << odd;
+  }
+}
+
 TEST(HeartbeatResponse, OfAGoMetaWithoutAgentsIsUnderstood) {
   const auto response = parse_heartbeat_response(R"({"errorMessage":"","desiredAgents":null})");
   ASSERT_TRUE(response);

@@ -104,6 +104,21 @@ TEST(Assignments, AReplyWithTheOwnVersionHasNoChecksumOfTheAssignedOne) {
   EXPECT_EQ(desired.reply("h1", own, nothing), R"({"errorMessage":"","desiredAgents":[],"interval":600})");
 }
 
+TEST(Assignments, SendTheTimeoutsOfTheDefault) {
+  auto config = std::make_shared<Config>();
+  config->agents = {{{"a", "2", "http://m/a", "", "start"}, {{"h", "3", "", "", ""}}, {}}};
+  config->agents[0].defaults.start_timeout = 90;
+  config->agents[0].defaults.stop_timeout = 45;
+  const Assignments desired(config);
+  for (const Answer answer : {Answer::desired, Answer::own}) {
+    for (const char* host : {"h1", "other"}) {
+      const std::string reply =
+          desired.reply(host, {}, [&](const DesiredAgent&, const meta::RolloutLimits&) { return answer; });
+      EXPECT_NE(reply.find(R"("cmd":"start","startTimeout":90,"stopTimeout":45})"), std::string::npos) << reply;
+    }
+  }
+}
+
 /// The rule of the README, without an index.
 DesiredAgent resolved_by_rule(const AgentConfig& config, const std::string& hostname) {
   DesiredAgent desired = config.defaults;

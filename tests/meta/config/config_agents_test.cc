@@ -26,6 +26,18 @@ TEST_F(MetaConfigAgents, ReadsTheLimitsOfARollout) {
                    "agents[0].rollout.timeout: is -1, should be from 1 to 604800"}));
 }
 
+TEST_F(MetaConfigAgents, ReadsTheTimeoutsOfAnAgent) {
+  const meta::Config config = load(R"({"http": {}, "agents": [{"default": {"name": "a", "version": "1",
+      "startTimeout": 90, "stopTimeout": 45}}]})");
+  EXPECT_EQ(report.text(""), "");
+  EXPECT_EQ(config.agents[0].defaults.start_timeout, 90);
+  EXPECT_EQ(config.agents[0].defaults.stop_timeout, 45);
+  EXPECT_NE(meta::to_json(config).find(R"("startTimeout":90,"stopTimeout":45})"), std::string::npos) << meta::to_json(config);
+  EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "startTimeout": 0, "stopTimeout": 3601)"),
+            (Lines{"agents[0].default.startTimeout: is 0, should be from 1 to 3600",
+                   "agents[0].default.stopTimeout: is 3601, should be from 1 to 3600"}));
+}
+
 TEST_F(MetaConfigAgents, NeedsADefaultWithNameAndVersion) {
   EXPECT_EQ(errors_of_agents(R"({"others": []}, {"default": null})"),
             (Lines{"agents[0].default: is missing", "agents[1].default: is missing"}));

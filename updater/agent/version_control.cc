@@ -1,0 +1,88 @@
+#include "updater/agent/version_control.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <filesystem>
+#include <mutex>
+
+#include "common/base/log.h"
+#include "common/base/text.h"
+#include "updater/agent/observe.h"
+#include "updater/model/unclear_status.h"
+#include "updater/process/control_script.h"
+
+namespace ops::updater {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+/// Returns early if `cancel` is requested.
+void sleep_for(milliseconds time, const std::stop_token& cancel) {
+  std::mutex mutex;
+  std::condition_variable_any condition;
+  std::unique_lock lock(mutex);
+  condition.wait_for(lock, cancel, time, [] { return false; });
+}
+
+Error failure(const std::string& version, const char* verb, const Result<std::string>& run, const std::string& last,
+              seconds patience) {
+  const std::string how = run ? cat(verb, " exited with code 0") : run.error().message;
+  return Error{cat(version, " did not ", verb, ": ", how, ", its status is \"", last, "\"",
+                   patience.count() > 0 ? cat(" after ", patience.count(), " s") : "")};
+}
+
+}  // namespace
+
+Result<void> VersionControl::start(const std::string& version) const {
+  if (to_status(status(version)) == Status::started) return {};
+  log::info(agent_, ": starting ", version);
+  const auto started = run(version, "start");
+  // A start may fail because the agent runs already, so its status decides.
+  const seconds patience = started ? settings_.start_timeout : seconds(0);
+  const std::string last = wait_for(version, Status::started, patience);
+  if (to_status(last) == Status::started) return {};
+  return failure(version, "start", started, last, patience);
+}
+
+Result<void> VersionControl::stop(const std::string& version) const {
+  if (to_status(status(version)) == Status::stopped) return {};
+  log::info(agent_, ": stopping ", version);
+  const auto stopped = run(version, "stop");
+  const std::string last = wait_for(version, Status::stopped, settings_.stop_timeout);
+  if (to_status(last) == Status::stopped) return {};
+  return failure(version, "stop", stopped, last, settings_.stop_timeout);
+}
+
+Result<void> VersionControl::stop_if_started(const std::string& version) const {
+  std::error_code error;
+  const auto control = fs::symlink_status(layout_.version(agent_, version) + Layout::kControlFile, error);
+  if (control.type() == fs::file_type::not_found) return {};
+  return to_status(status(version)) == Status::started ? stop(version) : Result<void>();
+}
+
+Result<std::string> VersionControl::run(const std::string& version, const std::string& verb) const {
+  return run_control(layout_.version(agent_, version), verb, settings_.control_timeout, cancel_, layout_.script_note(agent_));
+}
+
+std::string VersionControl::status(const std::string& version) const { return status_of(layout_, agent_, version, cancel_); }
+
+/// Waits for a status for as long as `patience`, and longer while the status is unclear and is no failure yet. Returns the last
+/// status.
+std::string VersionControl::wait_for(const std::string& version, Status wanted, seconds patience) const {
+  const auto deadline = Clock::now() + patience;
+  UnclearStatus unclear;
+  for (milliseconds tick = kSettleTick;; tick = std::min(tick * 2, kMaxSettleTick)) {
+    std::string text = status(version);
+    const Status current = to_status(text);
+    const auto now = Clock::now();
+    unclear.note(current, now);
+    const bool is_conclusive = current != Status::unclear || unclear.is_failure(settings_.unclear_patience, now);
+    if (current == wanted || cancel_.stop_requested() || (now >= deadline && is_conclusive)) return text;
+    sleep_for(tick, cancel_);
+  }
+}
+
+}  // namespace ops::updater

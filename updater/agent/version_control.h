@@ -1,0 +1,51 @@
+#pragma once
+
+// Starts and stops one version of an agent through its ./control, and waits until its status shows it.
+
+#include <chrono>
+#include <stop_token>
+#include <string>
+
+#include "common/base/result.h"
+#include "common/protocol/status.h"
+#include "updater/model/layout.h"
+
+namespace ops::updater {
+
+struct SwitchSettings {
+  std::chrono::seconds control_timeout{60};  // for the scripts start and stop themselves
+  std::chrono::seconds probation{30};
+  int keep_versions = 2;
+  std::chrono::seconds unclear_patience{30};  // see unclear_status.h
+  std::chrono::seconds start_timeout{30};     // after start ended, until the status is started
+  std::chrono::seconds stop_timeout{30};      // after stop ended, until the status is stopped
+};
+
+/// Borrows all arguments.
+class VersionControl {
+ public:
+  VersionControl(const Layout& layout, const std::string& agent, const SwitchSettings& settings, const std::stop_token& cancel)
+      : layout_(layout), agent_(agent), settings_(settings), cancel_(cancel) {}
+
+  /// Starts a version and waits until its status is started. If the script failed and the status means stopped, does not wait.
+  /// Call it while no other version runs.
+  Result<void> start(const std::string& version) const;
+
+  /// Stops a version and waits until its status is stopped.
+  Result<void> stop(const std::string& version) const;
+
+  /// Does nothing if the version has no ./control.
+  Result<void> stop_if_started(const std::string& version) const;
+
+ private:
+  Result<std::string> run(const std::string& version, const std::string& verb) const;
+  std::string status(const std::string& version) const;
+  std::string wait_for(const std::string& version, Status wanted, std::chrono::seconds patience) const;
+
+  const Layout& layout_;
+  const std::string& agent_;
+  const SwitchSettings& settings_;
+  const std::stop_token& cancel_;
+};
+
+}  // namespace ops::updater
