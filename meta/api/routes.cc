@@ -163,6 +163,11 @@ HttpResponse Routes::file(const HttpRequest& request, const std::string& /*rest*
   return response;
 }
 
+void Routes::tick(std::chrono::system_clock::time_point now) {
+  counters_.silent_hosts = static_cast<int64_t>(count_silent(hosts_, *config(), now));
+  reporter_.tick(now);
+}
+
 void Routes::load_orders() {
   if (auto loaded = controller_.orders().load(); !loaded) log::error(loaded.error().message);
   forget_orders(*config());

@@ -42,7 +42,7 @@ class Routes {
   HttpCounters& http_counters() { return counters_.http; }
 
   /// Call it every RolloutReporter::kTick.
-  void tick(std::chrono::system_clock::time_point now) { reporter_.tick(now); }
+  void tick(std::chrono::system_clock::time_point now);
 
   /// Reads the operators' orders from `orders_path`, and drops those whose agent has another entry in the config now.
   void load_orders();

@@ -40,6 +40,15 @@ std::chrono::seconds silent_after(const Config& config) {
   return 3 * (config.interval.count() > 0 ? config.interval : kDefaultInterval);
 }
 
+size_t count_silent(const HostTable& hosts, const Config& config, std::chrono::system_clock::time_point now) {
+  size_t silent = 0;
+  HostWalk walk(hosts, 1);
+  const auto before = now - silent_after(config);
+  while (walk.step([&](const HostView& host) { silent += host.heard_at() < before ? 1 : 0; })) {
+  }
+  return silent;
+}
+
 FleetScanner::FleetScanner(const HostTable& hosts, const Leases& leases, std::shared_ptr<const Assignments> assignments,
                            TimePoint now)
     : leases_(leases),

@@ -31,6 +31,7 @@ struct MetaCounters {
   Counter listings_refused = 0;
   Counter bad_reloads = 0;
   std::atomic<bool> is_reload_bad = false;  // the last reload failed
+  std::atomic<int64_t> silent_hosts = -1;   // -1 until they are counted
   HttpCounters http;
   const TlsServer* tls = nullptr;  // counts handshakes; null without TLS
 };

@@ -6,6 +6,8 @@
 #include <regex>
 #include <set>
 
+#include "meta/hosts/host_snapshot.h"
+#include "meta/hosts/host_table.h"
 #include "tests/support/boxes.h"
 #include "tests/support/manual.h"
 #include "tests/support/promtool.h"
@@ -80,6 +82,62 @@ TEST(Manual, HasAlertRulesThatPassPromtool) {
   const std::string rules = manual_block("groups:");
   EXPECT_NE(rules.find("alert: "), std::string::npos) << rules;
   EXPECT_EQ(check_rules(rules), "") << rules;
+}
+
+/// A unit test of promtool for HostsSilent: series with one sample a minute, and whether the alert fires at a minute.
+std::string silent_case(const std::string& silent, const std::string& hosts, int minute, int fires_with) {
+  return "  - interval: 1m\n    input_series:\n"
+         "      - {series: ops_meta_silent_hosts, values: \"" +
+         silent +
+         "\"}\n"
+         "      - {series: ops_meta_hosts, values: \"" +
+         hosts +
+         "\"}\n"
+         "    alert_rule_test:\n      - eval_time: " +
+         std::to_string(minute) + "m\n        alertname: HostsSilent\n" +
+         (fires_with == 0 ? "        exp_alerts: []\n"
+                          : "        exp_alerts:\n          - exp_annotations: {summary: \"" + std::to_string(fires_with) +
+                                " hosts have sent no heartbeat for three of their intervals; the page names some\"}\n");
+}
+
+TEST(Manual, HasAnAlertForSilentHosts) {
+  const std::string tests =
+      "tests:\n" +
+      // A rollout: hosts send more heartbeats than usual, and then fewer again. No host is silent, or a few that reboot.
+      silent_case("3x60 5x30 3x120", "4000x210", 150, 0) +
+      // A quiet night: some hosts are gone for good.
+      silent_case("30x720", "4000x720", 700, 0) +
+      // A dead rack of 40 hosts in 4,000; a quarter of a small site.
+      silent_case("3x60 43x60", "4000x120", 65, 0) + silent_case("3x60 43x60", "4000x120", 75, 40) +
+      silent_case("0x60 5x60", "20x120", 75, 5) +
+      // A short restart of ops-meta; a long one, after which all hosts are silent until they have reported.
+      silent_case("3x60 _x2 3x60", "4000x60 _x2 4000x60", 90, 0) +
+      silent_case("3x60 _x60 4000x5 3x60", "4000x60 _x60 4000x65", 126, 0) +
+      silent_case("3x60 _x60 4000x5 3x60", "4000x60 _x60 4000x65", 140, 0) +
+      // A crash: the table is empty at first, and hosts that were silent before are unknown.
+      silent_case("30x60 _x2 0x120", "4000x60 _x2 0x1 4000x120", 150, 0);
+  EXPECT_EQ(test_rules(manual_block("groups:"), tests), "");
+}
+
+/// Saves a host table in which this many hosts sent their last heartbeat some time ago, and the rest now.
+void save_table(const MetaBox& meta, int silent, int all) {
+  meta::HostTable hosts;
+  const auto now = std::chrono::system_clock::now();
+  for (int i = 0; i < all; ++i) {
+    const auto heard_at = i < silent ? now - std::chrono::minutes(16) : now - std::chrono::minutes(14);
+    EXPECT_TRUE(hosts.record({"h" + std::to_string(i), {}, {}, "1.0.0", "linux_amd64"}, heard_at));
+  }
+  EXPECT_TRUE(meta::save_hosts(hosts, meta / "var/hosts.table", now));
+}
+
+TEST(MetaMetrics, CountHostsThatAreSilentForThreeIntervals) {
+  MetaBox meta;
+  ASSERT_TRUE(meta.start({{"demo-agent", "1.0.0"}})) << meta.log();
+  EXPECT_EQ(meta.process().stop(), 0);
+  save_table(meta, 3, 10);
+  ASSERT_TRUE(meta.Box::start()) << meta.log();
+  EXPECT_TRUE(eventually([&] { return sample(meta.get("/metrics").body, "ops_meta_silent_hosts") == 3; }))
+      << meta.get("/metrics").body;
 }
 
 }  // namespace

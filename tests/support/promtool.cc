@@ -26,6 +26,13 @@ std::string check_rules(const std::string& yaml) {
   return verdict(run({OPS_PROMTOOL, "check", "rules", "--lint-fatal", folder / "rules.yml"}));
 }
 
+std::string test_rules(const std::string& rules, const std::string& tests) {
+  const TempDir folder;
+  write_file(folder / "rules.yml", rules);
+  write_file(folder / "tests.yml", "rule_files: [rules.yml]\n" + tests);
+  return verdict(run({OPS_PROMTOOL, "test", "rules", folder / "tests.yml"}));
+}
+
 double sample(const std::string& metrics, const std::string& name) {
   const size_t at = ("\n" + metrics).find("\n" + name + " ");
   return at == std::string::npos ? -1 : std::stod(metrics.substr(at + name.size() + 1));

@@ -99,5 +99,13 @@ TEST_F(FleetScanTest, ScansManyHostsInSteps) {
   EXPECT_EQ(scan.of("a", "2").waiting, 5'000u);
 }
 
+TEST_F(FleetScanTest, CountsSilentHosts) {
+  runs("h1", "1");
+  now += meta::silent_after(*want("1")->config());
+  runs("h2", "1");
+  EXPECT_EQ(meta::count_silent(hosts, *want("1")->config(), now), 0u) << "three intervals are not more than three";
+  EXPECT_EQ(meta::count_silent(hosts, *want("1")->config(), now + std::chrono::seconds(1)), 1u);
+}
+
 }  // namespace
 }  // namespace ops::tests
