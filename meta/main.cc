@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/base/number_text.h"
 #include "common/base/version.h"
 #include "common/daemon/daemon.h"
 #include "common/http/server.h"
@@ -75,7 +76,7 @@ void load_hosts(meta::HostTable& hosts, SinceSave since_save) {
   const auto loaded = meta::load_hosts(hosts, meta::kSavedHostsFile, now, since_save);
   if (!loaded) return log::warning(loaded.error().message);
   hosts.remove_silent(now);
-  if (*loaded > 0) log::info("read ", *loaded, " hosts from ", meta::kSavedHostsFile);
+  if (*loaded > 0) log::info("read ", counted(*loaded, "host"), " from ", meta::kSavedHostsFile);
 }
 
 /// Reads var/, before the first heartbeat.
@@ -90,7 +91,7 @@ void load_state(meta::HostTable& hosts, meta::RolloutController& controller) {
 void save_hosts(const meta::HostTable& hosts) {
   const auto saved = meta::save_hosts(hosts, meta::kSavedHostsFile, steady_now(), std::chrono::system_clock::now());
   if (!saved) return log::error("the host table is not saved: ", saved.error().message);
-  log::info("wrote ", *saved, " hosts to ", meta::kSavedHostsFile);
+  log::info("wrote ", counted(*saved, "host"), " to ", meta::kSavedHostsFile);
 }
 
 /// For ./control publish: prints on stderr the reason why hosts would refuse the release, or warnings about its content.
@@ -170,6 +171,8 @@ int main(int argc, char** argv) {
   meta::Routes routes(options.config, config, hosts, meta::kOrdersFile, &tls);
   routes.load_orders();
   load_state(hosts, routes.controller());
+  routes.changes().set_wake(&Signals::wake);
+  routes.changes().keep_in(meta::kSavedConfigFile, routes.assignments(), steady_now());
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
     HttpServerOptions http;
@@ -203,12 +206,12 @@ int main(int argc, char** argv) {
       case Signals::Event::reload:
         (void)routes.reload();  // logs its errors
         break;
-      case Signals::Event::wake: break;
+      case Signals::Event::wake: routes.changes().report(); break;
       case Signals::Event::timeout: routes.tick(steady_now()); break;
     }
     if (std::chrono::steady_clock::now() < remove_silent_at) continue;
     remove_silent_at += kRemoveSilentPause;
     const size_t removed = hosts.remove_silent(steady_now());
-    if (removed > 0) log::info("removed ", removed, " hosts that sent no heartbeat for 3 days");
+    if (removed > 0) log::info("removed ", counted(removed, "host"), " without a heartbeat for 3 days");
   }
 }

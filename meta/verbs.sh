@@ -1,7 +1,9 @@
 # shellcheck shell=bash
-# verbs.sh: the verbs of ./control that only ops-meta has: publish, plan, explain, watch, halt and resume. control sources it in
-# ops-meta's folder, and provides `app`, `verb`, `config` and the functions say, die, usage_error, expect_words, absolute,
-# need_config and serving_pid.
+# verbs.sh: the verbs of ./control that only ops-meta has: publish, plan, apply, wait, explain, watch, halt and resume; and the
+# question before a reload or restart. control sources it in ops-meta's folder, and provides `app`, `verb`, `config` and the
+# functions say, die, usage_error, expect_words, absolute, need_config and serving_pid.
+
+readonly refused=3 timed_out=4 no_answer=69 # exit codes; 69 stays inside this file
 
 # ---- publish ----
 
@@ -111,20 +113,24 @@ publish() {
 
 # ---- requests to the running ops-meta ----
 
-# ask TARGET CURL_ARGUMENT...: prints ops-meta's reply. For a status other than 200, dies with the reply as the message. It
-# connects to var/app.sock, which needs no certificate and no token.
-ask() {
-    command -v curl >/dev/null || die "curl is missing, and $verb needs it: apt install curl"
-    serving_pid >/dev/null || die "$app is not running"
+# try_ask TARGET CURL_ARGUMENT...: prints ops-meta's reply. Fails with the reply on stderr for a status other than 200, and with
+# $no_answer when ops-meta does not answer. It connects to var/app.sock, which needs no certificate and no token.
+try_ask() {
+    command -v curl >/dev/null || { echo "curl is missing, and $verb needs it: apt install curl" >&2; return 1; }
+    serving_pid >/dev/null || { echo "$app is not running" >&2; return "$no_answer"; }
     local target=$1 reply status
     shift
-    reply=$(curl -sS --unix-socket var/app.sock -w '%{http_code}' "$@" "http://ops-meta$target") ||
-        die "$app did not answer on $PWD/var/app.sock; see ./control tail"
+    reply=$(curl -sS --unix-socket var/app.sock -w '%{http_code}' "$@" "http://ops-meta$target") || {
+        echo "$app did not answer on $PWD/var/app.sock; see ./control tail" >&2
+        return "$no_answer"
+    }
     status=${reply: -3}
     reply=${reply%???}
-    [[ $status == 200 ]] || die "${reply%$'\n'}"
+    [[ $status == 200 ]] || { printf '%s\n' "${reply%$'\n'}" >&2; return 1; }
     printf '%s' "$reply"
 }
+
+ask() { try_ask "$@" || exit 1; } # TARGET CURL_ARGUMENT...
 
 # Percent-encodes all bytes that are not unreserved in RFC 3986.
 url_encode() {
@@ -146,28 +152,207 @@ order() { # halt|resume AGENT VERSION
     ask "/rollout/$1?agent=$(url_encode "$2")&version=$(url_encode "$3")" -X POST
 }
 
-# On a terminal, redraws bars every 2 s. To a pipe, writes lines every 10 s.
-watch() {
-    local text
-    if [[ ! -t 1 ]]; then
-        while text=$(ask '/status/summary?format=text'); do
-            printf '%(%F %T)T  %s\n' -1 "$text"
-            sleep 10
-        done
-        exit 1
+# ---- changes of cfg.json ----
+
+# confirm_change FILE [--yes]: prints what FILE changes on hosts. Returns when it may be applied; else exits with $refused. Sets
+# `rollouts` to "AGENT VERSION HOSTS" of each rollout that begins. Without an answer of ops-meta it says so, and returns:
+# an operator must be able to restart an ops-meta that hangs.
+confirm_change() {
+    local file=$1 yes=${2:-} reply key value verdict="" losing=0 hosts=0 sum answer=""
+    rollouts=()
+    sum=$(md5sum <"$file")
+    if ! reply=$(try_ask '/plan?format=counts' --max-time 60 --data-binary "@$file" 2>&1); then
+        echo "There is no plan of the changes: $reply" >&2
+        return
     fi
-    printf '\e[2J'
-    while text=$(ask '/status/summary?format=bars'); do
-        printf '\e[H%(%F %T)T  %s\e[K\n\e[J' -1 "${text//$'\n'/$'\e[K\n'}"
-        sleep 2
+    while read -r key value && [[ -n $key ]]; do
+        case $key in
+            verdict) verdict=$value ;;
+            losing) losing=$value ;;
+            hosts) hosts=$value ;;
+            rollout) rollouts+=("$value") ;;
+        esac
+    done <<<"$reply"
+    if [[ -z $verdict ]]; then
+        echo "There is no plan of the changes: the running ops-meta is older than this ./control" >&2
+        return
+    fi
+    say "${reply#*$'\n\n'}"
+    [[ $verdict != go && $yes != --yes ]] || return 0
+    if [[ -t 0 ]]; then
+        read -r -p "Apply? [y/N] " answer || echo >&2
+        if [[ $answer == [yY] || $answer == [yY][eE][sS] ]]; then
+            [[ $(md5sum <"$file") == "$sum" ]] || die "$file has changed since the question: run ./control $verb again"
+            return 0
+        fi
+        echo "Nothing is applied." >&2
+        exit "$refused"
+    fi
+    [[ $verdict == refuse ]] || return 0
+    echo "Nothing is applied: this stops or drops an agent, or goes back to an older version, on $losing of $hosts hosts." \
+        "If you mean it, run: ./control $verb ${apply_file:+$apply_file }--yes" >&2
+    exit "$refused"
+}
+
+# reload_now: makes ops-meta read cfg.json, and waits until it has. False when it does not answer.
+reload_now() {
+    local reply code=0
+    reply=$(try_ask /config/reload 2>&1) || code=$?
+    [[ $code -eq 0 ]] || return 1
+    [[ $reply == '{"msg":"success"'* ]] || die "$app does not use $config: $reply"
+    say "$app has reloaded $config"
+}
+
+# Replaces cfg.json by a rename, so that a kill at any moment leaves it whole.
+apply() { # FILE [--yes]
+    local file target staging sum release
+    file=$(absolute "$1")
+    readonly apply_file=$1
+    [[ -r $file && -f $file ]] || die "cannot read $file: it must be a config file that user $(id -un) can read"
+    need_config
+    target=$(realpath -- "$config")
+    serving_pid >/dev/null || die "$app is not running, so there is no plan: cp the file to $config, and ./control start"
+    exec 8>>var/apply.lock
+    flock --timeout 10 8 || die "another ./control apply is running in this folder"
+    rm -f -- "$target".apply.?????? # left by an apply that was killed
+    staging=$(mktemp "$target.apply.XXXXXX")
+    # shellcheck disable=SC2064 # expand now: the variable is local
+    trap "rm -f -- $(printf %q "$staging")" EXIT
+    sum=$(md5sum <"$target")
+    cat -- "$file" >"$staging"
+    "./$app" -t -c "$file" || exit 1
+    cmp -s -- "$file" "$staging" || die "$file has changed meanwhile: run ./control apply again"
+    confirm_change "$staging" "${2:-}"
+    [[ $(md5sum <"$target") == "$sum" ]] || die "$config has changed meanwhile: nothing is applied"
+    chown --reference="$target" -- "$staging" || die "cannot give $staging the owner of $config: run ./control as its owner or root"
+    chmod --reference="$target" -- "$staging"
+    sync "$staging"
+    mv -fT -- "$staging" "$target"
+    sync "$(dirname -- "$target")"
+    reload_now || die "$config is in place, but $app did not answer: run ./control reload"
+    for release in "${rollouts[@]}"; do
+        read -r agent version hosts <<<"$release"
+        say "The rollout of $agent $version begins on $hosts host(s); to follow it: ./control wait $agent $version"
     done
-    exit 1
+}
+
+# ---- progress ----
+
+# parse_wait WORD...: sets agent, version, seconds, share and json.
+parse_wait() {
+    local words=()
+    seconds=7200 share="" json=""
+    while [[ $# -gt 0 ]]; do
+        case $1 in
+            --timeout)
+                [[ ${2:-} =~ ^([0-9]{1,7})([smh]?)$ ]] || usage_error "--timeout needs a time like 90s, 30m or 2h"
+                seconds=$((10#${BASH_REMATCH[1]}))
+                case ${BASH_REMATCH[2]} in m) seconds=$((60 * seconds)) ;; h) seconds=$((3600 * seconds)) ;; esac
+                shift
+                ;;
+            --hosts)
+                [[ ${2:-} =~ ^([1-9][0-9]?|100)%?$ ]] || usage_error "--hosts needs a share of the hosts, from 1% to 100%"
+                share=${BASH_REMATCH[1]}
+                shift
+                ;;
+            --json) json=1 ;;
+            -*) usage_error "wait does not take \"$1\"; see ./control wait --help" ;;
+            *) words+=("$1") ;;
+        esac
+        shift
+    done
+    expect_words 1 2 "${words[@]}"
+    agent=${words[0]} version=${words[1]:-}
+}
+
+# print_state TEXT: prints a new text with the time, but only every 10 s (2 s on a terminal), unless `is_last` is set.
+print_state() {
+    local pause=10
+    [[ ! -t 1 ]] || pause=2
+    [[ -n $is_last || ($1 != "$printed" && $SECONDS -ge $next) ]] || return 0
+    [[ -n $json ]] || printf '%(%F %T %z)T  %s\n' -1 "$1"
+    printed=$1 next=$((SECONDS + pause))
+}
+
+# Goes on while ops-meta restarts.
+wait_for_rollout() {
+    local agent version seconds share json reply state query code is_last="" printed="" next=0 deadline
+    parse_wait "$@"
+    query="/status/rollout?agent=$(url_encode "$agent")&version=$(url_encode "$version")&hosts=$share"
+    deadline=$((SECONDS + seconds))
+    while :; do
+        code=0 state=running
+        reply=$(try_ask "$query" --max-time 30 2>&1) || code=$?
+        [[ $code -eq 0 || $code -eq $no_answer ]] || die "$reply"
+        if [[ $code -eq 0 ]]; then state=${reply%%$'\n'*} reply=${reply#*$'\n'}; fi
+        code=0
+        case $state in
+            done) is_last=1 ;;
+            halted | failed) is_last=1 code=$refused ;;
+            unassigned) die "$reply" ;;
+            *) [[ $SECONDS -lt $deadline ]] || is_last=1 code=$timed_out ;;
+        esac
+        print_state "$reply"
+        if [[ -n $is_last ]]; then
+            if [[ -n $json ]]; then ask "$query&format=json" --max-time 30; echo; fi
+            [[ $code -ne $timed_out ]] || echo "The rollout is not done after $seconds s." >&2
+            exit "$code"
+        fi
+        sleep 1
+    done
+}
+
+# fold_line WIDTH LINE: prints LINE in lines of at most WIDTH characters, broken between words and indented after the first.
+fold_line() {
+    local rest=$2 part
+    while [[ ${#rest} -gt $1 ]]; do
+        part=${rest:0:$1+1}
+        part=${part% *}
+        [[ -n ${part// /} && ${#part} -le $1 ]] || part=${rest:0:$1}
+        printf '%s\n' "$part"
+        rest=${rest:${#part}}
+        rest="      ${rest# }"
+    done
+    printf '%s\n' "$rest"
+}
+
+# draw TEXT: draws it at the top of the terminal, folded to its width and cut at its height.
+draw() {
+    local size rows=24 columns=80 line lines=()
+    { size=$(stty size <&3 2>/dev/null) || true; } 3>&1
+    [[ ! $size =~ ^([0-9]+)\ ([0-9]+)$ || ${BASH_REMATCH[1]} -lt 3 || ${BASH_REMATCH[2]} -lt 20 ]] ||
+        rows=${BASH_REMATCH[1]} columns=${BASH_REMATCH[2]}
+    mapfile -t lines < <(while IFS= read -r line; do fold_line "$columns" "$line"; done <<<"$1")
+    if [[ ${#lines[@]} -ge $rows ]]; then lines=("${lines[@]:0:rows-2}" "…"); fi
+    printf '\e[H'
+    printf '%s\e[K\n' "${lines[@]}"
+    printf '\e[J'
+}
+
+# On a terminal, redraws bars every 2 s. To a pipe, writes lines every 10 s. Goes on while ops-meta restarts.
+watch() {
+    local text pause=10 format=text time
+    [[ ! -t 1 ]] || pause=2 format=bars
+    text=$(ask "/status/summary?format=$format") || exit 1
+    [[ ! -t 1 ]] || printf '\e[2J'
+    while :; do
+        printf -v time '%(%F %T %z)T' -1
+        if [[ -t 1 ]]; then draw "$time  $text"; else printf '%s  %s\n' "$time" "$text"; fi
+        sleep "$pause"
+        text=$(try_ask "/status/summary?format=$format" --max-time 30 2>&1) || true
+    done
 }
 
 meta_verb() {
     case $verb in
         publish) publish "$@" ;;
         plan) expect_words 0 1 "$@" && plan "$@" ;;
+        apply)
+            expect_words 1 2 "$@"
+            [[ $# -eq 1 || $2 == --yes ]] || usage_error "apply does not take \"$2\"; see ./control apply --help"
+            apply "$@"
+            ;;
+        wait) wait_for_rollout "$@" ;;
         explain) expect_words 1 1 "$@" && ask "/explain/$(url_encode "$1")" ;;
         watch) expect_words 0 0 "$@" && watch ;;
         halt | resume) expect_words 2 2 "$@" && order "$verb" "$@" ;;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/number_text.h"
 #include "updater/model/layout.h"
 #include "updater/model/poll_text.h"
 
@@ -111,7 +112,8 @@ void Cycle::on(MetaAnswered& event, Instant now) {
   const std::string named = agents_text(response.desired_agents);
   if (polls_.answered == 0 || failures > 0) {
     const auto left = polling_.next() - now.steady;
-    log_info("ops-meta answers", failures == 0 ? "" : cat(" again, after ", failures, " failed heartbeats"), ", at ",
+    log_info("ops-meta answers",
+             failures == 0 ? "" : cat(" again, after ", counted(static_cast<uint64_t>(failures), "failed heartbeat")), ", at ",
              event.server, ": ", named, "; ", next_text("asks again", left), hint(left));
   }
   add(EndError{kMetaTopic});

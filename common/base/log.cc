@@ -16,7 +16,7 @@ constexpr size_t kLineLimit = 4096;
 
 std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink) {
   auto logger = std::make_shared<spdlog::logger>("ops", std::move(sink));
-  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %z %l %v");
   logger->flush_on(spdlog::level::debug);
   return logger;
 }

@@ -1,7 +1,7 @@
 #pragma once
 
-// Log lines on stderr or in a rotating file. Any thread may log. Texts from hosts and agents are safe to log: control
-// characters are replaced, and a line is cut at 4096 bytes.
+// Log lines on stderr or in a rotating file: "2015-11-08 16:26:40.123 +08:00 info TEXT". Any thread may log. Texts from hosts
+// and agents are safe to log: control characters are replaced, and a line is cut at 4096 bytes.
 
 #include <string>
 

@@ -6,10 +6,12 @@
 #include "meta/api/routes.h"
 #include "meta/reports/agent_names.h"
 #include "meta/reports/agent_status.h"
+#include "meta/reports/config_change.h"
 #include "meta/reports/explain.h"
 #include "meta/reports/fleet_summary.h"
 #include "meta/reports/host_status.h"
 #include "meta/reports/preview.h"
+#include "meta/reports/rollout_result.h"
 
 namespace ops::meta {
 
@@ -81,6 +83,32 @@ HttpResponse Routes::status_summary(const HttpRequest& request, const std::strin
   return response;
 }
 
+/// `?agent=falcon-agent&version=3.1.3&hosts=95`; without a version, all that the config names.
+HttpResponse Routes::status_rollout(const HttpRequest& request, const std::string& /*rest*/) {
+  WatchedRollout watched{request.parameter("agent"), request.parameter("version"), {}};
+  const auto config = this->config();
+  const AgentConfig* agent = find_agent(*config, watched.agent);
+  if (agent == nullptr) return HttpResponse::text(404, cat("cfg.json has no agent \"", one_line(watched.agent, 100), "\"\n"));
+  if (const auto known = versions_of(*agent); !watched.version.empty() && !known.contains(watched.version)) {
+    std::string list;
+    for (const std::string& one : known) list += cat(list.empty() ? "" : ", ", one);
+    return HttpResponse::text(
+        404, cat("cfg.json has no version \"", one_line(watched.version, 100), "\" of ", watched.agent, ", only ", list, "\n"));
+  }
+  if (const std::string share = request.parameter("hosts"); !share.empty()) {
+    const auto percent = parse_number(share);
+    if (!percent || *percent < 1 || *percent > 100) {
+      return HttpResponse::text(400, cat("hosts is \"", one_line(share, 100), "\", should be a percentage from 1 to 100\n"));
+    }
+    watched.share = static_cast<double>(*percent);
+  }
+  const bool as_json = request.parameter("format") == "json";
+  HttpResponse response = as_json ? HttpResponse::json("") : HttpResponse::text(200, "");
+  response.stream = reporter_.stream(
+      [=](const FleetSummary& summary) { return as_json ? to_json(summary, watched) : to_text(summary, watched); });
+  return response;
+}
+
 HttpResponse Routes::explain(const HttpRequest& request, const std::string& hostname) {
   const auto host = hosts_.find(hostname);
   if (!host) return unknown_host(hostname);
@@ -105,8 +133,17 @@ HttpResponse Routes::plan(const HttpRequest& request, const std::string& /*rest*
   ConfigReport report;
   Config fresh = parse_config(request.body, report);
   if (!report.ok()) return HttpResponse::text(400, report.text("the new config"));
-  const bool as_json = request.parameter("format") == "json";
+  const std::string format = request.parameter("format");
+  const bool as_json = format == "json";
   const auto after = std::make_shared<const Assignments>(std::make_shared<const Config>(std::move(fresh)));
+  if (format == "counts") {
+    const auto scanner = std::make_shared<ConfigChangeScanner>(hosts_, assignments(), after);
+    return listing(HttpResponse::text(200, ""), [scanner](std::string& to) {
+      if (scanner->step()) return true;
+      to += to_counts(scanner->result());
+      return false;
+    });
+  }
   const auto planner = std::make_shared<Previewer>(hosts_, assignments(), after);
   return listing(as_json ? HttpResponse::json("") : HttpResponse::text(200, ""),
                  [planner, as_json, warnings = std::move(report.warnings)](std::string& to) {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/number_text.h"
 #include "common/daemon/admin_routes.h"
 #include "meta/api/authorization.h"
 #include "meta/api/busy.h"
@@ -48,6 +50,7 @@ std::span<const Routes::Route> Routes::table() {
       {"GET", "/status/host/*", Right::operate, &Routes::status_host},
       {"GET", "/status/hosts", Right::operate, &Routes::status_hosts},
       {"GET", "/status/summary", Right::operate, &Routes::status_summary},
+      {"GET", "/status/rollout", Right::operate, &Routes::status_rollout},
       {"GET", "/explain/*", Right::operate, &Routes::explain},
       {"GET", "/metrics", Right::operate, &Routes::metrics},
       {"POST", "/plan", Right::operate, &Routes::plan},
@@ -75,7 +78,8 @@ Routes::Routes(std::string config_path, Config config, HostTable& hosts, std::st
       tls_(tls),
       controller_(hosts, std::move(orders_path)),
       heartbeats_(hosts, controller_, counters_),
-      reporter_(hosts, controller_, counters_.heartbeats, heartbeats_.refused(), [this] { return assignments(); }),
+      changes_(hosts),
+      reporter_(hosts, controller_, counters_.heartbeats, heartbeats_.refused(), changes_, [this] { return assignments(); }),
       assignments_(prepare(std::move(config))) {
   named_releases_.note(*assignments_->config());
   counters_.tls = tls_;
@@ -192,21 +196,22 @@ Result<void> Routes::reload() {
     return Error{cat("parse config file ", config_path_, " fail: ", report.text(config_path_))};
   }
   for (const std::string& warning : report.warnings) log::warning(config_path_, ": ", warning);
-  const auto before = config();
-  if (fresh.http_listen != before->http_listen || fresh.http_enabled != before->http_enabled) {
+  const auto before = assignments();
+  if (fresh.http_listen != before->config()->http_listen || fresh.http_enabled != before->config()->http_enabled) {
     log::warning("http.listen or http.enabled changed: restart ops-meta for the change to take effect");
   }
   log::set_debug(fresh.debug);
   hosts_.set_max_hosts(fresh.max_hosts);
-  auto prepared = prepare(std::move(fresh));  // not under the mutex, which heartbeats need
+  const auto prepared = prepare(std::move(fresh));  // not under the mutex, which heartbeats need
   const auto config = prepared->config();
   {
     const std::lock_guard lock(mutex_);
-    assignments_ = std::move(prepared);
+    assignments_ = prepared;
     named_releases_.note(*config);
   }
   forget_orders(*config);
-  log::info("config reloaded: ", config->agents.size(), " agents");
+  log::info("config reloaded: ", counted(config->agents.size(), "agent"));
+  changes_.note(before, prepared, steady_now());
   return {};
 }
 

@@ -16,6 +16,7 @@
 #include "meta/config/assignments.h"
 #include "meta/config/config.h"
 #include "meta/hosts/host_table.h"
+#include "meta/reports/change_reporter.h"
 #include "meta/reports/metrics.h"
 #include "meta/reports/rollout_reporter.h"
 #include "meta/rollout/controller.h"
@@ -36,8 +37,10 @@ class Routes {
   Result<void> reload();
 
   std::shared_ptr<const Config> config() const;
+  std::shared_ptr<const Assignments> assignments() const;
 
   RolloutController& controller() { return controller_; }
+  ChangeReporter& changes() { return changes_; }
   /// The counters that the HTTP server updates.
   HttpCounters& http_counters() { return counters_.http; }
 
@@ -64,6 +67,7 @@ class Routes {
   HttpResponse status_host(const HttpRequest& request, const std::string& hostname);
   HttpResponse status_hosts(const HttpRequest& request, const std::string& rest);
   HttpResponse status_summary(const HttpRequest& request, const std::string& rest);
+  HttpResponse status_rollout(const HttpRequest& request, const std::string& rest);
   HttpResponse explain(const HttpRequest& request, const std::string& hostname);
   HttpResponse metrics(const HttpRequest& request, const std::string& rest);
   HttpResponse plan(const HttpRequest& request, const std::string& rest);
@@ -73,7 +77,6 @@ class Routes {
   HttpResponse fall_back_to_file(const HttpRequest& request, const std::string& rest);
   HttpResponse file(const HttpRequest& request, const std::string& rest);
 
-  std::shared_ptr<const Assignments> assignments() const;
   HttpResponse status_of_agent(const HttpRequest& request, const std::string& agent, bool as_json);
   HttpResponse listing(HttpResponse response, BodyStream stream);
   HttpResponse give_order(const HttpRequest& request, Order order);
@@ -85,6 +88,7 @@ class Routes {
   RolloutController controller_;
   MetaCounters counters_;
   HeartbeatHandler heartbeats_;
+  ChangeReporter changes_;
   RolloutReporter reporter_;
   ConcurrencyLimit downloads_;
   ConcurrencyLimit listings_;

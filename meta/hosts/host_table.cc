@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/number_text.h"
 #include "common/protocol/phase.h"
 #include "common/protocol/status.h"
 
@@ -79,7 +80,8 @@ Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now)
 
   const std::lock_guard lock(mutex_);
   HostRecord::Pointer* known = hosts_.find(heartbeat.hostname);
-  if (known == nullptr && hosts_.size() >= max_hosts_) return Error{cat("the host table is full: ", hosts_.size(), " hosts")};
+  if (known == nullptr && hosts_.size() >= max_hosts_)
+    return Error{cat("the host table is full: ", counted(hosts_.size(), "host"))};
   const size_t bytes_before = known == nullptr ? 0 : bytes_of(**known);
   if (bytes > bytes_before && bytes_ - bytes_before + bytes > max_hosts_ * kBytesPerHost) {
     if (known == nullptr) return Error{cat("the host table is full: ", bytes_, " bytes")};

@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/base/json_writer.h"
 #include "common/base/version.h"
+#include "meta/reports/local_times.h"
 
 namespace ops::meta {
 
@@ -121,12 +122,6 @@ std::string bar(uint32_t percent) {
 
 }  // namespace
 
-std::string grouped(uint64_t number) {
-  std::string text = std::to_string(number);
-  for (size_t at = text.size(); at > 3;) text.insert(at -= 3, ",");
-  return text;
-}
-
 std::string rough(std::chrono::seconds time) {
   const auto seconds = time.count();
   if (seconds < 120) return cat(seconds, " s");
@@ -165,6 +160,16 @@ std::string to_json(const FleetSummary& summary, const HostTable& hosts) {
     refused.push_back({{"peer", note.subject}, {"at", to_wall_seconds(note.at)}, {"why", note.text}});
   }
   add("refused", {{"total", summary.refused.total}, {"peers", summary.refused.subjects}, {"examples", std::move(refused)}});
+  if (summary.change) {
+    const ConfigChange& change = summary.change->change;
+    add("change", {{"at", to_wall_seconds(summary.change->at)},
+                   {"hosts", change.hosts},
+                   {"stopped", change.of(Effect::stop)},
+                   {"dropped", change.of(Effect::drop)},
+                   {"older", change.of(Effect::older)},
+                   {"content", change.of(Effect::content)},
+                   {"effects", lines_of(change, true)}});
+  }
   add("lookedAt", to_wall_seconds(scan.taken_at));
   Json rollouts = Json::object();
   for (const ReleaseSummary& release : summary.releases) rollouts[release.agent][release.version] = json_of(release);
@@ -172,9 +177,11 @@ std::string to_json(const FleetSummary& summary, const HostTable& hosts) {
   return json += '}';
 }
 
+std::string to_json(const ReleaseSummary& release) { return dump(json_of(release)); }
+
 std::string to_text(const ReleaseSummary& release) {
   const RolloutState& state = release.state;
-  std::string text = cat("runs on ", grouped(state.reports.running), " of ", grouped(release.scan.assigned), " hosts");
+  std::string text = cat("runs on ", grouped(state.reports.running), " of ", counted(release.scan.assigned, "host"));
   std::string rest;
   const auto add = [&rest](uint32_t count, std::string_view what) {
     if (count > 0) rest += cat(rest.empty() ? "" : ", ", grouped(count), what);
@@ -192,7 +199,7 @@ std::string to_text(const ReleaseSummary& release) {
 
 std::string to_text(const FleetSummary& summary, Bars bars) {
   const FleetScan& scan = *summary.scan;
-  std::string text = cat(grouped(summary.hosts), " hosts, ",
+  std::string text = cat(counted(summary.hosts, "host"), ", ",
                          grouped(static_cast<uint64_t>(std::llround(summary.heartbeats_per_second))), " heartbeats/s");
   if (scan.silent.count > 0) text += cat(", ", grouped(scan.silent.count), " silent: ", named(scan.silent));
   if (summary.refused.subjects > 0) {
@@ -201,6 +208,12 @@ std::string to_text(const FleetSummary& summary, Bars bars) {
     if (summary.refused.subjects > 1) text += cat(" and ", grouped(summary.refused.subjects - 1), " more");
   }
   text += '\n';
+  if (summary.change) {
+    text += "config change at ";
+    LocalTimes().append(text, to_wall_seconds(summary.change->at));
+    text += '\n';
+    for (const std::string& line : lines_of(summary.change->change, true)) text += cat("    ", line, "\n");
+  }
   for (const ReleaseSummary& release : summary.releases) {
     const uint32_t percent = percent_of(release.state.reports.running, release.scan.assigned);
     text += cat(release.agent, " ", release.version, "  ", bars == Bars::yes ? bar(percent) : "", to_text(release), "\n");

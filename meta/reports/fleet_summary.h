@@ -9,7 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "common/base/number_text.h"
 #include "meta/hosts/host_table.h"
+#include "meta/reports/change_reporter.h"
 #include "meta/reports/fleet_scan.h"
 #include "meta/reports/throttled_log.h"
 #include "meta/rollout/controller.h"
@@ -38,6 +40,7 @@ struct FleetSummary {
   uint64_t heartbeats = 0;  // since the start
   double heartbeats_per_second = 0;
   ThrottledLog::Recent refused;           // heartbeats; the subject is the client's address
+  std::optional<ChangeNotice> change;     // a dangerous change of the config in the last hour
   std::shared_ptr<const FleetScan> scan;  // never null
   std::vector<ReleaseSummary> releases;   // in the order of the config, versions sorted
 };
@@ -55,11 +58,12 @@ enum class Bars { yes, no };
 /// The same as text, a few lines per release.
 std::string to_text(const FleetSummary& summary, Bars bars);
 
+/// The object of the release in "rollouts" of /status/summary.
+std::string to_json(const ReleaseSummary& release);
+
 /// One line: "runs on 512 of 10,000 hosts; 200 updating, 9,287 wait, 1 failed; 120 a minute, 79 min left".
 std::string to_text(const ReleaseSummary& release);
 
-/// "1,000,000"
-std::string grouped(uint64_t number);
 /// "40 s", "79 min", "5.5 h"
 std::string rough(std::chrono::seconds time);
 

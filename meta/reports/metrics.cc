@@ -146,7 +146,7 @@ void add_site(MetricsText& text, const MetaCounters& counters, const HostTable& 
            static_cast<double>(hosts.duplicates().count));
   if (const int64_t silent = counters.silent_hosts; silent >= 0) {
     text.add("ops_meta_silent_hosts", MetricType::gauge,
-             "Hosts in the table without a heartbeat for more than three of their intervals, counted every 10 s.",
+             "Hosts in the table without a heartbeat for more than three intervals, counted every 10 s.",
              static_cast<double>(silent));
   }
   text.add("ops_meta_max_hosts", MetricType::gauge, "The config's maxHosts.", static_cast<double>(config.max_hosts));

@@ -1,27 +1,17 @@
 #include "meta/reports/preview.h"
 
-#include <cstring>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "common/base/number_text.h"
 #include "common/protocol/status.h"
-#include "meta/reports/fleet_summary.h"
+#include "meta/reports/version_order.h"
 
 namespace ops::meta {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-/// Orders versions like Debian: "~" sorts before everything, even the end of the version, so that 1.0~rc1 is older than 1.0.
-bool is_older(const std::string& version, const std::string& than) {
-  const size_t tilde = version.find('~');
-  const size_t other_tilde = than.find('~');
-  const int order = ::strverscmp(version.substr(0, tilde).c_str(), than.substr(0, other_tilde).c_str());
-  if (order != 0 || tilde == std::string::npos) return order < 0;
-  return other_tilde == std::string::npos || is_older(version.substr(tilde + 1), than.substr(other_tilde + 1));
-}
 
 std::string or_none(const std::string& version) { return version.empty() ? "(none)" : version; }
 
@@ -37,7 +27,7 @@ std::string like(const HostsOf& hosts) {
   return text;
 }
 
-std::string hosts_of(uint64_t count) { return cat(grouped(count), count == 1 ? " host" : " hosts"); }
+std::string hosts_of(uint64_t count) { return counted(count, "host"); }
 
 }  // namespace
 

@@ -89,7 +89,8 @@ bool RolloutReporter::is_any_inflight(const Assignments& assignments, TimePoint 
 }
 
 FleetSummary RolloutReporter::summary_of(std::shared_ptr<const FleetScan> scan, TimePoint now) const {
-  FleetSummary summary{now, hosts_.size(), heartbeats_.counts().total, 0, refused_.recent(now), std::move(scan), {}};
+  FleetSummary summary{
+      now, hosts_.size(), heartbeats_.counts().total, 0, refused_.recent(now), changes_.recent(now), std::move(scan), {}};
   const std::lock_guard lock(mutex_);
   summary.heartbeats_per_second = heartbeat_rate_.per_second(summary.heartbeats, now);
   visit_releases(*summary.scan->assignments->config(), [&](const AgentConfig& agent, const std::string& version) {

@@ -12,6 +12,7 @@
 #include "common/http/message.h"
 #include "meta/config/assignments.h"
 #include "meta/hosts/host_table.h"
+#include "meta/reports/change_reporter.h"
 #include "meta/reports/fleet_scan.h"
 #include "meta/reports/fleet_summary.h"
 #include "meta/reports/rate_estimator.h"
@@ -19,7 +20,7 @@
 
 namespace ops::meta {
 
-/// Thread-safe. Borrows the table, the controller and the counters of heartbeats.
+/// Thread-safe. Borrows the table, the controller, the counters of heartbeats and the changes.
 class RolloutReporter {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
@@ -27,8 +28,13 @@ class RolloutReporter {
   /// `current` returns the assignments of the config in force.
   using Current = std::function<std::shared_ptr<const Assignments>()>;
   RolloutReporter(const HostTable& hosts, RolloutController& controller, const DurationHistogram& heartbeats,
-                  const ThrottledLog& refused, Current current)
-      : hosts_(hosts), controller_(controller), heartbeats_(heartbeats), refused_(refused), current_(std::move(current)) {}
+                  const ThrottledLog& refused, const ChangeReporter& changes, Current current)
+      : hosts_(hosts),
+        controller_(controller),
+        heartbeats_(heartbeats),
+        refused_(refused),
+        changes_(changes),
+        current_(std::move(current)) {}
 
   /// To be called every kTick, by one thread. Samples the rates. While a rollout is in progress, scans the fleet once a minute
   /// and logs the progress.
@@ -64,6 +70,7 @@ class RolloutReporter {
   RolloutController& controller_;
   const DurationHistogram& heartbeats_;
   const ThrottledLog& refused_;
+  const ChangeReporter& changes_;
   const Current current_;
 
   mutable std::mutex mutex_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/log.h"
+#include "common/base/number_text.h"
 #include "common/protocol/phase.h"
 #include "common/protocol/status.h"
 
@@ -34,8 +35,8 @@ RolloutLimits with_order(RolloutLimits limits, std::optional<Order> order) {
 std::string why_halted(const RolloutState& state, const RolloutLimits& limits) {
   if (!state.is_halted) return "";
   if (state.order == Order::halt) return "by hand";
-  return cat(state.failed(), " of ", state.failed() + state.reports.running, " hosts failed; the limits are ",
-             limits.max_failures, " hosts and ", limits.max_failure_rate, " %");
+  return cat(state.failed(), " of ", counted(state.failed() + state.reports.running, "host"), " failed; the limits are ",
+             counted(limits.max_failures, "host"), " and ", limits.max_failure_rate, " %");
 }
 
 RolloutController::Reason RolloutController::reason(const DesiredAgent& assigned, const RolloutLimits& limits,

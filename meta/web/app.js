@@ -60,6 +60,7 @@ function render(summary) {
     Object.entries(versions).filter(([, rollout]) => rollout.halted).map(([version]) => `${agent} ${version}`));
   document.title = (halted.length > 0 ? halted.length + ' halted \u2013 ' : '') + 'ops-meta';
   fill($('version'), summary.version);
+  fill($('change'), summary.change && changeNotice(summary.change));
   const tile = (title, figure, ...more) => el('div', {}, el('dt', {}, title), el('dd', {}, figure), el('dd', {}, more));
   const {duplicates, heartbeats, oldest, refused, silent} = summary;
   fill($('fleet'),
@@ -78,6 +79,11 @@ function render(summary) {
   fill($('rollouts'), [...names].map((agent) => agentPanel(agent, ownValue(summary.rollouts, agent), ownValue(summary.agents, agent))),
     names.size === 0 && el('p', {class: 'dim'}, 'There is no agent in cfg.json.'));
 }
+
+// A change of cfg.json in the last hour that stops, drops or sets back running agents.
+const changeNotice = ({at, effects = []}) => el('div', {},
+  el('p', {}, 'The config that is in force since ', date(at), ' affects running agents:'),
+  el('ul', {}, effects.map((effect) => el('li', {'data-key': effect, class: 'said'}, effect))));
 
 // The clients whose heartbeats were refused in the last hour.
 function refusals({peers, examples = []}) {

@@ -34,9 +34,14 @@ TEST_F(Control, StartsAndStopsTheDaemonBesideIt) {
 }
 
 TEST_F(Control, RestartsTheDaemon) {
-  EXPECT_TRUE(control("restart").output.starts_with("ops-meta is not running\nops-meta started, pid "));
+  const std::string without = control("restart").output;
+  EXPECT_TRUE(without.starts_with("There is no plan of the changes, because ops-meta is not running.")) << without;
+  EXPECT_TRUE(contains(without, "\nops-meta is not running\nops-meta started, pid ")) << without;
   const pid_t first = beside.pid();
-  EXPECT_TRUE(control("restart").output.starts_with("ops-meta stopped\nops-meta started, pid "));
+  const std::string with = control("restart").output;
+  EXPECT_TRUE(
+      contains(with, "\n0 hosts are known. The new config changes nothing on them.\nops-meta stopped\nops-meta started, pid "))
+      << with;
   EXPECT_FALSE(is_alive(first));
   EXPECT_GT(beside.pid(), 0);
 }
@@ -79,8 +84,9 @@ TEST_F(Control, PrintsVersionAndUsage) {
 }
 
 TEST_F(Control, ExplainsEachVerbWithHelp) {
-  for (const std::string verb : {"start", "stop", "restart", "status", "pid", "reload", "check", "tail", "version", "publish",
-                                 "plan", "explain", "watch", "halt", "resume", "try", "hold", "unhold", "retry"}) {
+  for (const std::string verb :
+       {"start", "stop", "restart", "status", "pid",  "reload", "check", "tail", "version", "publish", "plan",
+        "apply", "wait", "explain", "watch",  "halt", "resume", "try",   "hold", "unhold",  "retry"}) {
     const Finished finished = box.run_control({verb, "--help"});
     EXPECT_EQ(finished.exit_code, 0) << verb;
     EXPECT_TRUE(finished.output.starts_with("usage: ./control VERB [WORD...]\n\n  " + verb)) << finished.output;
@@ -99,6 +105,13 @@ TEST_F(Control, RefusesWordsThatAVerbDoesNotTake) {
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{{"status", "-v", "x"},
                                                                                      {"check", "--fecth"},
                                                                                      {"plan", "a", "b"},
+                                                                                     {"apply"},
+                                                                                     {"apply", "a", "b"},
+                                                                                     {"reload", "--yes", "x"},
+                                                                                     {"wait"},
+                                                                                     {"wait", "a", "1", "x"},
+                                                                                     {"wait", "a", "--timeout", "soon"},
+                                                                                     {"wait", "a", "--hosts", "0%"},
                                                                                      {"explain", "a", "b"},
                                                                                      {"halt", "a", "1", "x"},
                                                                                      {"resume", "a"},

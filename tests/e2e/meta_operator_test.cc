@@ -2,12 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <cstring>
 #include <filesystem>
 #include <set>
+#include <sstream>
 
 #include "common/protocol/heartbeat.h"
 #include "tests/support/boxes.h"
 #include "tests/support/tarball.h"
+#include "tests/support/terminal.h"
 #include "tests/support/text.h"
 #include "tests/support/wait.h"
 
@@ -60,7 +63,7 @@ TEST_F(MetaOperator, PlanListsAllEffectsOfAFaultyConfig) {
 
   // After the reload, as many hosts change as the plan announced.
   fs::copy_file(meta / "new.json", meta / "cfg.json", fs::copy_options::overwrite_existing);
-  EXPECT_EQ(control({"reload"}).exit_code, 0);
+  EXPECT_EQ(control({"reload", "--yes"}).exit_code, 0);
   EXPECT_TRUE(eventually([&] { return meta.log().find("config reloaded: 2 agents") != std::string::npos; })) << meta.log();
   std::set<std::string> changed;
   for (int round = 0; round < 10; ++round) {
@@ -180,6 +183,38 @@ TEST_F(MetaOperator, WatchDrawsInATerminalAndWritesLinesToAPipe) {
   const Finished gone = control({"watch"});
   EXPECT_EQ(gone.exit_code, 1);
   EXPECT_HAS(gone.output, "ops-meta is not running");
+}
+
+TEST_F(MetaOperator, WatchBreaksLinesBetweenWords) {
+  ASSERT_TRUE(meta.assign({{"a", "2"}}));
+  for (int i = 0; i < 1000; ++i) beat("host" + std::to_string(i), i < 500 ? "2" : "1");
+  Terminal terminal({"./control", "watch"}, meta.folder(), 80, 24);
+  ASSERT_TRUE(terminal.shows("updating")) << terminal.output();
+  ASSERT_TRUE(terminal.shows("\x1B[J")) << terminal.output();
+  std::istringstream lines(terminal.output().substr(0, terminal.output().find("\x1B[J")));
+  bool is_folded = false;
+  for (std::string line; std::getline(lines, line);) {
+    for (const char* code : {"\x1B[2J", "\x1B[H", "\x1B[K", "\r"}) {
+      if (const size_t at = line.find(code); at != std::string::npos) line.erase(at, std::strlen(code));
+    }
+    EXPECT_LE(line.size(), 80u) << line;
+    is_folded = is_folded || line.starts_with("      ");
+  }
+  EXPECT_TRUE(is_folded) << terminal.output();
+
+  Terminal low({"./control", "watch"}, meta.folder(), 40, 4);
+  ASSERT_TRUE(low.shows("\x1B[J")) << low.output();
+  EXPECT_HAS(low.output(), "…") << "a terminal of 4 lines shows the first ones";
+}
+
+TEST_F(MetaOperator, WatchGoesOnWhileOpsMetaRestarts) {
+  Terminal terminal({"./control", "watch"}, meta.folder());
+  ASSERT_TRUE(terminal.shows("0 hosts, 0 heartbeats/s")) << terminal.output();
+  EXPECT_EQ(meta.process().stop(), 0);
+  ASSERT_TRUE(terminal.shows("ops-meta is not running")) << terminal.output();
+  ASSERT_TRUE(meta.Box::start()) << meta.log();
+  beat("h1", "1");
+  EXPECT_TRUE(terminal.shows("1 host, ")) << terminal.output();
 }
 
 }  // namespace

@@ -97,7 +97,7 @@ std::string silent_case(const std::string& silent, const std::string& hosts, int
          std::to_string(minute) + "m\n        alertname: HostsSilent\n" +
          (fires_with == 0 ? "        exp_alerts: []\n"
                           : "        exp_alerts:\n          - exp_annotations: {summary: \"" + std::to_string(fires_with) +
-                                " hosts have sent no heartbeat for three of their intervals; the page names some\"}\n");
+                                " hosts have sent no heartbeat for three intervals; the page names some\"}\n");
 }
 
 TEST(Manual, HasAnAlertForSilentHosts) {
@@ -127,7 +127,7 @@ void save_table(const MetaBox& meta, int silent, int all) {
     const auto heard_at = i < silent ? now - std::chrono::minutes(16) : now - std::chrono::minutes(14);
     EXPECT_TRUE(hosts.record({"h" + std::to_string(i), {}, {}, "1.0.0", "linux_amd64"}, heard_at));
   }
-  EXPECT_TRUE(meta::save_hosts(hosts, meta / "var/hosts.table", now));
+  EXPECT_TRUE(meta::save_hosts(hosts, meta / "var/hosts.table", now, now));
 }
 
 TEST(MetaMetrics, CountHostsThatAreSilentForThreeIntervals) {

@@ -140,7 +140,10 @@ void Hosts::advance(uint32_t host, size_t index, int64_t now) {
 bool Hosts::follow(uint32_t host, size_t index, const Command& order, int64_t now) {
   Agent& agent = this->agent(host, index);
   if (order.version == 0) return false;
-  if (order.stop) agent.stopped = true;
+  if (order.stop && !agent.stopped) {
+    agent.stopped = true;
+    return !has_go_updater(host);
+  }
   if (!order.start) return false;
   agent.stopped = false;
   if (order.version == agent.version) {

@@ -222,6 +222,21 @@ TEST_F(Page, NamesClientsWhoseHeartbeatsAreRefused) {
   expect_well_behaved();
 }
 
+TEST_F(Page, ShowsADangerousChangeOfTheConfigForAnHour) {
+  ASSERT_TRUE(meta.assign({{"a", "1"}}));
+  report("h1", {{"a", "1", "started"}});
+  report("h2", {{"a", "1", "started"}});
+  browser.open(url());
+  expect_shown("#fleet", "Hosts");
+  EXPECT_EQ(browser.text("#change"), "");
+  ASSERT_TRUE(meta.assign({{"a", "1", "stop"}}));
+  expect_shown("#change", "a stops on 2 hosts, like h1, h2");
+  browser.open(url());  // as by a reload of the page
+  expect_shown("#change", "a stops on 2 hosts, like h1, h2");
+  expect_well_behaved();
+  save_screenshot("change");
+}
+
 TEST_F(Page, ScriptsBelowTarballDirDoNotRun) {
   ASSERT_TRUE(browser.is_open());
   write_file(meta / "tarball/site/index.html",

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
+#include <ctime>
 #include <ostream>
+#include <regex>
 
 namespace ops::tests {
 namespace {
@@ -15,6 +18,15 @@ struct Printed {
 std::ostream& operator<<(std::ostream& out, const Printed& printed) {
   ++printed.times;
   return out << "printed";
+}
+
+TEST(Log, BeginsEachLineWithTheTimeAndItsZone) {
+  ::setenv("TZ", "CST-8", 1);
+  ::tzset();
+  testing::internal::CaptureStderr();
+  log::info("a line");
+  const std::string line = testing::internal::GetCapturedStderr();
+  EXPECT_TRUE(std::regex_match(line, std::regex(R"(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \+08:00 info a line\n)"))) << line;
 }
 
 TEST(Log, MakesADebugLineOnlyWhenDebugIsOn) {

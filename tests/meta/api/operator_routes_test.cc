@@ -131,7 +131,7 @@ TEST_F(OperatorRoutes, StatusSummaryIsJson) {
 TEST_F(OperatorRoutes, StatusSummaryIsTextOnRequest) {
   report("h1", {{"falcon-agent", "1.0.1", "started", 7}});
   expect_text(get_with("/status/summary", "format", "text"), 200,
-              "1 hosts, 0 heartbeats/s\nfalcon-agent 1.0.1  runs on 1 of 1 hosts\nfalcon-agent 9  runs on 0 of 0 hosts\n");
+              "1 host, 0 heartbeats/s\nfalcon-agent 1.0.1  runs on 1 of 1 host\nfalcon-agent 9  runs on 0 of 0 hosts\n");
   EXPECT_NE(whole_body(get_with("/status/summary", "format", "bars")).find("[##############################] 100 %"),
             std::string::npos);
   expect_text(get_with("/status/summary", "format", "xml"), 400, "format is json, text or bars\n");

@@ -79,7 +79,7 @@ TEST_F(Routes, AHeartbeatThatFindsTheTableFullGetsARandomRetryAfter) {
   EXPECT_EQ(get("/config/reload").status, 200);
   EXPECT_EQ(heartbeat(R"({"hostname":"h1"})").status, 200);
   const HttpResponse response = heartbeat(R"({"hostname":"h2"})");
-  expect_text(response, 503, "the host table is full: 1 hosts\n");
+  expect_text(response, 503, "the host table is full: 1 host\n");
   ASSERT_EQ(response.headers.size(), 1u);
   EXPECT_EQ(response.headers[0].first, "Retry-After");
   EXPECT_GE(std::stoi(response.headers[0].second), 240);

@@ -37,7 +37,8 @@ struct RolloutReporterTest : FleetTest {
   std::shared_ptr<const meta::Assignments> two = want("2");
   DurationHistogram heartbeats;
   meta::ThrottledLog refused{"refused"};
-  RolloutReporter reporter{hosts, controller, heartbeats, refused, [this] { return two; }};
+  meta::ChangeReporter changes{hosts};
+  RolloutReporter reporter{hosts, controller, heartbeats, refused, changes, [this] { return two; }};
   std::map<std::string, std::string> version;  // by host
 };
 
@@ -87,9 +88,9 @@ TEST_F(RolloutReporterTest, StreamsShareAScan) {
 
 TEST_F(RolloutReporterTest, ScansAgainForAnotherConfig) {
   runs("h1", "1");
-  EXPECT_NE(text().find("a 2  runs on 0 of 1 hosts"), std::string::npos) << text();
+  EXPECT_NE(text().find("a 2  runs on 0 of 1 host"), std::string::npos) << text();
   two = want("1");
-  EXPECT_NE(text().find("a 1  runs on 1 of 1 hosts"), std::string::npos) << text();
+  EXPECT_NE(text().find("a 1  runs on 1 of 1 host"), std::string::npos) << text();
 }
 
 }  // namespace

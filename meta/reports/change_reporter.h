@@ -1,0 +1,73 @@
+#pragma once
+
+// Warns of a change of the config that stops or drops an agent, goes back to an older version, or replaces the content of a
+// version: a line in the log, and a notice in /status/summary and on the page for an hour.
+//
+// A reload compares the new config with the one before. A start compares it with the config that the last run used, which
+// ops-meta keeps in var/config.json for this purpose (the agents only, passwords masked).
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "meta/config/assignments.h"
+#include "meta/hosts/host_table.h"
+#include "meta/reports/config_change.h"
+
+namespace ops::meta {
+
+inline constexpr char kSavedConfigFile[] = "var/config.json";
+
+struct ChangeNotice {
+  std::chrono::system_clock::time_point at;  // by steady_now()
+  ConfigChange change;
+};
+
+/// Thread-safe. Borrows the table.
+class ChangeReporter {
+ public:
+  using TimePoint = std::chrono::system_clock::time_point;
+  static constexpr std::chrono::hours kShown{1};
+
+  explicit ChangeReporter(const HostTable& hosts) : hosts_(hosts) {}
+
+  /// `wake` makes the main thread call report(): the comparison visits all hosts, which takes a second for a million. To be
+  /// called before any thread calls note().
+  void set_wake(std::function<void()> wake) { wake_ = std::move(wake); }
+
+  /// Notes the change from the config in the file `path` to the one in force, and keeps each further config in the file. A
+  /// missing or damaged file means that there is no change. To be called before any thread calls note().
+  void keep_in(std::string path, const std::shared_ptr<const Assignments>& in_force, TimePoint now);
+
+  /// To be called when `after` has come into force. Several changes before a report() are reported as one.
+  void note(std::shared_ptr<const Assignments> before, std::shared_ptr<const Assignments> after, TimePoint now);
+
+  /// Compares the configs of a noted change, if there is one. Logs a dangerous change, and keeps it for recent(). The return to
+  /// the config before such a change ends its notice.
+  void report();
+
+  /// The last dangerous change, if it is less than kShown old.
+  std::optional<ChangeNotice> recent(TimePoint now) const;
+
+ private:
+  struct Noted {
+    std::shared_ptr<const Assignments> before;
+    std::shared_ptr<const Assignments> after;
+    TimePoint at;
+  };
+  void save(const Config& config) const;
+
+  const HostTable& hosts_;
+  std::function<void()> wake_;
+  std::string path_;  // "" to keep no file
+
+  mutable std::mutex mutex_;
+  std::optional<Noted> noted_;                        // guarded by mutex_
+  std::optional<ChangeNotice> notice_;                // guarded by mutex_
+  std::shared_ptr<const Assignments> before_notice_;  // guarded by mutex_
+};
+
+}  // namespace ops::meta
