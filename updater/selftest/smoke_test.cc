@@ -23,6 +23,7 @@
 #include "updater/process/processes.h"
 #include "updater/process/subreaper.h"
 #include "updater/release/unpack.h"
+#include "updater/selftest/scratch_folder.h"
 
 namespace ops::updater {
 
@@ -276,12 +277,12 @@ int run_smoke_test(const SmokeTestOptions& options) {
               << "\n";
     return 1;
   }
-  std::error_code error;
-  std::string scratch = fs::temp_directory_path(error) / "ops-updater-try.XXXXXX";
-  if (::mkdtemp(scratch.data()) == nullptr) {
-    std::cerr << system_error("create a folder like", scratch).message << "\n";
+  const auto made = make_scratch_folder();
+  if (!made) {
+    std::cerr << made.error().message << "\n";
     return 1;
   }
+  const std::string& scratch = *made;
   ::chmod(scratch.c_str(), 0755);  // like the updater's folder: the agent may run as another user
   std::cout << "Testing " << release->name << " " << release->version << " in " << scratch << std::endl;
   const auto verdict = static_cast<Verdict>(run_in_subreaper([&] { return SmokeTest(options, *release, scratch).run(); }));

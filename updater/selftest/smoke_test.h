@@ -1,7 +1,7 @@
 #pragma once
 
 // ops-updater --try TARBALL, for authors of agents: does with a release what the updater does, with the updater's own code, in
-// a temporary folder. Prints one line per check:
+// a new folder below $TMPDIR or /tmp, or below /var/tmp where the former is mounted noexec. Prints one line per check:
 //
 //   pass   the release does what the updater expects
 //   warn   the release does not, but the updater can run it: a start or stop failed, but the status is right
