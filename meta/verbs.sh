@@ -205,7 +205,7 @@ reload_now() {
 
 # Replaces cfg.json by a rename, so that a kill at any moment leaves it whole.
 apply() { # FILE [--yes]
-    local file target staging sum release
+    local file target staging sum release agent version hosts
     file=$(absolute "$1")
     readonly apply_file=$1
     [[ -r $file && -f $file ]] || die "cannot read $file: it must be a config file that user $(id -un) can read"
@@ -232,7 +232,8 @@ apply() { # FILE [--yes]
     reload_now || die "$config is in place, but $app did not answer: run ./control reload"
     for release in "${rollouts[@]}"; do
         read -r agent version hosts <<<"$release"
-        say "The rollout of $agent $version begins on $hosts host(s); to follow it: ./control wait $agent $version"
+        [[ $hosts -eq 1 ]] && hosts+=" host" || hosts+=" hosts"
+        say "The rollout of $agent $version begins on $hosts; to follow it: ./control wait $agent $version"
     done
 }
 

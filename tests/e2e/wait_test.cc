@@ -63,7 +63,7 @@ TEST_F(Pipeline, AppliesAConfigAndWaitsUntilTheRolloutIsDone) {
   EXPECT_EQ(applied.exit_code, 0) << applied.output;
   EXPECT_HAS(applied.output, "1 host is known. The new config changes 1 of them:\n  demo-agent changes from 1.0.0 to 2.0.0");
   EXPECT_HAS(applied.output,
-             "The rollout of demo-agent 2.0.0 begins on 1 host(s); to follow it: ./control wait demo-agent 2.0.0\n");
+             "The rollout of demo-agent 2.0.0 begins on 1 host; to follow it: ./control wait demo-agent 2.0.0\n");
   EXPECT_EQ(read_file(meta / "cfg.json"), read_file(meta / "new.json"));
   const Finished done = control({"wait", "demo-agent", "2.0.0", "--timeout", "60s"});
   EXPECT_EQ(done.exit_code, 0) << done.output << host().log();
