@@ -103,7 +103,9 @@ Action Agent::end_action(const Result<void>& outcome, Clock::time_point now, Ran
 }
 
 void Agent::pause_after(Action action, bool is_good, Clock::time_point now, Random& random) {
-  if (action == Action::start || action == Action::roll_back || !is_good) {
+  const bool is_restart = action == Action::start || action == Action::roll_back;
+  // A failed switch_over left the old version running, or latched the new one. Its supervision goes on.
+  if (is_restart || (!is_good && action != Action::switch_over)) {
     if (last_restart_ && now - *last_restart_ > kCalmAfter) control_pause_.reset();
     last_restart_ = now;
     control_pause_.fail(now, random);

@@ -1,8 +1,5 @@
 #include "updater/agent/switch.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
@@ -12,8 +9,8 @@
 #include "common/base/log.h"
 #include "updater/agent/observe.h"
 #include "updater/agent/version_control.h"
-#include "updater/process/processes.h"
 #include "updater/release/install.h"
+#include "updater/release/switch_files.h"
 
 namespace ops::updater {
 
@@ -27,6 +24,11 @@ bool exists(const std::string& path) {
   return fs::symlink_status(path, error).type() != fs::file_type::not_found;
 }
 
+constexpr char kOldVersionStays[] = "the old version is left as it is";
+
+/// The reason why `version` is not started: another version does not stop.
+Error not_started(const std::string& version, const Error& why) { return why.within(cat(version, " is not started")); }
+
 /// The steps of each action for one agent.
 class Switch {
  public:
@@ -36,7 +38,7 @@ class Switch {
         layout_(layout),
         settings_(settings),
         cancel_(cancel),
-        control_(layout, seen.name, settings, cancel),
+        versions_(layout, name_, settings, cancel),
         state_(seen.state) {}
 
   Result<void> start() {
@@ -44,12 +46,12 @@ class Switch {
       state_.stopped = false;
       if (auto saved = save(); !saved) return saved;
     }
-    if (auto stopped = stop_other_versions(seen_.version); !stopped) return stopped;
-    return control_.start(seen_.version);
+    if (auto stopped = versions_.stop_others(seen_.version); !stopped) return not_started(seen_.version, stopped.error());
+    return versions_.start(seen_.version);
   }
 
   Result<void> stop() {
-    if (auto stopped = control_.stop(seen_.version); !stopped) return stopped;
+    if (auto stopped = versions_.stop(seen_.version); !stopped) return stopped;
     state_.stopped = true;
     state_.probation.reset();
     return save();
@@ -58,28 +60,31 @@ class Switch {
   Result<void> switch_over(const DesiredAgent& desired) {
     const Release* release = ready_release(seen_, desired);
     if (release == nullptr) return Error{cat(desired.version, " is no longer ready on the disk")};
+    const bool new_content = desired.version == seen_.version && seen_.has_control;
+    if (seen_.has_control) {
+      if (auto possible = check_commit(*release, new_content); !possible) return possible;
+    }
     state_.probation = Probation{desired.version, fallback_version(seen_, desired.version), release->checksum, 0};
     state_.latch.reset();
     state_.stopped = false;
     if (auto saved = save(); !saved) return saved;
 
-    const bool new_content = desired.version == seen_.version && seen_.has_control;
     if (release->staged && !new_content) {
       if (auto installed = install_staged(desired.version); !installed) return installed;
     }
     if (seen_.has_control) {
-      if (auto stopped = control_.stop(seen_.version); !stopped)
-        return stopped.error().within("the old version is left as it is");
+      if (auto stopped = versions_.stop(seen_.version); !stopped) return abandon(stopped.error().within(kOldVersionStays));
     }
-    if (auto committed = commit(desired.version, new_content); !committed) return committed;
+    if (auto committed = commit(desired.version, new_content); !committed) return abandon(committed.error());
     return begin_probation();
   }
 
   /// Starts the version in probation unless it is started, and sets the end of the probation.
   Result<void> begin_probation() {
     // If another version does not stop, that is no fault of the new release: no latch.
-    if (auto stopped = stop_other_versions(state_.probation->version); !stopped) return stopped;
-    if (auto started = control_.start(state_.probation->version); !started) {
+    const std::string& version = state_.probation->version;
+    if (auto stopped = versions_.stop_others(version); !stopped) return abandon(not_started(version, stopped.error()));
+    if (auto started = versions_.start(state_.probation->version); !started) {
       if (cancel_.stop_requested()) return started;
       return roll_back(started.error().message, true);
     }
@@ -111,16 +116,16 @@ class Switch {
     }
     if (!now) return now.error().within("cannot roll back");
     if (is_committed(probation, *now)) {
-      if (auto stopped = stop_failed_version(probation.version); !stopped) return stopped.error().within("cannot roll back");
+      if (auto stopped = versions_.stop_failed(probation.version); !stopped) return stopped.error().within("cannot roll back");
       if (auto undone = undo_commit(probation); !undone) return undone;
     }
     state_.probation.reset();
     if (auto saved = save(); !saved) return saved;
     if (probation.previous.empty() || !start_previous) return failure;
-    if (auto stopped = stop_other_versions(probation.previous, probation.version); !stopped) {
-      return stopped.error().within(failure.message);
+    if (auto stopped = versions_.stop_others(probation.previous, probation.version); !stopped) {
+      return not_started(probation.previous, stopped.error()).within(failure.message);
     }
-    if (auto started = control_.start(probation.previous); !started) return started.error().within(failure.message);
+    if (auto started = versions_.start(probation.previous); !started) return started.error().within(failure.message);
     log::info(name_, ": rolled back to ", probation.previous, ", which is started");
     return failure;
   }
@@ -144,6 +149,48 @@ class Switch {
  private:
   Result<void> save() { return write_state(layout_.state_file(name_), state_); }
 
+  /// What can fail after the stop of the old version is tried or checked before it. Latches a release that this file system
+  /// cannot switch to.
+  Result<void> check_commit(const Release& release, bool new_content) {
+    if (auto stopped = versions_.stop_others(seen_.version); !stopped) return stopped.error().within(kOldVersionStays);
+    if (!new_content) {
+      auto written = put_version(layout_, name_, seen_.version);
+      return written ? written : written.error().within(kOldVersionStays);
+    }
+    const auto possible = can_exchange_content(layout_, name_, release.version);
+    if (!possible) return possible.error().within(kOldVersionStays);
+    if (*possible) return {};
+    const Error refusal{cat(release.version, " has new content, and the file system of ", layout_.agent(name_),
+                            " cannot exchange it with the old content in one step: publish it under another version")};
+    state_.latch = Latch{release.version, release.checksum, one_line(refusal.message, kMaxStatusSize), std::time(nullptr)};
+    if (auto saved = save(); !saved) return saved;
+    return refusal;
+  }
+
+  /// Ends a switch that failed without a fault of the new release, which was not started: restores what was before it, and
+  /// starts the old version again. Returns an error that begins with `why`. If the updater is to stop, the next one continues.
+  Result<void> abandon(const Error& why) {
+    const Probation probation = *state_.probation;
+    const auto now = read_agent(layout_, name_);
+    if (!now || cancel_.stop_requested()) return why;
+    const bool committed = is_committed(probation, *now);
+    const std::string& old = committed ? probation.previous : seen_.version;
+    if (old.empty() || (!committed && seen_.status == Status::stopped)) return why;
+    Error failure = why;
+    if (auto undone = committed ? undo_commit(probation) : Result<void>(); !undone) {
+      failure.message += cat("; ", undone.error().message);
+      if (old == probation.version) return failure;
+    } else {
+      state_ = seen_.state;
+      if (committed) state_.probation.reset();
+      if (auto saved = save(); !saved) failure.message += cat("; ", saved.error().message);
+    }
+    auto started = versions_.stop_others(old);
+    if (started) started = versions_.start(old);
+    failure.message += started ? cat("; ", old, " is started") : cat("; ", started.error().message);
+    return failure;
+  }
+
   /// True if .version names neither the version in probation nor the previous one.
   bool is_version_file_damaged(const Observed& now) const {
     const Probation& probation = *state_.probation;
@@ -155,66 +202,21 @@ class Switch {
   Result<void> install_staged(const std::string& version) {
     const std::string folder = layout_.version(name_, version);
     if (exists(folder)) {
-      if (auto stopped = control_.stop_if_started(version); !stopped) return stopped;
+      if (auto stopped = versions_.stop_if_started(version); !stopped) return stopped;
       if (auto removed = remove_release(folder); !removed) return removed;
     }
-    if (::rename(layout_.staged(name_, version).c_str(), folder.c_str()) != 0) return system_error("create", folder);
-    return sync_directory(layout_.agent(name_));
+    return put_staged(layout_, name_, version);
   }
 
   /// Makes `version` the current one. `new_content`: it is the current version already, and its staged content replaces it.
   Result<void> commit(const std::string& version, bool new_content) {
-    if (new_content) return exchange_content(version);
-    return put_file(layout_.version_file(name_), version + "\n", 0644);
+    return new_content ? exchange_content(layout_, name_, version) : put_version(layout_, name_, version);
   }
 
   Result<void> undo_commit(const Probation& probation) {
     if (probation.previous.empty()) return {};
-    if (probation.previous == probation.version) return exchange_content(probation.version);
-    return put_file(layout_.version_file(name_), probation.previous + "\n", 0644);
-  }
-
-  /// Exchanges the folders VERSION and .staged-VERSION in one step.
-  Result<void> exchange_content(const std::string& version) {
-    const std::string folder = layout_.version(name_, version);
-    const std::string staged = layout_.staged(name_, version);
-    if (::renameat2(AT_FDCWD, folder.c_str(), AT_FDCWD, staged.c_str(), RENAME_EXCHANGE) != 0) {
-      return system_error("exchange the content of", folder);
-    }
-    return sync_directory(layout_.agent(name_));
-  }
-
-  /// Stops all versions but `version`, so that two versions never run at once. Skips `ended`, whose processes have ended,
-  /// although its ./control may still print started.
-  Result<void> stop_other_versions(const std::string& version, const std::string& ended = "") {
-    const auto versions = other_versions(version);
-    if (!versions) return versions.error().within(cat(version, " is not started"));
-    for (const std::string& other : *versions) {
-      if (other == ended) continue;
-      if (auto stopped = control_.stop_if_started(other); !stopped)
-        return stopped.error().within(cat(version, " is not started"));
-    }
-    return {};
-  }
-
-  /// Stops a version that failed its probation. If its ./control cannot stop it, ends its processes: a broken release must not
-  /// block the rollback.
-  Result<void> stop_failed_version(const std::string& version) {
-    auto stopped = control_.stop(version);
-    if (stopped || cancel_.stop_requested()) return stopped;
-    log::warning(name_, ": ", stopped.error().message, "; ending its processes by signal");
-    return end_processes_in(layout_.version(name_, version), cancel_) ? Result<void>() : stopped;
-  }
-
-  Result<std::vector<std::string>> other_versions(const std::string& version) const {
-    std::vector<std::string> versions;
-    std::error_code error;
-    for (fs::directory_iterator entry(layout_.agent(name_), error), end; !error && entry != end; entry.increment(error)) {
-      const std::string folder = entry->path().filename();
-      if (is_valid_version(folder) && folder != version) versions.push_back(folder);
-    }
-    if (error) return system_error("list", layout_.agent(name_), error.value());
-    return versions;
+    if (probation.previous == probation.version) return exchange_content(layout_, name_, probation.version);
+    return put_version(layout_, name_, probation.previous);
   }
 
   const Observed& seen_;
@@ -222,7 +224,7 @@ class Switch {
   const Layout& layout_;
   const SwitchSettings& settings_;
   const std::stop_token& cancel_;
-  const VersionControl control_;
+  const VersionControl versions_;
   State state_;
 };
 

@@ -10,6 +10,7 @@
 #include "updater/agent/observe.h"
 #include "updater/model/unclear_status.h"
 #include "updater/process/control_script.h"
+#include "updater/process/processes.h"
 
 namespace ops::updater {
 
@@ -56,11 +57,39 @@ Result<void> VersionControl::stop(const std::string& version) const {
   return failure(version, "stop", stopped, last, settings_.stop_timeout);
 }
 
+Result<void> VersionControl::stop_failed(const std::string& version) const {
+  auto stopped = stop(version);
+  if (stopped || cancel_.stop_requested()) return stopped;
+  log::warning(agent_, ": ", stopped.error().message, "; ending its processes by signal");
+  return end_processes_in(layout_.version(agent_, version), cancel_) ? Result<void>() : stopped;
+}
+
 Result<void> VersionControl::stop_if_started(const std::string& version) const {
   std::error_code error;
   const auto control = fs::symlink_status(layout_.version(agent_, version) + Layout::kControlFile, error);
   if (control.type() == fs::file_type::not_found) return {};
   return to_status(status(version)) == Status::started ? stop(version) : Result<void>();
+}
+
+Result<void> VersionControl::stop_others(const std::string& version, const std::string& ended) const {
+  const auto versions = others(version);
+  if (!versions) return versions.error();
+  for (const std::string& other : *versions) {
+    if (other == ended) continue;
+    if (auto stopped = stop_if_started(other); !stopped) return stopped;
+  }
+  return {};
+}
+
+Result<std::vector<std::string>> VersionControl::others(const std::string& version) const {
+  std::vector<std::string> versions;
+  std::error_code error;
+  for (fs::directory_iterator entry(layout_.agent(agent_), error), end; !error && entry != end; entry.increment(error)) {
+    const std::string folder = entry->path().filename();
+    if (is_valid_version(folder) && folder != version) versions.push_back(folder);
+  }
+  if (error) return system_error("list", layout_.agent(agent_), error.value());
+  return versions;
 }
 
 Result<std::string> VersionControl::run(const std::string& version, const std::string& verb) const {

@@ -1,10 +1,12 @@
 #pragma once
 
-// Starts and stops one version of an agent through its ./control, and waits until its status shows it.
+// Starts and stops versions of an agent through their ./control, and waits until the status shows it. The caller sees to it
+// that two versions never run at once.
 
 #include <chrono>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "common/base/result.h"
 #include "common/protocol/status.h"
@@ -34,10 +36,19 @@ class VersionControl {
   /// Stops a version and waits until its status is stopped.
   Result<void> stop(const std::string& version) const;
 
+  /// Stops a version that failed. If its ./control cannot stop it, ends its processes: a broken release must not block the
+  /// rollback.
+  Result<void> stop_failed(const std::string& version) const;
+
   /// Does nothing if the version has no ./control.
   Result<void> stop_if_started(const std::string& version) const;
 
+  /// Stops all versions but `version`. Skips `ended`, whose processes have ended, although its ./control may still print
+  /// started.
+  Result<void> stop_others(const std::string& version, const std::string& ended = "") const;
+
  private:
+  Result<std::vector<std::string>> others(const std::string& version) const;
   Result<std::string> run(const std::string& version, const std::string& verb) const;
   std::string status(const std::string& version) const;
   std::string wait_for(const std::string& version, Status wanted, std::chrono::seconds patience) const;

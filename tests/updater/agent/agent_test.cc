@@ -129,6 +129,18 @@ TEST_F(AgentTest, ObservesAgainAtTheEndOfAPause) {
   EXPECT_TRUE(agent.wants_fetch()) << "the pause is over";
 }
 
+TEST_F(AgentTest, FailedSwitchesInARowDoNotPauseTheRestartOfTheOldVersion) {
+  for (int i = 0; i < 8; ++i) {
+    agent.observe_again(now);
+    fail_switch();
+    now = agent.observe_at();
+    observe(installed(Status::started));
+    decide(kVersion2);
+    now = agent.observe_at();
+  }
+  EXPECT_EQ(act(installed(Status::stopped), kVersion2, kGood), Action::start);
+}
+
 TEST_F(AgentTest, AnotherAssignmentEndsThePause) {
   fail_switch();
   observe(installed(Status::started));
