@@ -64,7 +64,8 @@ class Switch {
     if (seen_.has_control) {
       if (auto possible = check_commit(*release, new_content); !possible) return possible;
     }
-    state_.probation = Probation{desired.version, fallback_version(seen_, desired.version), release->checksum, 0};
+    state_.probation = Probation{desired.version, fallback_version(seen_, desired.version), release->checksum};
+    state_.probation->starts = 1;
     state_.latch.reset();
     state_.stopped = false;
     if (auto saved = save(); !saved) return saved;
@@ -76,6 +77,15 @@ class Switch {
       if (auto stopped = versions_.stop(seen_.version); !stopped) return abandon(stopped.error().within(kOldVersionStays));
     }
     if (auto committed = commit(desired.version, new_content); !committed) return abandon(committed.error());
+    return begin_probation();
+  }
+
+  /// Continues a switch that was interrupted after its commit.
+  Result<void> resume_probation() {
+    if (seen_.status != Status::started) {
+      ++state_.probation->starts;
+      if (auto saved = save(); !saved) return abandon(saved.error());
+    }
     return begin_probation();
   }
 
@@ -238,7 +248,7 @@ Result<void> carry_out(const Decision& decision, const Observed& seen, const Des
     case Action::start: return agent.start();
     case Action::stop: return agent.stop();
     case Action::switch_over: return agent.switch_over(*desired);
-    case Action::resume_probation: return agent.begin_probation();
+    case Action::resume_probation: return agent.resume_probation();
     case Action::roll_back: return agent.roll_back(decision.reason, desired == nullptr || desired->cmd != "stop");
     case Action::pass_probation: return agent.pass_probation();
     case Action::tidy: return agent.tidy();

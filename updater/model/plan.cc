@@ -9,6 +9,7 @@ namespace ops::updater {
 namespace {
 
 constexpr int64_t kMaxProbation = 3600;  // seconds; the most that the config allows
+constexpr int64_t kMaxStarts = 2;        // of a release that was not seen started
 
 /// An unknown checksum ("") matches any.
 bool may_be_same(const std::string& a, const std::string& b) { return a.empty() || b.empty() || a == b; }
@@ -74,6 +75,10 @@ Decision plan_probation(const Observed& seen, const DesiredAgent* desired, const
       !is_latched(seen.state, desired->version, given_checksum(*desired)) && !circumstances.update_paused) {
     return {Action::switch_over, false, Phase::switching,
             cat("ops-meta desires ", desired->version, " during the probation of ", seen.version)};
+  }
+  if (probation.until == 0 && probation.starts >= kMaxStarts && seen.status != Status::started) {
+    return roll_back(circumstances, cat(probation.starts, " starts of ", seen.version,
+                                        " were cut short: the updater or the host ended during each of them"));
   }
   if (must_begin_again(seen, probation, now))
     return {circumstances.control_paused ? Action::none : Action::resume_probation, false, Phase::switching,

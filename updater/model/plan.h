@@ -14,6 +14,7 @@
 //   P, and L is of P's version and content                          roll_back                                switching
 //   P committed, ops-meta says stop                                 stop
 //   P committed, D differs from C and is ready                      switch_over                              switching
+//   P committed, not seen started in 2 starts, C not started        roll_back                                switching
 //   P committed, P's version was not seen started yet               resume_probation                         switching
 //   P committed, C started, the machine booted during P             resume_probation                         switching
 //   P committed, C unclear, not for long                            nothing                                  probation
@@ -40,9 +41,11 @@
 //   supervise C: start C if it is not started. Not if ops-meta had it stopped, L is of C, or C has no ./control.
 //   prepare D: download, verify and unpack D into .staged-VERSION, beside the action.
 //   tidy: remove leftovers() if there are any and no release of the agent is being prepared.
+//   ready: unpacked completely on this disk, with the checksum that ops-meta gives, if it gives one.
+//   not seen started in 2 starts: the updater or the host ended during both. Such a release would end them at each boot.
 //   unclear for long: see unclear_status.h. In probation a slow status is no failure; a status that means stopped is one at
-//   once. ready: unpacked completely on this disk, with the checksum that ops-meta gives, if it gives one. start, stop,
-//   resume_probation, pass_probation and roll_back wait while control_paused is set.
+//   once.
+//   start, stop, resume_probation, pass_probation and roll_back wait while control_paused is set.
 
 #include <cstdint>
 #include <optional>

@@ -32,10 +32,10 @@ std::string own_version(const Json& object) {
 }
 
 /// Refuses fractions and numbers out of range: their conversion to int64_t is undefined.
-int64_t time_field(const Json& object, const char* key) {
-  const Json& time = object.at(key);
-  if (!time.is_number_integer()) throw Json::other_error::create(599, cat(key, " is not a whole number of seconds"), nullptr);
-  return time;
+int64_t number_field(const Json& object, const char* key) {
+  const Json& number = object.at(key);
+  if (!number.is_number_integer()) throw Json::other_error::create(599, cat(key, " is not a whole number"), nullptr);
+  return number;
 }
 
 State from_json(const Json& json) {
@@ -43,15 +43,16 @@ State from_json(const Json& json) {
   if (json.contains("trial")) {
     const Json& probation = json.at("trial");
     state.probation = Probation{own_version(probation), version_field(probation, "previous"), probation.at("checksum"),
-                                time_field(probation, "until")};
+                                number_field(probation, "until")};
+    if (probation.contains("starts")) state.probation->starts = number_field(probation, "starts");
     if (probation.contains("bootId")) {
       state.probation->boot_id = probation.at("bootId");
-      state.probation->until_since_boot = time_field(probation, "untilSinceBoot");
+      state.probation->until_since_boot = number_field(probation, "untilSinceBoot");
     }
   }
   if (json.contains("failed")) {
     const Json& failed = json.at("failed");
-    state.latch = Latch{own_version(failed), failed.at("checksum"), failed.at("error"), time_field(failed, "when")};
+    state.latch = Latch{own_version(failed), failed.at("checksum"), failed.at("error"), number_field(failed, "when")};
   }
   state.previous = version_field(json, "previous");
   state.stopped = json.value("stopped", false);
@@ -64,7 +65,8 @@ Json to_json(const State& state) {
     json["trial"] = {{"version", probation->version},
                      {"previous", probation->previous},
                      {"checksum", probation->checksum},
-                     {"until", probation->until}};
+                     {"until", probation->until},
+                     {"starts", probation->starts}};
     if (!probation->boot_id.empty()) {
       json["trial"]["bootId"] = probation->boot_id;
       json["trial"]["untilSinceBoot"] = probation->until_since_boot;

@@ -3,7 +3,7 @@
 // An agent's .state: what the updater must remember through a crash, beside .version. JSON:
 //
 //   {"trial": {"version": "3.1.3", "previous": "3.1.2", "checksum": "9d5e…", "until": 1447000030,
-//              "bootId": "8a4c…", "untilSinceBoot": 530},
+//              "bootId": "8a4c…", "untilSinceBoot": 530, "starts": 1},
 //    "failed": {"version": "3.1.3", "checksum": "9d5e…", "error": "…", "when": 1447000012},
 //    "previous": "3.1.2", "stopped": false}
 //
@@ -31,6 +31,7 @@ struct Probation {
   int64_t until = 0;             // the end of the probation, seconds since 1970; 0 until the new version has been seen started
   std::string boot_id;           // of the boot in which it began; "" if unknown
   int64_t until_since_boot = 0;  // its end in seconds since that boot
+  int64_t starts = 0;            // of the new version until it was seen started; saved before each of them
 
   bool operator==(const Probation&) const = default;
 };

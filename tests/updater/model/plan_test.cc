@@ -98,6 +98,19 @@ TEST(Plan, ResumesASwitchThatWasInterruptedBeforeTheStart) {
   EXPECT_EQ(decide_without_meta(in_probation(Status::stopped, 0)).action, Action::resume_probation);
 }
 
+TEST(Plan, RollsBackAReleaseWhoseStartsWereCutShortTwice) {
+  Observed seen = in_probation(Status::stopped, 0);
+  seen.state.probation->starts = 1;
+  EXPECT_EQ(decide(seen, desire("2")).action, Action::resume_probation);
+  seen.state.probation->starts = 2;
+  EXPECT_EQ(decide(seen, desire("2")).action, Action::roll_back);
+  EXPECT_EQ(decide_without_meta(seen).action, Action::roll_back);
+  EXPECT_EQ(decide_without_meta(seen).reason,
+            "2 starts of 2 were cut short: the updater or the host ended during each of them");
+  seen.status = Status::started;
+  EXPECT_EQ(decide(seen, desire("2")).action, Action::resume_probation) << "the second start ended well";
+}
+
 TEST(Plan, DoesNothingDuringAControlPause) {
   Circumstances around;
   around.control_paused = true;

@@ -12,7 +12,7 @@ using tests::TempDir;
 
 State full_state() {
   State state;
-  state.probation = Probation{"3.1.3", "3.1.2", "9d5e", 1447000030, "boot", 530};
+  state.probation = Probation{"3.1.3", "3.1.2", "9d5e", 1447000030, "boot", 530, 1};
   state.latch = Latch{"3.1.3", "9d5e", "3.1.3 did not start: \"exit status 1\"", 1447000012};
   state.previous = "3.1.2";
   state.stopped = true;
@@ -108,6 +108,11 @@ TEST_F(StateFile, IsTheDefaultWhenATypeIsWrong) {
                            R"({"previous": "", "failed": {"version": "1", "checksum": {}, "error": "", "when": 0}})"}) {
     EXPECT_EQ(after(text), State()) << text;
   }
+}
+
+TEST_F(StateFile, OfAnUpdaterThatDoesNotCountStartsHasNone) {
+  const State state = after(R"({"trial": {"version": "2", "previous": "1", "checksum": "", "until": 0}, "previous": ""})");
+  EXPECT_EQ(state.probation, (Probation{"2", "1", "", 0}));
 }
 
 TEST_F(StateFile, IgnoresUnknownKeys) {
