@@ -80,7 +80,7 @@ void list_releases(const std::string& folder, Observed& seen, Reader& reader) {
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     std::string name = entry->path().filename();
     const bool staged = name.starts_with(Layout::kStagedPrefix);
-    if (staged || name.starts_with(Layout::kDownloadPrefix)) seen.staging.push_back(name);
+    if (staged || name.starts_with(Layout::kDownloadPrefix) || name == Layout::kReserveFile) seen.staging.push_back(name);
     if (staged) name.erase(0, sizeof Layout::kStagedPrefix - 1);
     if (!is_valid_version(name)) continue;
     const std::string mark = entry->path().string() + Layout::kInstalledFile;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <ctime>
 #include <filesystem>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -42,19 +43,17 @@ class Switch {
         state_(seen.state) {}
 
   Result<void> start() {
-    if (state_.stopped) {
-      state_.stopped = false;
-      if (auto saved = save(); !saved) return saved;
-    }
+    Result<void> saved;
+    if (std::exchange(state_.stopped, false)) saved = save();  // on a full disk, the agent is started nevertheless
     if (auto stopped = versions_.stop_others(seen_.version); !stopped) return not_started(seen_.version, stopped.error());
-    return versions_.start(seen_.version);
+    auto started = versions_.start(seen_.version);
+    return started ? saved : started;
   }
 
   Result<void> stop() {
     if (auto stopped = versions_.stop(seen_.version); !stopped) return stopped;
     state_.stopped = true;
-    state_.probation.reset();
-    return save();
+    return end_probation();
   }
 
   Result<void> switch_over(const DesiredAgent& desired) {
@@ -64,6 +63,7 @@ class Switch {
     if (seen_.has_control) {
       if (auto possible = check_commit(*release, new_content); !possible) return possible;
     }
+    if (auto reserved = make_reserve(layout_, name_); !reserved) return reserved;
     state_.probation = Probation{desired.version, fallback_version(seen_, desired.version), release->checksum};
     state_.probation->starts = 1;
     state_.latch.reset();
@@ -106,46 +106,39 @@ class Switch {
     return save();
   }
 
-  /// Latches the release in probation and restores the previous version. After an interruption it can be called again.
+  /// Latches the release in probation and restores the previous version. After an interruption it can be called again. If the
+  /// host fails to record a step, as on a full disk, the previous version is started nevertheless, and the error names the
+  /// step: call it again.
   Result<void> roll_back(const std::string& why, bool start_previous) {
     const Probation probation = *state_.probation;
-    if (!state_.latch || state_.latch->version != probation.version) {
-      state_.latch = Latch{probation.version, probation.checksum, one_line(why, kMaxStatusSize), std::time(nullptr)};
-      if (auto saved = save(); !saved) return saved;
-      log::error(name_, " ", probation.version, " failed: ", why, "; ",
-                 probation.previous.empty() ? std::string("no version to roll back to; stopping it")
-                                            : "rolling back to " + probation.previous);
-    }
+    const auto recorded = latch(probation, why);
     const Error failure{cat(probation.version, " failed and will not be tried again before its version or checksum changes: ",
                             state_.latch->error)};
     auto now = read_agent(layout_, name_);
     if (now && is_version_file_damaged(*now)) {
       // The started release damaged .version, which had named the version in probation.
-      if (auto restored = commit(probation.version, false); !restored) return restored.error().within("cannot roll back");
+      const auto restored = insist([&] { return put_version(layout_, name_, probation.version); });
+      if (!restored) return restored.error().within("cannot roll back");
       now = read_agent(layout_, name_);
     }
     if (!now) return now.error().within("cannot roll back");
-    if (is_committed(probation, *now)) {
-      if (auto stopped = versions_.stop_failed(probation.version); !stopped) return stopped.error().within("cannot roll back");
-      if (auto undone = undo_commit(probation); !undone) return undone;
-    }
-    state_.probation.reset();
-    if (auto saved = save(); !saved) return saved;
-    if (probation.previous.empty() || !start_previous) return failure;
-    if (auto stopped = versions_.stop_others(probation.previous, probation.version); !stopped) {
-      return not_started(probation.previous, stopped.error()).within(failure.message);
-    }
-    if (auto started = versions_.start(probation.previous); !started) return started.error().within(failure.message);
-    log::info(name_, ": rolled back to ", probation.previous, ", which is started");
-    return failure;
+    const bool is_current = is_committed(probation, *now);
+    const auto stopped = is_current ? versions_.stop_failed(probation.version) : Result<void>();
+    if (!recorded) (void)insist([&] { return save(); });  // the stopped release takes no more space
+    if (!stopped) return stopped.error().within("cannot roll back");
+    auto undone = is_current ? insist([&] { return undo_commit(probation); }) : Result<void>();
+    if (!undone && probation.previous == probation.version) return undone.error().within("cannot roll back");
+    if (undone) undone = insist([&] { return end_probation(); });
+    auto restarted = start_previous ? restart(probation) : Result<void>();
+    if (!restarted) return restarted.error().within(failure.message);
+    return undone ? failure : undone.error().within(failure.message);
   }
 
   Result<void> pass_probation() {
     const Probation probation = *state_.probation;
     if (!probation.previous.empty() && probation.previous != probation.version) state_.previous = probation.previous;
     state_.latch.reset();
-    state_.probation.reset();
-    return save();
+    return end_probation();
   }
 
   Result<void> tidy() {
@@ -158,6 +151,41 @@ class Switch {
 
  private:
   Result<void> save() { return write_state(layout_.state_file(name_), state_); }
+
+  /// Saves the state without a probation.
+  Result<void> end_probation() {
+    state_.probation.reset();
+    auto saved = save();
+    if (saved) drop_reserve(layout_, name_);
+    return saved;
+  }
+
+  /// Carries out a write of a rollback. If it fails, gives the reserve up and tries again.
+  template <typename Write>
+  Result<void> insist(const Write& write) {
+    auto written = write();
+    return written || !drop_reserve(layout_, name_) ? written : write();
+  }
+
+  /// Notes that the release in probation failed, unless this is noted already.
+  Result<void> latch(const Probation& probation, const std::string& why) {
+    if (state_.latch && state_.latch->version == probation.version && state_.latch->checksum == probation.checksum) return {};
+    state_.latch = Latch{probation.version, probation.checksum, one_line(why, kMaxStatusSize), std::time(nullptr)};
+    log::error(name_, " ", probation.version, " failed: ", why, "; ",
+               probation.previous.empty() ? std::string("no version to roll back to; stopping it")
+                                          : "rolling back to " + probation.previous);
+    return save();
+  }
+
+  /// Starts the previous version of a probation, after the release in probation was stopped.
+  Result<void> restart(const Probation& probation) {
+    if (probation.previous.empty()) return {};
+    if (auto stopped = versions_.stop_others(probation.previous, probation.version); !stopped)
+      return not_started(probation.previous, stopped.error());
+    auto started = versions_.start(probation.previous);
+    if (started) log::info(name_, ": rolled back to ", probation.previous, ", which is started");
+    return started;
+  }
 
   /// What can fail after the stop of the old version is tried or checked before it. Latches a release that this file system
   /// cannot switch to.
@@ -192,8 +220,8 @@ class Switch {
       if (old == probation.version) return failure;
     } else {
       state_ = seen_.state;
-      if (committed) state_.probation.reset();
-      if (auto saved = save(); !saved) failure.message += cat("; ", saved.error().message);
+      auto saved = committed ? end_probation() : save();
+      if (!saved) failure.message += cat("; ", saved.error().message);
     }
     auto started = versions_.stop_others(old);
     if (started) started = versions_.start(old);

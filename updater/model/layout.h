@@ -14,6 +14,7 @@
 //     .download-3.1.3.from                   which file on the server that is, see download.h
 //     .staged-3.1.3/                         staging: an unpacked release, complete once it contains .installed. During a
 //                                            switch to other content of the same version it contains the old content
+//     .reserve                               disk space for a rollback; exists during a switch and its probation
 //     3.1.3/control                          the agent's start, stop and status script, see control_script.h
 //     3.1.3/.installed                       the MD5 digest of the release's tarball. A folder without it was made by the Go
 //                                            updater or by hand: the updater runs it and never removes it
@@ -38,6 +39,7 @@ class Layout {
   std::string hold_file(const std::string& name) const { return agent(name) + "/.hold"; }
   std::string retry_file(const std::string& name) const { return agent(name) + "/.retry"; }
   std::string script_note(const std::string& name) const { return agent(name) + "/.script"; }
+  std::string reserve_file(const std::string& name) const { return agent(name) + "/" + kReserveFile; }
   std::string version(const std::string& name, const std::string& version) const { return agent(name) + "/" + version; }
   std::string staged(const std::string& name, const std::string& version) const {
     return agent(name) + "/" + kStagedPrefix + version;
@@ -48,6 +50,7 @@ class Layout {
 
   static constexpr char kStagedPrefix[] = ".staged-";
   static constexpr char kDownloadPrefix[] = ".download-";
+  static constexpr char kReserveFile[] = ".reserve";
   static constexpr char kInstalledFile[] = "/.installed";
   static constexpr char kControlFile[] = "/control";
 

@@ -79,7 +79,7 @@ struct Observed {
   std::string status_text;   // the output of `./control status`, on one line, or the error
   Status status = Status::stopped;
   std::vector<Release> releases;
-  std::vector<std::string> staging;  // names of all .staged- and .download- entries, complete or not
+  std::vector<std::string> staging;  // names of all .staged- and .download- entries, complete or not, and .reserve
   State state;
   std::optional<std::string> hold;  // why the agent is held: the operator, unsafe permissions, or reason_to_leave()
   bool retry_asked = false;         // the operator ran ./control retry; handled before plan() is called

@@ -6,12 +6,15 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <random>
 
 #include "common/base/file.h"
 
 namespace ops::updater {
 
 namespace {
+
+constexpr size_t kReserveSize = 64 << 10;  // a rollback writes three files of at most 4 KiB each
 
 /// Whether an errno of renameat2() means that the file system never exchanges these folders.
 bool is_unable(int error) { return error == EXDEV || error == EINVAL || error == ENOSYS || error == EOPNOTSUPP; }
@@ -68,5 +71,14 @@ Result<void> put_staged(const Layout& layout, const std::string& name, const std
   if (::rename(layout.staged(name, version).c_str(), folder.c_str()) != 0) return system_error("create", folder);
   return sync_directory(layout.agent(name));
 }
+
+Result<void> make_reserve(const Layout& layout, const std::string& name) {
+  std::string content(kReserveSize, '\0');
+  std::minstd_rand random;
+  for (char& byte : content) byte = static_cast<char>(random());  // some file systems compress
+  return put_file(layout.reserve_file(name), content, 0600);
+}
+
+bool drop_reserve(const Layout& layout, const std::string& name) { return ::unlink(layout.reserve_file(name).c_str()) == 0; }
 
 }  // namespace ops::updater

@@ -27,4 +27,10 @@ Result<bool> can_exchange_content(const Layout& layout, const std::string& name,
 /// Renames .staged-VERSION to VERSION, which must not exist.
 Result<void> put_staged(const Layout& layout, const std::string& name, const std::string& version);
 
+/// Writes a file that takes disk space, so that a rollback can record its steps although the new release filled the disk.
+Result<void> make_reserve(const Layout& layout, const std::string& name);
+
+/// Removes this file. Returns false if there is none.
+bool drop_reserve(const Layout& layout, const std::string& name);
+
 }  // namespace ops::updater
