@@ -60,9 +60,8 @@ class Switch {
     const Release* release = ready_release(seen_, desired);
     if (release == nullptr) return Error{cat(desired.version, " is no longer ready on the disk")};
     const bool new_content = desired.version == seen_.version && seen_.has_control;
-    if (seen_.has_control) {
-      if (auto possible = check_commit(*release, new_content); !possible) return possible;
-    }
+    auto possible = seen_.has_control ? check_commit(*release, new_content) : versions_.end_orphans(seen_.version);
+    if (!possible) return possible;
     if (auto reserved = make_reserve(layout_, name_); !reserved) return reserved;
     state_.probation = Probation{desired.version, fallback_version(seen_, desired.version), release->checksum};
     state_.probation->starts = 1;

@@ -81,6 +81,16 @@ Result<void> VersionControl::stop_others(const std::string& version, const std::
   return {};
 }
 
+Result<void> VersionControl::end_orphans(const std::string& version) const {
+  const std::string folder = version.empty() ? layout_.agent(agent_) : layout_.version(agent_, version);
+  const auto find = [&] { return version.empty() ? removed_processes_in(folder) : processes_in(folder); };
+  for (const pid_t pid : find()) {
+    log::warning(agent_, ": ending ", describe(pid), ", which runs from ", folder, ", where no ./control can stop it");
+  }
+  if (terminate(find, cancel_)) return {};
+  return Error{cat("processes of ", folder, ", which has no ./control to stop them, do not end: end them by hand")};
+}
+
 Result<std::vector<std::string>> VersionControl::others(const std::string& version) const {
   std::vector<std::string> versions;
   std::error_code error;

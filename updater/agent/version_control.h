@@ -47,6 +47,10 @@ class VersionControl {
   /// started.
   Result<void> stop_others(const std::string& version, const std::string& ended = "") const;
 
+  /// Ends the processes of a current version that has no ./control to stop it. If `version` is "", as after `rm -rf` of the
+  /// agent's folder, ends the processes whose folder below it was removed. The next version would run beside them.
+  Result<void> end_orphans(const std::string& version) const;
+
  private:
   Result<std::vector<std::string>> others(const std::string& version) const;
   Result<std::string> run(const std::string& version, const std::string& verb) const;

@@ -26,6 +26,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr size_t kMaxProcFile = 4096;
+constexpr char kRemoved[] = " (deleted)";               // at the end of a link target whose file was removed
 constexpr auto kSignalGrace = std::chrono::seconds(2);  // after SIGTERM, and after SIGKILL
 constexpr auto kTick = std::chrono::milliseconds(20);
 
@@ -47,7 +48,7 @@ std::string link_target(pid_t pid, const char* name) {
 }
 
 bool is_below(const std::string& path, const std::string& folder) {
-  return path == folder || path.starts_with(folder + "/") || path == folder + " (deleted)";
+  return path == folder || path.starts_with(folder + "/") || path == folder + kRemoved;
 }
 
 bool is_same_file(const std::string& a, const std::string& b) {
@@ -128,16 +129,42 @@ std::string describe(pid_t pid) {
   return cat("pid ", pid, " (", name ? one_line(trim(*name), 64) : "ended", ")");
 }
 
-std::vector<pid_t> processes_in(const std::string& folder) {
+namespace {
+
+/// The processes for which `belongs` returns true for this folder, as an absolute path without links.
+std::vector<pid_t> processes_that(const std::string& folder, bool (*belongs)(pid_t pid, const std::string& folder)) {
   std::error_code error;
-  const std::string real = fs::canonical(folder, error);
+  const std::string real = fs::weakly_canonical(folder, error);  // the folder may have been removed
   if (error) return {};
   std::vector<pid_t> found;
   for (const pid_t pid : all_processes()) {
     if (pid == ::getpid() || has_terminal_or_ended(pid)) continue;
-    if (links_into(pid, "cwd", real) || links_into(pid, "exe", real)) found.push_back(pid);
+    if (belongs(pid, real)) found.push_back(pid);
   }
   return found;
+}
+
+/// Whether a link target of /proc names a file that was removed.
+bool is_removed(const std::string& target) { return target.ends_with(kRemoved); }
+
+/// Whether the process runs a program whose folder was removed. Its program alone may have been replaced by another file.
+bool has_lost_its_program(pid_t pid) {
+  const std::string program = link_target(pid, "exe");
+  return is_removed(program) && !is_directory(fs::path(program).parent_path());
+}
+
+}  // namespace
+
+std::vector<pid_t> processes_in(const std::string& folder) {
+  return processes_that(
+      folder, [](pid_t pid, const std::string& real) { return links_into(pid, "cwd", real) || links_into(pid, "exe", real); });
+}
+
+std::vector<pid_t> removed_processes_in(const std::string& folder) {
+  return processes_that(folder, [](pid_t pid, const std::string& real) {
+    return (is_removed(link_target(pid, "cwd")) && links_into(pid, "cwd", real)) ||
+           (has_lost_its_program(pid) && links_into(pid, "exe", real));
+  });
 }
 
 bool terminate(const std::function<std::vector<pid_t>()>& find_targets, const std::stop_token& cancel) {

@@ -36,8 +36,11 @@ std::string describe(pid_t pid);
 /// that have a controlling terminal: an operator works there. A process with another mount namespace counts if its path leads
 /// to the same device and inode: it does not in a container that has a folder of the same name. (Only processes of the
 /// updater's own namespace were rejected: systemd gives a unit with PrivateTmp= a new one at each start, and its agents keep
-/// the old one.)
+/// the old one.) If the folder was removed, its processes are those that still run from it.
 std::vector<pid_t> processes_in(const std::string& folder);
+
+/// Those of the processes_in() this folder whose working directory, or the folder of their program, was removed.
+std::vector<pid_t> removed_processes_in(const std::string& folder);
 
 /// Ends processes: sends SIGTERM to each target, and SIGKILL to those that are left 2 s later. `find_targets` returns the
 /// targets that still run, as kill(2) takes them: a pid, or -N for the process group N. It is called every 20 ms, because a

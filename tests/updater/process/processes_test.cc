@@ -2,10 +2,12 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <stop_token>
 
+#include "common/base/file.h"
 #include "common/base/text.h"
 #include "tests/support/mount_namespace.h"
 #include "tests/support/process.h"
@@ -19,6 +21,7 @@ namespace {
 using updater::end_processes_in;
 using updater::find_control_script;
 using updater::processes_in;
+using updater::removed_processes_in;
 using updater::terminate;
 
 using Pids = std::vector<pid_t>;
@@ -44,6 +47,29 @@ TEST(Processes, AreFoundByTheirProgram) {
   write_file(agent / "1/sleep", read_file("/bin/sleep"), 0755);
   Process elsewhere({agent / "1/sleep", "1000"}, "/", agent / "out");
   EXPECT_EQ(processes_in(agent / "1"), Pids{elsewhere.pid()});
+}
+
+TEST(Processes, OfARemovedFolderAreFound) {
+  const TempDir agent;
+  const TempDir other;
+  write_file(agent / "1/sleep", read_file("/bin/sleep"), 0755);
+  write_file(agent / "2/sleep", read_file("/bin/sleep"), 0755);
+  Process works({"sleep", "1000"}, agent / "1", other / "works");
+  Process runs({agent / "1/sleep", "1000"}, "/", other / "runs");
+  Process lives({agent / "2/sleep", "1000"}, "/", other / "lives");
+  for (const Process* process : {&works, &runs, &lives}) {
+    ASSERT_TRUE(eventually([&] { return updater::describe(process->pid()).ends_with(" (sleep)"); }));
+  }
+  EXPECT_EQ(removed_processes_in(agent.path()), Pids{});
+  ASSERT_TRUE(remove_tree(agent / "1"));
+  ASSERT_EQ(::unlink((agent / "2/sleep").c_str()), 0);
+  write_file(agent / "2/sleep", "another program");  // as the Go updater does at each heartbeat
+  Pids expected = {works.pid(), runs.pid()};
+  for (Pids found : {processes_in(agent / "1"), removed_processes_in(agent.path())}) {
+    std::sort(expected.begin(), expected.end());
+    std::sort(found.begin(), found.end());
+    EXPECT_EQ(found, expected);
+  }
 }
 
 /// Starts `command` in `folder`, in a mount namespace of its own, after `prepare`, which is a line for a shell.
