@@ -1,4 +1,4 @@
-// Releases whose start ends the updater, as a release does that takes the machine down.
+// Releases whose start ends the updater, as a release does that takes the machine down, and one that an operator repairs.
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -68,6 +68,26 @@ TEST_F(StartFault, OfAFirstInstallIsLatchedAfterTwoStarts) {
   ASSERT_TRUE(meta.assign({{"demo-agent", "1.0.0"}})) << meta.log();
   EXPECT_TRUE(supervise([&] { return shows("\"failed\""); })) << host.log();
   EXPECT_EQ(starts(), 2);
+}
+
+/// Starts only after an operator has made ../repaired.
+constexpr char kNeedsRepair[] =
+    "#!/bin/sh\n"
+    "case $1 in\n"
+    "    start) [ -e ../repaired ] && touch ../up ;;\n"
+    "    stop) rm -f ../up ;;\n"
+    "    status) if [ -e ../up ]; then echo started; else echo stoped; fi ;;\n"
+    "esac\n";
+
+TEST_F(StartFault, ThatAnOperatorRepairsEndsTheLatch) {
+  meta.publish("demo-agent", "1.0.0", make_agent_tarball(kNeedsRepair));
+  ASSERT_TRUE(meta.start({{"demo-agent", "1.0.0"}})) << meta.log();
+  ASSERT_TRUE(host.start()) << host.log();
+  ASSERT_TRUE(eventually([&] { return shows("\"failed\""); })) << host.log();
+  write_file(host.agent("demo-agent") + "/repaired", "");
+  host.control("demo-agent", "1.0.0", "start");
+  EXPECT_TRUE(eventually([&] { return shows("\"started\"") && !shows("update"); })) << host.log();
+  EXPECT_FALSE(contains(read_file(host.agent("demo-agent") + "/.state"), "\"failed\""));
 }
 
 }  // namespace

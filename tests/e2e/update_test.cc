@@ -127,7 +127,27 @@ TEST_F(Update, ToNewContentOfTheSameVersionIsInstalledOrRolledBack) {
   EXPECT_TRUE(eventually([&] { return meta.shows("rolled-back"); })) << host.log();
   EXPECT_EQ(read_file(mark), "one, mended");
   EXPECT_EQ(host.running("demo-agent"), Versions{"1.0.0"});
-  EXPECT_TRUE(eventually([&] { return list(host.agent("demo-agent")) == Versions({".state", ".version", "1.0.0"}); }));
+  EXPECT_TRUE(eventually([&] {
+    return list(host.agent("demo-agent")) == Versions({".failed-1.0.0", ".state", ".version", "1.0.0"});
+  })) << testing::PrintToString(list(host.agent("demo-agent")));
+}
+
+TEST_F(Update, ThatFailsLeavesItsLogsUntilTheNextRelease) {
+  const std::string script =
+      "#!/bin/sh\ncase $1 in\n  start) echo 'no route to db1' >>app.log; echo reading cfg; echo 'port 80 is taken' >&2 ;;\n"
+      "  status) echo stoped ;;\nesac\n";
+  meta.publish("demo-agent", "2.0.0", make_agent_tarball(script));
+  ASSERT_TRUE(meta.assign({{"demo-agent", "2.0.0"}, {"second", "1.0.0"}}));
+  const std::string kept = host.agent("demo-agent") + "/.failed-2.0.0";
+  EXPECT_TRUE(eventually([&] { return read_file(kept + "/app.log") == "no route to db1\n"; })) << host.log();
+  EXPECT_TRUE(eventually([&] { return meta.shows("rolled-back"); }));
+  for (const std::string& words : {"its files are in " + kept, std::string("reading cfg | port 80 is taken")}) {
+    EXPECT_TRUE(meta.shows(words)) << meta.get("/status/json/demo-agent").body;
+    EXPECT_TRUE(contains(host.log(), words)) << host.log();
+  }
+  meta.publish("demo-agent", "3.0.0", demo_agent_tarball("three"));
+  ASSERT_TRUE(meta.assign({{"demo-agent", "3.0.0"}, {"second", "1.0.0"}}));
+  EXPECT_TRUE(eventually([&] { return host.running("demo-agent") == Versions{"3.0.0"} && !exists(kept); })) << host.log();
 }
 
 TEST_F(Update, ToAVersionWithATildeIsInstalled) {

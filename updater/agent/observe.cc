@@ -74,13 +74,14 @@ int64_t modified_at(const std::string& path) {
   return ::stat(path.c_str(), &info) == 0 ? info.st_mtim.tv_sec : 0;
 }
 
-/// Fills in `releases` and `staging`.
+/// Fills in `releases`, `staging` and `failed`.
 void list_releases(const std::string& folder, Observed& seen, Reader& reader) {
   std::error_code error;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
     std::string name = entry->path().filename();
     const bool staged = name.starts_with(Layout::kStagedPrefix);
     if (staged || name.starts_with(Layout::kDownloadPrefix) || name == Layout::kReserveFile) seen.staging.push_back(name);
+    if (name.starts_with(Layout::kFailedPrefix)) seen.failed.push_back(name);
     if (staged) name.erase(0, sizeof Layout::kStagedPrefix - 1);
     if (!is_valid_version(name)) continue;
     const std::string mark = entry->path().string() + Layout::kInstalledFile;

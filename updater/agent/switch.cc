@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <ctime>
-#include <filesystem>
 #include <utility>
 
 #include "common/base/clock.h"
@@ -10,20 +9,13 @@
 #include "common/base/log.h"
 #include "updater/agent/observe.h"
 #include "updater/agent/version_control.h"
+#include "updater/release/failed_release.h"
 #include "updater/release/install.h"
 #include "updater/release/switch_files.h"
 
 namespace ops::updater {
 
-namespace fs = std::filesystem;
-
 namespace {
-
-/// Also true if the host fails to look.
-bool exists(const std::string& path) {
-  std::error_code error;
-  return fs::symlink_status(path, error).type() != fs::file_type::not_found;
-}
 
 constexpr char kOldVersionStays[] = "the old version is left as it is";
 
@@ -97,11 +89,15 @@ class Switch {
       if (cancel_.stop_requested()) return started;
       return roll_back(started.error().message, true);
     }
-    const BootTime now = boot_time();
-    const int64_t length = settings_.probation.count() + 1;  // the current second is partly over
-    state_.probation->until = now.wall + length;
-    state_.probation->boot_id = now.boot_id;
-    state_.probation->until_since_boot = now.seconds + length;
+    set_end_of_probation();
+    return save();
+  }
+
+  /// Replaces the latch of the current release, which runs, by a probation.
+  Result<void> watch_again() {
+    state_.probation = Probation{seen_.version, "", seen_.checksum};
+    state_.latch.reset();
+    set_end_of_probation();
     return save();
   }
 
@@ -142,14 +138,25 @@ class Switch {
 
   Result<void> tidy() {
     for (const std::string& entry : leftovers(seen_, settings_.keep_versions)) {
-      if (auto removed = remove_release(layout_.agent(name_) + "/" + entry); !removed) return removed;
-      log::debug(name_, ": removed ", entry);
+      const std::string path = layout_.agent(name_) + "/" + entry;
+      const bool has_failed = is_failed_release(seen_, entry);
+      const std::string kept = has_failed ? layout_.failed(name_, seen_.state.latch->version) : "";
+      if (auto done = has_failed ? keep_failed_release(path, kept) : remove_release(path); !done) return done;
+      log::debug(name_, ": ", has_failed ? "kept files of " : "removed ", entry);
     }
     return {};
   }
 
  private:
   Result<void> save() { return write_state(layout_.state_file(name_), state_); }
+
+  void set_end_of_probation() {
+    const BootTime now = boot_time();
+    const int64_t length = settings_.probation.count() + 1;  // the current second is partly over
+    state_.probation->until = now.wall + length;
+    state_.probation->boot_id = now.boot_id;
+    state_.probation->until_since_boot = now.seconds + length;
+  }
 
   /// Saves the state without a probation.
   Result<void> end_probation() {
@@ -169,10 +176,13 @@ class Switch {
   /// Notes that the release in probation failed, unless this is noted already.
   Result<void> latch(const Probation& probation, const std::string& why) {
     if (state_.latch && state_.latch->version == probation.version && state_.latch->checksum == probation.checksum) return {};
-    state_.latch = Latch{probation.version, probation.checksum, one_line(why, kMaxStatusSize), std::time(nullptr)};
-    log::error(name_, " ", probation.version, " failed: ", why, "; ",
-               probation.previous.empty() ? std::string("no version to roll back to; stopping it")
-                                          : "rolling back to " + probation.previous);
+    const bool is_first = probation.previous.empty();
+    const std::string folder = is_first ? layout_.version(name_, probation.version) : layout_.failed(name_, probation.version);
+    const std::string where = cat("; its files are in ", folder);
+    const size_t room = kMaxStatusSize - std::min(kMaxStatusSize / 2, where.size() + 3);  // one_line() adds "…"
+    state_.latch = Latch{probation.version, probation.checksum, one_line(why, room) + where, std::time(nullptr)};
+    log::error(name_, " ", probation.version, " failed: ", why, where, "; ",
+               is_first ? "no version to roll back to; stopping it" : "rolling back to " + probation.previous);
     return save();
   }
 
@@ -237,11 +247,8 @@ class Switch {
   /// Renames .staged-VERSION to VERSION. A folder that has this name already (of the Go updater, incomplete, or with older
   /// content) is removed first; if its agent is started, it is stopped before.
   Result<void> install_staged(const std::string& version) {
-    const std::string folder = layout_.version(name_, version);
-    if (exists(folder)) {
-      if (auto stopped = versions_.stop_if_started(version); !stopped) return stopped;
-      if (auto removed = remove_release(folder); !removed) return removed;
-    }
+    if (auto stopped = versions_.stop_if_started(version); !stopped) return stopped;
+    if (auto removed = remove_release(layout_.version(name_, version)); !removed) return removed;
     return put_staged(layout_, name_, version);
   }
 
@@ -277,6 +284,7 @@ Result<void> carry_out(const Decision& decision, const Observed& seen, const Des
     case Action::switch_over: return agent.switch_over(*desired);
     case Action::resume_probation: return agent.resume_probation();
     case Action::roll_back: return agent.roll_back(decision.reason, desired == nullptr || desired->cmd != "stop");
+    case Action::begin_probation: return agent.watch_again();
     case Action::pass_probation: return agent.pass_probation();
     case Action::tidy: return agent.tidy();
   }

@@ -10,6 +10,7 @@
 #include "updater/agent/observe.h"
 #include "updater/model/unclear_status.h"
 #include "updater/process/control_script.h"
+#include "updater/process/last_lines.h"
 #include "updater/process/processes.h"
 
 namespace ops::updater {
@@ -30,7 +31,8 @@ void sleep_for(milliseconds time, const std::stop_token& cancel) {
 
 Error failure(const std::string& version, const char* verb, const Result<std::string>& run, const std::string& last,
               seconds patience) {
-  const std::string how = run ? cat(verb, " exited with code 0") : run.error().message;
+  std::string how = run ? cat(verb, " exited with code 0") : run.error().message;
+  if (run && !run->empty()) how += cat(" and printed \"", last_lines(*run), "\"");
   return Error{cat(version, " did not ", verb, ": ", how, ", its status is \"", last, "\"",
                    patience.count() > 0 ? cat(" after ", patience.count(), " s") : "")};
 }

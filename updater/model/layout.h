@@ -14,6 +14,7 @@
 //     .download-3.1.3.from                   which file on the server that is, see download.h
 //     .staged-3.1.3/                         staging: an unpacked release, complete once it contains .installed. During a
 //                                            switch to other content of the same version it contains the old content
+//     .failed-3.1.3/                         the last release that failed: at most 10 MB of its files, for the operator
 //     .reserve                               disk space for a rollback; exists during a switch and its probation
 //     3.1.3/control                          the agent's start, stop and status script, see control_script.h
 //     3.1.3/.installed                       the MD5 digest of the release's tarball. A folder without it was made by the Go
@@ -47,7 +48,11 @@ class Layout {
   std::string download(const std::string& name, const std::string& version) const {
     return agent(name) + "/" + kDownloadPrefix + version;
   }
+  std::string failed(const std::string& name, const std::string& version) const {
+    return agent(name) + "/" + kFailedPrefix + version;
+  }
 
+  static constexpr char kFailedPrefix[] = ".failed-";
   static constexpr char kStagedPrefix[] = ".staged-";
   static constexpr char kDownloadPrefix[] = ".download-";
   static constexpr char kReserveFile[] = ".reserve";

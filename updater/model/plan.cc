@@ -1,6 +1,7 @@
 #include "updater/model/plan.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "updater/model/layout.h"
 
@@ -94,6 +95,13 @@ Decision plan_probation(const Observed& seen, const DesiredAgent* desired, const
   return {Action::none, false, Phase::probation, ""};
 }
 
+/// ops-meta desires the current release, which is latched. A release that runs is not failed.
+Decision plan_latched(const Observed& seen, const Circumstances& circumstances) {
+  if (seen.status == Status::started && !circumstances.control_paused)
+    return {Action::begin_probation, false, Phase::probation, cat(seen.version, " failed before, and is started now")};
+  return {Action::none, false, Phase::failed, seen.state.latch->error};
+}
+
 Decision plan_change(const Observed& seen, const DesiredAgent& desired, const Circumstances& circumstances) {
   if (is_latched(seen.state, desired.version, given_checksum(desired))) {
     const Phase phase = seen.has_control ? Phase::rolled_back : Phase::failed;
@@ -129,6 +137,7 @@ std::string to_string(Action action) {
     case Action::switch_over: return "switch over";
     case Action::resume_probation: return "resume the probation";
     case Action::roll_back: return "roll back";
+    case Action::begin_probation: return "begin a probation";
     case Action::pass_probation: return "pass the probation";
     case Action::tidy: return "tidy";
   }
@@ -159,6 +168,9 @@ const Release* ready_release(const Observed& seen, const DesiredAgent& desired) 
 
 std::vector<std::string> leftovers(const Observed& seen, int keep_versions) {
   std::vector<std::string> names = seen.staging;
+  const std::string of_latch = seen.state.latch ? Layout::kFailedPrefix + seen.state.latch->version : "";
+  std::copy_if(seen.failed.begin(), seen.failed.end(), std::back_inserter(names),
+               [&](const std::string& name) { return name != of_latch; });
   std::vector<Release> older;
   int kept = 1;
   for (const Release& release : seen.releases) {
@@ -178,6 +190,13 @@ std::vector<std::string> leftovers(const Observed& seen, int keep_versions) {
   return names;
 }
 
+bool is_failed_release(const Observed& seen, const std::string& entry) {
+  return std::any_of(seen.releases.begin(), seen.releases.end(), [&](const Release& release) {
+    return entry == (release.staged ? Layout::kStagedPrefix : "") + release.version &&
+           is_latched(seen.state, release.version, release.checksum);
+  });
+}
+
 Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances, const BootTime& now) {
   if (seen.hold) return {Action::none, false, Phase::held, *seen.hold};
   if (const auto& probation = seen.state.probation) {
@@ -192,7 +211,7 @@ Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumsta
   if (desired->cmd == "stop") return stop(seen, circumstances);
   if (desired->cmd != "start") return {};
   if (differs(seen, *desired)) return plan_change(seen, *desired, circumstances);
-  if (is_current_latched(seen)) return {Action::none, false, Phase::failed, seen.state.latch->error};
+  if (is_current_latched(seen)) return plan_latched(seen, circumstances);
   if (seen.status == Status::started) return tidy_or_nothing(seen, circumstances, Phase::idle);
   return start(seen, circumstances, "ops-meta says start");
 }

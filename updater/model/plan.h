@@ -28,7 +28,8 @@
 //   ops-meta says stop, C stopped or absent                         nothing
 //   ops-meta says neither start nor stop                            nothing
 //   D is C
-//     L is of C                                                     nothing                                  failed
+//     L is of C, C started                                          begin_probation                          probation
+//     L is of C, C not started                                      nothing                                  failed
 //     C started                                                     tidy, or nothing
 //     C not started                                                 start C
 //   D differs from C: another version, other content, or C has no ./control
@@ -40,12 +41,12 @@
 //
 //   supervise C: start C if it is not started. Not if ops-meta had it stopped, L is of C, or C has no ./control.
 //   prepare D: download, verify and unpack D into .staged-VERSION, beside the action.
-//   tidy: remove leftovers() if there are any and no release of the agent is being prepared.
+//   begin_probation: a latched release that runs can prove that it works. The latch goes; no script is run.
+//   tidy: remove leftovers(), or keep a part of them (Layout::failed), if there are any and no release is being prepared.
 //   ready: unpacked completely on this disk, with the checksum that ops-meta gives, if it gives one.
 //   not seen started in 2 starts: the updater or the host ended during both. Such a release would end them at each boot.
-//   unclear for long: see unclear_status.h. In probation a slow status is no failure; a status that means stopped is one at
-//   once.
-//   start, stop, resume_probation, pass_probation and roll_back wait while control_paused is set.
+//   unclear for long: see unclear_status.h. In probation a slow status is no failure; one that means stopped is, at once.
+//   start, stop, resume_, begin_ and pass_probation and roll_back wait while control_paused is set.
 
 #include <cstdint>
 #include <optional>
@@ -80,6 +81,7 @@ struct Observed {
   Status status = Status::stopped;
   std::vector<Release> releases;
   std::vector<std::string> staging;  // names of all .staged- and .download- entries, complete or not, and .reserve
+  std::vector<std::string> failed;   // names of all .failed- entries
   State state;
   std::optional<std::string> hold;  // why the agent is held: the operator, unsafe permissions, or reason_to_leave()
   bool retry_asked = false;         // the operator ran ./control retry; handled before plan() is called
@@ -101,7 +103,7 @@ struct Circumstances {
   bool operator==(const Circumstances&) const = default;
 };
 
-enum class Action { none, start, stop, switch_over, resume_probation, roll_back, pass_probation, tidy };
+enum class Action { none, start, stop, switch_over, resume_probation, roll_back, begin_probation, pass_probation, tidy };
 
 std::string to_string(Action action);
 
@@ -128,8 +130,12 @@ std::string fallback_version(const Observed& seen, const std::string& next);
 const Release* ready_release(const Observed& seen, const DesiredAgent& desired);
 
 /// Names of entries in the agent's folder that may be removed while no switch is in progress: all staging, the latched release
-/// (it may be published again with other content), and installed releases beyond `keep_versions`. Kept are the current
-/// release, the last good one before it, and then the newest. Folders without an .installed are never leftovers.
+/// (it may be published again with other content), the .failed- of a version that is not latched, and installed releases
+/// beyond `keep_versions`. Kept are the current release, the last good one before it, and then the newest. Folders without an
+/// .installed are never leftovers.
 std::vector<std::string> leftovers(const Observed& seen, int keep_versions);
+
+/// Whether this entry of leftovers() is the latched release, whose files are kept in Layout::failed.
+bool is_failed_release(const Observed& seen, const std::string& entry);
 
 }  // namespace ops::updater

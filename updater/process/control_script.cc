@@ -20,6 +20,7 @@
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/protocol/status.h"
+#include "updater/process/last_lines.h"
 #include "updater/process/processes.h"
 #include "updater/process/script_note.h"
 
@@ -221,16 +222,10 @@ class Child {
   Output output_;
 };
 
-std::string last_line(const std::string& printed) {
-  const std::string_view text = trim(printed);
-  const size_t line = text.rfind('\n');
-  return one_line(line == std::string_view::npos ? text : text.substr(line + 1), 200);
-}
-
 /// ": cannot bind; stdout: starting": the last lines of stderr and stdout, for error texts. "" if the script printed nothing.
-std::string last_lines(const Child& child) {
-  const std::string out = last_line(child.out());
-  const std::string err = last_line(child.err());
+std::string output_of(const Child& child) {
+  const std::string out = last_lines(child.out());
+  const std::string err = last_lines(child.err());
   if (err.empty()) return out.empty() ? "" : ": " + out;
   return ": " + err + (out.empty() ? "" : "; stdout: " + out);
 }
@@ -262,7 +257,7 @@ Result<std::string> run_control(const std::string& folder, const std::string& ve
     const bool ended = child.kill_group();
     if (ended) note.ended();
     return Error{cat("`./control ", verb, "` did not end within ", std::chrono::duration<double>(deadline).count(),
-                     " s and was killed", ended ? "" : ", but still runs", last_lines(child))};
+                     " s and was killed", ended ? "" : ", but still runs", output_of(child))};
   }
   const int status = child.reap();
   note.ended();
@@ -274,16 +269,16 @@ Result<std::string> run_control(const std::string& folder, const std::string& ve
   const bool is_lsb_stopped = verb == "status" && WIFEXITED(status) && WEXITSTATUS(status) == kLsbNotRunning;
   if (is_lsb_stopped && to_status(printed) == Status::stopped) return printed;
   if (WIFSIGNALED(status)) {
-    return Error{cat("exec `./control ", verb, "` fail: signal ", WTERMSIG(status), last_lines(child))};
+    return Error{cat("exec `./control ", verb, "` fail: signal ", WTERMSIG(status), output_of(child))};
   }
   if (WEXITSTATUS(status) != 0) {
-    return Error{cat("exec `./control ", verb, "` fail: exit status ", WEXITSTATUS(status), last_lines(child))};
+    return Error{cat("exec `./control ", verb, "` fail: exit status ", WEXITSTATUS(status), output_of(child))};
   }
   if (verb == "status" && printed.empty() && !warnings.empty()) {
     return Error{
-        cat("`./control status` printed nothing to stdout, which must have the status; stderr: ", last_line(child.err()))};
+        cat("`./control status` printed nothing to stdout, which must have the status; stderr: ", last_lines(child.err()))};
   }
-  return printed;
+  return verb == "status" ? printed : std::string(trim(cat(printed, "\n", warnings)));
 }
 
 }  // namespace ops::updater

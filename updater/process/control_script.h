@@ -35,12 +35,12 @@ inline constexpr std::chrono::seconds kStatusDeadline{10};
 inline constexpr std::chrono::milliseconds kSettleTick{200};
 inline constexpr std::chrono::milliseconds kMaxSettleTick{1000};
 
-/// Runs `./control verb` in `folder` and returns its stdout, trimmed. If the script does not exit with code 0, the error says
-/// why and ends with the last lines of stderr and stdout. A `status` that prints to stderr only is an error, too. If the host
-/// lacks processes, open files or memory to run the script, the call retries for as long as `deadline` and then returns an
-/// error; a good release must not fail because of the host. When `cancel` is requested, the call returns an error at once and
-/// the script runs on: to kill a start or stop before it has ended could damage the agent. `note` is the path of the note
-/// (script_note.h) that exists while the script runs; "" for no note.
+/// Runs `./control verb` in `folder` and returns its stdout, trimmed; for start and stop, stderr follows it. If the script does
+/// not exit with code 0, the error says why and ends with the last lines of stderr and stdout. A `status` that prints to stderr
+/// only is an error, too. If the host lacks processes, open files or memory to run the script, the call retries for as long as
+/// `deadline` and then returns an error; a good release must not fail because of the host. When `cancel` is requested, the call
+/// returns an error at once and the script runs on: to kill a start or stop before it has ended could damage the agent. `note`
+/// is the path of the note (script_note.h) that exists while the script runs; "" for no note.
 Result<std::string> run_control(const std::string& folder, const std::string& verb, std::chrono::milliseconds deadline,
                                 const std::stop_token& cancel, const std::string& note = "");
 

@@ -4,57 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/updater/model/plan_fixture.h"
+
 namespace ops::updater {
 namespace {
-
-constexpr int64_t kNow = 1'700'000'000;
-constexpr char kOld[] = "00000000000000000000000000000001";
-constexpr char kNew[] = "00000000000000000000000000000002";
-
-DesiredAgent desire(const std::string& version, const std::string& cmd = "start", const std::string& md5 = "") {
-  return {"agent", version, "http://m/agent", md5, cmd};
-}
-
-/// An agent of version 1 that the updater installed.
-Observed installed(Status status = Status::started) {
-  Observed seen;
-  seen.name = "agent";
-  seen.version = "1";
-  seen.checksum = kOld;
-  seen.has_control = true;
-  seen.status = status;
-  seen.status_text = status == Status::started ? "started" : status == Status::stopped ? "stoped" : "what?";
-  seen.releases = {{"1", kOld, false, 100}};
-  return seen;
-}
-
-/// An agent that is not installed.
-Observed absent() {
-  Observed seen;
-  seen.name = "agent";
-  return seen;
-}
-
-Observed with_staged(Observed seen, const std::string& version, const std::string& checksum = kNew) {
-  seen.releases.push_back({version, checksum, true, 200});
-  seen.staging.push_back(".staged-" + version);
-  return seen;
-}
-
-/// Version 2 is current and in probation; version 1 is its previous version.
-Observed in_probation(Status status, int64_t until) {
-  Observed seen = installed(status);
-  seen.version = "2";
-  seen.checksum = kNew;
-  seen.releases.push_back({"2", kNew, false, 200});
-  seen.state.probation = Probation{"2", "1", kNew, until};
-  return seen;
-}
-
-Observed with_latch(Observed seen, const std::string& version, const std::string& checksum = kNew) {
-  seen.state.latch = Latch{version, checksum, "it did not start", kNow - 10};
-  return seen;
-}
 
 Decision decide(const Observed& seen, const DesiredAgent& desired, const Circumstances& around = {}) {
   return plan(seen, &desired, around, BootTime{"", 0, kNow});
@@ -195,6 +148,16 @@ TEST(Plan, KeepsALatchedFirstVersionStopped) {
   EXPECT_EQ(decide(seen, desire("1")), (Decision{Action::none, false, Phase::failed, "it did not start"}));
 }
 
+TEST(Plan, BeginsAProbationOfALatchedVersionThatRuns) {
+  const Observed seen = with_latch(installed(Status::started), "1", kOld);
+  EXPECT_EQ(decide(seen, desire("1")).action, Action::begin_probation);
+  EXPECT_EQ(decide(seen, desire("1")).phase, Phase::probation);
+  Circumstances around;
+  around.control_paused = true;
+  EXPECT_EQ(decide(seen, desire("1"), around).action, Action::none);
+  EXPECT_EQ(decide(seen, desire("2")).phase, Phase::waiting) << "ops-meta desires another version";
+}
+
 TEST(Plan, DoesNothingWhenTheDesiredVersionIsStarted) { EXPECT_EQ(decide(installed(), desire("1")), Decision{}); }
 
 TEST(Plan, TidiesLeftoversOnlyWhileNoReleaseIsPrepared) {
@@ -302,27 +265,6 @@ TEST(Plan, DoesNotFallBackToALatchedVersion) {
   EXPECT_EQ(fallback_version(with_latch(installed(Status::stopped), "1", kOld), "3"), "");
   EXPECT_EQ(fallback_version(installed(), "3"), "1");
   EXPECT_EQ(fallback_version(absent(), "3"), "");
-}
-
-TEST(Leftovers, ExcludeTheCurrentAndTheLastGoodVersion) {
-  Observed seen = installed();
-  seen.state.previous = "0";
-  seen.releases = {{"0", kOld, false, 1}, {"1", kOld, false, 2}, {"x", kOld, false, 4}, {"y", kOld, false, 3}};
-  EXPECT_EQ(leftovers(seen, 2), (std::vector<std::string>{"x", "y"}));
-  EXPECT_EQ(leftovers(seen, 3), (std::vector<std::string>{"y"})) << "the newest are kept";
-  EXPECT_EQ(leftovers(seen, 1), (std::vector<std::string>{"x", "y", "0"}));
-}
-
-TEST(Leftovers, IncludeALatchedRelease) {
-  Observed seen = with_latch(installed(), "2");
-  seen.releases.push_back({"2", kNew, false, 200});
-  EXPECT_EQ(leftovers(seen, 9), (std::vector<std::string>{"2"}));
-}
-
-TEST(Leftovers, ExcludeFoldersThatTheUpdaterDidNotInstall) {
-  Observed seen = installed();
-  seen.releases.clear();  // no folder contains an .installed
-  EXPECT_TRUE(leftovers(seen, 1).empty());
 }
 
 }  // namespace
