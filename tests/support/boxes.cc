@@ -125,7 +125,10 @@ UpdaterBox::~UpdaterBox() {
   process().kill();
   for (const std::string& name : list(folder())) {
     for (const std::string& version : list(agent(name))) {
-      if (exists(agent(name) + "/" + version + "/control")) control(name, version, "stop");
+      // Not those in .failed-VERSION. A faulty one may print without end: it gets at most 64 MB of disk space.
+      const std::string folder = agent(name) + "/" + version;
+      if (version[0] == '.' || !exists(folder + "/control")) continue;
+      run({"sh", "-c", "ulimit -f 131072; cd \"$1\" && exec ./control stop", "sh", folder}, "", std::chrono::seconds(30));
     }
   }
   // An agent's stop may leave processes. The kill above leaves control scripts that the updater waited for.
@@ -150,8 +153,8 @@ pid_t UpdaterBox::agent_pid(const std::string& name, const std::string& version)
 std::vector<std::string> UpdaterBox::running(const std::string& name) const {
   std::vector<std::string> versions;
   for (const std::string& entry : list(agent(name))) {
-    if (exists(agent(name) + "/" + entry + "/control") && control(name, entry, "status") == "started")
-      versions.push_back(entry);
+    if (entry[0] == '.' || !exists(agent(name) + "/" + entry + "/control")) continue;
+    if (control(name, entry, "status") == "started") versions.push_back(entry);
   }
   return versions;
 }
