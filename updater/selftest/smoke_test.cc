@@ -35,7 +35,6 @@ namespace {
 
 constexpr auto kProbationTick = std::chrono::milliseconds(500);
 constexpr auto kOrphanTime = seconds(2);  // an agent that dies with the updater does so within this time
-constexpr auto kForkTime = seconds(2);    // a child of the script redirects its output within this time
 constexpr size_t kMaxReason = 1024;
 
 /// The exit code of the test's process. Another exit code means that the test was interrupted.
@@ -179,7 +178,7 @@ class SmokeTest {
 
   Result<void> keeps_no_pipe() {
     std::vector<PipeEnd> pipes;  // a child of the script has them until it redirects its output
-    if (wait_until([&] { return (pipes = pipes_to_outside(agent_processes())).empty(); }, kForkTime)) return {};
+    if (wait_until([&] { return (pipes = pipes_to_outside(agent_processes())).empty(); }, seconds(2))) return {};
     return Error{cat(describe(pipes[0].pid), " has the output pipe of ./control start as its fd ", pipes[0].fd,
                      " and will get SIGPIPE when it prints: redirect its output to a file")};
   }
