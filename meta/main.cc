@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
@@ -36,37 +37,47 @@ int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
   return exit_code;
 }
 
-void warm_up(meta::RolloutController& controller, const std::string& reason) {
-  controller.start_warm_up(steady_now());
-  log::warning(reason, "; ops-meta warms up: no host changes its version for ", meta::RolloutController::kWarmUp.count(),
-               " s, until all hosts have reported the versions that they run");
+void warm_up(meta::RolloutController& controller, std::chrono::seconds longest_interval, const std::string& reason) {
+  controller.start_warm_up(steady_now(), longest_interval);
+  log::warning(reason, "; ops-meta warms up: no host changes its version for ", controller.warm_up_left(steady_now()).count(),
+               " s (1.2 times the longest interval), until all hosts have reported the versions that they run");
 }
 
 /// Call it after load_hosts().
-void restore_rollouts(const Result<meta::RolloutSnapshot>& rollouts, SinceSave since_save, meta::HostTable& hosts,
-                      meta::RolloutController& controller) {
+void restore_rollouts(const Result<meta::RolloutSnapshot>& rollouts, SinceSave since_save,
+                      std::chrono::seconds longest_interval, meta::HostTable& hosts, meta::RolloutController& controller) {
   if (rollouts) {
     const bool had_hosts = !rollouts->peaks.empty() || !rollouts->leases.empty();
     hosts.set_peaks(rollouts->peaks);
-    controller.restore(meta::leases_at(*rollouts, std::chrono::system_clock::to_time_t(steady_now()), since_save));
-    if (had_hosts && hosts.size() == 0) warm_up(controller, "the saved host table is lost");
+    const int64_t now = std::chrono::system_clock::to_time_t(steady_now());
+    controller.restore(meta::leases_at(*rollouts, now, since_save));
+    controller.watch().restore(meta::under_way_at(*rollouts, now, since_save));
+    if (had_hosts && hosts.size() == 0) warm_up(controller, longest_interval, "the saved host table is lost");
   } else if (::access(meta::kSavedRolloutsFile, F_OK) == 0 || ::access(meta::kRolloutsUnderWay, F_OK) == 0) {
-    warm_up(controller, cat("the state of rollouts is lost: ", rollouts.error().message));
+    warm_up(controller, longest_interval, cat("the state of rollouts is lost: ", rollouts.error().message));
   }
 }
 
-/// Removes the saved state, which is outdated from the first heartbeat on. The mark tells the next start after a crash that
-/// there was a state.
-void mark_rollouts_as_running() {
-  if (auto marked = replace_file(meta::kRolloutsUnderWay, "", 0600); !marked) log::warning(marked.error().message);
+/// Notes the longest interval of the hosts, for the warm-up after a crash. Removes the saved state, which is outdated from the
+/// first heartbeat on. The mark tells the next start after a crash that there was a state.
+void mark_rollouts_as_running(uint32_t longest_interval) {
+  const std::string text = longest_interval == 0 ? "" : cat(longest_interval, "\n");
+  if (auto marked = replace_file(meta::kRolloutsUnderWay, text, 0600); !marked) log::warning(marked.error().message);
   ::unlink(meta::kSavedRolloutsFile);
 }
 
 void save_rollouts(const meta::HostTable& hosts, const meta::RolloutController& controller) {
-  if (controller.is_warming_up(steady_now())) return;  // the next start must warm up as well
+  if (controller.is_warming_up()) return;  // the next start must warm up as well
   std::vector<meta::Leases::Saved> leases = controller.leases().all();
   for (auto& lease : leases) lease.granted_at = to_wall_seconds(std::chrono::system_clock::from_time_t(lease.granted_at));
-  const auto saved = meta::save_rollouts({std::move(leases), hosts.peaks(), boot_time()}, meta::kSavedRolloutsFile);
+  std::vector<meta::RolloutWatch::Rollout> under_way = controller.watch().all();
+  for (auto& rollout : under_way) {
+    rollout.began = std::chrono::system_clock::from_time_t(to_wall_seconds(rollout.began));
+    rollout.asked_at = std::chrono::system_clock::from_time_t(to_wall_seconds(rollout.asked_at));
+  }
+  const auto saved =
+      meta::save_rollouts({std::move(leases), hosts.peaks(), boot_time(), std::move(under_way), hosts.longest_interval()},
+                          meta::kSavedRolloutsFile);
   if (!saved) return log::error("the state of rollouts is not saved: ", saved.error().message);
   ::unlink(meta::kRolloutsUnderWay);
 }
@@ -79,13 +90,17 @@ void load_hosts(meta::HostTable& hosts, SinceSave since_save) {
   if (*loaded > 0) log::info("read ", counted(*loaded, "host"), " from ", meta::kSavedHostsFile);
 }
 
-/// Reads var/, before the first heartbeat.
-void load_state(meta::HostTable& hosts, meta::RolloutController& controller) {
+/// Reads var/, before the first heartbeat. Returns the longest interval of the hosts, in seconds; 0 if it is not known.
+uint32_t load_state(meta::HostTable& hosts, meta::RolloutController& controller) {
   const auto rollouts = meta::load_rollouts(meta::kSavedRolloutsFile);
   const SinceSave since_save = rollouts ? meta::since_save(*rollouts, boot_time()) : std::nullopt;
   load_hosts(hosts, since_save);
-  restore_rollouts(rollouts, since_save, hosts, controller);
-  mark_rollouts_as_running();
+  const std::chrono::seconds marked = meta::longest_interval_in(meta::kRolloutsUnderWay);
+  const std::chrono::seconds saved(std::max<int64_t>(rollouts ? rollouts->longest_interval : 0, hosts.longest_interval()));
+  restore_rollouts(rollouts, since_save, std::max(marked, saved), hosts, controller);
+  const auto longest_interval = static_cast<uint32_t>(std::max(marked, saved).count());
+  mark_rollouts_as_running(longest_interval);
+  return longest_interval;
 }
 
 void save_hosts(const meta::HostTable& hosts) {
@@ -170,7 +185,7 @@ int main(int argc, char** argv) {
   if (auto loaded = tls.load(config.tls); !loaded) return fail(cat("http.tls: ", loaded.error().message), kBadConfig);
   meta::Routes routes(options.config, config, hosts, meta::kOrdersFile, &tls);
   routes.load_orders();
-  load_state(hosts, routes.controller());
+  uint32_t longest_interval = load_state(hosts, routes.controller());
   routes.changes().set_wake(&Signals::wake);
   routes.changes().keep_in(meta::kSavedConfigFile, routes.assignments(), steady_now());
   std::unique_ptr<HttpServer> server;
@@ -208,6 +223,10 @@ int main(int argc, char** argv) {
         break;
       case Signals::Event::wake: routes.changes().report(); break;
       case Signals::Event::timeout: routes.tick(steady_now()); break;
+    }
+    if (hosts.longest_interval() > longest_interval) {
+      longest_interval = hosts.longest_interval();
+      mark_rollouts_as_running(longest_interval);
     }
     if (std::chrono::steady_clock::now() < remove_silent_at) continue;
     remove_silent_at += kRemoveSilentPause;

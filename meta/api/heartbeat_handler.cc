@@ -43,7 +43,8 @@ HttpResponse HeartbeatHandler::record(const HttpRequest& request, const Assignme
   const auto decide = [&](const DesiredAgent& agent, const RolloutLimits& limits) {
     return controller_.decide(agent, limits, *heartbeat, now);
   };
-  return HttpResponse::json(assignments.reply(heartbeat->hostname, heartbeat->real_agents, decide));
+  return HttpResponse::json(
+      assignments.reply(heartbeat->hostname, heartbeat->real_agents, decide, std::chrono::seconds(heartbeat->interval)));
 }
 
 HttpResponse HeartbeatHandler::refuse(const HttpRequest& request, HttpResponse refusal, Counter& counter) {

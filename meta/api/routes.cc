@@ -168,6 +168,7 @@ HttpResponse Routes::file(const HttpRequest& request, const std::string& /*rest*
 }
 
 void Routes::tick(std::chrono::system_clock::time_point now) {
+  controller_.tick(now);
   counters_.silent_hosts = static_cast<int64_t>(count_silent(hosts_, *config(), now));
   reporter_.tick(now);
 }

@@ -5,6 +5,7 @@
 
 #include "common/base/json_writer.h"
 #include "meta/config/percent_bucket.h"
+#include "meta/hosts/survey.h"
 
 namespace ops::meta {
 
@@ -119,7 +120,8 @@ std::vector<DesiredAgent> Assignments::agents(std::string_view hostname) const {
   return all;
 }
 
-std::string Assignments::reply(std::string_view hostname, const std::vector<RealAgent>& own, const Decide& decide) const {
+std::string Assignments::reply(std::string_view hostname, const std::vector<RealAgent>& own, const Decide& decide,
+                               std::chrono::seconds interval) const {
   std::string json = R"({"errorMessage":"","desiredAgents":[)";
   visit(hostname, [&](size_t agent, const DesiredAgent& desired) {
     const AgentConfig& config = config_->agents[agent];
@@ -133,6 +135,10 @@ std::string Assignments::reply(std::string_view hostname, const std::vector<Real
     } else {
       append_agent(json, desired);
     }
+    const auto soak = soak_of(config.rollout.soak, interval).count();
+    if (answer != Answer::desired || desired.cmd != "start" || config.rollout.parallel == 0 || soak == 0) return;
+    json.back() = ',';  // in place of the agent's }
+    json += cat("\"soak\":", soak, "}");
   });
   json += ']';
   if (config_->interval.count() > 0) json += cat(",\"interval\":", config_->interval.count());

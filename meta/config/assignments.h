@@ -65,8 +65,10 @@ class Assignments {
   /// Decides on the version in the reply. It may return Answer::own only for an agent that the host has.
   using Decide = std::function<Answer(const DesiredAgent& desired, const RolloutLimits& limits)>;
 
-  /// The reply to a heartbeat, in JSON. `own` are the agents that the host has.
-  std::string reply(std::string_view hostname, const std::vector<RealAgent>& own, const Decide& decide) const;
+  /// The reply to a heartbeat, in JSON. `own` are the agents that the host has, `interval` is the one that it reports (0:
+  /// none).
+  std::string reply(std::string_view hostname, const std::vector<RealAgent>& own, const Decide& decide,
+                    std::chrono::seconds interval = {}) const;
 
  private:
   DesiredAgent resolve(size_t agent, std::span<const OverrideIndex> overrides, std::string_view hostname) const;

@@ -174,6 +174,7 @@ RolloutLimits read_rollout(const ConfigObject& object) {
   limits.max_failures = static_cast<uint32_t>(object.integer("maxFailures", limits.max_failures, 1, UINT32_MAX));
   limits.max_failure_rate = object.number("maxFailureRate", limits.max_failure_rate, 0, 100);
   limits.timeout = std::chrono::seconds(object.integer("timeout", limits.timeout.count(), 1, 7 * 86400));
+  if (object.has("soak")) limits.soak = std::chrono::seconds(object.integer("soak", 0, 0, 7 * 86400));
   object.refuse_unknown_keys();
   return limits;
 }

@@ -9,7 +9,7 @@
 //    "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "",
 //                            "cmd": "start"},
 //                "others": [{"prefix": "lg-", "percent": 5, "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}],
-//                "rollout": {"parallel": 1000000, "maxFailures": 3, "maxFailureRate": 5, "timeout": 1800}}]}
+//                "rollout": {"parallel": 1000000, "maxFailures": 3, "maxFailureRate": 5, "timeout": 1800, "soak": 600}}]}
 //
 // ops-meta never writes this file.
 
@@ -46,6 +46,7 @@ struct RolloutLimits {
   uint32_t max_failures = 3;           // hosts; fewer failures do not halt the rollout
   double max_failure_rate = 5;         // percent of the hosts that failed or run the release; the rollout halts above it
   std::chrono::seconds timeout{1800};  // a host that reports no result for this long after its lease began counts as failed
+  std::chrono::seconds soak{-1};  // a host proves a release when it has run it so long; -1: two of its intervals; 0: at once
 
   bool operator==(const RolloutLimits&) const = default;
 };

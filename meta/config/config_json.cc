@@ -23,6 +23,11 @@ Json json_of(const AgentConfig& agent) {
                       {"cmd", entry.cmd}});
   }
   const DesiredAgent& defaults = agent.defaults;
+  Json rollout = {{"parallel", agent.rollout.parallel},
+                  {"maxFailures", agent.rollout.max_failures},
+                  {"maxFailureRate", agent.rollout.max_failure_rate},
+                  {"timeout", agent.rollout.timeout.count()}};
+  if (agent.rollout.soak.count() >= 0) rollout["soak"] = agent.rollout.soak.count();
   Json json_of_default = {{"name", defaults.name},
                           {"version", defaults.version},
                           {"tarball", without_password(defaults.tarball)},
@@ -31,13 +36,7 @@ Json json_of(const AgentConfig& agent) {
                           {"preserve", defaults.preserve}};
   if (defaults.start_timeout > 0) json_of_default["startTimeout"] = defaults.start_timeout;
   if (defaults.stop_timeout > 0) json_of_default["stopTimeout"] = defaults.stop_timeout;
-  return {{"default", std::move(json_of_default)},
-          {"others", std::move(others)},
-          {"rollout",
-           {{"parallel", agent.rollout.parallel},
-            {"maxFailures", agent.rollout.max_failures},
-            {"maxFailureRate", agent.rollout.max_failure_rate},
-            {"timeout", agent.rollout.timeout.count()}}}};
+  return {{"default", std::move(json_of_default)}, {"others", std::move(others)}, {"rollout", std::move(rollout)}};
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 // table finds a host a little faster, but blocks to grow and cannot be listed in order. A std::map takes 60 bytes more per
 // host.
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -20,12 +21,52 @@
 #include <string_view>
 #include <vector>
 
+#include "meta/hosts/limits.h"
+#include "meta/hosts/survey.h"
+
 namespace ops::meta {
 
-struct AgentEntry {
-  int64_t timestamp = 0;
-  uint32_t release = 0;  // Releases::kNone until set
-  uint16_t status = 0;
+/// One agent of a host in 16 bytes. survey.h explains the health.
+class AgentEntry {
+ public:
+  int64_t timestamp() const {
+    const int64_t timestamp = static_cast<int64_t>(uint64_t{timestamp_} << 16) >> 16;
+    if (timestamp == kLatest) return INT64_MAX;
+    return timestamp == -kLatest ? INT64_MIN : timestamp;
+  }
+  uint32_t release() const { return release_; }  // Releases::kNone until set
+  uint16_t status() const { return status_; }
+  AgentHealth health() const {
+    return {since_, stage(), static_cast<uint8_t>(down_), static_cast<uint8_t>(restarts_), static_cast<uint8_t>(counted_)};
+  }
+  Stage stage() const { return static_cast<Stage>(stage_); }
+
+  /// A time beyond 4 million years becomes the largest or the smallest number.
+  void set_timestamp(int64_t timestamp) {
+    timestamp_ = static_cast<uint64_t>(std::clamp(timestamp, -kLatest, kLatest)) & 0xFFFF'FFFF'FFFF;
+  }
+  void set_release(uint32_t release) { release_ = release & 0x1FFFF; }
+  void set_status(uint32_t status) { status_ = status & 0x7FFF; }
+  /// Cuts `down` to 3 and `restarts` to 7.
+  void set_health(const AgentHealth& health) {
+    since_ = health.since;
+    stage_ = static_cast<uint8_t>(health.stage) & 7;
+    down_ = std::min<uint8_t>(health.down, 3) & 3;
+    restarts_ = std::min<uint8_t>(health.restarts, 7) & 7;
+    counted_ = health.counted;
+  }
+
+ private:
+  static constexpr int64_t kLatest = (int64_t{1} << 47) - 1;
+  static_assert(kMaxReleases + kMaxAgentNames < 0x1FFFF && kMaxStatuses < 0x7FFF);
+  uint64_t timestamp_ : 48 = 0;
+  uint64_t counted_ : 8 = 0;
+  uint64_t down_ : 2 = 0;
+  uint64_t restarts_ : 3 = 0;
+  uint64_t stage_ : 3 = 0;
+  uint32_t since_ = 0;
+  uint32_t release_ : 17 = 0;
+  uint32_t status_ : 15 = 0;
 };
 
 struct UpdateEntry {
@@ -61,8 +102,10 @@ class HostRecord {
   std::unique_ptr<std::vector<UpdateEntry>> updates;  // null if the host reports none
   uint32_t heard_at = 0;                              // time of the last heartbeat, in seconds of steady_now()
   uint32_t id = 0;                                    // of the updater, DuplicateNames::hash(); 0: not known
+  uint32_t interval : 17 = 0;                         // seconds; 0 if the host does not report it
+  uint32_t updater_restarts : 3 = 0;                  // rises by 2 when the updater was restarted, falls by 1 when not
+  bool is_duplicate : 1 = false;                      // two machines use the name; the host counts for no release
   uint16_t updater = 0;                               // of HostTable::updaters_
-  bool is_duplicate = false;                          // two machines use the name; the host counts for no release
 
  private:
   explicit HostRecord(uint16_t agent_count) : agent_count_(agent_count) {}

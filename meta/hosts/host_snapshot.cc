@@ -20,7 +20,8 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view kMagic = "OPSHOSTS";
-constexpr uint32_t kFormat = 2;
+constexpr uint32_t kFormat = 3;
+constexpr uint32_t kFormatWithoutHealth = 2;
 constexpr size_t kFormatAt = kMagic.size();
 constexpr size_t kSavedAtAt = kFormatAt + sizeof(uint32_t);
 constexpr size_t kHostsAt = kSavedAtAt + sizeof(uint64_t);
@@ -64,7 +65,8 @@ class Encoder {
  public:
   std::string bytes;  // the caller writes and clears them
 
-  void add(std::string_view hostname, const Host& host) {
+  void add(const HostView& view, const Host& host) {
+    const std::string_view hostname = view.name();
     const uint64_t heard_at = to_seconds(host.heard_at);
     text(hostname);
     number(heard_at);
@@ -74,6 +76,14 @@ class Encoder {
     for (const RealAgent& agent : host.agents) {
       for (const std::string* field : {&agent.name, &agent.version, &agent.status}) name(*field);
       number(zigzag(static_cast<int64_t>(static_cast<uint64_t>(agent.timestamp) - heard_at)));
+    }
+    number(view.interval());
+    number(view.updater_restarts());
+    for (size_t i = 0; i < host.agents.size(); ++i) {
+      const AgentHealth health = view.health(i);
+      number(health.since < 2 ? health.since : to_seconds(view.heard_at()) - health.since + 2);
+      number(static_cast<uint8_t>(health.stage));
+      for (const uint8_t field : {health.down, health.restarts, health.counted}) number(field);
     }
     number(host.updates.size());
     for (const AgentUpdate& update : host.updates) {
@@ -106,13 +116,13 @@ class Encoder {
 /// After a fault all fields are empty and is_bad() is true.
 class Decoder {
  public:
-  explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
+  Decoder(std::string_view bytes, uint32_t format) : bytes_(bytes), has_health_(format != kFormatWithoutHealth) {}
 
   bool is_at_end() const { return bytes_.empty(); }
   bool is_bad() const { return is_bad_; }
 
-  /// Fills `host` and returns the time of its last heartbeat, in seconds since 1970.
-  uint64_t next(HeartbeatRequest& host) {
+  /// Fills `host` and `health`, and returns the time of its last heartbeat, in seconds since 1970.
+  uint64_t next(HeartbeatRequest& host, HostTable::HostHealth& health) {
     host.hostname = text();
     const uint64_t heard_at = number();
     host.updater_version = name();
@@ -122,6 +132,7 @@ class Decoder {
       for (std::string* field : {&agent.name, &agent.version, &agent.status}) *field = name();
       agent.timestamp = static_cast<int64_t>(static_cast<uint64_t>(unzigzag(number())) + heard_at);
     }
+    if (has_health_) read_health(health, host.real_agents.size());
     host.updates.resize(count());
     for (AgentUpdate& update : host.updates) {
       for (std::string* field : {&update.name, &update.version, &update.phase}) *field = name();
@@ -142,6 +153,19 @@ class Decoder {
     }
     is_bad_ = true;
     return 0;
+  }
+
+  void read_health(HostTable::HostHealth& health, size_t agents) {
+    health.interval = static_cast<uint32_t>(number());
+    health.updater_restarts = static_cast<uint32_t>(number());
+    health.agents.resize(agents);
+    for (AgentHealth& agent : health.agents) {
+      agent.since = static_cast<uint32_t>(number());
+      const uint64_t stage = number();
+      if (stage >= kStages) is_bad_ = true;
+      agent.stage = is_bad_ ? Stage::settled : static_cast<Stage>(stage);
+      for (uint8_t* field : {&agent.down, &agent.restarts, &agent.counted}) *field = static_cast<uint8_t>(number());
+    }
   }
 
   size_t count() {
@@ -167,6 +191,7 @@ class Decoder {
   }
 
   std::string_view bytes_;
+  bool has_health_;
   bool is_bad_ = false;
   std::vector<std::string_view> names_;  // in bytes_; the name number n is at n - 1
 };
@@ -185,7 +210,7 @@ Result<size_t> write_hosts(const HostTable& hosts, int fd, const std::string& pa
     more = hosts.visit(from, kHostsPerVisit, [&](const HostView& view) {
       view.copy_to(host);
       host.heard_at += ahead;
-      encoder.add(view.name(), host);
+      encoder.add(view, host);
       ++count;
       return encoder.bytes.size() < kBufferSize;
     });
@@ -204,7 +229,7 @@ Result<size_t> write_hosts(const HostTable& hosts, int fd, const std::string& pa
 std::string fault_of(std::string_view file, HostTable::TimePoint now, std::optional<std::chrono::seconds> since_save) {
   if (file.size() < kHostsAt + kChecksumSize) return "it is damaged";
   if (!file.starts_with(kMagic)) return "it is not a host table";
-  if (const auto format = number_at<uint32_t>(file, kFormatAt); format != kFormat) {
+  if (const auto format = number_at<uint32_t>(file, kFormatAt); format != kFormat && format != kFormatWithoutHealth) {
     return cat("its format is ", format, ", not ", kFormat);
   }
   const size_t checksum_at = file.size() - kChecksumSize;
@@ -219,15 +244,18 @@ Result<size_t> read_hosts(HostTable& hosts, std::string_view file, HostTable::Ti
   if (const std::string fault = fault_of(file, now, since_save); !fault.empty()) return Error{fault};
   const auto saved_at = to_time(number_at<uint64_t>(file, kSavedAtAt));
   const auto save = now - (since_save ? *since_save : std::max(now - saved_at, HostTable::TimePoint::duration(0)));
-  Decoder decoder(file.substr(kHostsAt, file.size() - kHostsAt - kChecksumSize));
+  Decoder decoder(file.substr(kHostsAt, file.size() - kHostsAt - kChecksumSize), number_at<uint32_t>(file, kFormatAt));
   HeartbeatRequest host;
+  HostTable::HostHealth health;
   size_t count = 0;
   while (!decoder.is_at_end()) {
-    const uint64_t heard_at = decoder.next(host);
+    const uint64_t heard_at = decoder.next(host, health);
     if (decoder.is_bad()) return Error{"it is damaged"};
     if (!is_valid_hostname(host.hostname)) continue;  // an earlier ops-meta accepted more characters
     const auto age_at_save = std::max(saved_at - to_time(heard_at), HostTable::TimePoint::duration(0));
-    if (hosts.record(host, save - age_at_save)) ++count;
+    if (!hosts.record(host, save - age_at_save)) continue;
+    hosts.restore_health(host.hostname, health);
+    ++count;
   }
   return count;
 }

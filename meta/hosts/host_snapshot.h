@@ -16,13 +16,16 @@
 //   number time of the last heartbeat, seconds since 1970
 //   name updaterVersion, name platform
 //   number of agents, and for each   name agent, name version, name status, signed (timestamp - time of the last heartbeat)
+//   number interval, number restarts of the updater, and for each agent its health (survey.h):
+//                                    number since (HostTable::HostHealth), stage, down, restarts, counted
 //   number of updates, and for each  name agent, name version, name phase, signed done, total, attempts, since, text error
 //
 // A number is LEB128 (seven bits a byte, the lowest first); a signed number is zigzag in LEB128. A text is its size in bytes
 // (a number) and its bytes. A name is a text that many hosts share: at its first use the number 0 and the text, which gets
-// the next number, 1, 2, …; at later uses that number. A host takes about 50 bytes.
+// the next number, 1, 2, …; at later uses that number. A host takes about 60 bytes.
 //
-// Format 1 (blocks with a checksum each) is not read any more. An older ops-meta refuses format 2 by its number.
+// Format 2 has no health and is still read. Format 1 (blocks with a checksum each) is not. An older ops-meta refuses a later
+// format by its number.
 
 #include <chrono>
 #include <optional>

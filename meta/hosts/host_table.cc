@@ -88,7 +88,7 @@ Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now)
     updates.resize(std::min(updates.size(), kUpdatesOfFullTable));
     longest = 0;
   }
-  const bool fits = known != nullptr && (*known)->agents().size() == agents.size();
+  const bool fits = known != nullptr && has_agents(**known, agents);
   HostRecord::Pointer fresh = fits ? nullptr : HostRecord::make(heartbeat.hostname, agents.size());
   HostRecord& record = fits ? **known : *fresh;
   const DuplicateNames::Id id = DuplicateNames::hash(heartbeat.host_id);
@@ -96,11 +96,17 @@ Result<void> HostTable::record(const HeartbeatRequest& heartbeat, TimePoint now)
   const auto interval = static_cast<uint32_t>(heartbeat.interval > 0 ? heartbeat.interval : kUsualInterval);
   set_duplicate(record, duplicates_.note(heartbeat.hostname, id_before, id, interval, to_seconds(now)));
   record.id = id == 0 ? id_before : id;
-  for (size_t i = 0; i < agents.size(); ++i) set_agent(record.agents()[i], *agents[i], !record.is_duplicate);
+  if (!fits && known != nullptr) record.heard_at = (*known)->heard_at, record.updater_restarts = (*known)->updater_restarts;
+  for (size_t i = 0; i < agents.size(); ++i) {
+    AgentEntry& entry = record.agents()[i];
+    const AgentEntry* earlier = fits ? &entry : known == nullptr ? nullptr : find_agent(**known, agents[i]->name);
+    set_agent(entry, earlier == nullptr ? AgentEntry() : *earlier, *agents[i], known != nullptr, !record.is_duplicate);
+  }
   set_updates(record, updates, longest);
   set_updater(record, heartbeat);
+  observe_health(record, agents, updates, heartbeat, to_seconds(now));
   record.heard_at = to_seconds(now);
-  for (const AgentEntry& entry : record.agents()) releases_.update_peak(entry.release);
+  for (const AgentEntry& entry : record.agents()) releases_.update_peak(entry.release());
   bytes_ += bytes_of(record) - bytes_before;
   if (fits) return {};
   if (known == nullptr) {
@@ -117,7 +123,7 @@ void HostTable::set_duplicate(HostRecord& record, bool is_duplicate) {
   if (record.is_duplicate == is_duplicate) return;
   record.is_duplicate = is_duplicate;
   for (const AgentEntry& entry : record.agents()) {
-    if (entry.release != Releases::kNone) count(entry, is_duplicate ? -1 : +1);
+    if (entry.release() != Releases::kNone) count(entry, is_duplicate ? -1 : +1);
   }
   if (!record.updates) return;
   for (const UpdateEntry& update : *record.updates) {
@@ -127,13 +133,21 @@ void HostTable::set_duplicate(HostRecord& record, bool is_duplicate) {
 }
 
 /// In most heartbeats only the timestamp is new.
-void HostTable::set_agent(AgentEntry& entry, const RealAgent& agent, bool counts) {
+void HostTable::set_agent(AgentEntry& entry, const AgentEntry& earlier, const RealAgent& agent, bool is_known_host,
+                          bool counts) {
   const std::string_view status = plain_status(agent.status);
-  entry.timestamp = agent.timestamp;
-  if (releases_.is(entry.release, agent.name, agent.version) && statuses_.text(entry.status) == status) return;
+  entry.set_timestamp(agent.timestamp);
+  if (releases_.is(entry.release(), agent.name, agent.version) && statuses_.text(entry.status()) == status) return;
   const AgentEntry before = entry;
-  entry.release = releases_.acquire(agent.name, agent.version);
-  entry.status = static_cast<uint16_t>(statuses_.acquire(status));
+  entry.set_release(releases_.acquire(agent.name, agent.version));
+  entry.set_status(statuses_.acquire(status));
+  AgentHealth health = earlier.health();
+  if (earlier.release() != entry.release()) {
+    health.since = 0;
+    health.stage = is_known_host ? Stage::taken : Stage::settled;
+    health.counted = static_cast<uint8_t>(agent.restarts);
+  }
+  entry.set_health(health);
   if (counts) count(entry, +1);
   drop(before, counts);
 }
@@ -162,17 +176,20 @@ void HostTable::set_updater(HostRecord& record, const HeartbeatRequest& heartbea
 
 void HostTable::count(const AgentEntry& entry, int change) {
   const auto by = static_cast<uint32_t>(change);
-  ReleaseCounts& counts = releases_.counts(entry.release);
+  ReleaseCounts& counts = releases_.counts(entry.release());
   counts.hosts += by;
-  if (entry.status == kStarted) counts.started += by;
-  if (entry.status == kStoped || entry.status == kStopped) counts.stopped += by;
+  if (is_started(entry)) counts.started += by;
+  if (entry.status() == kStoped || entry.status() == kStopped) counts.stopped += by;
+  releases_.count_host(entry.release(), entry.stage(), by);
 }
 
+bool HostTable::is_started(const AgentEntry& entry) { return entry.status() == kStarted; }
+
 void HostTable::drop(const AgentEntry& entry, bool counts) {
-  if (entry.release == Releases::kNone) return;
+  if (entry.release() == Releases::kNone) return;
   if (counts) count(entry, -1);
-  releases_.release(entry.release);
-  statuses_.release(entry.status);
+  releases_.release(entry.release());
+  statuses_.release(entry.status());
 }
 
 void HostTable::drop_updates(HostRecord& record) {
@@ -274,26 +291,6 @@ Summary HostTable::summary() const {
     summary[std::string(agent)][std::string(version)] += counts;
   });
   return summary;
-}
-
-RolloutReports HostTable::reports(std::string_view agent, std::string_view version) const {
-  const std::lock_guard lock(mutex_);
-  const Releases::Id id = releases_.find(agent, version);
-  if (id == Releases::kNone) return {.peak = releases_.peak(agent, version)};
-  return {releases_.counts(id).running(), releases_.peak(id), releases_.counts(id).broken()};
-}
-
-HostTable::Peaks HostTable::peaks() const {
-  const std::lock_guard lock(mutex_);
-  Peaks peaks;
-  releases_.visit_peaks(
-      [&](std::string_view agent, std::string_view version, uint32_t hosts) { peaks.emplace_back(agent, version, hosts); });
-  return peaks;
-}
-
-void HostTable::set_peaks(const Peaks& peaks) {
-  const std::lock_guard lock(mutex_);
-  for (const auto& [agent, version, hosts] : peaks) releases_.raise_peak(agent, version, hosts);
 }
 
 }  // namespace ops::meta

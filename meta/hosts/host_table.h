@@ -27,6 +27,7 @@
 #include "meta/hosts/limits.h"
 #include "meta/hosts/releases.h"
 #include "meta/hosts/string_interner.h"
+#include "meta/hosts/survey.h"
 
 namespace ops::meta {
 
@@ -76,6 +77,13 @@ class HostView {
 
   /// Overwrites `host`, and reuses its memory.
   void copy_to(Host& host) const;
+
+  /// The same for the health (survey.h): the interval in seconds, the restarts of the updater, and each agent of copy_to().
+  uint32_t interval() const { return record_.interval; }
+  uint32_t updater_restarts() const { return record_.updater_restarts; }
+  AgentHealth health(size_t agent) const { return record_.agents()[agent].health(); }
+  /// Of the named agent.
+  AgentHealth health(std::string_view agent) const;
 
  private:
   friend class HostTable;
@@ -139,6 +147,26 @@ class HostTable {
   /// The counts of one release for the rollout rule (policy.h).
   RolloutReports reports(std::string_view agent, std::string_view version) const;
 
+  /// Notes which hosts are in trouble and which have proved their release, and counts them for these releases. Heartbeats are
+  /// blocked for a moment at a time; a million hosts take 0.1 s. A host counts as silent only for the time since `listening`,
+  /// from which on ops-meta could receive heartbeats. The result has the order of `releases`.
+  std::vector<Survey> survey(const std::vector<SurveyedRelease>& releases, TimePoint now, TimePoint listening);
+
+  /// The host does not count for or against its release of the agent: it should not run now.
+  void excuse(std::string_view agent, const std::string& hostname);
+
+  /// The longest interval that a host reported since the start, in seconds; 0 if there is none.
+  uint32_t longest_interval() const;
+
+  /// A host's health, for host_snapshot.h: the interval, the restarts of the updater, and the agents in the order of the host.
+  /// `since` is the number of seconds before the last heartbeat here, plus 2; 0 and 1 are kept.
+  struct HostHealth {
+    uint32_t interval = 0;
+    uint32_t updater_restarts = 0;
+    std::vector<AgentHealth> agents;
+  };
+  void restore_health(const std::string& hostname, const HostHealth& health);
+
   /// The peak of each release (Releases::peak), for rollout_snapshot.h.
   using Peaks = std::vector<std::tuple<std::string, std::string, uint32_t>>;  // agent, version, hosts
   Peaks peaks() const;
@@ -147,7 +175,16 @@ class HostTable {
  private:
   friend class HostView;
   void set_duplicate(HostRecord& record, bool is_duplicate);
-  void set_agent(AgentEntry& entry, const RealAgent& agent, bool counts);
+  bool has_agents(const HostRecord& record, const std::vector<const RealAgent*>& agents) const;
+  const AgentEntry* find_agent(const HostRecord& record, std::string_view name) const;
+  void set_agent(AgentEntry& entry, const AgentEntry& earlier, const RealAgent& agent, bool is_known_host, bool counts);
+  static bool is_started(const AgentEntry& entry);
+  void observe_health(HostRecord& record, const std::vector<const RealAgent*>& agents,
+                      const std::vector<const AgentUpdate*>& updates, const HeartbeatRequest& heartbeat, uint32_t now);
+  void set_health(HostRecord& record, AgentEntry& entry, const AgentHealth& health);
+  bool is_held(const HostRecord& record, std::string_view agent) const;
+  struct SurveyPass;
+  void survey(HostRecord& record, SurveyPass& pass);
   void set_updates(HostRecord& record, const std::vector<const AgentUpdate*>& updates, size_t longest_error);
   void set_updater(HostRecord& record, const HeartbeatRequest& heartbeat);
   void count(const AgentEntry& entry, int change);
@@ -165,6 +202,7 @@ class HostTable {
   Releases releases_;
   StringInterner statuses_;
   StringInterner updaters_;  // join(updaterVersion, platform)
+  uint32_t longest_interval_ = 0;
 };
 
 }  // namespace ops::meta

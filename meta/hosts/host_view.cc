@@ -7,8 +7,8 @@ const AgentUpdate* Host::update(const std::string& name) const { return find_by_
 
 std::optional<AgentView> HostView::agent(std::string_view name) const {
   for (const AgentEntry& entry : record_.agents()) {
-    if (table_.releases_.agent(entry.release) != name) continue;
-    return AgentView{table_.releases_.version(entry.release), table_.statuses_.text(entry.status), entry.timestamp};
+    if (table_.releases_.agent(entry.release()) != name) continue;
+    return AgentView{table_.releases_.version(entry.release()), table_.statuses_.text(entry.status()), entry.timestamp()};
   }
   return std::nullopt;
 }
@@ -27,10 +27,10 @@ void HostView::copy_to(Host& host) const {
   host.agents.resize(agents.size());
   for (size_t i = 0; i < agents.size(); ++i) {
     RealAgent& to = host.agents[i];
-    to.name = table_.releases_.agent(agents[i].release);
-    to.version = table_.releases_.version(agents[i].release);
-    to.status = table_.statuses_.text(agents[i].status);
-    to.timestamp = agents[i].timestamp;
+    to.name = table_.releases_.agent(agents[i].release());
+    to.version = table_.releases_.version(agents[i].release());
+    to.status = table_.statuses_.text(agents[i].status());
+    to.timestamp = agents[i].timestamp();
   }
   host.updates.clear();
   for (size_t i = 0; record_.updates && i < record_.updates->size(); ++i) {

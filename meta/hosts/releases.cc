@@ -23,9 +23,10 @@ Releases::Id Releases::acquire(std::string_view agent, std::string_view version)
   if (name != StringInterner::kOverflow) id = texts_.acquire(join(agent, version));
   if (id == kNone) id = texts_.acquire(join(names_.text(name), kTooManyVersions), /*even_if_full=*/true);
   if (id == facts_.size()) facts_.emplace_back();
+  while (hosts_by_agent_.size() <= name) hosts_by_agent_.push_back(0);
   if (facts_[id].is_new) {
     const auto remembered = remembered_.extract(texts_.text(id));
-    facts_[id] = {name, false, remembered.empty() ? 0 : remembered.mapped(), {}};
+    facts_[id] = {name, false, remembered.empty() ? 0 : remembered.mapped(), {}, {}};
   } else {
     names_.release(name);
   }
@@ -41,7 +42,33 @@ void Releases::release(Id id) {
   texts_.release(id);
 }
 
-void Releases::update_peak(Id id) { facts_[id].peak = std::max(facts_[id].peak, facts_[id].counts.running()); }
+void Releases::update_peak(Id id) {
+  Facts& facts = facts_[id];
+  uint32_t unproven = facts.stages[static_cast<size_t>(Stage::soaking)];
+  for (const Trouble trouble : kTroubles) unproven += facts.stages[static_cast<size_t>(to_stage(trouble))];
+  const uint32_t running = facts.counts.running();
+  facts.peak = std::max(facts.peak, running - std::min(running, unproven));
+}
+
+RolloutReports Releases::reports(std::string_view agent, std::string_view version) const {
+  const Id id = find(agent, version);
+  if (id == kNone) {
+    RolloutReports unknown{.peak = peak(agent, version)};
+    const StringInterner::Id name = names_.find(agent);
+    if (name != StringInterner::kOverflow) unknown.others = hosts_by_agent_[name];
+    return unknown;
+  }
+  const Facts& facts = facts_[id];
+  RolloutReports reports{.running = facts.counts.running(), .peak = facts.peak, .broken = facts.counts.broken()};
+  reports.soaking = facts.stages[static_cast<size_t>(Stage::soaking)];
+  for (const Trouble trouble : kTroubles) {
+    reports.troubled[static_cast<size_t>(trouble)] = facts.stages[static_cast<size_t>(to_stage(trouble))];
+  }
+  // A silent host was started when it was heard last.
+  reports.running -= std::min(reports.running, reports.troubled[static_cast<size_t>(Trouble::silent)]);
+  reports.others = hosts_by_agent_[facts.agent] - facts.counts.hosts;
+  return reports;
+}
 
 uint32_t Releases::peak(std::string_view agent, std::string_view version) const {
   const std::string text = join(agent, version);

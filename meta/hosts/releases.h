@@ -14,6 +14,7 @@
 #include "common/protocol/phase.h"
 #include "meta/hosts/limits.h"
 #include "meta/hosts/string_interner.h"
+#include "meta/hosts/survey.h"
 
 namespace ops::meta {
 
@@ -26,6 +27,13 @@ struct RolloutReports {
   uint32_t running = 0;
   uint32_t peak = 0;
   uint32_t broken = 0;
+  uint32_t soaking = 0;                // run it, and have not proved it yet
+  std::array<uint32_t, 3> troubled{};  // hosts in late trouble, by Trouble
+  uint32_t others = 0;                 // hosts that have another version of the agent
+  // Set by the controller:
+  uint32_t late = 0;        // of `troubled`: hosts in a trouble that the release causes (late_trouble.h)
+  bool is_suspect = false;  // the release may cause trouble
+  bool is_harmful = false;  // the release causes too much trouble: halted
 };
 
 struct ReleaseCounts {
@@ -74,16 +82,28 @@ class Releases {
     return names_.find(name) != StringInterner::kOverflow || find(name, kTooManyVersions) != kNone;
   }
 
-  /// The peak: the most hosts that ever ran the release at once; 0 if it is not known.
+  /// The peak: the most hosts that ever ran the release at once and had proved it; 0 if it is not known.
   uint32_t peak(std::string_view agent, std::string_view version) const;
   uint32_t peak(Id id) const { return facts_[id].peak; }
   /// Raises the peak to `hosts`.
   void raise_peak(std::string_view agent, std::string_view version, uint32_t hosts);
-  /// Raises the peak to the hosts that run it now. To be called when its counts have changed.
+  /// Raises the peak to the hosts that run it now and have proved it. To be called when its counts have changed.
   void update_peak(Id id);
 
   /// Visits each release with a peak of more than one host.
   void visit_peaks(const std::function<void(std::string_view agent, std::string_view version, uint32_t hosts)>& visit) const;
+
+  /// To be called when a host begins (+1) or ends (-1) to have the release at this stage.
+  void count_host(Id id, Stage stage, uint32_t by) {
+    facts_[id].stages[static_cast<size_t>(stage)] += by;
+    hosts_by_agent_[facts_[id].agent] += by;
+  }
+  /// Of the agent's name; StringInterner::kOverflow if no host reports the agent.
+  StringInterner::Id agent_id(Id id) const { return facts_[id].agent; }
+  StringInterner::Id find_agent(std::string_view name) const { return names_.find(name); }
+
+  /// All counts for the rollout rule that heartbeats give.
+  RolloutReports reports(std::string_view agent, std::string_view version) const;
 
   /// All ids are below this. The counts of an id without a release are 0.
   Id end() const { return static_cast<Id>(facts_.size()); }
@@ -95,6 +115,7 @@ class Releases {
     bool is_new = true;
     uint32_t peak = 0;
     ReleaseCounts counts;
+    std::array<uint32_t, kStages> stages{};  // hosts that have it, by Stage
   };
 
   void remember(const std::string& release, uint32_t hosts);
@@ -103,6 +124,7 @@ class Releases {
   StringInterner texts_;                                  // join(agent, version)
   std::unordered_map<std::string, uint32_t> remembered_;  // peaks of freed releases; by join(agent, version)
   std::deque<Facts> facts_;                               // by id
+  std::deque<uint32_t> hosts_by_agent_;                   // hosts that have the agent, by the id of its name
 };
 
 }  // namespace ops::meta

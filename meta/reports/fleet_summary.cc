@@ -69,6 +69,8 @@ Json json_of(const ReleaseSummary& release) {
     const auto& [text, hosts] = release.scan.errors[i];
     errors.push_back({{"error", text}, {"hosts", hosts.count}, {"examples", hosts.examples}});
   }
+  Json late = Json::object();
+  for (const Trouble trouble : kTroubles) late[to_word(trouble)] = state.reports.troubled[static_cast<size_t>(trouble)];
   const auto left = release.time_left();
   return {{"desired", release.scan.assigned},
           {"running", state.reports.running},
@@ -76,6 +78,9 @@ Json json_of(const ReleaseSummary& release) {
           {"inflight", state.leases.inflight},
           {"failed", state.failed()},
           {"overdue", state.leases.overdue},
+          {"soaking", state.reports.soaking},
+          {"soaked", state.soaked()},
+          {"late", std::move(late)},
           {"waiting", release.scan.waiting},
           {"absent", release.scan.absent},
           {"halted", state.is_halted},
@@ -189,6 +194,10 @@ std::string to_text(const ReleaseSummary& release) {
   add(state.leases.inflight, " updating");
   add(release.scan.waiting, " wait");
   add(state.failed(), " failed");
+  add(state.reports.soaking, " soak");
+  for (const Trouble trouble : kTroubles) {
+    add(state.reports.troubled[static_cast<size_t>(trouble)], cat(" ", to_word(trouble), " later"));
+  }
   add(release.scan.absent, " are silent");
   if (!rest.empty()) text += cat("; ", rest);
   if (release.to_go() == 0 || release.per_minute <= 0) return text;

@@ -99,16 +99,27 @@ void add_rollouts(MetricsText& text, const std::vector<Rollout>& rollouts) {
   gauge("ops_meta_rollout_running", "Hosts that run the version past its probation.",
         [](const RolloutState& state) { return state.reports.running; });
   const auto peak = [](const RolloutState& state) { return state.reports.peak; };
-  gauge("ops_meta_rollout_peak", "The most hosts that ever ran the version at once.", peak);
+  gauge("ops_meta_rollout_peak", "The most hosts that ever ran the version at once and had proved it.", peak);
   gauge("ops_meta_rollout_proven", "Deprecated name of ops_meta_rollout_peak.", peak);
   gauge("ops_meta_rollout_inflight", "Hosts that were told to change to the version and have not reported the result.",
         [](const RolloutState& state) { return state.leases.inflight; });
   gauge("ops_meta_rollout_failed",
-        "Hosts on which the version failed, and hosts that did not report a result within the timeout.",
+        "Hosts on which the version failed, at once or later, and hosts that did not report a result within the timeout.",
         [](const RolloutState& state) { return state.failed(); });
   const auto overdue = [](const RolloutState& state) { return state.leases.overdue; };
   gauge("ops_meta_rollout_overdue", "Of the failed hosts: hosts that did not report a result within the timeout.", overdue);
   gauge("ops_meta_rollout_silent", "Deprecated name of ops_meta_rollout_overdue.", overdue);
+  gauge("ops_meta_rollout_soaking", "Of the running hosts: hosts that have not proved the version yet.",
+        [](const RolloutState& state) { return state.reports.soaking; });
+  gauge("ops_meta_rollout_soaked", "Of the running hosts: hosts that have proved the version.",
+        [](const RolloutState& state) { return state.soaked(); });
+  text.begin("ops_meta_rollout_late", MetricType::gauge, "Hosts in trouble after they ran the version past its probation.");
+  for (const Rollout& rollout : rollouts) {
+    for (const Trouble trouble : kTroubles) {
+      text.add({{"agent", rollout.agent}, {"version", rollout.version}, {"trouble", to_word(trouble)}},
+               rollout.state.reports.troubled[static_cast<size_t>(trouble)]);
+    }
+  }
   gauge("ops_meta_rollout_halted", "1 while the version is halted: no further host changes to it.",
         [](const RolloutState& state) { return state.is_halted ? 1 : 0; });
 }

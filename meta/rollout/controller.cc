@@ -6,6 +6,7 @@
 #include "common/base/number_text.h"
 #include "common/protocol/phase.h"
 #include "common/protocol/status.h"
+#include "meta/rollout/late_trouble.h"
 
 namespace ops::meta {
 
@@ -24,6 +25,12 @@ bool is_past_probation(const RealAgent& agent, const AgentUpdate* update) {
   return to_status(agent.status) == Status::started && (update == nullptr || to_phase(update->phase) != Phase::probation);
 }
 
+/// "10 min"
+std::string text_of_soak(std::chrono::seconds soak, uint32_t interval) {
+  const auto seconds = soak_of(soak, std::chrono::seconds(interval)).count();
+  return seconds % 60 == 0 && seconds > 0 ? cat(seconds / 60, " min") : cat(seconds, " s");
+}
+
 /// A resumed release is not halted by failures.
 RolloutLimits with_order(RolloutLimits limits, std::optional<Order> order) {
   if (order == Order::resume) limits.max_failures = UINT32_MAX;
@@ -35,13 +42,19 @@ RolloutLimits with_order(RolloutLimits limits, std::optional<Order> order) {
 std::string why_halted(const RolloutState& state, const RolloutLimits& limits) {
   if (!state.is_halted) return "";
   if (state.order == Order::halt) return "by hand";
-  return cat(state.failed(), " of ", counted(state.failed() + state.reports.running, "host"), " failed; the limits are ",
-             counted(limits.max_failures, "host"), " and ", limits.max_failure_rate, " %");
+  std::string late;
+  for (const Trouble trouble : kTroubles) {
+    const uint32_t hosts = state.reports.troubled[static_cast<size_t>(trouble)];
+    if (state.reports.late > 0 && hosts > 0) late += cat(late.empty() ? " (late: " : ", ", hosts, " ", to_word(trouble));
+  }
+  return cat(state.failed(), " of ", counted(state.failed() + state.reports.running, "host"), " failed", late,
+             late.empty() ? "" : ")", "; the limits are ", counted(limits.max_failures, "host"), " and ",
+             limits.max_failure_rate, " %");
 }
 
 RolloutController::Reason RolloutController::reason(const DesiredAgent& assigned, const RolloutLimits& limits,
                                                     const std::string& hostname, const RealAgent* real,
-                                                    const AgentUpdate* update, TimePoint now) const {
+                                                    const AgentUpdate* update) const {
   if (assigned.cmd != "start") return Reason::unrestricted;
   if (real != nullptr && real->version == assigned.version) return Reason::has_version;
   if (update != nullptr && has_failed(to_phase(update->phase))) return Reason::failed;
@@ -49,7 +62,7 @@ RolloutController::Reason RolloutController::reason(const DesiredAgent& assigned
   if (orders_.find(assigned.name, assigned.version) == Order::halt) return Reason::halted_by_hand;
   if (limits.parallel == 0) return Reason::unrestricted;
   if (hosts_.is_duplicate(hostname)) return Reason::duplicate_name;
-  if (real != nullptr && warm_up_ends(limits, now)) return Reason::warming_up;
+  if (real != nullptr && is_warming_up_) return Reason::warming_up;
   return Reason::policy;
 }
 
@@ -58,8 +71,10 @@ Answer RolloutController::decide(const DesiredAgent& assigned, const RolloutLimi
   const RealAgent* real = find_by_name(heartbeat.real_agents, assigned.name);
   const AgentUpdate* update = find_update(heartbeat.updates, assigned);
   const Answer held_back = real == nullptr ? Answer::nothing : Answer::own;
-  switch (reason(assigned, limits, heartbeat.hostname, real, update, now)) {
-    case Reason::unrestricted: return Answer::desired;
+  switch (reason(assigned, limits, heartbeat.hostname, real, update)) {
+    case Reason::unrestricted:
+      if (assigned.cmd != "start" && watch_.is_watching(assigned.name)) hosts_.excuse(assigned.name, heartbeat.hostname);
+      return Answer::desired;
     case Reason::has_version:
       if (is_past_probation(*real, update)) leases_.end(assigned.name, heartbeat.hostname);
       return Answer::desired;
@@ -72,8 +87,9 @@ Answer RolloutController::decide(const DesiredAgent& assigned, const RolloutLimi
     case Reason::duplicate_name: leases_.end(assigned.name, heartbeat.hostname); return held_back;
     case Reason::policy: break;
   }
-  const RolloutReports reports = hosts_.reports(assigned.name, assigned.version);
+  watch_.ask(assigned.name, assigned.version, limits, now);
   const RolloutLimits ordered = with_order(limits, orders_.find(assigned.name, assigned.version));
+  const RolloutReports reports = this->reports(assigned.name, assigned.version, ordered);
   const Admission admission = leases_.request(assigned.name, assigned.version, heartbeat.hostname, ordered, reports, now);
   if (admission != Admission::wait) log_transition(assigned, heartbeat.hostname, admission, limits, now);
   return admission == Admission::go ? Answer::desired : held_back;
@@ -85,7 +101,7 @@ ExplainedAnswer RolloutController::explain(const DesiredAgent& assigned, const R
   const AgentUpdate* update = find_update(host.updates, assigned);
   const RolloutState state = this->state(assigned.name, assigned.version, limits, now);
   const Answer held_back = real == nullptr ? Answer::nothing : Answer::own;
-  switch (reason(assigned, limits, hostname, real, update, now)) {
+  switch (reason(assigned, limits, hostname, real, update)) {
     case Reason::unrestricted: return {Answer::desired, "the rollout rule does not apply"};
     case Reason::has_version: return {Answer::desired, "the host has this version"};
     case Reason::failed:
@@ -93,9 +109,8 @@ ExplainedAnswer RolloutController::explain(const DesiredAgent& assigned, const R
     case Reason::held_on_host:
       return {real == nullptr ? Answer::desired : Answer::own, cat("the host holds the agent: ", update->error)};
     case Reason::warming_up: {
-      const auto left = std::chrono::ceil<std::chrono::seconds>(*warm_up_ends(limits, now) - now);
-      return {held_back,
-              cat("ops-meta lost the state of its rollouts; no host changes in the warm-up, for another ", left.count(), " s")};
+      return {held_back, cat("ops-meta lost the state of its rollouts; no host changes in the warm-up, for another ",
+                             warm_up_left(now).count(), " s")};
     }
     case Reason::halted_by_hand: return {held_back, "the release is halted by hand"};
     case Reason::duplicate_name:
@@ -108,22 +123,62 @@ ExplainedAnswer RolloutController::explain(const DesiredAgent& assigned, const R
                                  lease->is_overdue ? "; that counts as a failure" : "")};
   }
   if (state.is_halted) return {held_back, cat("the release is halted: ", why_halted(state, limits))};
-  const uint32_t at_once = max_inflight(limits, state.reports.peak, state.failed());
-  if (state.leases.inflight < at_once) return {Answer::desired, "the host gets a lease with its next heartbeat"};
-  return {held_back, cat("the host waits for a lease: ", state.leases.inflight, " of ", at_once, " are in use")};
+  const uint32_t at_once = max_on_the_way(state.reports, state.failed());
+  const uint32_t inflight = state.leases.inflight;
+  const bool has_slot = inflight < limits.parallel && inflight + state.reports.soaking < at_once;
+  if (has_slot) return {Answer::desired, "the host gets a lease with its next heartbeat"};
+  if (inflight >= std::min(limits.parallel, at_once)) {
+    return {held_back,
+            cat("the host waits for a lease: ", inflight, " of ", std::min(limits.parallel, at_once), " are in use")};
+  }
+  return {held_back, cat("the host waits: ", state.reports.soaking, " hosts have run it for less than ",
+                         text_of_soak(limits.soak, hosts_.longest_interval()),
+                         inflight == 0 ? "" : cat(", and ", inflight, " are changing"))};
 }
 
-std::optional<RolloutController::TimePoint> RolloutController::warm_up_ends(const RolloutLimits& limits, TimePoint now) const {
-  const TimePoint until = warming_up_since_ + std::min(limits.timeout, kWarmUp);
-  return now < until ? std::optional(until) : std::nullopt;
+void RolloutController::start_warm_up(TimePoint now, std::chrono::seconds known) {
+  longest_before_ = known;
+  warming_up_since_ = now;
+  is_warming_up_ = true;
+}
+
+std::chrono::seconds RolloutController::warm_up_left(TimePoint now) const {
+  if (!is_warming_up_) return std::chrono::seconds(0);
+  const int64_t before = longest_before_.count() > 0 ? longest_before_.count() : 300;
+  const int64_t longest = std::min(std::max<int64_t>(before, hosts_.longest_interval()), kLongestInterval);
+  const auto end = warming_up_since_ + std::chrono::seconds((longest * 6 + 4) / 5);
+  return std::max(std::chrono::seconds(0), std::chrono::ceil<std::chrono::seconds>(end - now));
+}
+
+void RolloutController::tick(TimePoint now) {
+  if (is_warming_up_ && warm_up_left(now).count() == 0) {
+    is_warming_up_ = false;
+    log::info("the warm-up is over after ", std::chrono::floor<std::chrono::seconds>(now - warming_up_since_).count(), " s; ",
+              hosts_.size(), " hosts are known");
+  }
+  watch_.tick(now);
+}
+
+RolloutReports RolloutController::reports(std::string_view agent, std::string_view version, const RolloutLimits& limits) const {
+  RolloutReports reports = hosts_.reports(agent, version);
+  const RolloutWatch::Rollout rollout = watch_.find(agent, version);
+  const Verdict verdict = judge(limits, rollout.survey, rollout.before);
+  reports.late = verdict.late;
+  reports.is_suspect = verdict.is_suspect;
+  reports.is_harmful = verdict.is_harmful;
+  if (verdict.late > 0) {  // hosts that count as failed do not count as running
+    reports.running -= std::min(reports.running, reports.troubled[static_cast<size_t>(Trouble::restarting)]);
+  }
+  return with_soak(limits, reports);
 }
 
 RolloutState RolloutController::state(std::string_view agent, std::string_view version, const RolloutLimits& limits,
                                       TimePoint now) {
-  RolloutState state{hosts_.reports(agent, version), leases_.counts(agent, version, limits, now), orders_.find(agent, version)};
+  const auto order = orders_.find(agent, version);
+  const RolloutLimits ordered = with_order(limits, order);
+  RolloutState state{reports(agent, version, ordered), leases_.counts(agent, version, limits, now), order};
   state.is_halted =
-      state.order == Order::halt || admit(with_order(limits, state.order), state.reports.running, state.reports.peak,
-                                          state.failed(), state.leases.inflight) == Admission::halted;
+      state.order == Order::halt || admit(ordered, state.reports, state.failed(), state.leases.inflight) == Admission::halted;
   return state;
 }
 

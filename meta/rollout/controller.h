@@ -23,6 +23,7 @@
 //
 // So `stop` and a host that has its assigned version are never held back.
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <mutex>
@@ -35,6 +36,7 @@
 #include "meta/hosts/host_table.h"
 #include "meta/rollout/operator_orders.h"
 #include "meta/rollout/policy.h"
+#include "meta/rollout/rollout_watch.h"
 
 namespace ops::meta {
 
@@ -50,7 +52,9 @@ struct RolloutState {
   std::optional<Order> order;
   bool is_halted = false;
 
-  uint32_t failed() const { return reports.broken + leases.overdue; }
+  uint32_t failed() const { return reports.broken + leases.overdue + reports.late; }
+  /// Hosts that run the release and have proved it.
+  uint32_t soaked() const { return reports.running - std::min(reports.running, reports.soaking); }
 };
 
 /// "by hand", or "4 of 5 hosts failed; the limits are 3 hosts and 5 %"; "" if it is not halted.
@@ -62,8 +66,8 @@ class RolloutController {
   using TimePoint = Leases::TimePoint;
 
   /// `orders_path`: see OperatorOrders.
-  explicit RolloutController(const HostTable& hosts, std::string orders_path = "")
-      : hosts_(hosts), orders_(std::move(orders_path)) {}
+  explicit RolloutController(HostTable& hosts, std::string orders_path = "")
+      : hosts_(hosts), watch_(hosts), orders_(std::move(orders_path)) {}
 
   /// The answer to a heartbeat for one agent. Grants and ends leases.
   Answer decide(const DesiredAgent& assigned, const RolloutLimits& limits, const HeartbeatRequest& heartbeat, TimePoint now);
@@ -74,35 +78,45 @@ class RolloutController {
 
   RolloutState state(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
 
-  /// To be called after a start without the saved state (after a crash), before any thread calls decide(). For the warm-up
-  /// (kWarmUp, or an agent's `timeout` if that is shorter) no host changes a version that it has: until each host has reported
-  /// what it runs, the counts of the rule are too low.
-  void start_warm_up(TimePoint now) { warming_up_since_ = now; }
-  /// During the warm-up the state of rollouts is incomplete and must not be saved.
-  bool is_warming_up(TimePoint now) const { return now < warming_up_since_ + kWarmUp; }
-  static constexpr std::chrono::seconds kWarmUp{360};  // the default interval of 300 s and a fifth
+  /// To be called every few seconds, by one thread.
+  void tick(TimePoint now);
 
-  /// The end of the warm-up for an agent with these limits; nullopt if it is over.
-  std::optional<TimePoint> warm_up_ends(const RolloutLimits& limits, TimePoint now) const;
+  /// To be called after a start without the saved state (after a crash), before any thread calls decide(). In the warm-up no
+  /// host changes a version that it has: until each host has reported what it runs, the counts of the rule are too low. The
+  /// warm-up takes 1.2 times the longest interval of the hosts: of those that report one meanwhile, and `known`, the longest
+  /// before the crash (0: unknown, 300 s). An interval above an hour counts as an hour: one odd host must not stop rollouts for
+  /// a day. tick() ends it.
+  void start_warm_up(TimePoint now, std::chrono::seconds known = {});
+  /// During the warm-up the state of rollouts is incomplete and must not be saved.
+  bool is_warming_up() const { return is_warming_up_; }
+  /// The time until the end of the warm-up.
+  std::chrono::seconds warm_up_left(TimePoint now) const;
+  static constexpr std::chrono::seconds kWarmUp{360};  // without longer intervals
 
   const Leases& leases() const { return leases_; }
   /// How many times a release was halted by the rule, since the start.
   uint64_t halts() const { return halts_; }
   OperatorOrders& orders() { return orders_; }
   const OperatorOrders& orders() const { return orders_; }
+  RolloutWatch& watch() { return watch_; }
+  const RolloutWatch& watch() const { return watch_; }
   void restore(std::vector<Leases::Saved> leases) { leases_.restore(std::move(leases)); }
 
  private:
   enum class Reason { unrestricted, has_version, failed, held_on_host, warming_up, halted_by_hand, duplicate_name, policy };
   Reason reason(const DesiredAgent& assigned, const RolloutLimits& limits, const std::string& hostname, const RealAgent* real,
-                const AgentUpdate* update, TimePoint now) const;
+                const AgentUpdate* update) const;
+  RolloutReports reports(std::string_view agent, std::string_view version, const RolloutLimits& limits) const;
   void log_transition(const DesiredAgent& assigned, const std::string& host, Admission admission, const RolloutLimits& limits,
                       TimePoint now);
 
-  const HostTable& hosts_;
+  HostTable& hosts_;
+  RolloutWatch watch_;
   Leases leases_;
   OperatorOrders orders_;
-  TimePoint warming_up_since_{};
+  std::atomic<bool> is_warming_up_ = false;
+  TimePoint warming_up_since_{};            // set before the threads start
+  std::chrono::seconds longest_before_{0};  // the same
   std::atomic<uint64_t> halts_ = 0;
 
   std::mutex mutex_;

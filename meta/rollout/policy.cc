@@ -4,16 +4,30 @@
 
 namespace ops::meta {
 
-uint32_t max_inflight(const RolloutLimits& limits, uint32_t peak, uint32_t failed) {
-  const uint32_t doubling = std::min(limits.parallel, std::max(uint32_t{1}, peak));
-  return failed > 0 && peak < kCautiousBelow ? std::min(doubling, kCautiousInflight) : doubling;
+uint32_t max_on_the_way(const RolloutReports& reports, uint32_t failed) {
+  const uint32_t doubling = std::max(uint32_t{1}, reports.peak);
+  const bool is_cautious = (failed > 0 || reports.is_suspect) && reports.peak < kCautiousBelow;
+  return is_cautious ? std::min(doubling, kCautiousInflight) : doubling;
 }
 
-Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t peak, uint32_t failed, uint32_t inflight) {
+RolloutReports with_soak(const RolloutLimits& limits, RolloutReports reports) {
+  if (limits.soak.count() == 0) reports.soaking = 0;
+  const uint32_t without_soak = limits.soak.count() == 0 ? UINT32_MAX : reports.others == 0 ? kFirstInstalls : 0;
+  const uint32_t counted = std::min(reports.running, without_soak);
+  if (counted > reports.peak) {
+    reports.soaking -= std::min(reports.soaking, counted - reports.peak);
+    reports.peak = counted;
+  }
+  return reports;
+}
+
+Admission admit(const RolloutLimits& limits, const RolloutReports& reports, uint32_t failed, uint32_t inflight) {
   if (limits.parallel == 0) return Admission::go;
-  const double rate = failed == 0 ? 0 : 100.0 * failed / (static_cast<double>(failed) + running);
+  const double rate = failed == 0 ? 0 : 100.0 * failed / (static_cast<double>(failed) + reports.running);
   if (failed >= limits.max_failures && rate > limits.max_failure_rate) return Admission::halted;
-  return inflight < max_inflight(limits, peak, failed) ? Admission::go : Admission::wait;
+  if (reports.is_harmful) return Admission::halted;
+  if (inflight >= limits.parallel) return Admission::wait;
+  return inflight + reports.soaking < max_on_the_way(reports, failed) ? Admission::go : Admission::wait;
 }
 
 Admission Leases::request(std::string_view agent_name, std::string_view version, std::string_view host,
@@ -29,7 +43,7 @@ Admission Leases::request(std::string_view agent_name, std::string_view version,
   if (known != agent.by_host.end() && known->second.version == version) return Admission::go;
   const auto counted = agent.by_version.find(version);
   const Counts counts = counted == agent.by_version.end() ? Counts{} : counted->second;
-  const Admission admission = admit(limits, reports.running, reports.peak, reports.broken + counts.overdue, counts.inflight);
+  const Admission admission = admit(limits, reports, reports.broken + counts.overdue + reports.late, counts.inflight);
   if (known != agent.by_host.end()) {  // a lease of another version
     count(agent, known->second, -1);
     agent.by_host.erase(known);

@@ -6,23 +6,32 @@
 // Counted for each release:
 //
 //   count      hosts                                                                        source
-//   running    report the version as started, past its probation                            heartbeats (host_table.h)
-//   peak       the most hosts that ever ran it at once                                      heartbeats (host_table.h)
+//   running    report the version as started, past its probation, and are not silent        heartbeats (host_table.h)
+//   soaking    of these: have run it for less than `soak` (survey.h)                        heartbeats (host_table.h)
+//   peak       the most hosts that ever ran it at once and had soaked                       heartbeats (host_table.h)
 //   broken     report that it failed or was rolled back                                     heartbeats (host_table.h)
 //   inflight   were told to change and have not reported the result: have a lease           Leases
 //   overdue    the same, but the lease is older than `timeout`                              Leases
-//   failed     broken + overdue
+//   late       ran it and got into trouble later, by its fault (late_trouble.h)             RolloutWatch
+//   failed     broken + overdue + late
 //
 // A host that should change to the release gets a lease by the first row that applies (admit()):
 //
 //   condition                                                                              admission
 //   parallel = 0                                                                           go
 //   failed >= max_failures and failed / (failed + running) > max_failure_rate %            halted
-//   failed > 0 and peak < 100 and inflight >= min(parallel, max(1, peak), 4)               wait
-//   inflight >= min(parallel, max(1, peak))                                                wait
+//   the release is harmful (late_trouble.h)                                                halted
+//   inflight >= parallel                                                                   wait
+//   failed > 0 or it is suspect, peak < 100, and inflight + soaking >= min(max(1, peak), 4) wait
+//   inflight + soaking >= max(1, peak)                                                     wait
 //   otherwise                                                                              go
 //
-// So a rollout begins with one host and doubles: while n hosts run the release, at most n more change to it. A release that
+// So a rollout begins with one host and doubles with each soak: while n hosts have proved the release, at most n more are on
+// the way to it. On the way are the hosts with a lease and those that soak. A host in trouble is not on the way: one host that
+// always fails does not stop a rollout. Without a soak (0), running hosts count as soaked. The first install of an agent, when
+// no host has another version of it, needs no soak on its first 20 hosts (with_soak()).
+//
+// A release that
 // fails on every host reaches max_failures hosts, one after the other. A release that fails on a fifth of the hosts reaches 18
 // hosts on average, and more than 60 hosts in one rollout of 700. Without the limit of 4 that is one in 30: the release may
 // work on the first few hosts by chance. The peak never falls, so the change back to an earlier version takes one interval.
@@ -55,11 +64,16 @@ enum class Admission { go, wait, halted };
 inline constexpr uint32_t kCautiousBelow = 100;   // hosts
 inline constexpr uint32_t kCautiousInflight = 4;  // hosts
 
-/// How many hosts may have a lease at a time.
-uint32_t max_inflight(const RolloutLimits& limits, uint32_t peak, uint32_t failed);
+inline constexpr uint32_t kFirstInstalls = 20;  // hosts
 
-/// The table above as a pure function.
-Admission admit(const RolloutLimits& limits, uint32_t running, uint32_t peak, uint32_t failed, uint32_t inflight);
+/// How many hosts may be on the way at a time.
+uint32_t max_on_the_way(const RolloutReports& reports, uint32_t failed);
+
+/// The reports as the rule counts them: without a soak, and for a first install, running hosts count as soaked.
+RolloutReports with_soak(const RolloutLimits& limits, RolloutReports reports);
+
+/// The table above as a pure function. `failed` is broken + overdue + late.
+Admission admit(const RolloutLimits& limits, const RolloutReports& reports, uint32_t failed, uint32_t inflight);
 
 /// The leases of all agents: one per agent and host at most. Thread-safe. A decision takes a microsecond.
 class Leases {
@@ -67,8 +81,8 @@ class Leases {
   using Clock = std::chrono::system_clock;
   using TimePoint = Clock::time_point;
 
-  /// Decides whether the host may change to the version, and grants a lease on `go`. A host with a lease of this version gets
-  /// `go` again; a lease of another version of the agent ends.
+  /// Decides whether the host may change to the version, and grants a lease on `go`. The reports are those of with_soak(). A
+  /// host with a lease of this version gets `go` again; a lease of another version of the agent ends.
   Admission request(std::string_view agent, std::string_view version, std::string_view host, const RolloutLimits& limits,
                     const RolloutReports& reports, TimePoint now);
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/file.h"
+#include "common/base/text.h"
 
 namespace ops::meta {
 
@@ -22,6 +23,18 @@ int64_t whole_number(const Json& number) {
   return number;
 }
 
+int64_t to_seconds(RolloutWatch::TimePoint time) { return std::chrono::system_clock::to_time_t(time); }
+RolloutWatch::TimePoint to_time(const Json& seconds) { return std::chrono::system_clock::from_time_t(whole_number(seconds)); }
+
+Cohort cohort_of(const Json& json) {
+  Cohort cohort;
+  for (size_t i = 0; i < cohort.hosts.size(); ++i) {
+    cohort.hosts[i] = static_cast<uint32_t>(whole_number(json.at("hosts").at(i)));
+    cohort.troubled[i] = static_cast<uint32_t>(whole_number(json.at("troubled").at(i)));
+  }
+  return cohort;
+}
+
 }  // namespace
 
 Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& path) {
@@ -37,6 +50,14 @@ Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& p
   Json document = {{"leases", std::move(leases)}, {"proven", std::move(peaks)}};
   if (const auto& saved = rollouts.saved) {
     document["saved"] = {{"at", saved->wall}, {"bootId", saved->boot_id}, {"sinceBoot", saved->seconds}};
+  }
+  if (rollouts.longest_interval > 0) document["longestInterval"] = rollouts.longest_interval;
+  for (const RolloutWatch::Rollout& rollout : rollouts.under_way) {
+    Json& entry = document["underWay"].emplace_back(Json{{"agent", rollout.agent},
+                                                         {"version", rollout.version},
+                                                         {"began", to_seconds(rollout.began)},
+                                                         {"askedAt", to_seconds(rollout.asked_at)}});
+    if (rollout.is_surveyed) entry["before"] = {{"hosts", rollout.before.hosts}, {"troubled", rollout.before.troubled}};
   }
   return replace_file(path, document.dump(-1, ' ', false, Json::error_handler_t::replace), 0600);
 }
@@ -58,6 +79,16 @@ Result<RolloutSnapshot> load_rollouts(const std::string& path) {
     if (const auto saved = document.find("saved"); saved != document.end()) {
       rollouts.saved = {saved->at("bootId"), whole_number(saved->at("sinceBoot")), whole_number(saved->at("at"))};
     }
+    rollouts.longest_interval = whole_number(document.value("longestInterval", Json(0)));
+    for (const Json& entry : document.value("underWay", Json::array())) {
+      RolloutWatch::Rollout& rollout = rollouts.under_way.emplace_back();
+      rollout.agent = entry.at("agent");
+      rollout.version = entry.at("version");
+      rollout.began = to_time(entry.at("began"));
+      rollout.asked_at = to_time(entry.at("askedAt"));
+      rollout.is_surveyed = entry.contains("before");
+      if (rollout.is_surveyed) rollout.before = cohort_of(entry.at("before"));
+    }
   } catch (const Json::exception&) {
     return Error{cat(path, " is ignored: it is damaged")};
   }
@@ -73,15 +104,38 @@ std::optional<std::chrono::seconds> since_save(const RolloutSnapshot& rollouts, 
   return std::chrono::seconds(spent);
 }
 
+namespace {
+
+int64_t time_at(int64_t saved_time, const RolloutSnapshot& rollouts, int64_t now,
+                std::optional<std::chrono::seconds> since_save) {
+  const bool is_known = rollouts.saved && since_save;
+  const int64_t age = is_known ? rollouts.saved->wall - saved_time + since_save->count() : now - saved_time;
+  return now - std::max<int64_t>(age, 0);
+}
+
+}  // namespace
+
 std::vector<Leases::Saved> leases_at(const RolloutSnapshot& rollouts, int64_t now,
                                      std::optional<std::chrono::seconds> since_save) {
   std::vector<Leases::Saved> leases = rollouts.leases;
-  for (Leases::Saved& lease : leases) {
-    const bool is_known = rollouts.saved && since_save;
-    const int64_t age = is_known ? rollouts.saved->wall - lease.granted_at + since_save->count() : now - lease.granted_at;
-    lease.granted_at = now - std::max<int64_t>(age, 0);
-  }
+  for (Leases::Saved& lease : leases) lease.granted_at = time_at(lease.granted_at, rollouts, now, since_save);
   return leases;
+}
+
+std::vector<RolloutWatch::Rollout> under_way_at(const RolloutSnapshot& rollouts, int64_t now,
+                                                std::optional<std::chrono::seconds> since_save) {
+  std::vector<RolloutWatch::Rollout> under_way = rollouts.under_way;
+  for (RolloutWatch::Rollout& rollout : under_way) {
+    for (RolloutWatch::TimePoint* time : {&rollout.began, &rollout.asked_at}) {
+      *time = to_time(time_at(to_seconds(*time), rollouts, now, since_save));
+    }
+  }
+  return under_way;
+}
+
+std::chrono::seconds longest_interval_in(const std::string& path) {
+  const auto text = read_file(path, 32);
+  return std::chrono::seconds(text ? parse_number(trim(*text)).value_or(0) : 0);
 }
 
 }  // namespace ops::meta

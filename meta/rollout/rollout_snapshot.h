@@ -4,12 +4,17 @@
 //
 //   {"leases": [{"agent": "falcon-agent", "version": "3.1.3", "host": "h1", "grantedAt": 1447000000}],
 //    "proven": [{"agent": "falcon-agent", "version": "3.1.2", "hosts": 1000}],
-//    "saved": {"at": 1447000100, "bootId": "8a4c…", "sinceBoot": 86400}}
+//    "saved": {"at": 1447000100, "bootId": "8a4c…", "sinceBoot": 86400},
+//    "underWay": [{"agent": "falcon-agent", "version": "3.1.3", "began": 1447000000, "askedAt": 1447000300,
+//                  "before": {"hosts": [1000, 1000, 1000], "troubled": [2, 0, 1]}}],
+//    "longestInterval": 300}
 //
+// "underWay" are the rollouts of rollout_watch.h, with the control group before each (survey.h), and times like grantedAt.
 // "proven" are the peaks. "saved" is the moment of the save: grantedAt and "at" are of the wall clock then, so their difference
-// is the age of a lease at the save. An ops-meta before 1.1 writes no "saved", and ignores it. ops-meta writes the file when it
-// stops. It reads the file when it starts, and then replaces it by kRolloutsUnderWay. A start that finds kRolloutsUnderWay
-// instead follows a crash: it begins with a warm-up (controller.h).
+// is the age of a lease at the save. An ops-meta before 1.1 writes no key after "proven", and ignores them. ops-meta
+// writes the file when it stops. It reads the file when it starts, and then replaces it by kRolloutsUnderWay. A start that
+// finds kRolloutsUnderWay instead follows a crash: it begins with a warm-up (controller.h). That file contains the longest
+// interval of the hosts.
 
 #include <chrono>
 #include <optional>
@@ -20,6 +25,7 @@
 #include "common/base/result.h"
 #include "meta/hosts/host_table.h"
 #include "meta/rollout/policy.h"
+#include "meta/rollout/rollout_watch.h"
 
 namespace ops::meta {
 
@@ -30,6 +36,8 @@ struct RolloutSnapshot {
   std::vector<Leases::Saved> leases;
   HostTable::Peaks peaks;
   std::optional<BootTime> saved;
+  std::vector<RolloutWatch::Rollout> under_way;
+  int64_t longest_interval = 0;  // of the hosts, in seconds; 0 if it is not known
 
   bool operator==(const RolloutSnapshot&) const = default;
 };
@@ -45,6 +53,12 @@ std::optional<std::chrono::seconds> since_save(const RolloutSnapshot& rollouts, 
 /// times, `now` at most.
 std::vector<Leases::Saved> leases_at(const RolloutSnapshot& rollouts, int64_t now,
                                      std::optional<std::chrono::seconds> since_save);
+/// The same for the rollouts under way.
+std::vector<RolloutWatch::Rollout> under_way_at(const RolloutSnapshot& rollouts, int64_t now,
+                                                std::optional<std::chrono::seconds> since_save);
+
+/// The longest interval in the mark at `path`; 0 if there is none.
+std::chrono::seconds longest_interval_in(const std::string& path);
 
 /// An error if the file is missing or damaged.
 Result<RolloutSnapshot> load_rollouts(const std::string& path);

@@ -93,6 +93,7 @@ void Hosts::render(uint32_t host, int64_t now, int64_t unix_now, std::string& to
   to.push_back(']');
   if (!go) {
     to.append(",\"updaterVersion\":\"1.0.0\",\"platform\":\"linux_amd64\"");
+    if (options_.reported_interval > 0) append(to.append(",\"interval\":"), options_.reported_interval);
     if (has_updates) {
       to.append(",\"updates\":[");
       for (size_t i = 0; i < options_.agents.size(); ++i) {

@@ -33,6 +33,7 @@ struct HostsOptions {
   double update_time = 20;                                       // seconds from downloading to probation
   double probation = 30;                                         // seconds
   double report_delay = 0.1;                                     // seconds from the start of a download to its report
+  int64_t reported_interval = 0;                                 // seconds; 0: the hosts report no interval
 };
 
 /// Counts of updates by their outcome.

@@ -84,6 +84,7 @@ struct Rollout : testing::Test {
       options.hosts.silent.push_back(release.silent);
     }
     options.hosts.versions = {"5.1.2"};
+    options.hosts.reported_interval = reported_interval;
     options.hosts.update_time = shortened(options.hosts.update_time);
     options.hosts.probation = shortened(options.hosts.probation);
     options.hosts.report_delay = shortened(options.hosts.report_delay);
@@ -157,6 +158,7 @@ struct Rollout : testing::Test {
   MetaBox meta;
   std::vector<Release> releases;
   std::string limits = limits_with_timeout(shortened(1800));
+  int64_t reported_interval = 0;  // seconds; 0: none, so that hosts need no soak
   std::atomic<bool> stop = false;
   Report report;
   std::thread fleet;
@@ -216,15 +218,20 @@ TEST_F(Restart, ContinuesARollout) {
   EXPECT_LE(counts_after_halt("broken").begun, 3u);
 }
 
-/// After a restart without saved state, no host changes during the warm-up: 360 s, or the timeout if that is shorter.
+/// After a restart without saved state, no host changes during the warm-up of 1.2 intervals.
 struct ForgetfulRestart : Restart {
-  ForgetfulRestart() { limits = limits_with_timeout(2 * interval); }
+  ForgetfulRestart() {
+    limits = limits_with_timeout(2 * interval);
+    reported_interval = static_cast<int64_t>(interval);
+  }
 };
 
 // Compares `started` and not `begun`: ops-meta may withdraw an update before the new version runs.
 TEST_F(ForgetfulRestart, DoesNotRepeatARolloutAfterAKill) {
   begin({{"broken", 100}});
   intervals_until([&] { return failed("broken") >= 2; });
+  const std::string mark = meta / "var/rollouts.under-way";
+  ASSERT_TRUE(eventually([&] { return !read_file(mark).empty(); })) << "ops-meta notes the longest interval for the warm-up";
   meta.process().kill();
   start_again();
   EXPECT_LE(counts_after_halt("broken").started, 3u);

@@ -72,9 +72,11 @@ TEST_F(MetaConfigAgents, RefusesUnknownKeysInOthersAndInRollout) {
             (Lines{"agents[0].others[0].comment: unknown key",
                    "agents[0].others[0].percentage: unknown key; did you mean \"percent\"?"}));
   EXPECT_EQ(
-      errors_of_agents(R"({"default": {"name": "a", "version": "1"}, "rollout": {"paralel": 1, "soak": 60}})"),
-      (Lines{"agents[0].rollout.paralel: unknown key; did you mean \"parallel\"?", "agents[0].rollout.soak: unknown key"}));
+      errors_of_agents(R"({"default": {"name": "a", "version": "1"}, "rollout": {"paralel": 1, "pause": 60}})"),
+      (Lines{"agents[0].rollout.paralel: unknown key; did you mean \"parallel\"?", "agents[0].rollout.pause: unknown key"}));
   EXPECT_EQ(report.warnings, Lines{}) << "an unknown key is not also a warning";
+  EXPECT_EQ(errors_of_agents(R"({"default": {"name": "a", "version": "1"}, "rollout": {"soak": 604801}})").size(), 1u);
+  EXPECT_EQ(errors_of_agents(R"({"default": {"name": "a", "version": "1"}, "rollout": {"soak": 0}})"), Lines{});
 }
 
 TEST_F(MetaConfigAgents, RefusesAnOverrideWithoutPrefixAndPercent) {

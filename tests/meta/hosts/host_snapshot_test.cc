@@ -168,7 +168,7 @@ TEST_F(HostSnapshot, RefusesAnOldFileAndAnotherFormat) {
   std::string other = read_file(path);
   other[8] = 1;
   write_file(path, other);
-  EXPECT_EQ(fault(), path + " is ignored: its format is 1, not 2");
+  EXPECT_EQ(fault(), path + " is ignored: its format is 1, not 3");
   write_file(path, R"({"hosts": "a file of another program"})");
   EXPECT_EQ(fault(), path + " is ignored: it is not a host table");
 }

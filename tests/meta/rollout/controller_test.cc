@@ -140,9 +140,29 @@ TEST_F(RolloutControllerTest, TheWarmUpKeepsInstalledVersions) {
   EXPECT_EQ(decide(running("h2", "2")), Answer::desired);
   EXPECT_EQ(decide(updating("h3", "1", "2", "rolled-back")), Answer::desired);
   EXPECT_EQ(decide(empty("h4")), Answer::desired) << "a first install stops no running agent";
-  now += RolloutController::kWarmUp;
+  now += RolloutController::kWarmUp - seconds(1);
+  controller.tick(now);
+  EXPECT_EQ(decide(running("h1", "1")), Answer::own);
+  now += seconds(1);
+  controller.tick(now);
   EXPECT_EQ(decide(running("h4", "2")), Answer::desired);
   EXPECT_EQ(decide(running("h1", "1")), Answer::desired);
+}
+
+TEST_F(RolloutControllerTest, TheWarmUpLastsAFifthLongerThanTheLongestInterval) {
+  limits.timeout = seconds(10);
+  controller.start_warm_up(now, seconds(30));
+  EXPECT_EQ(controller.warm_up_left(now), seconds(36)) << "the longest interval before the crash";
+  HeartbeatRequest slow = running("h1", "1");
+  slow.interval = 1000;
+  EXPECT_EQ(decide(slow), Answer::own);
+  EXPECT_EQ(controller.warm_up_left(now), seconds(1200));
+  slow.interval = 86400;
+  EXPECT_EQ(decide(slow), Answer::own);
+  EXPECT_EQ(controller.warm_up_left(now), seconds(4320)) << "one odd host must not stop rollouts for a day";
+  now += seconds(4320);
+  controller.tick(now);
+  EXPECT_EQ(decide(slow), Answer::desired);
 }
 
 TEST_F(RolloutControllerTest, LeasesSurviveARestart) {

@@ -46,21 +46,56 @@ TEST(Admission, FollowsTheTable) {
            {"the peak does not prevent a halt", 90, 1000, 10, 0, kHalted},
            {"not more leases than parallel", 5'000'000, 5'000'000, 0, 1'000'000, kWait},
        }) {
-    EXPECT_EQ(admit(RolloutLimits{}, c.running, c.peak, c.failed, c.inflight), c.expected) << c.what;
+    const RolloutReports reports{.running = c.running, .peak = c.peak};
+    EXPECT_EQ(admit(RolloutLimits{}, reports, c.failed, c.inflight), c.expected) << c.what;
   }
 }
 
 TEST(Admission, AppliesTheConfiguredLimits) {
   RolloutLimits limits;
   limits.parallel = 2;
-  EXPECT_EQ(admit(limits, 100, 100, 0, 1), Admission::go);
-  EXPECT_EQ(admit(limits, 100, 100, 0, 2), Admission::wait);
+  const RolloutReports hundred{.running = 100, .peak = 100};
+  EXPECT_EQ(admit(limits, hundred, 0, 1), Admission::go);
+  EXPECT_EQ(admit(limits, hundred, 0, 2), Admission::wait);
   limits.max_failures = 1;
   limits.max_failure_rate = 50;
-  EXPECT_EQ(admit(limits, 1, 1, 1, 0), Admission::go) << "50 % is not more than 50 %";
-  EXPECT_EQ(admit(limits, 0, 1, 1, 0), Admission::halted);
+  EXPECT_EQ(admit(limits, {.running = 1, .peak = 1}, 1, 0), Admission::go) << "50 % is not more than 50 %";
+  EXPECT_EQ(admit(limits, {.peak = 1}, 1, 0), Admission::halted);
   limits.parallel = 0;
-  EXPECT_EQ(admit(limits, 0, 0, 1'000, 1'000), Admission::go) << "parallel 0 switches the rule off";
+  EXPECT_EQ(admit(limits, {}, 1'000, 1'000), Admission::go) << "parallel 0 switches the rule off";
+}
+
+TEST(Admission, CountsHostsThatSoakAsOnTheWay) {
+  RolloutReports reports{.running = 6, .peak = 4, .soaking = 2};
+  EXPECT_EQ(admit({}, reports, 0, 1), Admission::go);
+  EXPECT_EQ(admit({}, reports, 0, 2), Admission::wait);
+  RolloutLimits narrow;
+  narrow.parallel = 1;
+  EXPECT_EQ(admit(narrow, reports, 0, 0), Admission::go) << "parallel limits leases, not hosts that soak";
+  reports.is_harmful = true;
+  EXPECT_EQ(admit({}, reports, 0, 0), Admission::halted);
+}
+
+TEST(Admission, OfASuspectReleaseLetsFourHostsChange) {
+  RolloutReports reports{.running = 50, .peak = 50};
+  EXPECT_EQ(admit({}, reports, 0, 4), Admission::go);
+  reports.is_suspect = true;
+  EXPECT_EQ(admit({}, reports, 0, 3), Admission::go);
+  EXPECT_EQ(admit({}, reports, 0, 4), Admission::wait);
+}
+
+TEST(Admission, NeedsNoSoakForTheFirstInstallsAndWhenTheSoakIsOff) {
+  const RolloutReports reports{.running = 30, .peak = 0, .soaking = 30, .others = 0};
+  EXPECT_EQ(with_soak({}, reports).peak, 20u);
+  EXPECT_EQ(with_soak({}, reports).soaking, 10u);
+  RolloutReports upgrade = reports;
+  upgrade.others = 1;
+  EXPECT_EQ(with_soak({}, upgrade).peak, 0u);
+  EXPECT_EQ(with_soak({}, upgrade).soaking, 30u);
+  RolloutLimits off;
+  off.soak = seconds(0);
+  EXPECT_EQ(with_soak(off, upgrade).peak, 30u);
+  EXPECT_EQ(with_soak(off, upgrade).soaking, 0u);
 }
 
 struct LeasesTest : testing::Test {

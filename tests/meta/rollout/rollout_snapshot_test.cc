@@ -12,9 +12,37 @@ using meta::RolloutSnapshot;
 struct RolloutSnapshotTest : testing::Test {
   TempDir folder;
   std::string path = folder / "rollouts.json";
-  const RolloutSnapshot some{
-      {{"a", "2", "h1", 1447000000}, {"b", "1.0+x", "größe", 1}}, {{"a", "1", 1'000'000}}, BootTime{"boot", 500, 1447000100}};
+  const RolloutSnapshot some{{{"a", "2", "h1", 1447000000}, {"b", "1.0+x", "größe", 1}},
+                             {{"a", "1", 1'000'000}},
+                             BootTime{"boot", 500, 1447000100},
+                             {under_way("a", {})},
+                             300};
+
+  /// A rollout that began 600 s before the save.
+  static meta::RolloutWatch::Rollout under_way(const std::string& agent, const meta::Cohort& before) {
+    const auto at = [](int64_t seconds) { return std::chrono::system_clock::from_time_t(seconds); };
+    return {agent, "2", at(1446999500), at(1447000090), std::chrono::seconds(-1), before, before != meta::Cohort()};
+  }
 };
+
+TEST_F(RolloutSnapshotTest, RestoresTheRolloutsUnderWay) {
+  RolloutSnapshot rollouts = some;
+  rollouts.under_way.push_back(under_way("b", {{10, 20, 30}, {1, 2, 3}}));
+  ASSERT_TRUE(save_rollouts(rollouts, path));
+  const auto loaded = meta::load_rollouts(path);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  EXPECT_EQ(*loaded, rollouts);
+  const auto later = meta::under_way_at(*loaded, 5000, std::chrono::seconds(100));
+  EXPECT_EQ(std::chrono::system_clock::to_time_t(later.at(1).began), 5000 - 700) << "the clock was set back";
+}
+
+TEST_F(RolloutSnapshotTest, ReadsTheLongestIntervalInTheMark) {
+  EXPECT_EQ(meta::longest_interval_in(path).count(), 0);
+  for (const auto& [text, seconds] : {std::pair{"", 0}, {"300\n", 300}, {"x", 0}, {"-3", 0}}) {
+    write_file(path, text);
+    EXPECT_EQ(meta::longest_interval_in(path).count(), seconds) << text;
+  }
+}
 
 TEST_F(RolloutSnapshotTest, RestoresLeasesAndPeaks) {
   for (const RolloutSnapshot& rollouts : {some, RolloutSnapshot{}}) {
