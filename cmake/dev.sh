@@ -243,6 +243,7 @@ run_tests() {
         soak) OPS_SOAK=full exec "$folder/tests/e2e_tests" --gtest_filter='Soak.*:Update.ThatDownloads*' "${rest[@]:1}" ;;
         rollout)
             export OPS_ROLLOUT_HOSTS=${OPS_ROLLOUT_HOSTS:-1000000} OPS_ROLLOUT_INTERVAL=${OPS_ROLLOUT_INTERVAL:-300}
+            "$folder/tests/fleet_tests" --gtest_filter='SimulatedRollout.*'
             exec "$folder/tests/rollout_tests" "${rest[@]:1}"
             ;;
     esac

@@ -139,6 +139,23 @@ TEST(SimulatedRollout, BackToTheVersionBeforeTakes8Minutes) {
   std::cout << "the way back: " << (rollout.now() - begin) / kMinute << " minutes\n";
 }
 
+/// The table in README.md, without trouble.
+TEST(SimulatedRollout, HasThePaceOfTheManual) {
+  struct Case {
+    uint32_t hosts;
+    double most;               // minutes
+    double most_without_soak;  // minutes
+  };
+  for (const Case& c : std::initializer_list<Case>{{10, 60, 10}, {1'000, 130, 20}, {100'000, 210, 25}, {1'000'000, 260, 25}}) {
+    if (c.hosts > scaled(1'000'000, 10'000)) break;
+    SimulationOptions options = fleet(c.hosts, 1);
+    options.background = {};
+    expect_done(options, "with a soak", c.most * kMinute);
+    options.limits.soak = std::chrono::seconds(0);
+    expect_done(options, "without a soak", c.most_without_soak * kMinute);
+  }
+}
+
 TEST(SimulatedRollout, ReachesTheOnlyHostAtOnce) {
   SimulationOptions options = fleet(1, 1);
   options.background = {};
