@@ -11,6 +11,8 @@ namespace ops::updater {
 namespace {
 
 constexpr auto kObserveAgain = std::chrono::seconds(1);  // after the host failed to read an agent's folder
+// Longer than any ./control status: 10 s, and its end by signals.
+constexpr auto kStuckAfter = std::chrono::seconds(30);
 constexpr char kMetaTopic[] = "ops-meta";
 constexpr char kReplyTopic[] = "reply";
 
@@ -61,12 +63,13 @@ void Cycle::on(ObservationEnded& event, Instant now) {
   if (observed.is_retry_asked()) add(ForgetRetry{event.agent, observed.remove_latch()});
 }
 
-void Cycle::on(RetryForgotten& event, Instant) {
+void Cycle::on(RetryForgotten& event, Instant now) {
   if (!event.outcome) {
     add(LogError{event.agent, cat(event.agent, ": the operator asked for a retry, but: ", event.outcome.error().message)});
     return;
   }
   agent(event.agent).forget_failures();
+  if (!agent(event.agent).is_undecided()) agent(event.agent).observe_again(now.steady);  // a decision did not wait for it
   log_info(event.agent, ": failures and pauses are forgotten, as the operator asked");
 }
 
@@ -166,7 +169,7 @@ Effects Cycle::observe(const std::vector<std::string>& installed, Instant now) {
   for (const std::string& name : names) {
     Agent& observed = agent(name);
     if (observed.is_undecided() || observed.is_busy() || (!all && observed.observe_at() > now.steady)) continue;
-    observed.begin_observation();
+    observed.begin_observation(now.steady);
     add(Observe{name, !observed.was_observed()});
   }
   return take_effects();
@@ -210,6 +213,13 @@ void Cycle::decide_for(const std::string& name, Agent& agent, const Progress& pr
 }
 
 Effects Cycle::send(const Progress& progress, Instant now) {
+  for (auto& [name, agent] : agents_) {
+    const auto patience = kStuckAfter + (agent.was_observed() ? std::chrono::seconds(0) : config_.control_timeout);
+    if (agent.update_stuck(patience, now.steady)) {
+      add(LogError{name, cat(name, ": ", kStuckText, "; look for a mount without its server: `timeout 5 ls ", name,
+                             "`. All other agents are managed")});
+    }
+  }
   for (auto& [name, agent] : agents_) agent.update_phase(progress_of(name, progress), now.unix_time);
   if (is_heartbeat_ready_) {
     polling_.sent(now.steady);

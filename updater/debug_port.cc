@@ -46,6 +46,9 @@ HttpResponse metrics_response(const MainLoop& loop) {
 
 HttpResponse answer(const HttpRequest& request, MainLoop& loop) {
   if (request.method == "POST") return HttpResponse::text(405, "the debug port takes no POST requests\n");
+  if (request.path == "/health") {
+    if (const std::string trouble = loop.trouble(); !trouble.empty()) return HttpResponse::text(503, trouble);
+  }
   const auto reload = [&]() -> Result<std::string> {
     if (auto reloaded = loop.reload(MainLoop::Asker::any_user); !reloaded) return reloaded.error();
     return to_json(*loop.config());

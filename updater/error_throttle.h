@@ -1,8 +1,9 @@
 #pragma once
 
-// Keeps an error that occurs in each round from filling the log.
+// Keeps an error that occurs in each round from filling the log. Any thread may use it.
 
 #include <map>
+#include <mutex>
 #include <string>
 #include <utility>
 
@@ -17,11 +18,15 @@ class ErrorThrottle {
   void warn(const std::string& topic, const std::string& error);
 
   /// The topic works again: its next error is logged at once.
-  void forget(const std::string& topic) { last_.erase(topic); }
+  void forget(const std::string& topic) {
+    const std::lock_guard lock(mutex_);
+    last_.erase(topic);
+  }
 
  private:
+  std::mutex mutex_;
   std::map<std::string, std::pair<std::string, Clock::time_point>>
-      last_;  // by topic: the error without digits, and when it was logged
+      last_;  // by topic: the error without digits, and when it was logged; guarded by mutex_
 };
 
 }  // namespace ops::updater

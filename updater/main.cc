@@ -1,6 +1,11 @@
+#include <unistd.h>
+
+#include <chrono>
 #include <cstdlib>
 #include <filesystem>
 #include <iostream>
+#include <system_error>
+#include <thread>
 
 #include "common/base/file.h"
 #include "common/base/log.h"
@@ -40,6 +45,24 @@ int try_release(const DaemonOptions& options) {
   return 2;
 }
 
+// Less than ./control stop waits.
+constexpr auto kStopPatience = std::chrono::seconds(7);
+
+/// Ends the process after this time, unless it has ended before: a thread may wait for a file system that hangs. When the log
+/// hangs too, SIGALRM ends it.
+void end_after(std::chrono::seconds patience) {
+  ::alarm(static_cast<unsigned>(patience.count()) + 1);
+  try {
+    std::thread([patience] {
+      std::this_thread::sleep_for(patience);
+      log::warning("ops-updater stops while a thread still works: a file system below its folder may hang");
+      std::_Exit(EXIT_SUCCESS);
+    }).detach();
+  } catch (const std::system_error&) {
+    return;  // the host lacks threads
+  }
+}
+
 /// The daemon, from its first signal to its exit code.
 int run_daemon(const DaemonOptions& options, const updater::Config& config, ConfigReport report) {
   const Signals signals;
@@ -77,6 +100,7 @@ int run_daemon(const DaemonOptions& options, const updater::Config& config, Conf
   if (!options.log_file.empty()) std::cout << first << std::endl;  // ./control start prints it
   if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
   loop.run(signals);
+  end_after(kStopPatience);
   notify_systemd("STOPPING=1");
   log::info("ops-updater stops; its agents keep running");
   return EXIT_SUCCESS;

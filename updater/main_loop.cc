@@ -1,7 +1,7 @@
 #include "updater/main_loop.h"
 
 #include <algorithm>
-#include <set>
+#include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/file.h"
@@ -20,6 +20,8 @@ namespace {
 constexpr auto kObservationWait = std::chrono::seconds(1);  // then the loop goes on without the slow agents
 constexpr auto kReloadCalm = std::chrono::minutes(1);
 constexpr char kMetaQueue[] = "ops-meta's";  // no agent can have this name
+constexpr char kNoteQueue[] = "notes'";
+constexpr auto kListWait = std::chrono::seconds(2);  // then a folder counts as stuck
 constexpr char kPollFile[] = "var/app.poll";
 
 Instant now() {
@@ -34,6 +36,7 @@ MainLoop::MainLoop(std::string config_path, Config config, const Layout& layout)
       layout_(layout),
       host_id_(host_id(kHostIdFile, machine_identity())),
       cycle_(config, std::chrono::seconds(boot_time().seconds), now(), Random{std::random_device{}()}),
+      folders_(layout),
       config_(std::make_shared<const Config>(std::move(config))),
       sessions_(make_sessions()),
       fetch_worker_(layout, {}, Signals::wake),
@@ -42,15 +45,18 @@ MainLoop::MainLoop(std::string config_path, Config config, const Layout& layout)
 std::string MainLoop::announce() {
   const Instant start = now();
   carry_out(cycle_.note_start(start));
+  queues_.wait_until_idle({kNoteQueue}, kObservationWait);  // ./control status -v reads the note
   return cycle_.start_text(start);
 }
 
 void MainLoop::run(const Signals& signals) {
   for (;;) {
+    expect_pass_before(Clock::now());
     pass();
     const Instant end = now();
     const Clock::duration left = cycle_.next_pass(end) - end.steady;
     const auto wait = std::clamp<Clock::duration>(left, milliseconds(0), std::chrono::hours(1));
+    expect_pass_before(end.steady + wait);
     switch (signals.wait(std::chrono::ceil<milliseconds>(wait))) {
       case Signals::Event::stop: return;
       case Signals::Event::reload:
@@ -62,10 +68,22 @@ void MainLoop::run(const Signals& signals) {
   }
 }
 
+void MainLoop::expect_pass_before(Clock::time_point time) {
+  const auto patience = std::clamp<Clock::duration>(3 * config()->interval, std::chrono::seconds(10), std::chrono::seconds(60));
+  pass_expected_at_ = (time + patience).time_since_epoch().count();
+}
+
+std::string MainLoop::trouble() const {
+  const Clock::duration late = Clock::now().time_since_epoch() - Clock::duration(pass_expected_at_.load());
+  if (late <= Clock::duration(0)) return {};
+  return cat("the main loop is late by ", std::chrono::ceil<std::chrono::seconds>(late).count(),
+             " s: it sends no heartbeats and restarts no agents; look at the disk of ", layout_.root(), "/var\n");
+}
+
 void MainLoop::pass() {
   if (auto fetched = fetch_worker_.take_outcome()) post("", std::move(*fetched));
   take_events();
-  const Effects observations = cycle_.observe(installed_agents(layout_), now());
+  const Effects observations = cycle_.observe(folders_.read(kListWait), now());
   carry_out(observations);
   std::set<std::string> observed;
   for (const Effect& effect : observations) {
@@ -73,6 +91,10 @@ void MainLoop::pass() {
   }
   if (!observed.empty()) queues_.wait_until_idle(observed, kObservationWait);
   take_events();
+  if (!forgetting_.empty()) {
+    queues_.wait_until_idle(std::exchange(forgetting_, {}), kObservationWait);
+    take_events();
+  }
   carry_out(cycle_.decide(fetch_worker_.progress(), now()));
   carry_out(cycle_.send(fetch_worker_.progress(), now()));
   publish();
@@ -126,16 +148,21 @@ void MainLoop::perform(const Act& effect) {
 }
 
 void MainLoop::perform(const SaveState& effect) {
-  if (auto saved = write_state(layout_.state_file(effect.agent), effect.state); !saved) {
-    errors_.warn(effect.agent, saved.error().message);
-  }
+  queues_.run(effect.agent, [this, effect](const std::stop_token&) {
+    if (auto saved = write_state(layout_.state_file(effect.agent), effect.state); !saved) {
+      errors_.warn(effect.agent, saved.error().message);
+    }
+  });
 }
 
 void MainLoop::perform(const ForgetRetry& effect) {
-  Result<void> outcome;
-  if (effect.state) outcome = write_state(layout_.state_file(effect.agent), *effect.state);
-  if (outcome) outcome = remove_tree(layout_.retry_file(effect.agent));
-  post("", RetryForgotten{effect.agent, std::move(outcome)});
+  forgetting_.insert(effect.agent);
+  queues_.run(effect.agent, [this, effect](const std::stop_token&) {
+    Result<void> outcome;
+    if (effect.state) outcome = write_state(layout_.state_file(effect.agent), *effect.state);
+    if (outcome) outcome = remove_tree(layout_.retry_file(effect.agent));
+    post(effect.agent, RetryForgotten{effect.agent, std::move(outcome)});
+  });
 }
 
 void MainLoop::perform(const Fetch& effect) { fetch_worker_.want(effect.wanted, {config()->public_keys, credentials()}); }
@@ -152,10 +179,28 @@ void MainLoop::perform(const SendHeartbeat& effect) {
 
 void MainLoop::perform(const NotePoll& effect) {
   notify_systemd("STATUS=" + effect.text);
-  if (auto written = write_note(kPollFile, effect.text + "\n"); written) {
-    errors_.forget(kPollFile);
-  } else {
-    errors_.warn(kPollFile, written.error().message);
+  {
+    const std::lock_guard lock(mutex_);
+    note_ = effect.text + "\n";
+    if (std::exchange(is_writing_notes_, true)) return;
+  }
+  queues_.run(kNoteQueue, [this](const std::stop_token&) { write_notes(); });
+}
+
+void MainLoop::write_notes() {
+  for (;;) {
+    std::optional<std::string> note;
+    {
+      const std::lock_guard lock(mutex_);
+      note.swap(note_);
+      is_writing_notes_ = note.has_value();
+    }
+    if (!note) return;
+    if (auto written = write_note(kPollFile, *note); written) {
+      errors_.forget(kPollFile);
+    } else {
+      errors_.warn(kPollFile, written.error().message);
+    }
   }
 }
 

@@ -1,16 +1,20 @@
 #pragma once
 
 // The updater's main loop: carries out what Cycle (cycle.h) decides, and brings the results back to it as events. What may take
-// long runs in other threads: observations and actions in one queue per agent, heartbeats in a queue of their own, fetches in
-// the FetchWorker.
+// long runs in other threads: observations, actions and all files of an agent in one queue per agent, heartbeats and notes in
+// queues of their own, fetches in the FetchWorker, the list of agents in FolderList. The loop itself waits for no file system
+// but that of the log.
 
+#include <atomic>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/daemon/daemon.h"
+#include "updater/agent/folder_list.h"
 #include "updater/agent/task_queues.h"
 #include "updater/config.h"
 #include "updater/cycle.h"
@@ -45,6 +49,9 @@ class MainLoop {
   std::vector<AgentReport> report() const;
   PollCounts polls() const;
 
+  /// Why /health is not "ok": the loop has not come round for a long time. "" when it has. Any thread may call it.
+  std::string trouble() const;
+
  private:
   bool is_worth_a_line(Asker asker, const std::string& outcome);
 
@@ -54,6 +61,8 @@ class MainLoop {
   };
 
   void pass();
+  void expect_pass_before(Clock::time_point time);
+  void write_notes();
   void take_events();
   std::optional<Event> next_event();
   void post(std::string queue, Event event);
@@ -78,8 +87,12 @@ class MainLoop {
 
   // Used by the loop's thread only.
   Cycle cycle_;
+  FolderList folders_;
+  std::set<std::string> forgetting_;  // agents whose ForgetRetry is under way
+  MetaClient meta_;                   // used by the heartbeats' queue only
+
   ErrorThrottle errors_;
-  MetaClient meta_;  // used by the heartbeats' queue only
+  std::atomic<Clock::rep> pass_expected_at_{Clock::time_point::max().time_since_epoch().count()};
 
   mutable std::mutex mutex_;
   std::shared_ptr<const Config> config_;       // guarded by mutex_; swapped whole
@@ -87,6 +100,8 @@ class MainLoop {
   std::vector<Posted> events_;                 // guarded by mutex_
   std::vector<AgentReport> report_;            // guarded by mutex_
   PollCounts polls_;                           // guarded by mutex_
+  std::optional<std::string> note_;            // the poll note to write; guarded by mutex_
+  bool is_writing_notes_ = false;              // guarded by mutex_
   std::string last_reload_;                    // its outcome; guarded by mutex_
   Clock::time_point last_reload_at_{};         // guarded by mutex_
 

@@ -22,8 +22,9 @@ bool is_switching(std::optional<Action> action) {
   return action == Action::switch_over || action == Action::resume_probation || action == Action::roll_back;
 }
 
-void Agent::begin_observation() {
+void Agent::begin_observation(Clock::time_point now) {
   is_observing_ = true;
+  observing_since_ = now;
   is_outdated_ = false;
   observe_at_ = kNever;
 }
@@ -40,6 +41,11 @@ void Agent::take_observation(Observed seen, Clock::time_point now) {
 void Agent::observation_failed(Clock::time_point again) {
   is_observing_ = false;
   observe_at_ = again;
+}
+
+bool Agent::update_stuck(Clock::duration patience, Clock::time_point now) {
+  const bool was_stuck = std::exchange(is_stuck_, is_observing_ && now - observing_since_ > patience);
+  return is_stuck_ && !was_stuck;
 }
 
 std::optional<State> Agent::remove_latch() {
@@ -152,6 +158,10 @@ AgentReport Agent::report(const DesiredAgent* desired, const FetchWorker::Progre
   AgentReport report;
   report.name = name_;
   if (was_observed_) report.seen = seen_;
+  if (was_observed_ && is_stuck_) {
+    report.seen->status = Status::unclear;
+    report.seen->status_text = kStuckText;
+  }
   if (desired != nullptr) report.desired = *desired;
   report.phase = phase_;
   report.since = since_;

@@ -38,7 +38,7 @@ class Agent {
   /// Makes the next observation due at `time`.
   void observe_again(Clock::time_point time) { observe_at_ = time; }
 
-  void begin_observation();
+  void begin_observation(Clock::time_point now);
 
   /// An observation during which a fetch ended is outdated: it may miss the new release, and to decide by it would fetch the
   /// release again. The agent is then observed again at once.
@@ -71,6 +71,10 @@ class Agent {
   /// Records how a fetch ended. `unix_time` is the same instant as `now`.
   void take_fetch(const FetchWorker::Outcome& outcome, Clock::time_point now, int64_t unix_time, Random& random);
 
+  /// Updates whether the observation under way lasts longer than `patience`: then the file system of the agent's folder hangs,
+  /// and report() says so. Returns true when that begins.
+  bool update_stuck(Clock::duration patience, Clock::time_point now);
+
   /// Updates the phase that report() gives, and since when it lasts. `fetch` is nullptr unless a release of this agent is
   /// being fetched.
   void update_phase(const FetchWorker::Progress* fetch, int64_t unix_time);
@@ -88,6 +92,8 @@ class Agent {
   bool was_observed_ = false;
   bool is_undecided_ = false;
   bool is_observing_ = false;
+  bool is_stuck_ = false;  // the observation under way takes too long
+  Clock::time_point observing_since_{};
   bool is_outdated_ = false;      // a fetch ended during the observation that is under way
   std::optional<Action> action_;  // under way
   Clock::time_point observe_at_{};
@@ -104,6 +110,9 @@ class Agent {
   Phase phase_ = Phase::idle;
   int64_t since_ = 0;  // when phase_ began, seconds since 1970
 };
+
+/// The status of an agent whose observation takes too long.
+inline constexpr char kStuckText[] = "its folder does not answer: a file system there hangs";
 
 /// Whether the action is a step of an update, unlike the start or stop of an installed version.
 bool is_switching(std::optional<Action> action);

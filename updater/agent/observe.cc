@@ -23,8 +23,6 @@ namespace {
 constexpr size_t kMaxSmallFile = 4096;
 constexpr auto kScriptTick = std::chrono::milliseconds(50);
 
-bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
-
 /// Reads small files and remembers the last failure of the host.
 class Reader {
  public:
@@ -99,17 +97,6 @@ void list_releases(const std::string& folder, Observed& seen, Reader& reader) {
 std::vector<pid_t> group_of(pid_t leader) { return leader > 1 ? std::vector<pid_t>{-leader} : std::vector<pid_t>(); }
 
 }  // namespace
-
-std::vector<std::string> installed_agents(const Layout& layout) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (fs::directory_iterator entry(layout.root(), error), end; !error && entry != end; entry.increment(error)) {
-    const std::string name = entry->path().filename();
-    if (may_be_agent(name) && exists(layout.version_file(name))) names.push_back(name);
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
 
 std::string status_of(const Layout& layout, const std::string& name, const std::string& version,
                       const std::stop_token& cancel) {

@@ -15,9 +15,6 @@
 
 namespace ops::updater {
 
-/// The names of all installed agents (folders with a .version), sorted.
-std::vector<std::string> installed_agents(const Layout& layout);
-
 /// Reads one agent, installed or not, from the disk. Does not run its ./control. Returns an error if the host failed to read a
 /// part of it: a partial result must not lead to a decision.
 Result<Observed> read_agent(const Layout& layout, const std::string& name);

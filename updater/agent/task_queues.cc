@@ -24,34 +24,43 @@ bool TaskQueues::is_busy(const std::string& agent) const {
 }
 
 void TaskQueues::run(const std::string& agent, Task task) {
-  const auto work = [this, agent, task = std::move(task)](const std::stop_token& cancel) {
-    task(cancel);
-    end(agent);
-  };
   {
     const std::lock_guard lock(mutex_);
     TaskQueue& queue = queues_[agent];
-    if (queue.thread.joinable()) queue.thread.join();  // the task has ended, so this does not block
+    if (queue.busy) return queue.waiting.push_back(std::move(task));
+    if (queue.thread.joinable()) queue.thread.join();  // its tasks have ended, so this does not block
     queue.busy = true;
     try {
-      queue.thread = std::jthread(work);
+      queue.thread = std::jthread([this, agent, task](const std::stop_token& cancel) { work(agent, task, cancel); });
       return;
     } catch (const std::system_error& failure) {
       log::warning(agent, ": cannot create a thread (", failure.what(), "); other agents are delayed until this task ends");
     }
   }
-  work({});
+  work(agent, std::move(task), {});
 }
 
-void TaskQueues::end(const std::string& agent) {
+void TaskQueues::work(const std::string& agent, Task task, const std::stop_token& cancel) {
+  for (; task; task = next(agent)) task(cancel);
+}
+
+/// The agent's next task. Without one, the agent becomes idle.
+TaskQueues::Task TaskQueues::next(const std::string& agent) {
   bool is_waited_for = false;
   {
     const std::lock_guard lock(mutex_);
-    queues_[agent].busy = false;
+    TaskQueue& queue = queues_[agent];
+    if (!queue.waiting.empty()) {
+      Task task = std::move(queue.waiting.front());
+      queue.waiting.pop_front();
+      return task;
+    }
+    queue.busy = false;
     is_waited_for = awaited_.contains(agent);
     ended_.notify_all();
   }
   if (!is_waited_for) on_end_();
+  return nullptr;
 }
 
 void TaskQueues::wait_until_idle(const std::set<std::string>& agents, std::chrono::milliseconds patience) {

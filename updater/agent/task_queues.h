@@ -1,10 +1,11 @@
 #pragma once
 
-// Runs tasks for agents: at most one task per agent at a time, tasks of different agents in parallel. An agent whose ./control
+// Runs tasks for agents: one after the other for each agent, tasks of different agents in parallel. An agent whose ./control
 // hangs does not delay another agent.
 
 #include <chrono>
 #include <condition_variable>
+#include <deque>
 #include <functional>
 #include <map>
 #include <mutex>
@@ -19,7 +20,7 @@ class TaskQueues {
  public:
   using Task = std::function<void(const std::stop_token&)>;
 
-  /// `on_end` is called in the task's thread after each task, except while wait_until_idle() waits for the task's agent.
+  /// `on_end` is called in the task's thread when its agent has become idle, except while wait_until_idle() waits for it.
   explicit TaskQueues(std::function<void()> on_end) : on_end_(std::move(on_end)) {}
 
   /// Requests all tasks to stop, and waits until they have ended.
@@ -30,8 +31,8 @@ class TaskQueues {
 
   bool is_busy(const std::string& agent) const;
 
-  /// Runs the task in a new thread. If the host cannot create a thread, runs it in the caller's thread and returns after it.
-  /// The agent must not be busy.
+  /// Runs the task in a new thread, or after the agent's tasks that have not ended. If the host cannot create a thread, runs it
+  /// in the caller's thread and returns after it.
   void run(const std::string& agent, Task task);
 
   /// Returns when all of these agents are idle, or after `patience`.
@@ -40,10 +41,12 @@ class TaskQueues {
  private:
   struct TaskQueue {
     bool busy = false;
+    std::deque<Task> waiting;
     std::jthread thread;
   };
 
-  void end(const std::string& agent);
+  void work(const std::string& agent, Task task, const std::stop_token& cancel);
+  Task next(const std::string& agent);
 
   const std::function<void()> on_end_;
   mutable std::mutex mutex_;

@@ -28,7 +28,7 @@ struct AgentTest : testing::Test {
   }
 
   void observe(const Observed& seen) {
-    agent.begin_observation();
+    agent.begin_observation(now);
     agent.take_observation(seen, now);
   }
 
@@ -170,7 +170,7 @@ TEST_F(AgentTest, ObservesAProbationSeveralTimes) {
 }
 
 TEST_F(AgentTest, DiscardsAnObservationDuringWhichAFetchEnded) {
-  agent.begin_observation();
+  agent.begin_observation(now);
   agent.take_fetch({kVersion2, std::nullopt}, now, kUnixTime, random);
   agent.take_observation(installed(Status::started), now);
   EXPECT_FALSE(agent.is_undecided());
@@ -182,7 +182,7 @@ TEST_F(AgentTest, DiscardsAnObservationDuringWhichAFetchEnded) {
 TEST_F(AgentTest, KeepsTheLastObservationWhenTheHostCannotReadTheFolder) {
   observe(installed(Status::started));
   decide(kVersion1);
-  agent.begin_observation();
+  agent.begin_observation(now);
   agent.observation_failed(now + seconds(1));
   EXPECT_FALSE(agent.is_busy());
   EXPECT_FALSE(agent.is_undecided());

@@ -57,17 +57,6 @@ TEST_F(Observe, AcceptsAFolderOfTheGoUpdater) {
   EXPECT_TRUE(seen.releases.empty());
 }
 
-TEST_F(Observe, ListsOnlyFoldersWithAVersionFileAsAgents) {
-  write_file(root / "b/1.0/control", kStarted, 0755);
-  write_file(root / "var/.version", "1.0");
-  write_file(root / ".hidden/.version", "1.0");
-  write_file(root / "c d/.version", "1.0");
-  write_file(root / "plain-file", "");
-  write_file(root / "z/.version", "1.0");
-  EXPECT_EQ(installed_agents(layout), (Names{"a", "z"}));
-  EXPECT_EQ(installed_agents(Layout(root / "gone")), Names());
-}
-
 TEST_F(Observe, ReturnsAnEmptyAgentIfItIsNotInstalled) {
   const Observed seen = observe_agent(layout, "new", {}).value();
   Observed expected;

@@ -62,6 +62,16 @@ TEST_F(TaskQueuesTest, ATaskThatHangsDelaysNoOtherAgent) {
   EXPECT_TRUE(queues.is_busy("a"));
 }
 
+TEST_F(TaskQueuesTest, RunTheTasksOfOneAgentInTheirOrder) {
+  std::string order;
+  queues.run("a", waits_at(first));
+  for (const char task : {'1', '2', '3'}) queues.run("a", [&order, task](const std::stop_token&) { order += task; });
+  EXPECT_EQ(order, "");
+  first.open = true;
+  queues.wait_until_idle({"a"}, seconds(60));
+  EXPECT_EQ(order, "123");
+}
+
 TEST_F(TaskQueuesTest, WaitUntilIdleReturnsWhenAllTasksHaveEnded) {
   queues.run("a", waits_at(first));
   queues.run("b", waits_at(second));
