@@ -1,10 +1,14 @@
 #include "common/base/log.h"
 
+#include <spdlog/pattern_formatter.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/rotating_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+#include <sys/stat.h>
 
 #include <memory>
+#include <mutex>
 
 namespace ops::log {
 
@@ -13,6 +17,52 @@ namespace {
 constexpr size_t kFileSize = 10 << 20;
 constexpr size_t kOlderFiles = 4;
 constexpr size_t kLineLimit = 4096;
+
+/// The rotating file at a path. When another program or an operator has moved or removed the file, the next line goes to a new
+/// one.
+class FileSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit FileSink(std::string path) : path_(std::move(path)) { open(); }
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& line) override {
+    if (!is_current()) reopen();
+    file_->log(line);
+  }
+  void flush_() override { file_->flush(); }
+  void set_pattern_(const std::string& pattern) override {
+    set_formatter_(std::make_unique<spdlog::pattern_formatter>(pattern));
+  }
+  void set_formatter_(std::unique_ptr<spdlog::formatter> formatter) override {
+    file_->set_formatter(formatter->clone());
+    formatter_ = std::move(formatter);
+  }
+
+ private:
+  void open() {
+    file_ = std::make_unique<spdlog::sinks::rotating_file_sink_st>(path_, kFileSize, kOlderFiles);
+    ::stat(path_.c_str(), &info_);
+  }
+
+  bool is_current() const {
+    struct stat now = {};
+    return ::stat(path_.c_str(), &now) == 0 && now.st_dev == info_.st_dev && now.st_ino == info_.st_ino;
+  }
+
+  /// If the new file cannot be opened, the line goes to the old one.
+  void reopen() {
+    try {
+      open();
+      file_->set_formatter(formatter_->clone());
+    } catch (const spdlog::spdlog_ex&) {
+      return;
+    }
+  }
+
+  const std::string path_;
+  std::unique_ptr<spdlog::sinks::rotating_file_sink_st> file_;
+  struct stat info_ = {};  // of the file
+};
 
 std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink) {
   auto logger = std::make_shared<spdlog::logger>("ops", std::move(sink));
@@ -43,7 +93,7 @@ spdlog::level::level_enum to_spdlog(Level level) {
 Result<void> open(const std::string& path) {
   try {
     const auto level = logger()->level();
-    logger() = make_logger(std::make_shared<spdlog::sinks::rotating_file_sink_mt>(path, kFileSize, kOlderFiles));
+    logger() = make_logger(std::make_shared<FileSink>(path));
     logger()->set_level(level);
     in_file = true;
     return {};
