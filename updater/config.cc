@@ -74,6 +74,31 @@ std::vector<PublicKey> read_public_keys(const ConfigObject& root) {
   return keys;
 }
 
+bool is_proxy_url(const std::string& text) {
+  const std::string url = split_user(text).url;
+  const auto is_invalid = [](unsigned char c) { return c <= ' ' || c >= 0x7f || std::strchr("\"'<>@?#", c) != nullptr; };
+  return (url.starts_with("http://") || url.starts_with("https://")) && url.find("://") + 3 < url.size() &&
+         std::none_of(url.begin(), url.end(), is_invalid);
+}
+
+/// A key that is missing stays unset: the environment's value is used. An error never repeats the URL, which may contain a
+/// password.
+ProxySettings read_proxy(const ConfigObject& root) {
+  ProxySettings proxy;
+  if (root.has("proxy")) {
+    const std::string text = root.string("proxy", "");
+    proxy.url = text.empty() || text.find("://") != std::string::npos ? text : "http://" + text;
+    if (!proxy.url->empty() && !is_proxy_url(*proxy.url)) {
+      root.error(
+          "is not the URL of a proxy, like http://proxy.example:3128, or \"\" for no proxy; in a user and a password, "
+          "write %2F for / and %40 for @",
+          "proxy");
+    }
+  }
+  if (root.has("noProxy")) proxy.exceptions = root.string("noProxy", "");
+  return proxy;
+}
+
 TlsFiles read_tls(const ConfigObject& tls) {
   TlsFiles files{tls.string("cert", ""), tls.string("key", ""), tls.string("ca", "")};
   if (files.cert.empty() != files.key.empty()) tls.error("is missing: a PEM file", files.cert.empty() ? "cert" : "key");
@@ -111,9 +136,12 @@ Config load_config(const std::string& path, ConfigReport& report) {
   config.keep_versions = static_cast<int>(root.integer("keepVersions", config.keep_versions, 1, 100));
   config.public_keys = read_public_keys(root);
   config.tls = read_tls(root.object("tls"));
+  config.proxy = read_proxy(root);
+  config.proxy_heartbeats = root.boolean("proxyHeartbeats", false);
   config.token = root.string("token", "");
   if (!config.token.empty() && !is_valid_token(config.token)) root.error(kInvalidToken, "token");
-  if (const bool has_token = !config.token.empty(); (has_token || !config.passwords.empty()) && is_world_readable(path)) {
+  const bool has_password = !config.passwords.empty() || !split_user(config.proxy.url.value_or("")).user.empty();
+  if (const bool has_token = !config.token.empty(); (has_token || has_password) && is_world_readable(path)) {
     report.warnings.push_back(
         cat("contains a ", has_token ? "token" : "password",
             ", and every user of this machine may read it: make the daemon's user its owner, and run chmod o-r ", path));
@@ -133,21 +161,30 @@ Config load_config(const std::string& path, ConfigReport& report) {
 std::string to_json(const Config& config) {
   std::vector<std::string> keys;
   for (const PublicKey& key : config.public_keys) keys.push_back(key.text);
-  return nlohmann::ordered_json{{"debug", config.debug},
-                                {"hostname", config.hostname},
-                                {"desiredAgent", config.desired_agent},
-                                {"server", shown_servers(config)},
-                                {"interval", config.interval.count()},
-                                {"http", {{"enabled", config.http_enabled}, {"listen", config.http_listen}}},
-                                {"probation", config.probation.count()},
-                                {"keepVersions", config.keep_versions},
-                                {"controlTimeout", config.control_timeout.count()},
-                                {"startTimeout", config.start_timeout.count()},
-                                {"stopTimeout", config.stop_timeout.count()},
-                                {"publicKeys", keys},
-                                {"tls", {{"ca", config.tls.ca}, {"cert", config.tls.cert}, {"key", config.tls.key}}},
-                                {"token", std::string(config.token.empty() ? "" : kMasked)}}
-      .dump();
+  nlohmann::ordered_json json{{"debug", config.debug},
+                              {"hostname", config.hostname},
+                              {"desiredAgent", config.desired_agent},
+                              {"server", shown_servers(config)},
+                              {"interval", config.interval.count()},
+                              {"http", {{"enabled", config.http_enabled}, {"listen", config.http_listen}}},
+                              {"probation", config.probation.count()},
+                              {"keepVersions", config.keep_versions},
+                              {"controlTimeout", config.control_timeout.count()},
+                              {"startTimeout", config.start_timeout.count()},
+                              {"stopTimeout", config.stop_timeout.count()},
+                              {"publicKeys", keys},
+                              {"tls", {{"ca", config.tls.ca}, {"cert", config.tls.cert}, {"key", config.tls.key}}},
+                              {"token", std::string(config.token.empty() ? "" : kMasked)},
+                              {"proxyHeartbeats", config.proxy_heartbeats}};
+  if (config.proxy.url) json["proxy"] = without_password(*config.proxy.url);
+  if (config.proxy.exceptions) json["noProxy"] = *config.proxy.exceptions;
+  return json.dump();
+}
+
+ClientCredentials credentials_of(const Config& config, std::shared_ptr<TlsSessionCache> sessions, Request request) {
+  const bool takes_proxy = request == Request::download || config.proxy_heartbeats;
+  return {config.token,        config.servers,   config.tls,
+          std::move(sessions), config.passwords, takes_proxy ? std::optional(config.proxy) : std::nullopt};
 }
 
 std::string hostname_of(const Config& config) {

@@ -5,7 +5,7 @@
 //   {"debug": true, "hostname": "", "desiredAgent": "", "server": "127.0.0.1:2000", "interval": 300,
 //    "http": {"enabled": true, "listen": "127.0.0.1:2001"},
 //    "probation": 30, "keepVersions": 2, "controlTimeout": 60, "startTimeout": 30, "stopTimeout": 30, "publicKeys": [],
-//    "token": "", "tls": {"ca": "", "cert": "", "key": ""}}
+//    "token": "", "tls": {"ca": "", "cert": "", "key": ""}, "proxy": "", "noProxy": "", "proxyHeartbeats": false}
 //
 // The updater only reads it.
 
@@ -16,6 +16,7 @@
 
 #include "common/daemon/config_reader.h"
 #include "common/tls/certificates.h"
+#include "updater/release/http_client.h"
 #include "updater/release/signature.h"
 
 namespace ops::updater {
@@ -36,6 +37,8 @@ struct Config {
   TlsFiles tls;                                  // `ca` "" is the system's CAs; `cert` and `key` "" for no client certificate
   std::string token;                             // a secret, sent to `servers` only; "" for none
   std::map<std::string, std::string> passwords;  // secrets: user:password by server, from the URLs in `server`
+  ProxySettings proxy;                           // for downloads
+  bool proxy_heartbeats = false;                 // heartbeats take the proxy, too
   std::string desired_agent;                     // the only agent that the updater manages; "" for all
 
   bool operator==(const Config&) const = default;
@@ -50,6 +53,11 @@ void check_tls(const Config& config, ConfigReport& report);
 
 /// The config as /config/reload prints it, with its defaults and without secrets.
 std::string to_json(const Config& config);
+
+enum class Request { heartbeat, download };
+
+/// How the updater sends such a request.
+ClientCredentials credentials_of(const Config& config, std::shared_ptr<TlsSessionCache> sessions, Request request);
 
 /// The configured hostname, or the system's.
 std::string hostname_of(const Config& config);

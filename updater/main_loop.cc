@@ -165,12 +165,14 @@ void MainLoop::perform(const ForgetRetry& effect) {
   });
 }
 
-void MainLoop::perform(const Fetch& effect) { fetch_worker_.want(effect.wanted, {config()->public_keys, credentials()}); }
+void MainLoop::perform(const Fetch& effect) {
+  fetch_worker_.want(effect.wanted, {config()->public_keys, credentials(Request::download)});
+}
 
 void MainLoop::perform(const SendHeartbeat& effect) {
   HeartbeatRequest heartbeat = effect.heartbeat;
   heartbeat.host_id = host_id_;
-  queues_.run(kMetaQueue, [this, settings = config(), access = credentials(),
+  queues_.run(kMetaQueue, [this, settings = config(), access = credentials(Request::heartbeat),
                            heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
     auto response = or_out_of_memory([&] { return meta_.send(settings->servers, heartbeat, cancel, access); });
     post(kMetaQueue, MetaAnswered{std::move(response), meta_.retry_after(), meta_.answered_by()});
@@ -255,9 +257,9 @@ std::shared_ptr<const Config> MainLoop::config() const {
   return config_;
 }
 
-ClientCredentials MainLoop::credentials() const {
+ClientCredentials MainLoop::credentials(Request request) const {
   const std::lock_guard lock(mutex_);
-  return {config_->token, config_->servers, config_->tls, sessions_, config_->passwords};
+  return credentials_of(*config_, sessions_, request);
 }
 
 void MainLoop::publish() {

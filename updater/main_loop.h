@@ -79,7 +79,7 @@ class MainLoop {
   void perform(const LogInfo& effect);
   void perform(const LogError& effect);
   void perform(const EndError& effect);
-  ClientCredentials credentials() const;
+  ClientCredentials credentials(Request request) const;
 
   const std::string config_path_;
   const Layout& layout_;

@@ -36,7 +36,7 @@ Result<HeartbeatResponse> MetaClient::ask(const std::string& server, const std::
   if (reply->retry_after) retry_after_ = std::max(reply->retry_after, retry_after_);
   // (The Go updater also obeys a 500 with JSON in its body.)
   if (reply->status != 200) {
-    return Error{cat(url, ": ", status_text(reply->status, url, access), ": ", one_line(trim(reply->body), 200))};
+    return Error{cat(url, ": ", reply->status_text, ": ", one_line(trim(reply->body), 200))};
   }
   auto response = parse_heartbeat_response(reply->body);
   if (!response) return response.error().within(url);

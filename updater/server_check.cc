@@ -28,7 +28,7 @@ std::string refusal_of(const std::string& server, const ClientCredentials& acces
     const auto reply = get_small(url, kMaxReply, kPatience, {}, access);
     if (!reply) return reply.error().message;
     if (reply->status != 401 && reply->status != 403 && reply->status / 100 != 5) continue;
-    return cat(url, ": ", status_text(reply->status, url, access), ": ", one_line(trim(reply->body), 200));
+    return cat(url, ": ", reply->status_text, ": ", one_line(trim(reply->body), 200));
   }
   return "";
 }
@@ -69,7 +69,7 @@ bool check_server(const std::string& server, const ClientCredentials& access) {
 }  // namespace
 
 bool check_servers(const Config& config) {
-  const ClientCredentials access{config.token, config.servers, config.tls, make_sessions(), config.passwords};
+  const ClientCredentials access = credentials_of(config, make_sessions(), Request::heartbeat);
   bool is_good = true;
   for (const std::string& server : config.servers) is_good = check_server(server, access) && is_good;
   return is_good;

@@ -26,6 +26,20 @@ size_t end_of_user(std::string_view url) {
   return at == std::string_view::npos || at < begin ? std::string_view::npos : at;
 }
 
+void replace_all(std::string& text, std::string_view part, std::string_view value) {
+  for (size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += value.size()) {
+    text.replace(at, part.size(), value);
+  }
+}
+
+/// Masks `secret`, as it is written in a URL and percent-decoded. A text of a few bytes would occur in other words as well.
+void mask(std::string& text, std::string_view secret) {
+  constexpr size_t kShortest = 4;  // bytes
+  for (const std::string& form : {std::string(secret), percent_decode(secret)}) {
+    if (form.size() >= kShortest) replace_all(text, form, kMasked);
+  }
+}
+
 /// "m.example", "m:2000", "[::1]:2000".
 bool has_dot_or_port(std::string_view host) {
   const size_t colon = host.rfind(':');
@@ -74,6 +88,16 @@ std::string without_password(std::string_view url) {
   const size_t colon = url.find(':', begin);
   const size_t shown = colon < end ? colon + 1 : begin;  // a user without a colon may be a token
   return cat(url.substr(0, shown), kMasked, url.substr(end));
+}
+
+std::string mask_secrets(std::string text, std::string_view url) {
+  const size_t begin = authority_of(url).first;
+  const size_t end = end_of_user(url);
+  if (end == std::string_view::npos) return text;
+  const std::string_view user = url.substr(begin, end - begin);
+  replace_all(text, cat(user, "@"), cat(kMasked, "@"));
+  mask(text, user.substr(user.find(':') + 1));
+  return text;
 }
 
 }  // namespace ops

@@ -28,4 +28,7 @@ std::string percent_decode(std::string_view text);
 /// The URL with its password masked, for messages: "http://ann:***@m:2000". `url` may lack the scheme.
 std::string without_password(std::string_view url);
 
+/// `text`, such as a server's error text, with the password of `url` masked wherever it occurs.
+std::string mask_secrets(std::string text, std::string_view url);
+
 }  // namespace ops

@@ -2,6 +2,7 @@
 
 #include "common/base/secret.h"
 #include "common/protocol/heartbeat.h"
+#include "common/protocol/url.h"
 #include "meta/config/config.h"
 #include "tests/fuzz/targets.h"
 #include "updater/config.h"
@@ -25,6 +26,8 @@ void mask_secrets(meta::Config& config) {
 
 void mask_secrets(updater::Config& config) {
   if (!config.token.empty()) config.token = kMasked;
+  for (auto& [server, password] : config.passwords) password = cat(kMasked, ":");
+  if (config.proxy.url) config.proxy.url = without_password(*config.proxy.url);
 }
 
 /// Checks that a config, printed as JSON and loaded again, is the same config, except for masked secrets.

@@ -170,6 +170,41 @@ TEST(UpdaterConfig, PrintsNoPassword) {
   }
 }
 
+TEST(UpdaterConfig, ReadsTheProxy) {
+  const Config missing = load(R"({"server": "m:1"})").config;
+  EXPECT_EQ(missing.proxy, ProxySettings()) << "the environment's";
+  const Config config = load(R"({"server": "m:1", "proxy": "p:3128", "noProxy": "a,.b", "proxyHeartbeats": true})").config;
+  EXPECT_EQ(config.proxy.url, "http://p:3128");
+  EXPECT_EQ(config.proxy.exceptions, "a,.b");
+  EXPECT_TRUE(config.proxy_heartbeats);
+  EXPECT_EQ(load(to_json(config)).config, config);
+  EXPECT_EQ(load(R"({"server": "m:1", "proxy": ""})").config.proxy.url, "") << "no proxy, also none of the environment";
+  for (const std::string bad :
+       {"socks5://ann:secr@p:1", "http://", "http://ann:secr@p 1", "http://p:1?secr", "ann:secr/et@p:1"}) {
+    const std::string error = only_error(R"({"server": "m:1", "proxy": ")" + bad + "\"}");
+    EXPECT_TRUE(error.starts_with("proxy: is not the URL of a proxy, like http://proxy.example:3128")) << error;
+    EXPECT_EQ(error.find("secr"), std::string::npos) << error;
+  }
+}
+
+TEST(UpdaterConfig, PrintsNoPasswordOfTheProxy) {
+  const Loaded loaded = load(R"({"server": "m:1", "proxy": "http://ann:secret@p:3128"})");
+  EXPECT_EQ(loaded.config.proxy.url, "http://ann:secret@p:3128");
+  const std::string printed = to_json(loaded.config) + loaded.report.text("");
+  EXPECT_NE(printed.find(R"("proxy":"http://ann:***@p:3128")"), std::string::npos) << printed;
+  EXPECT_EQ(printed.find("secret"), std::string::npos) << printed;
+  EXPECT_EQ(loaded.report.warnings.size(), 1U) << "other users can read the file";
+}
+
+TEST(UpdaterConfig, TakesTheProxyForDownloadsOnlyUnlessTold) {
+  Config config;
+  config.proxy.url = "http://p:1";
+  EXPECT_EQ(credentials_of(config, nullptr, Request::download).proxy, config.proxy);
+  EXPECT_EQ(credentials_of(config, nullptr, Request::heartbeat).proxy, std::nullopt);
+  config.proxy_heartbeats = true;
+  EXPECT_EQ(credentials_of(config, nullptr, Request::heartbeat).proxy, config.proxy);
+}
+
 TEST(UpdaterConfig, UsesTheConfiguredHostnameOrTheSystems) {
   char name[256] = {};
   ASSERT_EQ(::gethostname(name, sizeof name - 1), 0);

@@ -33,6 +33,7 @@ Result<HttpReply> collect(HttpClient& exchange, size_t max_size) {
   };
   if (auto ran = exchange.run(take); !ran) return ran.error();
   reply.status = exchange.status();
+  reply.status_text = exchange.status_text();
   reply.retry_after = to_seconds(exchange.reply().retry_after);
   reply.date = parse_http_date(exchange.reply().date);
   return reply;
@@ -53,7 +54,6 @@ class Download {
         origin_path_(path + ".from"),
         limits_(limits),
         progress_(progress),
-        access_(access),
         exchange_(url, limits.max_size, cancel, access) {}
 
   Result<void> run() {
@@ -70,7 +70,7 @@ class Download {
     const bool is_failed_redirect = status / 100 == 3 && !ran;  // then `ran` has the reason
     if (status != 0 && status != 200 && status != 206 && !is_failed_redirect) {
       const std::string& pause = exchange_.reply().retry_after;
-      return Error{cat(exchange_.url(), ": ", status_text(status, exchange_.url(), access_),
+      return Error{cat(exchange_.url(), ": ", exchange_.status_text(),
                        pause.empty() ? "" : cat(", try again after ", one_line(pause, 40), to_seconds(pause) ? " s" : ""))};
     }
     if (!ran) return ran;
@@ -178,7 +178,6 @@ class Download {
   const std::string origin_path_;
   const DownloadLimits limits_;
   const Progress& progress_;
-  const ClientCredentials& access_;
   HttpClient exchange_;
   Fd file_;
   uint64_t resume_from_ = 0;

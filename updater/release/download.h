@@ -16,6 +16,7 @@ namespace ops::updater {
 
 struct HttpReply {
   long status = 0;
+  std::string status_text;  // for messages: "HTTP status 401", and what to do about it
   std::string body;
   std::optional<std::chrono::seconds> retry_after;  // the Retry-After header, when it is a number
   std::optional<int64_t> date;                      // the Date header, in seconds since 1970

@@ -2,7 +2,6 @@
 
 #include <curl/curl.h>
 
-#include <algorithm>
 #include <array>
 #include <mutex>
 #include <utility>
@@ -10,6 +9,7 @@
 #include "common/base/version.h"
 #include "common/protocol/url.h"
 #include "common/tls/tls.h"
+#include "updater/release/error_text.h"
 
 namespace ops::updater {
 
@@ -41,13 +41,6 @@ namespace {
 
 constexpr long kConnectTimeout = 10;  // seconds
 constexpr long kMaxRedirects = 5;
-constexpr char kIsItHttps[] = ": should the URL begin with https://?";
-
-std::string field_value(std::string_view line, std::string_view name) {
-  if (line.size() <= name.size() || line[name.size()] != ':') return {};
-  if (to_lower(line.substr(0, name.size())) != name) return {};
-  return std::string(trim(line.substr(name.size() + 1)));
-}
 
 /// "https://meta:2000" for any URL on that server; "" for a text that is not a URL.
 std::string origin_of(const std::string& url) {
@@ -62,21 +55,22 @@ std::string origin_of(const std::string& url) {
   return cat(part(CURLUPART_SCHEME), "://", part(CURLUPART_HOST), ":", part(CURLUPART_PORT));
 }
 
-/// The one of access.servers that this URL is on; nullptr for any other server, which must not get the token.
-const std::string* server_at(const std::string& url, const ClientCredentials& access) {
-  const std::string origin = origin_of(url);
-  const auto& servers = access.servers;
-  const auto found = std::find_if(servers.begin(), servers.end(),
-                                  [&](const std::string& server) { return !origin.empty() && origin_of(server) == origin; });
-  return found == servers.end() ? nullptr : &*found;
-}
+struct Secret {
+  SentRequest::Secret kind = SentRequest::Secret::none;
+  std::string text;  // a token or user:password; "" when there is none, and when the URL contains it
+};
 
-/// The token or user:password to send with this URL; "" for none.
-std::string secret_for(const std::string& url, const ClientCredentials& access) {
-  const std::string* server = server_at(url, access);
-  if (server == nullptr || !split_user(url).user.empty()) return {};
-  const auto password = access.passwords.find(*server);
-  return password == access.passwords.end() ? access.token : password->second;
+/// What to send with this URL. Only the servers in `access` get the token.
+Secret secret_for(const std::string& url, const ClientCredentials& access) {
+  if (!split_user(url).user.empty()) return {SentRequest::Secret::url_password, ""};
+  const std::string origin = origin_of(url);
+  for (const std::string& server : access.servers) {
+    if (origin.empty() || origin_of(server) != origin) continue;
+    const auto password = access.passwords.find(server);
+    if (password != access.passwords.end()) return {SentRequest::Secret::server_password, password->second};
+    return access.token.empty() ? Secret() : Secret{SentRequest::Secret::token, access.token};
+  }
+  return {};
 }
 
 }  // namespace
@@ -88,8 +82,10 @@ struct HttpClient::Transfer {
   Transfer(const Transfer&) = delete;
   Transfer& operator=(const Transfer&) = delete;
 
+  void choose_proxy();
   void trust_servers();
-  void authenticate(const std::string& secret);
+  void authenticate();
+  SentRequest sent() const;
   std::string explain(CURLcode code, const std::string& detail) const;
 
   static size_t on_header(char* data, size_t size, size_t count, void* context);
@@ -105,6 +101,9 @@ struct HttpClient::Transfer {
   HttpClient& exchange;
   const std::shared_ptr<TlsSessionCache> sessions;  // outlive `curl`
   const TlsFiles tls;
+  const std::optional<ProxySettings> proxy;
+  const std::string origin;
+  const Secret secret;
   ServerCertificate certificate;
   const std::unique_ptr<CURL, decltype(&curl_easy_cleanup)> curl{curl_easy_init(), &curl_easy_cleanup};
   curl_slist* headers = nullptr;
@@ -113,11 +112,15 @@ struct HttpClient::Transfer {
 };
 
 HttpClient::Transfer::Transfer(HttpClient& to, const std::string& url, const ClientCredentials& access)
-    : exchange(to), sessions(access.sessions), tls(access.tls) {
+    : exchange(to),
+      sessions(access.sessions),
+      tls(access.tls),
+      proxy(access.proxy),
+      origin(origin_of(url)),
+      secret(secret_for(url, access)) {
   set(CURLOPT_URL, url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_NOPROXY, "*");  // ignore proxies in the environment
   set(CURLOPT_USERAGENT, ("ops-updater/" + version()).c_str());
   set(CURLOPT_CONNECTTIMEOUT, kConnectTimeout);
   set(CURLOPT_FORBID_REUSE, 1L);
@@ -128,16 +131,25 @@ HttpClient::Transfer::Transfer(HttpClient& to, const std::string& url, const Cli
   set(CURLOPT_NOPROGRESS, 0L);
   set(CURLOPT_XFERINFOFUNCTION, on_progress);
   set(CURLOPT_XFERINFODATA, this);
+  if (access.past_caches) headers = curl_slist_append(headers, "Cache-Control: no-cache");
+  choose_proxy();
   trust_servers();
-  authenticate(secret_for(url, access));
+  authenticate();
+}
+
+/// Without a URL in `proxy`, libcurl reads the environment.
+void HttpClient::Transfer::choose_proxy() {
+  set(CURLOPT_NOPROXY, proxy ? exceptions_of(*proxy).c_str() : "*");
+  set(CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);  // on_header gets the server's header only
+  if (proxy && proxy->url) set(CURLOPT_PROXY, proxy->url->c_str());
 }
 
 /// When a redirect leads to another host or port, curl does not send the secret there.
-void HttpClient::Transfer::authenticate(const std::string& secret) {
-  if (secret.empty()) return;
-  const bool is_password = secret.find(':') != std::string::npos;
+void HttpClient::Transfer::authenticate() {
+  if (secret.text.empty()) return;
+  const bool is_password = secret.text.find(':') != std::string::npos;
   set(CURLOPT_HTTPAUTH, is_password ? CURLAUTH_BASIC : CURLAUTH_BEARER);
-  set(is_password ? CURLOPT_USERPWD : CURLOPT_XOAUTH2_BEARER, secret.c_str());
+  set(is_password ? CURLOPT_USERPWD : CURLOPT_XOAUTH2_BEARER, secret.text.c_str());
 }
 
 /// Sets the TLS options. They have no effect on http://.
@@ -146,6 +158,7 @@ void HttpClient::Transfer::trust_servers() {
   certificate.ca_file = ca.empty() ? "the system's CAs, which this host lacks: set tls.ca in cfg.json" : ca;
   set(CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
   if (!ca.empty()) set(CURLOPT_CAINFO, ca.c_str());
+  if (!ca.empty()) set(CURLOPT_PROXY_CAINFO, ca.c_str());
   if (!tls.cert.empty()) {
     set(CURLOPT_SSLCERT, tls.cert.c_str());
     set(CURLOPT_SSLKEY, tls.key.c_str());
@@ -160,21 +173,10 @@ void HttpClient::Transfer::trust_servers() {
 
 size_t HttpClient::Transfer::on_header(char* data, size_t size, size_t count, void* context) {
   auto& transfer = *static_cast<Transfer*>(context);
-  ReplyHeader& reply = transfer.exchange.reply_;
   const std::string_view line(data, size * count);
-  if (line.starts_with("HTTP/")) {  // a new reply: drop the fields of the redirect before it
-    reply = {};
-    transfer.has_whole_header = false;
-  }
+  if (line.starts_with("HTTP/")) transfer.has_whole_header = false;  // a new reply, after a redirect
   if (line == "\r\n" || line == "\n") transfer.has_whole_header = true;
-  const std::pair<std::string_view, std::string*> fields[] = {{"etag", &reply.etag},
-                                                              {"last-modified", &reply.last_modified},
-                                                              {"content-range", &reply.content_range},
-                                                              {"retry-after", &reply.retry_after},
-                                                              {"date", &reply.date}};
-  for (const auto& [name, value] : fields) {
-    if (std::string found = field_value(line, name); !found.empty()) *value = std::move(found);
-  }
+  transfer.exchange.reply_.take_line(line);
   return size * count;
 }
 
@@ -196,7 +198,6 @@ CURLcode HttpClient::Transfer::on_tls_context(CURL*, void* context, void* certif
 
 /// curl's error text, or a text of ours for errors of certificates and of TLS.
 std::string HttpClient::Transfer::explain(CURLcode code, const std::string& detail) const {
-  const auto says = [&](const char* text) { return detail.find(text) != std::string::npos; };
   const bool is_about_files = code == CURLE_SSL_CERTPROBLEM || code == CURLE_SSL_CACERT_BADFILE;
   if (is_about_files) {
     if (const auto credentials = read_credentials(tls); !credentials) return cat("tls: ", credentials.error().message);
@@ -205,15 +206,22 @@ std::string HttpClient::Transfer::explain(CURLcode code, const std::string& deta
   if (code == CURLE_PEER_FAILED_VERIFICATION && !certificate.names.empty()) {
     return cat("the certificate is for another host: ", certificate.names, " (", detail, ")");
   }
-  // curl takes a reply without a header for HTTP/0.9, which is not in use any more.
-  if (code == CURLE_UNSUPPORTED_PROTOCOL && says("HTTP/0.9")) {
-    return cat("the server does not speak HTTP", exchange.url_.starts_with("http:") ? kIsItHttps : "");
-  }
-  if (says("wrong version number")) return detail + "; the server does not speak TLS: should the URL begin with http://?";
-  if (says(" alert ") && (says("certificate") || says("unknown ca")))
-    return detail + "; the server refuses this host's certificate: look at \"tls\" in cfg.json, and at its log";
-  if (says("Protocol \"http\" ")) return detail + "; the updater does not follow a redirect from https:// to http://";
-  return detail;
+  const SentRequest request = sent();
+  return with_advice(proxy ? mask_secrets(detail, proxy_for(exchange.url_, *proxy)) : detail, request);
+}
+
+/// The last request, after the redirects.
+SentRequest HttpClient::Transfer::sent() const {
+  char* last = nullptr;
+  curl_easy_getinfo(curl.get(), CURLINFO_EFFECTIVE_URL, &last);
+  const std::string url = last == nullptr ? "" : last;
+  SentRequest request{origin_of(url) == origin ? secret.kind : SentRequest::Secret::none, url.starts_with("https:"), ""};
+  long used_proxy = proxy ? 1 : 0;
+#if LIBCURL_VERSION_NUM >= 0x080700
+  curl_easy_getinfo(curl.get(), CURLINFO_USED_PROXY, &used_proxy);
+#endif
+  if (used_proxy != 0 && proxy) request.proxy = without_password(proxy_for(url, *proxy));
+  return request;
 }
 
 HttpClient::HttpClient(const std::string& url, uint64_t max_size, std::stop_token cancel, const ClientCredentials& access)
@@ -281,16 +289,6 @@ std::optional<uint64_t> HttpClient::body_size() const {
   return length < 0 ? std::nullopt : std::optional(static_cast<uint64_t>(length));
 }
 
-std::string status_text(long status, const std::string& url, const ClientCredentials& access) {
-  const std::string text = cat("HTTP status ", status);
-  if (status != 401 && status != 403) return text;
-  if (!split_user(url).user.empty()) return text + "; look at the user and the password in its URL";
-  const std::string* server = server_at(url, access);
-  if (server == nullptr && access.token.empty()) return text;
-  if (server == nullptr) return text + "; the updater sent no token, for \"server\" in cfg.json does not name this server";
-  if (access.passwords.contains(*server)) return text + "; look at the user and the password in \"server\" in cfg.json";
-  if (status == 403 && url.starts_with("https:")) return text + "; look at \"token\" and \"tls\" in cfg.json";
-  return cat(text, "; look at \"token\" in cfg.json", access.token.empty() ? ", which is not set" : "");
-}
+std::string HttpClient::status_text() const { return updater::status_text(status(), transfer_->sent()); }
 
 }  // namespace ops::updater

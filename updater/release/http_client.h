@@ -16,6 +16,8 @@
 
 #include "common/base/result.h"
 #include "common/tls/certificates.h"
+#include "updater/release/proxy.h"
+#include "updater/release/reply_header.h"
 
 namespace ops::updater {
 
@@ -24,26 +26,15 @@ namespace ops::updater {
 class TlsSessionCache;
 std::shared_ptr<TlsSessionCache> make_sessions();
 
-/// How the updater authenticates to servers, and which servers it trusts: an https:// server needs a certificate that is issued
-/// by `tls.ca` (the system's CAs if "") and names the host in the URL. This check cannot be switched off.
+/// How the updater reaches servers, authenticates to them, and which it trusts: an https:// server needs a certificate that is
+/// issued by `tls.ca` (the system's CAs if "") and names the host in the URL. This check cannot be switched off.
 struct ClientCredentials {
   std::string token;                 // a secret, sent as Bearer, or as Basic when it is user:password; "" for none
   std::vector<std::string> servers;  // base URLs; the token is sent to their schemes, hosts and ports only
   TlsFiles tls;                      // read for each connection
   std::shared_ptr<TlsSessionCache> sessions = {};     // nullptr: TLS sessions are not cached
   std::map<std::string, std::string> passwords = {};  // secrets: user:password by server, sent instead of the token
-};
-
-/// "HTTP status 401", and what to do about it.
-std::string status_text(long status, const std::string& url, const ClientCredentials& access);
-
-/// The header fields of a reply that the updater uses. After redirects they are the last reply's.
-struct ReplyHeader {
-  std::string etag;
-  std::string last_modified;
-  std::string content_range;
-  std::string retry_after;
-  std::string date;
+  std::optional<ProxySettings> proxy = {};            // nullopt: no proxy, also none of the environment
 };
 
 class HttpClient {
@@ -77,8 +68,10 @@ class HttpClient {
   const std::string& refusal() const { return refusal_; }  // "" when nothing was refused
   // Valid from the first call of `take` on:
   long status() const;
-  const ReplyHeader& reply() const { return reply_; }
-  std::optional<uint64_t> body_size() const;  // nullopt when the reply has no Content-Length
+  /// "HTTP status 401", and what to do about it.
+  std::string status_text() const;
+  const ReplyHeader& reply() const { return reply_; }  // after redirects the last reply's
+  std::optional<uint64_t> body_size() const;           // nullopt when the reply has no Content-Length
 
  private:
   struct Transfer;

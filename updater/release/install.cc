@@ -25,8 +25,7 @@ std::optional<FetchError> get_text(const std::string& url, size_t max_size, std:
   auto reply = get_small(url, max_size, kSmallFileTimeout, cancel, access);
   if (!reply) return temporary(reply.error());
   if (reply->status != 200) {
-    return FetchError{
-        {cat(without_password(url), ": ", status_text(reply->status, url, access))}, false, "", reply->retry_after};
+    return FetchError{{cat(without_password(url), ": ", reply->status_text)}, false, "", reply->retry_after};
   }
   text = std::move(reply->body);
   return std::nullopt;

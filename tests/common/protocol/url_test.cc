@@ -53,5 +53,13 @@ TEST(Url, IsPrintedWithoutItsPassword) {
   EXPECT_EQ(without_password("ann:secret@m:2000/x"), "ann:***@m:2000/x");
 }
 
+TEST(Url, HasItsPasswordMaskedInOtherTexts) {
+  const std::string url = "http://ann:a%2Fbc@m:2000/x";
+  EXPECT_EQ(mask_secrets("bad syntax in 'http://ann:a%2Fbc@m:2000'", url), "bad syntax in 'http://***@m:2000'");
+  EXPECT_EQ(mask_secrets("ann sent a/bc and a%2Fbc", url), "ann sent *** and ***");
+  EXPECT_EQ(mask_secrets("ann", "http://ann:b@m"), "ann") << "a secret of less than 4 bytes would be in other words";
+  EXPECT_EQ(mask_secrets("text", "http://m"), "text");
+}
+
 }  // namespace
 }  // namespace ops::tests
