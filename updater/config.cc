@@ -22,7 +22,8 @@ void read_servers(const ConfigObject& root, Config& config) {
   for (std::string part; std::getline(parts, part, ',');) {
     std::string server(trim(part));
     if (server.empty()) continue;
-    if (server.find("://") == std::string::npos) server = "http://" + server;
+    const bool has_scheme = server.find("://") != std::string::npos;
+    if (!has_scheme) server = "http://" + server;
     auto [url, user] = split_user(read_base_url(server).value_or(server));
     while (url.ends_with('/')) url.pop_back();
     const bool known = url.starts_with("http://") || url.starts_with("https://");
@@ -33,6 +34,14 @@ void read_servers(const ConfigObject& root, Config& config) {
       root.error(cat("\"", shown, "\" is not an address like 10.0.0.1:2000 or https://meta.example.com",
                      at == std::string::npos ? "" : "; in a password, write %2F for / and %40 for @"),
                  "server");
+    }
+    const std::string host = url.substr(std::min(url.size(), url.find("://") + 3));
+    if (known && std::count(host.begin(), host.end(), ':') > 1 && !host.starts_with('[')) {
+      root.error(cat("\"", host, "\" is an IPv6 address without brackets: write it like [::1]:2000"), "server");
+    } else if (!has_scheme && host.find(':', host.rfind(']') == std::string::npos ? 0 : host.rfind(']')) == std::string::npos) {
+      root.warning(
+          cat("\"", host, "\" has no port, so the updater asks port 80: write ", host, ":2000 for the usual port of ops-meta"),
+          "server");
     }
     if (!user.empty()) config.passwords[url] = user.find(':') == std::string::npos ? user + ":" : user;
     config.servers.push_back(std::move(url));

@@ -119,6 +119,11 @@ void Cycle::on(MetaAnswered& event, Instant now) {
              failures == 0 ? "" : cat(" again, after ", counted(static_cast<uint64_t>(failures), "failed heartbeat")), ", at ",
              event.server, ": ", named, "; ", next_text("asks again", left), hint(left));
   }
+  if (!server_.empty() && event.server != server_) {
+    ++polls_.server_changes;
+    log_info("heartbeats go to ", event.server, " now, and not to ", server_, " any more");
+  }
+  server_ = event.server;
   add(EndError{kMetaTopic});
   ++polls_.answered;
   polls_.last_answer = now.unix_time;

@@ -195,7 +195,8 @@ class Cycle {
   std::map<std::string, DesiredAgent> desired_;
   std::map<std::string, Agent> agents_;
   PollCounts polls_;
-  Effects effects_;  // of the call that runs
+  std::string server_;  // that answered last
+  Effects effects_;     // of the call that runs
 };
 
 }  // namespace ops::updater

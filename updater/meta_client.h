@@ -16,8 +16,9 @@ namespace ops::updater {
 
 class MetaClient {
  public:
-  /// Sends the heartbeat to the server that answered last, and to the next one when that server does not answer within 20 s or
-  /// answers with anything but status 200 and a heartbeat reply. The error names each server and its failure.
+  /// Sends the heartbeat to the server that answered last. Goes on to the next one only if that server is not available: no
+  /// connection, no heartbeat reply within 20 s, or a status 5xx. A server that refuses the heartbeat (4xx, or an errorMessage)
+  /// speaks for all servers. The error names each server that was asked, and its failure.
   Result<HeartbeatResponse> send(const std::vector<std::string>& servers, const HeartbeatRequest& heartbeat,
                                  const std::stop_token& cancel, const ClientCredentials& access = {});
 
@@ -28,8 +29,9 @@ class MetaClient {
   std::optional<std::chrono::seconds> retry_after() const { return retry_after_; }
 
  private:
-  Result<HeartbeatResponse> ask(const std::string& server, const std::string& body, const std::stop_token& cancel,
-                                const ClientCredentials& access);
+  /// `refuses`: whether the server is available and refuses the heartbeat.
+  Result<HeartbeatResponse> ask(bool& refuses, const std::string& server, const std::string& body,
+                                const std::stop_token& cancel, const ClientCredentials& access);
 
   size_t preferred_ = 0;
   std::string answered_by_;

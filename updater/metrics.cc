@@ -11,6 +11,9 @@ void add_polls(MetricsText& text, const PollCounts& polls) {
            static_cast<double>(polls.answered + polls.failed));
   text.add("ops_updater_poll_failures_total", MetricType::counter, "Heartbeats that ended without a good answer.",
            static_cast<double>(polls.failed));
+  text.add("ops_updater_server_changes_total", MetricType::counter,
+           "Answers to heartbeats that came from another server of the list than the answer before.",
+           static_cast<double>(polls.server_changes));
   text.add("ops_updater_last_poll_timestamp_seconds", MetricType::gauge,
            "When ops-meta last answered, in seconds since 1970; 0 before the first answer.",
            static_cast<double>(polls.last_answer));

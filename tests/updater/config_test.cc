@@ -116,6 +116,7 @@ TEST(UpdaterConfig, NamesThePlaceOfEachFault) {
       {R"({"server": "m 1"})", "server: \"m 1\""},
       {R"({"server": "http://"})", "server: \"http://\""},
       {R"({"server": "/"})", "server: \"/\""},
+      {R"({"server": "::1:2000"})", "server: \"::1:2000\" is an IPv6 address without brackets: write it like [::1]:2000"},
       {"{" + server + R"("interval": 0})", "interval: "},
       {"{" + server + R"("interval": 1.5})", "interval: "},
       {"{" + server + R"("interval": "300"})", "interval: "},
@@ -162,7 +163,7 @@ TEST(UpdaterConfig, PrintsNoPassword) {
   const std::string printed = to_json(loaded.config) + loaded.report.text("");
   EXPECT_NE(printed.find(R"("server":"http://***@m1:2000,http://m2")"), std::string::npos) << printed;
   EXPECT_EQ(printed.find("secret"), std::string::npos) << printed;
-  EXPECT_EQ(load(R"({"server": "ann:secret@m1"})").report.warnings.size(), 1U) << "other users can read the file";
+  EXPECT_EQ(load(R"({"server": "ann:secret@m1:2000"})").report.warnings.size(), 1U) << "other users can read the file";
   for (const std::string bad : {"ftp://ann:secret@m1", "ann:secr/et@m1", "http://ann:secret@m 1", "ann:secret m1@m2/@m3"}) {
     const std::string error = only_error(R"({"server": ")" + bad + "\"}");
     EXPECT_EQ(error.find("secr"), std::string::npos) << error;
@@ -212,6 +213,18 @@ TEST(UpdaterConfig, UsesTheConfiguredHostnameOrTheSystems) {
   EXPECT_EQ(hostname_of(config), name);
   config.hostname = "h1";
   EXPECT_EQ(hostname_of(config), "h1");
+}
+
+TEST(UpdaterConfig, WarnsOfAServerWithoutAPort) {
+  const auto warnings = [](const std::string& server) { return load(R"({"server": ")" + server + "\"}").report.warnings; };
+  EXPECT_EQ(
+      warnings("m,[::1]"),
+      (std::vector<std::string>{
+          R"(server: "m" has no port, so the updater asks port 80: write m:2000 for the usual port of ops-meta)",
+          R"(server: "[::1]" has no port, so the updater asks port 80: write [::1]:2000 for the usual port of ops-meta)"}));
+  for (const std::string good : {"m:2000", "[::1]:2000", "http://m", "https://m", "http://[::1]"}) {
+    EXPECT_EQ(warnings(good).size(), 0U) << good;
+  }
 }
 
 TEST(UpdaterConfig, ExplainsWhatAPublicKeyIs) {

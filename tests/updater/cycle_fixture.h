@@ -147,7 +147,7 @@ struct CycleTest : testing::Test {
     if (is_meta_silent) {
       after(std::chrono::seconds(1), MetaAnswered{Error{"no answer from ops-meta"}, std::nullopt, ""});
     } else {
-      after(std::chrono::seconds(0), MetaAnswered{reply, std::nullopt, "http://m:2000"});
+      after(std::chrono::seconds(0), MetaAnswered{reply, std::nullopt, meta_server});
     }
   }
 
@@ -186,6 +186,7 @@ struct CycleTest : testing::Test {
   std::set<std::string> unpackable;  // versions that cannot be unpacked
   bool is_retry_asked = false;
   bool is_meta_silent = false;
+  std::string meta_server = "http://m:2000";  // that answers
   std::chrono::seconds observation_time{0};
   HeartbeatResponse reply;
   HeartbeatRequest last_heartbeat;

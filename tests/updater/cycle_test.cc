@@ -132,6 +132,15 @@ TEST_F(CycleTest, SupervisesItsAgentsWhileOpsMetaIsSilent) {
   EXPECT_HAS(poll_note, "http://m:2000 answered at ");
 }
 
+TEST_F(CycleTest, LogsAndCountsEachChangeOfTheServer) {
+  run(minutes(20));
+  EXPECT_EQ(log.find("heartbeats go to "), std::string::npos) << log;
+  meta_server = "http://m2:2000";
+  run(minutes(20));
+  EXPECT_HAS(log, "heartbeats go to http://m2:2000 now, and not to http://m:2000 any more");
+  EXPECT_EQ(cycle.polls().server_changes, 1U);
+}
+
 TEST_F(CycleTest, AUserWhoReloadsInALoopCausesOneHeartbeatASecond) {
   install();
   const int before = heartbeats;

@@ -115,6 +115,18 @@ TEST_F(MetaClientTest, GoesOnToTheNextServerAndKeepsIt) {
   EXPECT_EQ(good.requests().size(), 3U);
 }
 
+TEST_F(MetaClientTest, StaysWithAServerThatRefusesTheHeartbeat) {
+  for (const int status : {400, 401, 403, 404}) {
+    bad.set_handler(always_sends(http_reply(status, "no")));
+    const auto response = send({bad.url(""), good.url("")});
+    ASSERT_FALSE(response) << status;
+    EXPECT_EQ(response.error().message.find(good.url("")), std::string::npos) << response.error().message;
+  }
+  bad.set_handler(always_sends(http_reply(200, R"({"errorMessage":"no such host","desiredAgents":[]})")));
+  EXPECT_FALSE(send({bad.url(""), good.url("")}));
+  EXPECT_EQ(good.requests().size(), 0U);
+}
+
 TEST_F(MetaClientTest, NamesEachServerAndItsFailureInTheError) {
   const auto response = send({unused_port, bad.url("")});
   ASSERT_FALSE(response);

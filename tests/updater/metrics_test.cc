@@ -25,9 +25,11 @@ TEST(UpdaterMetrics, AreAcceptedByPromtool) {
 }
 
 TEST(UpdaterMetrics, CountHeartbeats) {
-  const std::string text = metrics_text({}, {.answered = 3, .failed = 2, .last_answer = 1447000000, .last_change = 1447000007});
+  const std::string text =
+      metrics_text({}, {.answered = 3, .failed = 2, .server_changes = 4, .last_answer = 1447000000, .last_change = 1447000007});
   EXPECT_EQ(sample(text, "ops_updater_polls_total"), 5);
   EXPECT_EQ(sample(text, "ops_updater_poll_failures_total"), 2);
+  EXPECT_EQ(sample(text, "ops_updater_server_changes_total"), 4);
   EXPECT_EQ(sample(text, "ops_updater_last_poll_timestamp_seconds"), 1447000000);
   EXPECT_EQ(sample(text, "ops_updater_last_change_timestamp_seconds"), 1447000007);
 }

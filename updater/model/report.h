@@ -29,10 +29,11 @@ struct AgentReport {
 
 /// Counts of heartbeats since the updater started.
 struct PollCounts {
-  uint64_t answered = 0;    // heartbeats
-  uint64_t failed = 0;      // heartbeats
-  int64_t last_answer = 0;  // seconds since 1970; 0 before the first
-  int64_t last_change = 0;  // when an action last changed an agent, seconds since 1970; 0 before the first
+  uint64_t answered = 0;        // heartbeats
+  uint64_t failed = 0;          // heartbeats
+  uint64_t server_changes = 0;  // answers of another server than the answer before
+  int64_t last_answer = 0;      // seconds since 1970; 0 before the first
+  int64_t last_change = 0;      // when an action last changed an agent, seconds since 1970; 0 before the first
 };
 
 /// The agent's entry in the heartbeat's "updates". nullopt if the phase is idle or no version is known.
