@@ -26,7 +26,9 @@ std::string url_below(std::string base, const std::string& file) {
   base = read_base_url(base).value_or(base);
   base = with_platform(std::move(base), kArch);
   while (base.ends_with('/')) base.pop_back();
-  return base + "/" + file;
+  std::string encoded = file;
+  replace_all(encoded, "+", "%2B");  // S3 takes a plain "+" for a blank
+  return base + "/" + encoded;
 }
 
 }  // namespace

@@ -50,6 +50,26 @@ Result<std::string> digest_of_file(const std::string& path, const EVP_MD* algori
 /// md5sum may have been run in another folder: "dir/falcon-agent-1.0.0.tar.gz" names falcon-agent-1.0.0.tar.gz.
 std::string_view base_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
 
+/// A line of a checksum file. `name` is "" when the line is the digest alone.
+struct ChecksumLine {
+  std::string_view digest;
+  std::string_view name;
+};
+
+/// "DIGEST  NAME" and "DIGEST *NAME" of md5sum; "MD5 (NAME) = DIGEST" of md5sum --tag and BSD; "MD5(NAME)= DIGEST" of openssl.
+ChecksumLine split_line(std::string_view line) {
+  const size_t open = line.find('(');
+  const size_t close = line.rfind(')');
+  if (line.starts_with("MD5") && open != std::string_view::npos && close != std::string_view::npos && open < close) {
+    const std::string_view rest = trim(line.substr(close + 1));
+    return {rest.starts_with('=') ? trim(rest.substr(1)) : "", line.substr(open + 1, close - open - 1)};
+  }
+  const std::string_view digest = line.substr(0, line.find_first_of(" \t"));
+  std::string_view name = trim(line.substr(digest.size()));
+  if (name.starts_with('*')) name.remove_prefix(1);
+  return {digest, name};
+}
+
 }  // namespace
 
 Result<std::string> md5_of_file(const std::string& path, const std::stop_token& cancel) {
@@ -73,17 +93,14 @@ bool is_signed(std::string_view message, std::string_view signature, std::string
 }
 
 Result<std::string> parse_md5sum(const std::string& text, const std::string& file_name) {
-  // A line is the digest, a space, a space or "*", and the file's name.
   std::istringstream lines(text);
   std::string nameless;
   int count = 0;
   for (std::string line; std::getline(lines, line);) {
     const std::string_view entry = trim(line);
     if (!entry.empty()) ++count;
-    const std::string_view digest = entry.substr(0, entry.find_first_of(" \t"));
+    const auto [digest, name] = split_line(entry);
     if (!is_hex(digest, 32)) continue;
-    std::string_view name = trim(entry.substr(digest.size()));
-    if (name.starts_with('*')) name.remove_prefix(1);
     if (base_name(name) == file_name) return to_lower(digest);
     if (name.empty()) nameless = to_lower(digest);
   }

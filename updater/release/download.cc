@@ -10,6 +10,7 @@
 #include "common/base/text.h"
 #include "common/http/message.h"
 #include "updater/release/disk_space.h"
+#include "updater/release/error_text.h"
 
 namespace ops::updater {
 
@@ -70,7 +71,8 @@ class Download {
     const bool is_failed_redirect = status / 100 == 3 && !ran;  // then `ran` has the reason
     if (status != 0 && status != 200 && status != 206 && !is_failed_redirect) {
       const std::string& pause = exchange_.reply().retry_after;
-      return Error{cat(exchange_.url(), ": ", exchange_.status_text(),
+      const std::string reason = text_of_page(error_page_);
+      return Error{cat(exchange_.url(), ": ", exchange_.status_text(), reason.empty() ? "" : cat(": ", reason),
                        pause.empty() ? "" : cat(", try again after ", one_line(pause, 40), to_seconds(pause) ? " s" : ""))};
     }
     if (!ran) return ran;
@@ -110,7 +112,10 @@ class Download {
 
   bool take(std::string_view piece) {
     const long status = exchange_.status();
-    if (status != 200 && status != 206) return (error_page_size_ += piece.size()) <= kMaxErrorPage;  // run() reports the status
+    if (status != 200 && status != 206) {  // run() reports the status
+      error_page_ += piece;
+      return error_page_.size() <= kMaxErrorPage;
+    }
     if (!begun_ && !begin()) return false;
     if (done_ + piece.size() > limits_.max_size) return refuse_size(cat("it has more than ", limits_.max_size, " bytes"));
     if (auto written = write_all(file_.get(), piece, path_); !written) return refuse(written.error().message);
@@ -183,7 +188,7 @@ class Download {
   uint64_t resume_from_ = 0;
   std::string validator_;  // of the part
   bool begun_ = false;
-  uint64_t error_page_size_ = 0;  // bytes
+  std::string error_page_;
   uint64_t done_ = 0;
   uint64_t total_ = 0;
 };

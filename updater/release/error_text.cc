@@ -1,5 +1,7 @@
 #include "updater/release/error_text.h"
 
+#include <utility>
+
 #include "common/base/text.h"
 
 namespace ops::updater {
@@ -34,6 +36,29 @@ std::string advice_about(const std::string& error, const SentRequest& sent) {
 std::string status_text(long status, const SentRequest& sent) {
   return cat("HTTP status ", status, sent.proxy.empty() ? "" : cat(" through the proxy ", sent.proxy),
              advice_about(status, sent));
+}
+
+std::string text_of_page(std::string_view page) {
+  for (const auto& [begin, end] : {std::pair("<Message>", "</Message>"), std::pair("<title>", "</title>")}) {
+    const size_t from = page.find(begin);
+    const size_t to = from == std::string_view::npos ? from : page.find(end, from);
+    if (to == std::string_view::npos) continue;
+    page = page.substr(from, to - from);
+    break;
+  }
+  std::string text;
+  bool in_tag = false;
+  for (const char c : page) {
+    if (c == '<') in_tag = true;
+    const bool is_blank = in_tag || c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    if (c == '>') in_tag = false;
+    if (!is_blank) {
+      text += c;
+    } else if (!text.empty() && text.back() != ' ') {
+      text += ' ';
+    }
+  }
+  return one_line(trim(text), 200);
 }
 
 std::string with_advice(const std::string& error, const SentRequest& sent) {

@@ -28,7 +28,8 @@ void FetchWorker::want(const std::vector<DesiredAgent>& agents, const Trust& tru
   }
 }
 
-void FetchWorker::work(const DesiredAgent& agent, const Trust& trust, const std::stop_token& cancel) {
+void FetchWorker::work(const DesiredAgent& agent, Trust trust, const std::stop_token& cancel) {
+  trust.access.past_caches = mismatched_ == agent.name;
   const auto report = [&](Phase phase, uint64_t done, uint64_t total) {
     const std::lock_guard lock(mutex_);
     job_->progress = {agent.name, phase, done, total};
@@ -39,6 +40,7 @@ void FetchWorker::work(const DesiredAgent& agent, const Trust& trust, const std:
   } catch (const std::bad_alloc&) {
     error = FetchError{{kOutOfMemory}};
   }
+  mismatched_ = error && error->is_mismatch ? agent.name : "";
   {
     const std::lock_guard lock(mutex_);
     job_->error = std::move(error);

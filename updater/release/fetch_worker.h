@@ -51,7 +51,7 @@ class FetchWorker {
     std::optional<FetchError> error;
   };
 
-  void work(const DesiredAgent& agent, const Trust& trust, const std::stop_token& cancel);
+  void work(const DesiredAgent& agent, Trust trust, const std::stop_token& cancel);
 
   const Layout& layout_;
   const InstallLimits limits_;
@@ -59,6 +59,7 @@ class FetchWorker {
 
   mutable std::mutex mutex_;
   std::optional<Job> job_;  // guarded by mutex_
+  std::string mismatched_;  // the agent whose last tarball had another checksum; used by the worker's thread only
   std::jthread thread_;     // last: it is joined before the members that it uses are destroyed
 };
 

@@ -35,6 +35,7 @@ struct ClientCredentials {
   std::shared_ptr<TlsSessionCache> sessions = {};     // nullptr: TLS sessions are not cached
   std::map<std::string, std::string> passwords = {};  // secrets: user:password by server, sent instead of the token
   std::optional<ProxySettings> proxy = {};            // nullopt: no proxy, also none of the environment
+  bool past_caches = false;                           // ask caches on the way for a fresh copy
 };
 
 class HttpClient {

@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "common/protocol/url.h"
 #include "updater/release/checksum.h"
+#include "updater/release/error_text.h"
 
 namespace ops::updater {
 
@@ -20,12 +21,18 @@ constexpr std::chrono::seconds kSmallFileTimeout{30};
 /// An error that may not occur again: the fetch is tried again after a pause.
 FetchError temporary(const Error& error, const std::string& checksum = "") { return {error, false, checksum}; }
 
+FetchError mismatch(const Error& error, const std::string& checksum) { return {error, false, checksum, std::nullopt, true}; }
+
 std::optional<FetchError> get_text(const std::string& url, size_t max_size, std::string& text, const ClientCredentials& access,
                                    const std::stop_token& cancel) {
   auto reply = get_small(url, max_size, kSmallFileTimeout, cancel, access);
   if (!reply) return temporary(reply.error());
   if (reply->status != 200) {
-    return FetchError{{cat(without_password(url), ": ", reply->status_text)}, false, "", reply->retry_after};
+    const std::string reason = text_of_page(reply->body);
+    return FetchError{{cat(without_password(url), ": ", reply->status_text, reason.empty() ? "" : cat(": ", reason))},
+                      false,
+                      "",
+                      reply->retry_after};
   }
   text = std::move(reply->body);
   return std::nullopt;
@@ -102,8 +109,8 @@ std::optional<FetchError> fetch_release(const Layout& layout, const DesiredAgent
   if (!found) return temporary(found.error(), expected);
   if (*found != expected) {
     remove_download(tarball);
-    return temporary({cat("checksum of ", without_password(tarball_url(agent)), " is ", *found, ", expected ", expected)},
-                     expected);
+    return mismatch({cat("checksum of ", without_password(tarball_url(agent)), " is ", *found, ", expected ", expected)},
+                    expected);
   }
 
   if (signature) {
@@ -111,7 +118,7 @@ std::optional<FetchError> fetch_release(const Layout& layout, const DesiredAgent
     if (!digest) return temporary(digest.error(), expected);
     if (!signature->covers(*digest)) {
       remove_download(tarball);
-      return temporary(
+      return mismatch(
           {cat(without_password(tarball_url(agent)), " is not what key ", key_id_text(signature->key.id), " signed")},
           expected);
     }

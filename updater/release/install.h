@@ -33,6 +33,7 @@ struct FetchError {
   bool lasting = false;                                            // the release itself is bad: no retry before it changes
   std::string checksum;                                            // of the tarball; "" when it is unknown
   std::optional<std::chrono::seconds> retry_after = std::nullopt;  // from the failed server's reply
+  bool is_mismatch = false;  // the tarball has another checksum or signature: a cache on the way may hold an old file
 };
 
 /// Called from the fetching thread. `done` and `total` are bytes of a download, and 0 in other phases.

@@ -13,6 +13,10 @@ DesiredAgent agent(const std::string& tarball, const std::string& md5 = "") {
 
 TEST(Release, UrlsHaveOneSlashBeforeTheFile) {
   EXPECT_EQ(tarball_url(agent("http://m:2000/falcon")), "http://m:2000/falcon/falcon-agent-3.1.3.tar.gz");
+  DesiredAgent plus = agent("http://m/a+b");
+  plus.version = "1.0+git";
+  EXPECT_EQ(tarball_url(plus), "http://m/a+b/falcon-agent-1.0%2Bgit.tar.gz") << "S3 takes a plain + for a blank";
+  EXPECT_EQ(checksum_url(plus), "http://m/a+b/falcon-agent-1.0%2Bgit.tar.gz.md5");
   EXPECT_EQ(tarball_url(agent("http://m:2000/falcon//")), "http://m:2000/falcon/falcon-agent-3.1.3.tar.gz");
 }
 

@@ -53,7 +53,8 @@ TEST(Checksum, ReadsMd5sumsOutput) {
   for (const std::string& text :
        {digest + "  " + kFile + "\n", digest + " *" + kFile + "\n", digest + "  ./dir/" + kFile + "\n", digest + "  " + kFile,
         digest + "  " + kFile + "\r\n", digest + "\n", digest, "0CC175B9C0F1B6A831C399E269772661  " + std::string(kFile),
-        "\n\n" + digest + "  " + kFile}) {
+        "\n\n" + digest + "  " + kFile, "MD5 (" + std::string(kFile) + ") = " + digest + "\n",
+        "MD5 (./dir/" + std::string(kFile) + ") = " + digest, "MD5(" + std::string(kFile) + ")= " + digest}) {
     EXPECT_EQ(parsed(text), kDigest) << text;
   }
 }

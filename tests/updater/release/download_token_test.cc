@@ -86,7 +86,7 @@ TEST_F(Token, IsReplacedByThePasswordOfAUrlAndNotPrinted) {
   ASSERT_TRUE(failed);
   EXPECT_EQ(sent_to(server), "Basic YW5uOnNlY3JldA==");
   EXPECT_TRUE(failed->error.message.starts_with("http://ann:***@127.0.0.1:")) << failed->error.message;
-  EXPECT_TRUE(failed->error.message.ends_with("/t: HTTP status 401; look at the user and the password in its URL"));
+  EXPECT_TRUE(failed->error.message.ends_with("/t: HTTP status 401; look at the user and the password in its URL: no"));
 }
 
 TEST_F(Token, IsNamedInTheErrorWhenAServerRefusesIt) {
@@ -95,17 +95,15 @@ TEST_F(Token, IsNamedInTheErrorWhenAServerRefusesIt) {
     const auto failed = updater::download(url, path, limits, progress, {}, access);
     return failed ? failed->error.message : "no error";
   };
-  EXPECT_EQ(refused(server.url("/t")), server.url("/t") + ": HTTP status 401; look at \"token\" in cfg.json");
+  EXPECT_EQ(refused(server.url("/t")), server.url("/t") + ": HTTP status 401; look at \"token\" in cfg.json: no");
   other.set_handler(always_sends(http_reply(403, "no")));
-  EXPECT_EQ(
-      refused(other.url("/t")),
-      other.url("/t") + ": HTTP status 403; the updater sent no token, for \"server\" in cfg.json does not name this server");
+  EXPECT_EQ(refused(other.url("/t")), other.url("/t") + ": HTTP status 403: no") << "no token was sent there";
   access.passwords = {{server.url(""), "ann:secret"}};
   EXPECT_EQ(refused(server.url("/t")),
-            server.url("/t") + ": HTTP status 401; look at the user and the password in \"server\" in cfg.json");
+            server.url("/t") + ": HTTP status 401; look at the user and the password in \"server\" in cfg.json: no");
   access.passwords.clear();
   access.token.clear();
-  EXPECT_EQ(refused(server.url("/t")), server.url("/t") + ": HTTP status 401; look at \"token\" in cfg.json, which is not set");
+  EXPECT_EQ(refused(server.url("/t")), server.url("/t") + ": HTTP status 401: no") << "no token was sent";
 }
 
 TEST_F(Token, IsNamedInTheErrorWhenOpsMetaRefusesIt) {

@@ -65,6 +65,20 @@ TEST_F(FetchWorkerTest, ReportsErrors) {
   EXPECT_NE(outcome.error->error.message.find("checksum"), std::string::npos);
 }
 
+TEST_F(FetchWorkerTest, AsksPastCachesAfterAWrongChecksum) {
+  DesiredAgent wrong = agent("a");
+  wrong.md5 = "0cc175b9c0f1b6a831c399e269772661";
+  const auto cache_control = [&](const DesiredAgent& wanted) {
+    fetch_worker.want({wanted}, {});
+    next();
+    return server.requests().back().header("Cache-Control");
+  };
+  EXPECT_EQ(cache_control(wrong), "");
+  EXPECT_EQ(cache_control(wrong), "no-cache");
+  EXPECT_EQ(cache_control(agent("a")), "no-cache");
+  EXPECT_EQ(cache_control(agent("b")), "") << "the last one was right";
+}
+
 TEST_F(FetchWorkerTest, GoesOnWithAReleaseThatIsStillWanted) {
   fetch_worker.want({agent("slow")}, {});
   ASSERT_TRUE(eventually([&] { return server.requests().size() == 1; }));

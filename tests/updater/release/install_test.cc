@@ -226,6 +226,27 @@ TEST_F(Install, LeavesNoReleaseWhenCancelled) {
   EXPECT_HAS(error.error.message, "was cancelled");
 }
 
+TEST_F(Install, RepeatsTheReasonOfTheServerOnOneLine) {
+  const auto refusal_with = [&](const std::string& body, const std::string& md5sum) {
+    server.set_handler([=](const FakeRequest& request, const FakePeer& peer) {
+      peer.send(request.target == kChecksum && !md5sum.empty() ? http_reply(200, md5sum) : http_reply(403, body));
+    });
+    return failure().error.message;
+  };
+  const std::string s3 =
+      "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code><Message>Request has\n "
+      "expired</Message><RequestId>7f</RequestId>"
+      "</Error>";
+  const std::string nginx = "<html>\r\n<head><title>403 Forbidden</title></head>\r\n<body>nginx</body></html>\r\n";
+  for (const std::string& md5sum : {std::string(), md5_hex("x")}) {
+    const std::string url = server.url(md5sum.empty() ? kChecksum : kTarball);
+    EXPECT_EQ(refusal_with(s3, md5sum), url + ": HTTP status 403: Request has expired");
+    EXPECT_EQ(refusal_with(nginx, md5sum), url + ": HTTP status 403: 403 Forbidden");
+    EXPECT_EQ(refusal_with("no <b>such</b> file", md5sum), url + ": HTTP status 403: no such file");
+    EXPECT_EQ(refusal_with("", md5sum), url + ": HTTP status 403");
+  }
+}
+
 TEST_F(Install, RemovesTheMarkOfAReleaseFirst) {
   const std::string release = layout.version("a", "1.0");
   tests::write_file(release + "/.installed", "x");
@@ -280,7 +301,7 @@ TEST_F(SignedInstall, FetchesNothingWithoutASignature) {
   const FetchError error = failure();
   EXPECT_FALSE(error.lasting) << "it may be published later";
   EXPECT_EQ(error.error.message, "this host takes only signed releases, and the signature cannot be fetched: " +
-                                     server.url(kSignature) + ": HTTP status 404");
+                                     server.url(kSignature) + ": HTTP status 404: not here");
   EXPECT_EQ(server.count(kTarball), 0U);
 }
 
