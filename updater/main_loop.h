@@ -37,7 +37,7 @@ class MainLoop {
   /// Returns after SIGTERM or SIGINT. The agents keep running.
   void run(const Signals& signals);
 
-  /// Who asks for a reload: the operator, by a signal, or any user of the host, at the debug port.
+  /// The asker of a reload: the operator, by a signal, or any user of the host, at the debug port.
   enum class Asker { the_operator, any_user };
 
   /// Reads the config file again, and sends a heartbeat: for any user only within the limits of Polling::ask_soon(). With an

@@ -1,6 +1,6 @@
 #pragma once
 
-// What is left of a release that failed: its files, above all the agent's logs, for the operator who looks for the reason.
+// What is left of a release that failed: its files, above all the agent's logs, for the operator's search for the reason.
 
 #include <cstdint>
 #include <string>

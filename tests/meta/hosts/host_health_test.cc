@@ -1,4 +1,4 @@
-// The health of agents in the host table: who soaks, who is in late trouble, and the control group of a survey.
+// The health of agents in the host table: hosts that soak, hosts in late trouble, and the control group of a survey.
 
 #include <gtest/gtest.h>
 
