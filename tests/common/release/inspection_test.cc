@@ -107,12 +107,15 @@ TEST_F(ReleaseInspection, WarnsAboutFilesThatMacOsAdds) {
 
 TEST_F(ReleaseInspection, WarnsAboutOwnersAndBitsThatHostsDoNotKeep) {
   EXPECT_EQ(warnings(make_tarball({kControl, {"ping", "", 04755, Kind::file}, {"shared/", "", 02755, Kind::folder}})),
-            (Lines{"hosts do not keep the set-uid or set-gid bit of ping, shared; \"preserve\": true in the agent's entry of ops-meta keeps it"}));
+            (Lines{"hosts do not keep the set-uid or set-gid bit of ping, shared; \"preserve\": true in the agent's entry of "
+                   "ops-meta keeps it"}));
   EXPECT_EQ(warnings(packed("tar --format=pax --pax-option=SCHILY.xattr.security.capability:=x -czf - control file")),
-            (Lines{"hosts do not keep the capabilities of control, file; \"preserve\": true in the agent's entry of ops-meta keeps it"}));
+            (Lines{"hosts do not keep the capabilities of control, file; \"preserve\": true in the agent's entry of ops-meta "
+                   "keeps it"}));
   EXPECT_EQ(warnings(packed("tar --owner=:1000 --group=:1000 -czf - .")), Lines{}) << "all entries have the owner of control";
   EXPECT_EQ(warnings(packed("tar --owner=:0 --group=:0 -cf x control; tar --owner=:33 --group=:4 -rf x file; gzip -c x; rm x")),
-            (Lines{"hosts do not keep the owner (uid 33, gid 4) of file: all files belong to the updater's user; \"preserve\": true in the agent's entry of ops-meta keeps it"}));
+            (Lines{"hosts do not keep the owner (uid 33, gid 4) of file: all files belong to the updater's user; \"preserve\": "
+                   "true in the agent's entry of ops-meta keeps it"}));
 }
 
 TEST_F(ReleaseInspection, WarnsAboutWindowsLineEndsInControl) {
