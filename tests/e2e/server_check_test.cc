@@ -38,7 +38,8 @@ TEST(CheckOfServers, AcceptsAnOpsMetaThatAcceptsTheToken) {
   for (const std::string& wrong : {std::string(), std::string(R"(, "token": "wrong")"), std::string(R"(, "token": "boss")")}) {
     const Finished bad = CheckingHost(meta.address(), wrong).check();
     EXPECT_EQ(bad.exit_code, 2) << bad.output;
-    EXPECT_TRUE(contains(bad.output, "  FAIL  " + meta.url("/heartbeat") + ": HTTP status 401; look at \"token\""))
+    EXPECT_TRUE(contains(bad.output, "  FAIL  " + meta.url("/heartbeat") + ": HTTP status 401" +
+                                         (wrong.empty() ? ": a token is missing" : "; look at \"token\"")))
         << bad.output;
   }
   EXPECT_EQ(meta.get_as_owner("/status/hosts").body, "{\"hosts\":[]}") << "the check added a host to ops-meta's table";

@@ -203,7 +203,7 @@ TEST_F(TrustTls, AHostnameMustBeInTheClientCertificate) {
   UpdaterBox liar(meta.url(), {.hostname = "h2", .more = tls_config(ca.cert(), h1)});
   ASSERT_TRUE(liar.start()) << liar.log();
   logs(liar,
-       "HTTP status 403; look at \"token\" and \"tls\" in cfg.json: the heartbeat is from host h2, but the "
+       "HTTP status 403: the heartbeat is from host h2, but the "
        "client's certificate names h1, h1.example");
   EXPECT_EQ(curl({meta.url("/demo-agent/demo-agent-1.0.0.tar.gz.md5")}),
             "a certificate is missing: this ops-meta requires a client certificate (http.tls.clientCa)\n 403");
@@ -216,7 +216,7 @@ TEST_F(TrustTls, AHostWithABadCertificateIsRefusedAndBothSidesLogWhy) {
   const Authority other("Other CA");
   UpdaterBox none(meta.url(), {.more = tls_config(ca.cert())});
   ASSERT_TRUE(none.start()) << none.log();
-  logs(none, "HTTP status 403; look at \"token\" and \"tls\" in cfg.json: a certificate is missing: ");
+  logs(none, "HTTP status 403: a certificate is missing: ");
   UpdaterBox strange(meta.url(), {.more = tls_config(ca.cert(), other.issue("h1"))});
   ASSERT_TRUE(strange.start()) << strange.log();
   logs(strange, "the server refuses this host's certificate: look at \"tls\" in cfg.json");

@@ -92,7 +92,7 @@ TEST_F(TrustTokens, ThatAreMissingOrWrongDoNotStopRunningAgents) {
                    "this ops-meta's http.tokens"))
       << host.log();
   edit_config(host, "host-token-1", "");
-  EXPECT_TRUE(logs(host, "look at \"token\" in cfg.json, which is not set: a token is missing: ")) << host.log();
+  EXPECT_TRUE(logs(host, "/heartbeat: HTTP status 401: a token is missing: ")) << host.log();
   EXPECT_EQ(host.agent_pid("demo-agent", "1.0.0"), pid);
 
   edit_config(host, R"("token": "")", R"("token": "host-token-2")");
