@@ -135,12 +135,12 @@ TEST_F(Pipeline, ApplyKeepsOwnerAndModeAndFollowsALink) {
   if (::geteuid() == 0) {
     ASSERT_EQ(::chown((meta / "etc/real.json").c_str(), 1, 2), 0);
   }
-  struct stat before{};
+  struct stat before = {};
   ASSERT_EQ(::stat((meta / "cfg.json").c_str(), &before), 0);
   write_new("2.0.0");
   const Finished applied = control({"apply", "new.json"});
   EXPECT_EQ(applied.exit_code, 0) << applied.output;
-  struct stat after{};
+  struct stat after = {};
   ASSERT_EQ(::stat((meta / "cfg.json").c_str(), &after), 0);
   EXPECT_TRUE(fs::is_symlink(meta / "cfg.json"));
   EXPECT_NE(after.st_ino, before.st_ino) << "a rename replaces the file";
