@@ -11,8 +11,6 @@ namespace ops::updater {
 namespace {
 
 constexpr auto kObserveAgain = std::chrono::seconds(1);  // after the host failed to read an agent's folder
-// Longer than any ./control status: 10 s, and its end by signals.
-constexpr auto kStuckAfter = std::chrono::seconds(30);
 constexpr char kMetaTopic[] = "ops-meta";
 constexpr char kReplyTopic[] = "reply";
 
@@ -174,8 +172,9 @@ Effects Cycle::observe(const std::vector<std::string>& installed, Instant now) {
   for (const std::string& name : names) {
     Agent& observed = agent(name);
     if (observed.is_undecided() || observed.is_busy() || (!all && observed.observe_at() > now.steady)) continue;
-    observed.begin_observation(now.steady);
-    add(Observe{name, !observed.was_observed()});
+    const bool is_first = !observed.was_observed();
+    observed.begin_observation(now.steady, kStuckAfter + (is_first ? config_.control_timeout : std::chrono::seconds(0)));
+    add(Observe{name, is_first});
   }
   return take_effects();
 }
@@ -219,8 +218,7 @@ void Cycle::decide_for(const std::string& name, Agent& agent, const Progress& pr
 
 Effects Cycle::send(const Progress& progress, Instant now) {
   for (auto& [name, agent] : agents_) {
-    const auto patience = kStuckAfter + (agent.was_observed() ? std::chrono::seconds(0) : config_.control_timeout);
-    if (agent.update_stuck(patience, now.steady)) {
+    if (agent.update_stuck(now.steady)) {
       add(LogError{name, cat(name, ": ", kStuckText, "; look for a mount without its server: `timeout 5 ls ", name,
                              "`. All other agents are managed")});
     }

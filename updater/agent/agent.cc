@@ -22,9 +22,9 @@ bool is_switching(std::optional<Action> action) {
   return action == Action::switch_over || action == Action::resume_probation || action == Action::roll_back;
 }
 
-void Agent::begin_observation(Clock::time_point now) {
+void Agent::begin_observation(Clock::time_point now, Clock::duration patience) {
   is_observing_ = true;
-  observing_since_ = now;
+  stuck_at_ = now + patience;
   is_outdated_ = false;
   observe_at_ = kNever;
 }
@@ -43,8 +43,8 @@ void Agent::observation_failed(Clock::time_point again) {
   observe_at_ = again;
 }
 
-bool Agent::update_stuck(Clock::duration patience, Clock::time_point now) {
-  const bool was_stuck = std::exchange(is_stuck_, is_observing_ && now - observing_since_ > patience);
+bool Agent::update_stuck(Clock::time_point now) {
+  const bool was_stuck = std::exchange(is_stuck_, is_busy() && now > stuck_at_);
   return is_stuck_ && !was_stuck;
 }
 
@@ -82,6 +82,7 @@ Decision Agent::decide(const DesiredAgent* desired, bool is_fetching, const Swit
   wants_fetch_ = decision.prepare;
   if (decision.action != Action::none) {
     action_ = decision.action;
+    stuck_at_ = now + kStuckAfter + settings.longest_action();
     return decision;
   }
   if (decision.phase == Phase::idle && seen_.status == Status::started) error_.clear();

@@ -38,7 +38,8 @@ class Agent {
   /// Makes the next observation due at `time`.
   void observe_again(Clock::time_point time) { observe_at_ = time; }
 
-  void begin_observation(Clock::time_point now);
+  /// An observation that lasts longer than `patience` makes the agent stuck.
+  void begin_observation(Clock::time_point now, Clock::duration patience);
 
   /// An observation during which a fetch ended is outdated: it may miss the new release, and to decide by it would fetch the
   /// release again. The agent is then observed again at once.
@@ -71,9 +72,9 @@ class Agent {
   /// Records how a fetch ended. `unix_time` is the same instant as `now`.
   void take_fetch(const FetchWorker::Outcome& outcome, Clock::time_point now, int64_t unix_time, Random& random);
 
-  /// Updates whether the observation under way lasts longer than `patience`: then the file system of the agent's folder hangs,
+  /// Updates whether the observation or the action under way takes too long: then the file system of the agent's folder hangs,
   /// and report() says so. Returns true when that begins.
-  bool update_stuck(Clock::duration patience, Clock::time_point now);
+  bool update_stuck(Clock::time_point now);
 
   /// Updates the phase that report() gives, and since when it lasts. `fetch` is nullptr unless a release of this agent is
   /// being fetched.
@@ -92,8 +93,8 @@ class Agent {
   bool was_observed_ = false;
   bool is_undecided_ = false;
   bool is_observing_ = false;
-  bool is_stuck_ = false;  // the observation under way takes too long
-  Clock::time_point observing_since_{};
+  bool is_stuck_ = false;  // the observation or the action under way takes too long
+  Clock::time_point stuck_at_{};
   bool is_outdated_ = false;      // a fetch ended during the observation that is under way
   std::optional<Action> action_;  // under way
   Clock::time_point observe_at_{};
@@ -111,7 +112,11 @@ class Agent {
   int64_t since_ = 0;  // when phase_ began, seconds since 1970
 };
 
-/// The status of an agent whose observation takes too long.
+/// A folder that does not answer for this long is stuck, beyond the time that scripts may take. Longer than any ./control
+/// status: 10 s, and its end by signals.
+inline constexpr auto kStuckAfter = std::chrono::seconds(30);
+
+/// The status of an agent whose observation or action takes too long.
 inline constexpr char kStuckText[] = "its folder does not answer: a file system there hangs";
 
 /// Whether the action is a step of an update, unlike the start or stop of an installed version.

@@ -28,7 +28,7 @@ struct AgentTest : testing::Test {
   }
 
   void observe(const Observed& seen) {
-    agent.begin_observation(now);
+    agent.begin_observation(now, kStuckAfter);
     agent.take_observation(seen, now);
   }
 
@@ -170,7 +170,7 @@ TEST_F(AgentTest, ObservesAProbationSeveralTimes) {
 }
 
 TEST_F(AgentTest, DiscardsAnObservationDuringWhichAFetchEnded) {
-  agent.begin_observation(now);
+  agent.begin_observation(now, kStuckAfter);
   agent.take_fetch({kVersion2, std::nullopt}, now, kUnixTime, random);
   agent.take_observation(installed(Status::started), now);
   EXPECT_FALSE(agent.is_undecided());
@@ -182,12 +182,30 @@ TEST_F(AgentTest, DiscardsAnObservationDuringWhichAFetchEnded) {
 TEST_F(AgentTest, KeepsTheLastObservationWhenTheHostCannotReadTheFolder) {
   observe(installed(Status::started));
   decide(kVersion1);
-  agent.begin_observation(now);
+  agent.begin_observation(now, kStuckAfter);
   agent.observation_failed(now + seconds(1));
   EXPECT_FALSE(agent.is_busy());
   EXPECT_FALSE(agent.is_undecided());
   EXPECT_EQ(agent.observe_at(), now + seconds(1));
   EXPECT_EQ(agent.seen(), installed(Status::started));
+}
+
+TEST_F(AgentTest, IsStuckWhenAnObservationOrAnActionTakesTooLong) {
+  const SwitchSettings settings;
+  observe(installed(Status::started));
+  decide(kVersion1);
+  agent.begin_observation(now, kStuckAfter);
+  EXPECT_FALSE(agent.update_stuck(now + kStuckAfter));
+  EXPECT_TRUE(agent.update_stuck(now + kStuckAfter + seconds(1)));
+  EXPECT_FALSE(agent.update_stuck(now + kStuckAfter + seconds(2))) << "it is logged once";
+  EXPECT_EQ(agent.report(&kVersion1, nullptr).seen->status_text, kStuckText);
+
+  agent.take_observation(installed(Status::stopped), now);
+  EXPECT_FALSE(agent.update_stuck(now));
+  ASSERT_EQ(agent.decide(&kVersion1, false, settings, now, {"", 0, kUnixTime}).action, Action::start);
+  EXPECT_FALSE(agent.update_stuck(now + kStuckAfter + settings.longest_action()));
+  EXPECT_TRUE(agent.update_stuck(now + kStuckAfter + settings.longest_action() + seconds(1)));
+  EXPECT_EQ(agent.report(&kVersion1, nullptr).seen->status_text, kStuckText);
 }
 
 TEST_F(AgentTest, LatchesABadReleaseAndRemovesTheLatchOnRequest) {
