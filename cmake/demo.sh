@@ -102,6 +102,7 @@ demo_start() {
         mkdir -p "$demo/$name"
         cp "build/$name" control "$demo/$name/"
     done
+    cp meta/verbs.sh "$demo/ops-meta/"
     meta=$(free_port)
     updater=$(free_port "$meta")
     demo_updater_config "$meta" "$updater" >"$demo/ops-updater/cfg.json"
@@ -120,7 +121,7 @@ demo_start() {
     demo_await "$status" 1.0.0
     say "4. Changing the version in $demo/ops-meta/cfg.json to 2.0.0, and reloading it"
     demo_meta_config 2.0.0 "$meta" >"$demo/ops-meta/cfg.json"
-    "$demo/ops-meta/control" reload >/dev/null 2>&1 || demo_fail "ops-meta did not reload its config"
+    "$demo/ops-meta/control" reload >/dev/null || demo_fail "ops-meta did not reload its config"
     say "5. Waiting until 2.0.0 has replaced 1.0.0:"
     demo_await "$status" 2.0.0
     cat <<TEXT
