@@ -17,7 +17,7 @@
 #include "meta/config/assignments.h"
 #include "meta/hosts/host_table.h"
 #include "meta/hosts/host_walk.h"
-#include "meta/rollout/policy.h"
+#include "meta/rollout/leases.h"
 
 namespace ops::meta {
 

@@ -76,11 +76,16 @@ Answer RolloutController::decide(const DesiredAgent& assigned, const RolloutLimi
       if (assigned.cmd != "start" && watch_.is_watching(assigned.name)) hosts_.excuse(assigned.name, heartbeat.hostname);
       return Answer::desired;
     case Reason::has_version:
-      if (is_past_probation(*real, update)) leases_.end(assigned.name, heartbeat.hostname);
+      if (update != nullptr && to_phase(update->phase) == Phase::held) {
+        leases_.hold(assigned.name, assigned.version, heartbeat.hostname);
+      } else if (is_past_probation(*real, update) && leases_.has_turn(assigned.name, heartbeat.hostname)) {
+        const uint32_t peak = hosts_.reports(assigned.name, assigned.version).peak;
+        leases_.succeed(assigned.name, assigned.version, heartbeat.hostname, peak);
+      }
       return Answer::desired;
-    case Reason::failed: leases_.end(assigned.name, heartbeat.hostname); return Answer::desired;
+    case Reason::failed: leases_.fail(assigned.name, assigned.version, heartbeat.hostname); return Answer::desired;
     case Reason::held_on_host:
-      leases_.end(assigned.name, heartbeat.hostname);
+      leases_.hold(assigned.name, assigned.version, heartbeat.hostname);
       return real == nullptr ? Answer::desired : Answer::own;
     case Reason::warming_up: return held_back;
     case Reason::halted_by_hand:
@@ -90,7 +95,8 @@ Answer RolloutController::decide(const DesiredAgent& assigned, const RolloutLimi
   watch_.ask(assigned.name, assigned.version, limits, now);
   const RolloutLimits ordered = with_order(limits, orders_.find(assigned.name, assigned.version));
   const RolloutReports reports = this->reports(assigned.name, assigned.version, ordered);
-  const Admission admission = leases_.request(assigned.name, assigned.version, heartbeat.hostname, ordered, reports, now);
+  const Admission admission = leases_.request(assigned.name, assigned.version, heartbeat.hostname, ordered, reports, now,
+                                              std::chrono::seconds(heartbeat.interval));
   if (admission != Admission::wait) log_transition(assigned, heartbeat.hostname, admission, limits, now);
   return admission == Admission::go ? Answer::desired : held_back;
 }

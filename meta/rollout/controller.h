@@ -34,6 +34,7 @@
 #include "common/protocol/heartbeat.h"
 #include "meta/config/assignments.h"
 #include "meta/hosts/host_table.h"
+#include "meta/rollout/leases.h"
 #include "meta/rollout/operator_orders.h"
 #include "meta/rollout/policy.h"
 #include "meta/rollout/rollout_watch.h"
@@ -52,7 +53,7 @@ struct RolloutState {
   std::optional<Order> order;
   bool is_halted = false;
 
-  uint32_t failed() const { return reports.broken + leases.overdue + reports.late; }
+  uint32_t failed() const { return reports.broken + leases.overdue + leases.withdrawn + reports.late; }
   /// Hosts that run the release and have proved it.
   uint32_t soaked() const { return reports.running - std::min(reports.running, reports.soaking); }
 };

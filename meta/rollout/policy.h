@@ -43,15 +43,7 @@
 // groups of one, one, two and one, which takes four intervals. Rejected: four at a time after the first host. A release that
 // works on the first host only would stop the agent on all others of a small site, and a Go updater does not roll back.
 
-#include <chrono>
 #include <cstdint>
-#include <deque>
-#include <mutex>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <unordered_map>
-#include <vector>
 
 #include "meta/config/config.h"
 #include "meta/hosts/releases.h"
@@ -74,74 +66,5 @@ RolloutReports with_soak(const RolloutLimits& limits, RolloutReports reports);
 
 /// The table above as a pure function. `failed` is broken + overdue + late.
 Admission admit(const RolloutLimits& limits, const RolloutReports& reports, uint32_t failed, uint32_t inflight);
-
-/// The leases of all agents: one per agent and host at most. Thread-safe. A decision takes a microsecond.
-class Leases {
- public:
-  using Clock = std::chrono::system_clock;
-  using TimePoint = Clock::time_point;
-
-  /// Decides whether the host may change to the version, and grants a lease on `go`. The reports are those of with_soak(). A
-  /// host with a lease of this version gets `go` again; a lease of another version of the agent ends.
-  Admission request(std::string_view agent, std::string_view version, std::string_view host, const RolloutLimits& limits,
-                    const RolloutReports& reports, TimePoint now);
-
-  struct Lease {
-    std::string version;
-    TimePoint granted_at;
-    bool is_overdue = false;
-  };
-  std::optional<Lease> find(std::string_view agent, std::string_view host) const;
-
-  /// To be called when the host reports the result of its change, or should not change any more.
-  void end(std::string_view agent, std::string_view host);
-
-  struct Counts {
-    uint32_t inflight = 0;
-    uint32_t overdue = 0;
-
-    bool operator==(const Counts&) const = default;
-  };
-  Counts counts(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
-
-  /// Leases granted since the start.
-  uint64_t granted() const;
-
-  /// A lease in rollout_snapshot.h.
-  struct Saved {
-    std::string agent;
-    std::string version;
-    std::string host;
-    int64_t granted_at = 0;  // seconds since 1970
-
-    bool operator==(const Saved&) const = default;
-  };
-  std::vector<Saved> all() const;
-  void restore(std::vector<Saved> leases);
-
- private:
-  struct TextHash : std::hash<std::string_view> {
-    using is_transparent = void;
-  };
-  template <typename Value>
-  using ByText = std::unordered_map<std::string, Value, TextHash, std::equal_to<>>;
-
-  struct Grant {
-    std::string host;
-    TimePoint granted_at;
-  };
-  struct Agent {
-    ByText<Lease> by_host;
-    std::deque<Grant> grants;  // the oldest first; a grant whose lease has ended or was replaced is ignored
-    ByText<Counts> by_version;
-  };
-
-  static void expire(Agent& agent, std::chrono::seconds timeout, TimePoint now);
-  static void count(Agent& agent, const Lease& lease, int change);
-
-  mutable std::mutex mutex_;
-  ByText<Agent> agents_;  // guarded by mutex_
-  uint64_t granted_ = 0;  // guarded by mutex_
-};
 
 }  // namespace ops::meta

@@ -39,15 +39,22 @@ Cohort cohort_of(const Json& json) {
 
 Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& path) {
   Json leases = Json::array();
+  Json turns = Json::array();
   for (const Leases::Saved& lease : rollouts.leases) {
-    leases.push_back(
-        {{"agent", lease.agent}, {"version", lease.version}, {"host", lease.host}, {"grantedAt", lease.granted_at}});
+    Json entry = {{"agent", lease.agent}, {"version", lease.version}, {"host", lease.host}, {"grantedAt", lease.granted_at}};
+    if (lease.turn == Turn::inflight || lease.turn == Turn::overdue) {
+      leases.push_back(std::move(entry));
+    } else {
+      entry["turn"] = to_word(lease.turn);
+      entry["failed"] = lease.has_failed;
+      turns.push_back(std::move(entry));
+    }
   }
   Json peaks = Json::array();
   for (const auto& [agent, version, hosts] : rollouts.peaks) {
     peaks.push_back({{"agent", agent}, {"version", version}, {"hosts", hosts}});
   }
-  Json document = {{"leases", std::move(leases)}, {"proven", std::move(peaks)}};
+  Json document = {{"leases", std::move(leases)}, {"proven", std::move(peaks)}, {"turns", std::move(turns)}};
   if (const auto& saved = rollouts.saved) {
     document["saved"] = {{"at", saved->wall}, {"bootId", saved->boot_id}, {"sinceBoot", saved->seconds}};
   }
@@ -71,6 +78,12 @@ Result<RolloutSnapshot> load_rollouts(const std::string& path) {
     for (const Json& lease : document.at("leases")) {
       rollouts.leases.push_back(
           {lease.at("agent"), lease.at("version"), lease.at("host"), whole_number(lease.at("grantedAt"))});
+    }
+    for (const Json& entry : document.value("turns", Json::array())) {
+      const auto turn = to_turn(entry.at("turn").get<std::string>());
+      if (!turn) continue;  // of a later ops-meta
+      rollouts.leases.push_back({entry.at("agent"), entry.at("version"), entry.at("host"), whole_number(entry.at("grantedAt")),
+                                 *turn, entry.at("failed")});
     }
     for (const Json& entry : document.at("proven")) {
       rollouts.peaks.emplace_back(entry.at("agent"), entry.at("version"),

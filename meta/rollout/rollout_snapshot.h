@@ -3,6 +3,8 @@
 // The state of rollouts on disk: the leases and the peaks, which heartbeats do not report (host_snapshot.h has the rest).
 //
 //   {"leases": [{"agent": "falcon-agent", "version": "3.1.3", "host": "h1", "grantedAt": 1447000000}],
+//    "turns": [{"agent": "falcon-agent", "version": "3.1.3", "host": "h2", "grantedAt": 1447000000, "turn": "failed",
+//               "failed": true}],
 //    "proven": [{"agent": "falcon-agent", "version": "3.1.2", "hosts": 1000}],
 //    "saved": {"at": 1447000100, "bootId": "8a4c…", "sinceBoot": 86400},
 //    "underWay": [{"agent": "falcon-agent", "version": "3.1.3", "began": 1447000000, "askedAt": 1447000300,
@@ -10,11 +12,11 @@
 //    "longestInterval": 300}
 //
 // "underWay" are the rollouts of rollout_watch.h, with the control group before each (survey.h), and times like grantedAt.
-// "proven" are the peaks. "saved" is the moment of the save: grantedAt and "at" are of the wall clock then, so their difference
-// is the age of a lease at the save. An ops-meta before 1.1 writes no key after "proven", and ignores them. ops-meta
-// writes the file when it stops. It reads the file when it starts, and then replaces it by kRolloutsUnderWay. A start that
-// finds kRolloutsUnderWay instead follows a crash: it begins with a warm-up (controller.h). That file contains the longest
-// interval of the hosts.
+// "turns" are the turns without a lease (leases.h). "proven" are the peaks. "saved" is the moment of the save: grantedAt and
+// "at" are of the wall clock then, so their difference is the age of a lease at the save. An ops-meta before 1.1 writes no key
+// after "proven", and ignores them. ops-meta writes the file when it stops. It reads the file when it starts, and then replaces
+// it by kRolloutsUnderWay. A start that finds kRolloutsUnderWay instead follows a crash: it begins with a warm-up
+// (controller.h). That file contains the longest interval of the hosts.
 
 #include <chrono>
 #include <optional>
@@ -24,7 +26,7 @@
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "meta/hosts/host_table.h"
-#include "meta/rollout/policy.h"
+#include "meta/rollout/leases.h"
 #include "meta/rollout/rollout_watch.h"
 
 namespace ops::meta {

@@ -1,0 +1,232 @@
+#include "meta/rollout/leases.h"
+
+#include <algorithm>
+#include <array>
+
+namespace ops::meta {
+
+namespace {
+
+constexpr size_t kMaxWaiting = 64;  // hosts
+constexpr std::chrono::seconds kDefaultInterval{300};
+constexpr std::chrono::seconds kLongestInterval{3600};  // a host cannot delay another one for longer than three of these
+constexpr int kWaitingIntervals = 3;
+constexpr std::array<std::string_view, 5> kWords = {"inflight", "overdue", "failed", "withdrawn", "done"};
+
+bool has_lease(Turn turn) { return turn == Turn::inflight || turn == Turn::overdue; }
+
+}  // namespace
+
+std::string_view to_word(Turn turn) { return kWords[static_cast<size_t>(turn)]; }
+
+std::optional<Turn> to_turn(std::string_view word) {
+  for (size_t i = 0; i < kWords.size(); ++i) {
+    if (kWords[i] == word) return static_cast<Turn>(i);
+  }
+  return std::nullopt;
+}
+
+Admission Leases::request(std::string_view agent_name, std::string_view version, std::string_view host,
+                          const RolloutLimits& limits, const RolloutReports& reports, TimePoint now,
+                          std::chrono::seconds interval) {
+  if (limits.parallel == 0) return Admission::go;
+  const std::lock_guard lock(mutex_);
+  auto found = agents_.find(agent_name);
+  if (found == agents_.end()) found = agents_.emplace(agent_name, Agent{}).first;
+  Agent& agent = found->second;
+  expire(agent, limits.timeout, now);
+
+  auto known = agent.by_host.find(host);
+  const bool is_of_version = known != agent.by_host.end() && known->second.version == version;
+  if (is_of_version && has_lease(known->second.turn)) return Admission::go;
+  if (is_of_version && known->second.has_failed) set_turn(agent, known->second, Turn::withdrawn);
+  auto of_version = agent.by_version.find(version);
+  if (of_version == agent.by_version.end()) {
+    std::erase_if(agent.by_version, [now](const auto& entry) { return is_idle(entry.second, now); });
+    of_version = agent.by_version.emplace(version, Release{}).first;
+  }
+  Release& release = of_version->second;
+  const Counts counted = counts(release, now);
+  const uint32_t failed = reports.broken + counted.overdue + counted.withdrawn + reports.late;
+  Admission admission = admit(limits, reports, failed, counted.inflight);
+  if (known != agent.by_host.end() && !is_of_version) {
+    erase(agent, known);
+    known = agent.by_host.end();
+  }
+  if (is_of_version) {
+    if (admission == Admission::go && !release.waiting.empty()) admission = Admission::wait;
+  } else if (admission == Admission::go) {
+    if (const auto waited = release.waiting.find(host); waited != release.waiting.end()) release.waiting.erase(waited);
+  } else if (release.waiting.size() < kMaxWaiting || release.waiting.contains(host)) {
+    const auto pause = std::min(interval.count() > 0 ? interval : kDefaultInterval, kLongestInterval);
+    release.waiting.insert_or_assign(std::string(host), now + kWaitingIntervals * pause);
+  }
+  if (admission != Admission::go) return admission;
+  if (known == agent.by_host.end()) {
+    known = agent.by_host.emplace(host, Entry{std::string(version), now}).first;
+    ++release.counts.inflight;
+  } else {
+    set_turn(agent, known->second, Turn::inflight);
+    known->second.granted_at = now;
+    known->second.has_failed = false;
+  }
+  agent.grants.push_back({std::string(host), now});
+  ++granted_;
+  return admission;
+}
+
+std::optional<Leases::Lease> Leases::find(std::string_view agent_name, std::string_view host) const {
+  const std::lock_guard lock(mutex_);
+  const auto agent = agents_.find(agent_name);
+  if (agent == agents_.end()) return std::nullopt;
+  const auto entry = agent->second.by_host.find(host);
+  if (entry == agent->second.by_host.end() || !has_lease(entry->second.turn)) return std::nullopt;
+  return Lease{entry->second.version, entry->second.granted_at, entry->second.turn == Turn::overdue};
+}
+
+bool Leases::has_turn(std::string_view agent_name, std::string_view host) const {
+  const std::lock_guard lock(mutex_);
+  const auto agent = agents_.find(agent_name);
+  return agent != agents_.end() && agent->second.by_host.contains(host);
+}
+
+template <typename Use>
+bool Leases::with_entry(std::string_view agent_name, std::string_view version, std::string_view host, const Use& use) {
+  const auto found = agents_.find(agent_name);
+  if (found == agents_.end()) return false;
+  Agent& agent = found->second;
+  if (const auto release = agent.by_version.find(version); release != agent.by_version.end()) {
+    if (const auto waited = release->second.waiting.find(host); waited != release->second.waiting.end()) {
+      release->second.waiting.erase(waited);
+    }
+  }
+  const auto entry = agent.by_host.find(host);
+  if (entry == agent.by_host.end()) return false;
+  if (entry->second.version != version) {
+    erase(agent, entry);
+    return false;
+  }
+  use(agent, entry);
+  return true;
+}
+
+void Leases::succeed(std::string_view agent_name, std::string_view version, std::string_view host, uint32_t peak) {
+  const std::lock_guard lock(mutex_);
+  with_entry(agent_name, version, host, [&](Agent& agent, ByText<Entry>::iterator entry) {
+    if (peak >= kCautiousBelow) return erase(agent, entry);
+    set_turn(agent, entry->second, Turn::done);
+    entry->second.has_failed = false;
+  });
+}
+
+void Leases::fail(std::string_view agent_name, std::string_view version, std::string_view host) {
+  const std::lock_guard lock(mutex_);
+  const auto note = [](Agent& agent, ByText<Entry>::iterator entry) {
+    set_turn(agent, entry->second, Turn::failed);
+    entry->second.has_failed = true;
+  };
+  if (with_entry(agent_name, version, host, note)) return;
+  auto agent = agents_.find(agent_name);
+  if (agent == agents_.end()) agent = agents_.emplace(agent_name, Agent{}).first;
+  agent->second.by_host.emplace(host, Entry{std::string(version), {}, Turn::failed, true});
+}
+
+void Leases::hold(std::string_view agent_name, std::string_view version, std::string_view host) {
+  const std::lock_guard lock(mutex_);
+  with_entry(agent_name, version, host, [](Agent& agent, ByText<Entry>::iterator entry) {
+    if (entry->second.turn == Turn::overdue) entry->second.has_failed = true;
+    set_turn(agent, entry->second, Turn::done);
+  });
+}
+
+void Leases::end(std::string_view agent_name, std::string_view host) {
+  const std::lock_guard lock(mutex_);
+  const auto agent = agents_.find(agent_name);
+  if (agent == agents_.end()) return;
+  const auto entry = agent->second.by_host.find(host);
+  if (entry != agent->second.by_host.end()) erase(agent->second, entry);
+}
+
+Leases::Counts Leases::counts(std::string_view agent_name, std::string_view version, const RolloutLimits& limits,
+                              TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  const auto agent = agents_.find(agent_name);
+  if (agent == agents_.end()) return {};
+  expire(agent->second, limits.timeout, now);
+  const auto found = agent->second.by_version.find(version);
+  return found == agent->second.by_version.end() ? Counts{} : counts(found->second, now);
+}
+
+bool Leases::is_idle(const Release& release, TimePoint now) {
+  const auto is_over = [now](const auto& entry) { return entry.second < now; };
+  return release.counts == Counts{} && std::all_of(release.waiting.begin(), release.waiting.end(), is_over);
+}
+
+Leases::Counts Leases::counts(Release& release, TimePoint now) {
+  std::erase_if(release.waiting, [now](const auto& entry) { return entry.second < now; });
+  Counts counts = release.counts;
+  if (release.waiting.empty()) counts.withdrawn = 0;
+  return counts;
+}
+
+uint64_t Leases::granted() const {
+  const std::lock_guard lock(mutex_);
+  return granted_;
+}
+
+std::vector<Leases::Saved> Leases::all() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<Saved> leases;
+  for (const auto& [name, agent] : agents_) {
+    for (const auto& [host, entry] : agent.by_host) {
+      leases.push_back({name, entry.version, host, Clock::to_time_t(entry.granted_at), entry.turn, entry.has_failed});
+    }
+  }
+  return leases;
+}
+
+void Leases::restore(std::vector<Saved> leases) {
+  std::sort(leases.begin(), leases.end(), [](const Saved& a, const Saved& b) { return a.granted_at < b.granted_at; });
+  const std::lock_guard lock(mutex_);
+  for (Saved& saved : leases) {
+    Agent& agent = agents_[saved.agent];
+    const auto granted_at = Clock::from_time_t(saved.granted_at);
+    Entry entry{std::move(saved.version), granted_at, saved.turn == Turn::overdue ? Turn::inflight : saved.turn,
+                saved.has_failed};
+    const auto [place, is_new] = agent.by_host.emplace(saved.host, std::move(entry));
+    if (!is_new) continue;
+    count(agent, place->second, +1);
+    if (has_lease(place->second.turn)) agent.grants.push_back({std::move(saved.host), granted_at});
+  }
+}
+
+void Leases::expire(Agent& agent, std::chrono::seconds timeout, TimePoint now) {
+  while (!agent.grants.empty() && now - agent.grants.front().granted_at > timeout) {
+    const Grant grant = std::move(agent.grants.front());
+    agent.grants.pop_front();
+    const auto entry = agent.by_host.find(grant.host);
+    if (entry == agent.by_host.end() || entry->second.granted_at != grant.granted_at) continue;
+    if (entry->second.turn == Turn::inflight) set_turn(agent, entry->second, Turn::overdue);
+  }
+}
+
+void Leases::count(Agent& agent, const Entry& entry, int change) {
+  const auto by = static_cast<uint32_t>(change);
+  Release& release = agent.by_version[entry.version];
+  if (entry.turn == Turn::inflight) release.counts.inflight += by;
+  if (entry.turn == Turn::overdue) release.counts.overdue += by;
+  if (entry.turn == Turn::withdrawn) release.counts.withdrawn += by;
+}
+
+void Leases::set_turn(Agent& agent, Entry& entry, Turn turn) {
+  count(agent, entry, -1);
+  entry.turn = turn;
+  count(agent, entry, +1);
+}
+
+void Leases::erase(Agent& agent, ByText<Entry>::iterator entry) {
+  count(agent, entry->second, -1);
+  agent.by_host.erase(entry);
+}
+
+}  // namespace ops::meta
