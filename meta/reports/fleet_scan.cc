@@ -1,7 +1,6 @@
 #include "meta/reports/fleet_scan.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "common/protocol/phase.h"
 
@@ -11,16 +10,6 @@ namespace {
 
 constexpr std::chrono::seconds kDefaultInterval{300};
 constexpr size_t kMaxErrorSize = 300;  // bytes
-
-std::string without_numbers(std::string_view text) {
-  std::string form;
-  for (const char c : text) {
-    const bool is_digit = std::isdigit(static_cast<unsigned char>(c)) != 0;
-    if (!is_digit) form += c;
-    if (is_digit && !form.ends_with('0')) form += '0';
-  }
-  return form;
-}
 
 }  // namespace
 
@@ -87,7 +76,7 @@ void FleetScanner::scan(const HostView& host, bool is_silent, const DesiredAgent
   const bool is_updating = update && update->version == desired.version;
   if (is_updating && !update->entry.error.empty()) {
     const std::string text = one_line(update->entry.error, kMaxErrorSize);
-    std::string form = without_numbers(text);
+    std::string form = error_form(text);
     if (errors.size() >= kMaxErrorTexts && !errors.contains(form)) form.clear();
     auto& [first_text, by] = errors[form];
     if (first_text.empty()) first_text = form.empty() ? kOtherErrors : text;

@@ -76,6 +76,7 @@ Json json_of(const ReleaseSummary& release) {
           {"running", state.reports.running},
           {"peak", state.reports.peak},
           {"inflight", state.leases.inflight},
+          {"stuck", state.leases.stuck},
           {"failed", state.failed()},
           {"overdue", state.leases.overdue},
           {"soaking", state.reports.soaking},
@@ -192,6 +193,7 @@ std::string to_text(const ReleaseSummary& release) {
     if (count > 0) rest += cat(rest.empty() ? "" : ", ", grouped(count), what);
   };
   add(state.leases.inflight, " updating");
+  add(state.leases.stuck, " cannot take it");
   add(release.scan.waiting, " wait");
   add(state.failed(), " failed");
   add(state.reports.soaking, " soak");

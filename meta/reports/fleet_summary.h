@@ -18,8 +18,8 @@
 
 namespace ops::meta {
 
-/// A release of the config. Each host that the config assigns it to runs it, failed with it, has a lease for it (inflight),
-/// waits, is absent, or has it installed without running it.
+/// A release of the config. Each host that the config assigns it to runs it, failed with it, has a lease for it (inflight or
+/// stuck), waits, is absent, or has it installed without running it.
 struct ReleaseSummary {
   std::string agent;
   std::string version;
@@ -29,7 +29,7 @@ struct ReleaseSummary {
   double per_minute = 0;   // hosts that began to run it, per minute, over the last minutes
 
   /// Hosts that change to it if the rollout continues.
-  uint32_t to_go() const { return state.leases.inflight + scan.waiting; }
+  uint32_t to_go() const { return state.leases.inflight + state.leases.stuck + scan.waiting; }
   /// Until all hosts run it, at the rate of now; nullopt if that rate is 0 or the release is halted.
   std::optional<std::chrono::seconds> time_left() const;
 };

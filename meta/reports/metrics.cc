@@ -103,6 +103,8 @@ void add_rollouts(MetricsText& text, const std::vector<Rollout>& rollouts) {
   gauge("ops_meta_rollout_proven", "Deprecated name of ops_meta_rollout_peak.", peak);
   gauge("ops_meta_rollout_inflight", "Hosts that were told to change to the version and have not reported the result.",
         [](const RolloutState& state) { return state.leases.inflight; });
+  gauge("ops_meta_rollout_stuck", "Hosts that were told to change to the version and cannot take it: their attempts fail.",
+        [](const RolloutState& state) { return state.leases.stuck; });
   gauge("ops_meta_rollout_failed",
         "Hosts on which the version failed, at once or later, and hosts that did not report a result within the timeout.",
         [](const RolloutState& state) { return state.failed(); });

@@ -42,6 +42,9 @@ RolloutLimits with_order(RolloutLimits limits, std::optional<Order> order) {
 std::string why_halted(const RolloutState& state, const RolloutLimits& limits) {
   if (!state.is_halted) return "";
   if (state.order == Order::halt) return "by hand";
+  if (!state.common_error.empty()) {
+    return cat("no host runs it, and ", state.leases.same_error, " hosts cannot take it: ", state.common_error);
+  }
   std::string late;
   for (const Trouble trouble : kTroubles) {
     const uint32_t hosts = state.reports.troubled[static_cast<size_t>(trouble)];
@@ -95,8 +98,9 @@ Answer RolloutController::decide(const DesiredAgent& assigned, const RolloutLimi
   watch_.ask(assigned.name, assigned.version, limits, now);
   const RolloutLimits ordered = with_order(limits, orders_.find(assigned.name, assigned.version));
   const RolloutReports reports = this->reports(assigned.name, assigned.version, ordered);
-  const Admission admission = leases_.request(assigned.name, assigned.version, heartbeat.hostname, ordered, reports, now,
-                                              std::chrono::seconds(heartbeat.interval));
+  const Admission admission =
+      leases_.request(assigned.name, assigned.version, heartbeat.hostname, ordered, reports, now,
+                      {std::chrono::seconds(heartbeat.interval), update == nullptr ? std::string_view() : update->error});
   if (admission != Admission::wait) log_transition(assigned, heartbeat.hostname, admission, limits, now);
   return admission == Admission::go ? Answer::desired : held_back;
 }
@@ -125,6 +129,11 @@ ExplainedAnswer RolloutController::explain(const DesiredAgent& assigned, const R
   }
   if (const auto lease = leases_.find(assigned.name, hostname); lease && lease->version == assigned.version) {
     const auto age = std::chrono::floor<std::chrono::seconds>(now - lease->granted_at);
+    if (lease->is_stuck) {
+      return {Answer::desired,
+              cat("the host got its lease ", age.count(), " s ago and cannot take the release, so its slot is free",
+                  lease->error.empty() ? "" : ": ", lease->error)};
+    }
     return {Answer::desired, cat("the host got its lease ", age.count(), " s ago and has not reported the result",
                                  lease->is_overdue ? "; that counts as a failure" : "")};
   }
@@ -183,8 +192,9 @@ RolloutState RolloutController::state(std::string_view agent, std::string_view v
   const auto order = orders_.find(agent, version);
   const RolloutLimits ordered = with_order(limits, order);
   RolloutState state{reports(agent, version, ordered), leases_.counts(agent, version, limits, now), order};
-  state.is_halted =
-      state.order == Order::halt || admit(ordered, state.reports, state.failed(), state.leases.inflight) == Admission::halted;
+  if (cannot_be_taken(ordered, state.reports, state.leases)) state.common_error = leases_.common_error(agent, version);
+  state.is_halted = !state.common_error.empty() || state.order == Order::halt ||
+                    admit(ordered, state.reports, state.failed(), state.leases.inflight) == Admission::halted;
   return state;
 }
 

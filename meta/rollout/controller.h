@@ -52,6 +52,7 @@ struct RolloutState {
   Leases::Counts leases;
   std::optional<Order> order;
   bool is_halted = false;
+  std::string common_error = {};  // of the stuck hosts, if it halts the release
 
   uint32_t failed() const { return reports.broken + leases.overdue + leases.withdrawn + reports.late; }
   /// Hosts that run the release and have proved it.

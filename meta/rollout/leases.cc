@@ -2,20 +2,44 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
+
+#include "common/base/text.h"
 
 namespace ops::meta {
 
 namespace {
 
-constexpr size_t kMaxWaiting = 64;  // hosts
+constexpr size_t kMaxWaiting = 64;     // hosts
+constexpr size_t kMaxErrors = 32;      // per release
+constexpr size_t kMaxErrorSize = 300;  // bytes
 constexpr std::chrono::seconds kDefaultInterval{300};
 constexpr std::chrono::seconds kLongestInterval{3600};  // a host cannot delay another one for longer than three of these
 constexpr int kWaitingIntervals = 3;
-constexpr std::array<std::string_view, 5> kWords = {"inflight", "overdue", "failed", "withdrawn", "done"};
+constexpr std::array<std::string_view, 6> kWords = {"inflight", "overdue", "stuck", "failed", "withdrawn", "done"};
 
-bool has_lease(Turn turn) { return turn == Turn::inflight || turn == Turn::overdue; }
+bool has_lease(Turn turn) { return turn == Turn::inflight || turn == Turn::overdue || turn == Turn::stuck; }
 
 }  // namespace
+
+uint32_t slots_in_use(const Leases::Counts& counts, uint32_t peak) {
+  const uint32_t free = std::max(peak, kCautiousInflight);
+  return counts.inflight + counts.stuck - std::min(counts.stuck, free);
+}
+
+bool cannot_be_taken(const RolloutLimits& limits, const RolloutReports& reports, const Leases::Counts& counts) {
+  return reports.running == 0 && reports.peak == 0 && counts.same_error >= std::max(kSameError, limits.max_failures);
+}
+
+std::string error_form(std::string_view text) {
+  std::string form;
+  for (const char c : text) {
+    const bool is_digit = std::isdigit(static_cast<unsigned char>(c)) != 0;
+    if (!is_digit) form += c;
+    if (is_digit && !form.ends_with('0')) form += '0';
+  }
+  return form;
+}
 
 std::string_view to_word(Turn turn) { return kWords[static_cast<size_t>(turn)]; }
 
@@ -27,8 +51,7 @@ std::optional<Turn> to_turn(std::string_view word) {
 }
 
 Admission Leases::request(std::string_view agent_name, std::string_view version, std::string_view host,
-                          const RolloutLimits& limits, const RolloutReports& reports, TimePoint now,
-                          std::chrono::seconds interval) {
+                          const RolloutLimits& limits, const RolloutReports& reports, TimePoint now, const HostReport& report) {
   if (limits.parallel == 0) return Admission::go;
   const std::lock_guard lock(mutex_);
   auto found = agents_.find(agent_name);
@@ -38,7 +61,10 @@ Admission Leases::request(std::string_view agent_name, std::string_view version,
 
   auto known = agent.by_host.find(host);
   const bool is_of_version = known != agent.by_host.end() && known->second.version == version;
-  if (is_of_version && has_lease(known->second.turn)) return Admission::go;
+  if (is_of_version && has_lease(known->second.turn)) {
+    note_error(agent, host, known->second, report.error, now);
+    return Admission::go;
+  }
   if (is_of_version && known->second.has_failed) set_turn(agent, known->second, Turn::withdrawn);
   auto of_version = agent.by_version.find(version);
   if (of_version == agent.by_version.end()) {
@@ -48,7 +74,8 @@ Admission Leases::request(std::string_view agent_name, std::string_view version,
   Release& release = of_version->second;
   const Counts counted = counts(release, now);
   const uint32_t failed = reports.broken + counted.overdue + counted.withdrawn + reports.late;
-  Admission admission = admit(limits, reports, failed, counted.inflight);
+  Admission admission = admit(limits, reports, failed, slots_in_use(counted, reports.peak));
+  if (cannot_be_taken(limits, reports, counted)) admission = Admission::halted;
   if (known != agent.by_host.end() && !is_of_version) {
     erase(agent, known);
     known = agent.by_host.end();
@@ -58,7 +85,7 @@ Admission Leases::request(std::string_view agent_name, std::string_view version,
   } else if (admission == Admission::go) {
     if (const auto waited = release.waiting.find(host); waited != release.waiting.end()) release.waiting.erase(waited);
   } else if (release.waiting.size() < kMaxWaiting || release.waiting.contains(host)) {
-    const auto pause = std::min(interval.count() > 0 ? interval : kDefaultInterval, kLongestInterval);
+    const auto pause = std::min(report.interval.count() > 0 ? report.interval : kDefaultInterval, kLongestInterval);
     release.waiting.insert_or_assign(std::string(host), now + kWaitingIntervals * pause);
   }
   if (admission != Admission::go) return admission;
@@ -81,7 +108,9 @@ std::optional<Leases::Lease> Leases::find(std::string_view agent_name, std::stri
   if (agent == agents_.end()) return std::nullopt;
   const auto entry = agent->second.by_host.find(host);
   if (entry == agent->second.by_host.end() || !has_lease(entry->second.turn)) return std::nullopt;
-  return Lease{entry->second.version, entry->second.granted_at, entry->second.turn == Turn::overdue};
+  const Turn turn = entry->second.turn;
+  return Lease{entry->second.version, entry->second.granted_at, turn == Turn::overdue, turn == Turn::stuck,
+               entry->second.error};
 }
 
 bool Leases::has_turn(std::string_view agent_name, std::string_view host) const {
@@ -165,8 +194,25 @@ bool Leases::is_idle(const Release& release, TimePoint now) {
 Leases::Counts Leases::counts(Release& release, TimePoint now) {
   std::erase_if(release.waiting, [now](const auto& entry) { return entry.second < now; });
   Counts counts = release.counts;
+  for (const auto& [form, hosts] : release.errors) counts.same_error = std::max(counts.same_error, hosts);
   if (release.waiting.empty()) counts.withdrawn = 0;
   return counts;
+}
+
+std::string Leases::common_error(std::string_view agent_name, std::string_view version) const {
+  const std::lock_guard lock(mutex_);
+  const auto agent = agents_.find(agent_name);
+  if (agent == agents_.end()) return "";
+  const auto release = agent->second.by_version.find(version);
+  if (release == agent->second.by_version.end()) return "";
+  const auto& errors = release->second.errors;
+  const auto most =
+      std::max_element(errors.begin(), errors.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  if (most == errors.end()) return "";
+  for (const auto& [host, entry] : agent->second.by_host) {
+    if (entry.version == version && error_form(entry.error) == most->first) return entry.error;
+  }
+  return most->first;
 }
 
 uint64_t Leases::granted() const {
@@ -179,7 +225,8 @@ std::vector<Leases::Saved> Leases::all() const {
   std::vector<Saved> leases;
   for (const auto& [name, agent] : agents_) {
     for (const auto& [host, entry] : agent.by_host) {
-      leases.push_back({name, entry.version, host, Clock::to_time_t(entry.granted_at), entry.turn, entry.has_failed});
+      const Turn turn = entry.turn == Turn::stuck ? Turn::inflight : entry.turn;  // its next heartbeat has the error
+      leases.push_back({name, entry.version, host, Clock::to_time_t(entry.granted_at), turn, entry.has_failed});
     }
   }
   return leases;
@@ -191,8 +238,8 @@ void Leases::restore(std::vector<Saved> leases) {
   for (Saved& saved : leases) {
     Agent& agent = agents_[saved.agent];
     const auto granted_at = Clock::from_time_t(saved.granted_at);
-    Entry entry{std::move(saved.version), granted_at, saved.turn == Turn::overdue ? Turn::inflight : saved.turn,
-                saved.has_failed};
+    const Turn turn = saved.turn == Turn::overdue ? Turn::inflight : saved.turn;
+    Entry entry{std::move(saved.version), granted_at, turn, saved.has_failed, ""};
     const auto [place, is_new] = agent.by_host.emplace(saved.host, std::move(entry));
     if (!is_new) continue;
     count(agent, place->second, +1);
@@ -206,7 +253,8 @@ void Leases::expire(Agent& agent, std::chrono::seconds timeout, TimePoint now) {
     agent.grants.pop_front();
     const auto entry = agent.by_host.find(grant.host);
     if (entry == agent.by_host.end() || entry->second.granted_at != grant.granted_at) continue;
-    if (entry->second.turn == Turn::inflight) set_turn(agent, entry->second, Turn::overdue);
+    const bool is_moving = entry->second.turn == Turn::stuck && entry->second.error.empty();
+    if (entry->second.turn == Turn::inflight || is_moving) set_turn(agent, entry->second, Turn::overdue);
   }
 }
 
@@ -216,12 +264,34 @@ void Leases::count(Agent& agent, const Entry& entry, int change) {
   if (entry.turn == Turn::inflight) release.counts.inflight += by;
   if (entry.turn == Turn::overdue) release.counts.overdue += by;
   if (entry.turn == Turn::withdrawn) release.counts.withdrawn += by;
+  if (entry.turn != Turn::stuck) return;
+  release.counts.stuck += by;
+  std::string form = error_form(entry.error);
+  if (form.empty()) return;
+  const auto known = release.errors.find(form);
+  if (known == release.errors.end()) {
+    if (change > 0 && release.errors.size() < kMaxErrors) release.errors.emplace(std::move(form), 1);
+  } else if ((known->second += by) == 0) {
+    release.errors.erase(known);
+  }
 }
 
-void Leases::set_turn(Agent& agent, Entry& entry, Turn turn) {
+void Leases::set_turn(Agent& agent, Entry& entry, Turn turn, std::string_view error) {
   count(agent, entry, -1);
   entry.turn = turn;
+  entry.error = error;
   count(agent, entry, +1);
+}
+
+void Leases::note_error(Agent& agent, std::string_view host, Entry& entry, std::string_view error, TimePoint now) {
+  if (entry.turn != Turn::stuck && error.empty()) return;
+  const std::string text = one_line(error, kMaxErrorSize);
+  if (entry.turn == Turn::stuck && entry.error == text) return;
+  const bool is_solved = !entry.error.empty() && text.empty();
+  set_turn(agent, entry, Turn::stuck, text);
+  if (!is_solved) return;
+  entry.granted_at = now;  // the time for the result begins
+  agent.grants.push_back({std::string(host), now});
 }
 
 void Leases::erase(Agent& agent, ByText<Entry>::iterator entry) {

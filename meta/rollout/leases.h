@@ -6,6 +6,7 @@
 //   turn       the host                                                                    counted as
 //   inflight   has a lease and has not reported the result                                 inflight
 //   overdue    the same, but the lease is older than `timeout`                             overdue
+//   stuck      has a lease, and has not switched because its attempts fail (404, disk full)  stuck
 //   failed     reports that the release failed                                             - (its report: RolloutReports)
 //   withdrawn  reported that before, and now wants the release again                       withdrawn, while other hosts wait
 //   done       had its turn: it reported success, or that it holds the agent               -
@@ -13,6 +14,9 @@
 // A host that had its turn and wants the release again is last in the queue: it gets a lease only when no host waits that has
 // had no turn. Otherwise one host could stop any release for ever: it takes the first slot, reports a failure, forgets it, and
 // takes the slot again. For the same reason its failure stays counted so long.
+//
+// A stuck host keeps its lease and tries on, but its slot is free for another host (slots_in_use()). It stays stuck, also when
+// its error is gone, until it reports the result; `timeout` begins again then.
 //
 // A host waits from the heartbeat in which it got no lease, for three of its intervals or until it gets one. kMaxWaiting hosts
 // of a release are noted. Hosts that run the release are noted as done only while its peak is below kCautiousBelow: beyond, one
@@ -34,12 +38,18 @@
 
 namespace ops::meta {
 
-enum class Turn : uint8_t { inflight, overdue, failed, withdrawn, done };
+enum class Turn : uint8_t { inflight, overdue, stuck, failed, withdrawn, done };
 
 /// "inflight", "overdue", …
 std::string_view to_word(Turn turn);
 /// nullopt for an unknown word.
 std::optional<Turn> to_turn(std::string_view word);
+
+/// The parts of a heartbeat that Leases::request() uses.
+struct HostReport {
+  std::chrono::seconds interval{0};  // 0: the host reports none
+  std::string_view error;            // of its last attempt to take the release; "" if there is none
+};
 
 /// The leases and turns of all agents. Thread-safe. A decision takes a microsecond.
 class Leases {
@@ -48,15 +58,16 @@ class Leases {
   using TimePoint = Clock::time_point;
 
   /// Decides whether the host may change to the version, and grants a lease on `go`. The reports are those of with_soak(). A
-  /// host with a lease of this version gets `go` again; a lease or a turn of another version of the agent ends. `interval` is
-  /// the one that the host reports (0: none).
+  /// host with a lease of this version gets `go` again; a lease or a turn of another version of the agent ends.
   Admission request(std::string_view agent, std::string_view version, std::string_view host, const RolloutLimits& limits,
-                    const RolloutReports& reports, TimePoint now, std::chrono::seconds interval = {});
+                    const RolloutReports& reports, TimePoint now, const HostReport& report = {});
 
   struct Lease {
     std::string version;
     TimePoint granted_at;
     bool is_overdue = false;
+    bool is_stuck = false;
+    std::string error;  // of a stuck host
   };
   std::optional<Lease> find(std::string_view agent, std::string_view host) const;
 
@@ -76,10 +87,15 @@ class Leases {
     uint32_t inflight = 0;
     uint32_t overdue = 0;
     uint32_t withdrawn = 0;
+    uint32_t stuck = 0;
+    uint32_t same_error = 0;  // stuck hosts with the most frequent error
 
     bool operator==(const Counts&) const = default;
   };
   Counts counts(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
+
+  /// The most frequent error of the stuck hosts; "" if there is none.
+  std::string common_error(std::string_view agent, std::string_view version) const;
 
   /// Leases granted since the start.
   uint64_t granted() const;
@@ -110,6 +126,7 @@ class Leases {
     TimePoint granted_at{};
     Turn turn = Turn::inflight;
     bool has_failed = false;  // at some time in this turn
+    std::string error;        // of a stuck host
   };
   struct Grant {
     std::string host;
@@ -118,6 +135,7 @@ class Leases {
   struct Release {
     Counts counts;              // of all hosts, also while no host waits
     ByText<TimePoint> waiting;  // until when a host waits that has had no turn; kMaxWaiting at most
+    ByText<uint32_t> errors;    // stuck hosts by error_form(); kMaxErrors at most
   };
   struct Agent {
     ByText<Entry> by_host;
@@ -127,7 +145,8 @@ class Leases {
 
   static void expire(Agent& agent, std::chrono::seconds timeout, TimePoint now);
   static void count(Agent& agent, const Entry& entry, int change);
-  static void set_turn(Agent& agent, Entry& entry, Turn turn);
+  static void set_turn(Agent& agent, Entry& entry, Turn turn, std::string_view error = {});
+  static void note_error(Agent& agent, std::string_view host, Entry& entry, std::string_view error, TimePoint now);
   static void erase(Agent& agent, ByText<Entry>::iterator entry);
   /// Removes the hosts that wait no more.
   static Counts counts(Release& release, TimePoint now);
@@ -140,5 +159,17 @@ class Leases {
   ByText<Agent> agents_;  // guarded by mutex_
   uint64_t granted_ = 0;  // guarded by mutex_
 };
+
+/// How many slots are taken. Stuck hosts take none, up to kCautiousInflight or the peak: when they can take the release at
+/// last, they change together.
+uint32_t slots_in_use(const Leases::Counts& counts, uint32_t peak);
+
+/// Whether the release is halted because hosts cannot take it: no host ever ran it, and kSameError hosts, or max_failures if
+/// that is more, have the same error.
+bool cannot_be_taken(const RolloutLimits& limits, const RolloutReports& reports, const Leases::Counts& counts);
+inline constexpr uint32_t kSameError = 3;  // hosts
+
+/// The text with each number replaced by 0: errors that differ in numbers only are the same.
+std::string error_form(std::string_view text);
 
 }  // namespace ops::meta

@@ -123,7 +123,7 @@ function phases(on) {
 }
 
 function versionRow(agent, version, rollout, on) {
-  const {running = 0, inflight = 0, failed = 0, silent = 0, held = 0} = rollout;
+  const {running = 0, inflight = 0, failed = 0, silent = 0, held = 0, stuck = 0} = rollout;
   const total = Math.max(rollout.desired ?? 0, running + inflight + failed, 1);
   const rest = Math.max(total - running - inflight - failed, 0);
   const part = (kind, number) => number > 0 && el('i', {class: kind, share: number, 'data-key': kind});
@@ -143,7 +143,8 @@ function versionRow(agent, version, rollout, on) {
     el('div', {class: 'more'},
       el('ul', {class: 'counts'},
         el('li', {}, el('i', {class: 'run'}), `${count(running)} of ${count(rollout.desired ?? total)} run it`),
-        item('way', inflight, ' changing to it' + phases(on)), item('failed', failed, failures),
+        item('way', inflight, ' changing to it' + phases(on)), item('', stuck, ' cannot take it'),
+        item('failed', failed, failures),
         item('held', held, ' waiting for their turn'), item('', rollout.absent, ' without a heartbeat'),
         item('', on?.stopped, ' stopped'), item('', on?.other, ' in another status'),
         pace.length > 0 && el('li', {class: 'dim'}, pace.join(', '))),
