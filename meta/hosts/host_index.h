@@ -72,6 +72,7 @@ class AgentEntry {
 struct UpdateEntry {
   uint32_t release = 0;
   uint16_t phase = 0;
+  bool is_held = false;  // the host has this release started, and holds it
   int64_t done = 0;
   int64_t total = 0;
   int64_t attempts = 0;

@@ -126,9 +126,12 @@ void HostTable::set_duplicate(HostRecord& record, bool is_duplicate) {
     if (entry.release() != Releases::kNone) count(entry, is_duplicate ? -1 : +1);
   }
   if (!record.updates) return;
-  for (const UpdateEntry& update : *record.updates) {
-    uint32_t& hosts = releases_.counts(update.release).in(to_phase(statuses_.text(update.phase)));
+  for (UpdateEntry& update : *record.updates) {
+    ReleaseCounts& counts = releases_.counts(update.release);
+    uint32_t& hosts = counts.in(to_phase(statuses_.text(update.phase)));
     is_duplicate ? --hosts : ++hosts;
+    if (update.is_held) --counts.held;
+    update.is_held = false;  // set_updates() follows
   }
 }
 
@@ -160,11 +163,21 @@ void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpd
     const Releases::Id release = releases_.acquire(update->name, update->version);
     const StringInterner::Id phase = statuses_.acquire(update->phase);
     if (!record.is_duplicate) ++releases_.counts(release).in(to_phase(statuses_.text(phase)));
-    fresh->push_back({release, static_cast<uint16_t>(phase), update->done, update->total, update->attempts, update->since,
-                      cut_text(update->error, longest_error)});
+    fresh->push_back({release, static_cast<uint16_t>(phase), false, update->done, update->total, update->attempts,
+                      update->since, cut_text(update->error, longest_error)});
   }
   drop_updates(record);
   record.updates = std::move(fresh);
+  if (record.updates) count_held(record);
+}
+
+void HostTable::count_held(HostRecord& record) {
+  for (UpdateEntry& update : *record.updates) {
+    if (to_phase(statuses_.text(update.phase)) != Phase::held) continue;
+    const auto is_same = [&](const AgentEntry& entry) { return entry.release() == update.release && is_started(entry); };
+    update.is_held = !record.is_duplicate && std::any_of(record.agents().begin(), record.agents().end(), is_same);
+    if (update.is_held) ++releases_.counts(update.release).held;
+  }
 }
 
 void HostTable::set_updater(HostRecord& record, const HeartbeatRequest& heartbeat) {
@@ -196,6 +209,7 @@ void HostTable::drop_updates(HostRecord& record) {
   if (!record.updates) return;
   for (const UpdateEntry& update : *record.updates) {
     if (!record.is_duplicate) --releases_.counts(update.release).in(to_phase(statuses_.text(update.phase)));
+    if (update.is_held) --releases_.counts(update.release).held;
     releases_.release(update.release);
     statuses_.release(update.phase);
   }

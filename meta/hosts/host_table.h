@@ -186,6 +186,7 @@ class HostTable {
   struct SurveyPass;
   void survey(HostRecord& record, SurveyPass& pass);
   void set_updates(HostRecord& record, const std::vector<const AgentUpdate*>& updates, size_t longest_error);
+  void count_held(HostRecord& record);
   void set_updater(HostRecord& record, const HeartbeatRequest& heartbeat);
   void count(const AgentEntry& entry, int change);
   void drop(const AgentEntry& entry, bool counts);

@@ -8,11 +8,12 @@ ReleaseCounts& ReleaseCounts::operator+=(const ReleaseCounts& other) {
   hosts += other.hosts;
   started += other.started;
   stopped += other.stopped;
+  held += other.held;
   for (size_t i = 0; i < phases.size(); ++i) phases[i] += other.phases[i];
   return *this;
 }
 
-uint32_t ReleaseCounts::running() const { return started - std::min(started, in(Phase::probation)); }
+uint32_t ReleaseCounts::running() const { return started - std::min(started, in(Phase::probation) + held); }
 uint32_t ReleaseCounts::broken() const { return in(Phase::failed) + in(Phase::rolled_back); }
 
 Releases::Releases() : names_(kMaxAgentNames, kTooManyAgents), texts_(kMaxReleases, ""), facts_(1) {}

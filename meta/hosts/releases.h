@@ -40,6 +40,7 @@ struct ReleaseCounts {
   uint32_t hosts = 0;  // report it as installed
   uint32_t started = 0;
   uint32_t stopped = 0;                               // the rest of `hosts` report another status
+  uint32_t held = 0;                                  // of `started`: an operator holds the agent
   std::array<uint32_t, kPhases.size() + 1> phases{};  // hosts that report an update to it, by Phase
 
   uint32_t& in(Phase phase) { return phases[static_cast<size_t>(phase)]; }
@@ -48,7 +49,7 @@ struct ReleaseCounts {
   ReleaseCounts& operator+=(const ReleaseCounts& other);
   bool operator==(const ReleaseCounts&) const = default;
 
-  /// Started and past probation.
+  /// Started, past probation, and not held: a hold may begin in a probation, and proves nothing.
   uint32_t running() const;
   /// Failed or rolled back.
   uint32_t broken() const;

@@ -73,6 +73,10 @@ void FleetScanner::scan(const HostView& host, bool is_silent, const DesiredAgent
   ++release.assigned;
   const auto real = host.agent(desired.name);
   const auto update = host.update(desired.name);
+  if (update && to_phase(update->phase) == Phase::held) {
+    ++release.held;
+    return;
+  }
   const bool is_updating = update && update->version == desired.version;
   if (is_updating && !update->entry.error.empty()) {
     const std::string text = one_line(update->entry.error, kMaxErrorSize);

@@ -84,6 +84,7 @@ Json json_of(const ReleaseSummary& release) {
           {"late", std::move(late)},
           {"waiting", release.scan.waiting},
           {"absent", release.scan.absent},
+          {"onHold", release.scan.held},
           {"halted", state.is_halted},
           {"why", release.why_halted},
           {"byHand", !state.order                  ? ""
@@ -201,6 +202,7 @@ std::string to_text(const ReleaseSummary& release) {
     add(state.reports.troubled[static_cast<size_t>(trouble)], cat(" ", to_word(trouble), " later"));
   }
   add(release.scan.absent, " are silent");
+  add(release.scan.held, " held");
   if (!rest.empty()) text += cat("; ", rest);
   if (release.to_go() == 0 || release.per_minute <= 0) return text;
   text += cat("; ", grouped(static_cast<uint64_t>(std::llround(release.per_minute))), " a minute");

@@ -14,6 +14,7 @@ struct Totals {
   uint64_t running = 0;
   uint64_t failed = 0;
   uint64_t absent = 0;
+  uint64_t held = 0;
   uint64_t to_go = 0;
   bool is_halted = false;
   double max_failure_rate = 0;  // percent
@@ -27,6 +28,7 @@ Totals totals_of(const FleetSummary& summary, const WatchedRollout& watched) {
     totals.running += release.state.reports.running;
     totals.failed += release.state.failed();
     totals.absent += release.scan.absent;
+    totals.held += release.scan.held;
     totals.to_go += release.to_go();
     totals.is_halted = totals.is_halted || release.state.is_halted;
   }
@@ -58,7 +60,7 @@ RolloutResult result_of(const FleetSummary& summary, const WatchedRollout& watch
     if (all.running >= needed) return RolloutResult::done;
     if (all.failed > all.assigned - needed && all.to_go == 0) return RolloutResult::failed;
   }
-  if (all.to_go > 0 || all.running + all.failed + all.absent < all.assigned) return RolloutResult::running;
+  if (all.to_go > 0 || all.running + all.failed + all.absent + all.held < all.assigned) return RolloutResult::running;
   const auto failed = static_cast<double>(all.failed);
   if (100 * failed > all.max_failure_rate * (failed + static_cast<double>(all.running))) return RolloutResult::failed;
   return !watched.share && all.running > 0 ? RolloutResult::done : RolloutResult::running;

@@ -112,9 +112,12 @@ function agentPanel(agent, rollouts, installed) {
 function stateOf(rollout) {
   if (rollout.halted) return ['bad', rollout.byHand === 'halted' ? 'HALTED by hand' : 'HALTED'];
   if (rollout.desired === 0) return ['dim', 'assigned to no host'];
-  if (rollout.running >= rollout.desired && !rollout.inflight) return ['good', '\u2713 on all hosts'];
+  const onHold = rollout.onHold ?? 0;
+  if (rollout.running + onHold >= rollout.desired && !rollout.inflight) {
+    return ['good', onHold > 0 ? '\u2713 on all hosts that are not held' : '\u2713 on all hosts'];
+  }
   if (rollout.inflight > 0 || rollout.held > 0 || rollout.desired === undefined) return ['dim', 'in progress'];
-  return ['dim', hosts(rollout.desired - rollout.running) + ' to go'];
+  return ['dim', hosts(rollout.desired - rollout.running - onHold) + ' to go'];
 }
 
 function phases(on) {
@@ -123,7 +126,7 @@ function phases(on) {
 }
 
 function versionRow(agent, version, rollout, on) {
-  const {running = 0, inflight = 0, failed = 0, silent = 0, held = 0, stuck = 0} = rollout;
+  const {running = 0, inflight = 0, failed = 0, silent = 0, held = 0, stuck = 0, onHold = 0} = rollout;
   const total = Math.max(rollout.desired ?? 0, running + inflight + failed, 1);
   const rest = Math.max(total - running - inflight - failed, 0);
   const part = (kind, number) => number > 0 && el('i', {class: kind, share: number, 'data-key': kind});
@@ -146,6 +149,7 @@ function versionRow(agent, version, rollout, on) {
         item('way', inflight, ' changing to it' + phases(on)), item('', stuck, ' cannot take it'),
         item('failed', failed, failures),
         item('held', held, ' waiting for their turn'), item('', rollout.absent, ' without a heartbeat'),
+        item('', onHold, ' held by an operator'),
         item('', on?.stopped, ' stopped'), item('', on?.other, ' in another status'),
         pace.length > 0 && el('li', {class: 'dim'}, pace.join(', '))),
       rollout.halted && rollout.why && el('p', {class: 'why'}, 'Halted: ', rollout.why),

@@ -58,7 +58,14 @@ Summary summary(const Model& model) {
       if (agent.status == "started") ++counts.started;
       if (agent.status == "stoped" || agent.status == "stopped") ++counts.stopped;
     }
-    for (const AgentUpdate& update : host.updates) ++summary[update.name][update.version].in(to_phase(update.phase));
+    for (const AgentUpdate& update : host.updates) {
+      ReleaseCounts& counts = summary[update.name][update.version];
+      ++counts.in(to_phase(update.phase));
+      const auto has_it = [&](const RealAgent& agent) {
+        return agent.name == update.name && agent.version == update.version && agent.status == "started";
+      };
+      if (update.phase == "held" && std::any_of(host.agents.begin(), host.agents.end(), has_it)) ++counts.held;
+    }
   }
   return summary;
 }

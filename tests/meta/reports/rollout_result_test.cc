@@ -13,6 +13,7 @@ using meta::RolloutResult;
 struct Counts {
   uint32_t assigned, running, failed, inflight, waiting, absent;
   bool is_halted = false;
+  uint32_t held = 0;
 };
 
 /// A summary with these counts for a 2. The config tolerates 5 % of failures.
@@ -31,6 +32,7 @@ meta::FleetSummary summary_of(const Counts& counts) {
   release.scan.assigned = counts.assigned;
   release.scan.waiting = counts.waiting;
   release.scan.absent = counts.absent;
+  release.scan.held = counts.held;
   meta::FleetSummary summary;
   summary.scan = std::move(scan);
   summary.releases = {std::move(release)};
@@ -50,10 +52,11 @@ TEST(RolloutResult, FollowsItsTable) {
       {{10, 10, 0, 0, 0, 0}, {}, RolloutResult::done},
       {{10, 9, 0, 1, 0, 0}, {}, RolloutResult::running},
       {{10, 9, 0, 0, 1, 0}, {}, RolloutResult::running},
-      {{10, 9, 0, 0, 0, 1}, {}, RolloutResult::done},      // a silent host
-      {{10, 9, 0, 0, 0, 0}, {}, RolloutResult::running},   // one is installed, but not started
-      {{100, 96, 4, 0, 0, 0}, {}, RolloutResult::done},    // 4 % failed
-      {{100, 94, 6, 0, 0, 0}, {}, RolloutResult::failed},  // 6 % failed
+      {{10, 9, 0, 0, 0, 1}, {}, RolloutResult::done},            // a silent host
+      {{10, 9, 0, 0, 0, 0, false, 1}, {}, RolloutResult::done},  // an operator holds the agent on one
+      {{10, 9, 0, 0, 0, 0}, {}, RolloutResult::running},         // one is installed, but not started
+      {{100, 96, 4, 0, 0, 0}, {}, RolloutResult::done},          // 4 % failed
+      {{100, 94, 6, 0, 0, 0}, {}, RolloutResult::failed},        // 6 % failed
       {{1, 0, 1, 0, 0, 0}, {}, RolloutResult::failed},
       {{1, 0, 0, 0, 0, 1}, {}, RolloutResult::running},
       {{100, 95, 0, 0, 5, 0}, 95, RolloutResult::done},
