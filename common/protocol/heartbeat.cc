@@ -196,6 +196,7 @@ std::string to_json(const HeartbeatRequest& request) {
         {{"name", agent.name}, {"version", agent.version}, {"status", agent.status}, {"timestamp", agent.timestamp}});
     if (agent.restarts > 0) agents.back()["restarts"] = agent.restarts;
     if (agent.started >= 0) agents.back()["started"] = agent.started;
+    if (!agent.md5.empty()) agents.back()["md5"] = agent.md5;
   }
   Json document = {{"hostname", request.hostname},
                    {"realAgents", std::move(agents)},

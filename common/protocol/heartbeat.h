@@ -5,7 +5,7 @@
 //
 //   POST /heartbeat
 //   {"hostname": "h1", "realAgents": [{"name": "falcon-agent", "version": "3.1.2", "status": "started", "timestamp":
-//   1447000000, "restarts": 2, "started": 95}],
+//   1447000000, "restarts": 2, "started": 95, "md5": "9d5ed678fe57bcca610140957afab571"}],
 //    "updaterVersion": "1.0.0", "platform": "linux_amd64", "interval": 300, "uptime": 1234,
 //    "updates": [{"name": "falcon-agent", "version": "3.1.3", "phase": "downloading", "done": 1048576, "total": 20971520,
 //                 "attempts": 1, "since": 1447000000, "error": ""}]}
@@ -34,6 +34,8 @@
 //   restarts   of an agent: how many times the updater has started it again since the switch to this version; the first start
 //              does not count
 //   started    of an agent: seconds since the updater last started it; missing if the updater that runs now has not started it
+//   md5        of an agent: the MD5 of the tarball that this version was installed from, 32 hex digits; missing if it is not
+//              known
 //
 // `hostId` of a request is optional: an id of the host's updater. Two ids in turns under one hostname are two machines
 // (meta/hosts/duplicate_names.h).
@@ -71,6 +73,7 @@ struct RealAgent {
   int64_t timestamp = 0;
   int64_t restarts = 0;
   int64_t started = -1;  // seconds; -1 when the host does not report it
+  std::string md5 = {};  // in lower case; "" when it is not known
 
   bool operator==(const RealAgent&) const = default;
 };

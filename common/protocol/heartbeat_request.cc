@@ -35,6 +35,7 @@ class RequestReader {
 
   bool string(std::string& value) {
     if (!count_value()) return false;
+    if (text_hint_ != nullptr) *text_hint_ = value;
     if (text_ == nullptr) return is_ignored();
     *text_ = std::move(value);
     return true;
@@ -135,6 +136,7 @@ class RequestReader {
     text_ = nullptr;
     number_ = nullptr;
     hint_ = nullptr;
+    text_hint_ = nullptr;
     list_ = Place::outside;
   }
 
@@ -156,6 +158,7 @@ class RequestReader {
     if (name == "timestamp") number_ = &agent.timestamp;
     if (name == "restarts") hint_ = &agent.restarts;
     if (name == "started") hint_ = &agent.started;
+    if (name == "md5") text_hint_ = &agent.md5;
   }
 
   void expect_update_field(const std::string& name, AgentUpdate& update) {
@@ -176,7 +179,8 @@ class RequestReader {
   // The destination of the last key's value. At most one of them is set:
   std::string* text_ = nullptr;
   int64_t* number_ = nullptr;
-  int64_t* hint_ = nullptr;  // of a key whose value may have any type: a value that is no whole number is ignored
+  int64_t* hint_ = nullptr;           // of a key whose value may have any type: a value that is no whole number is ignored
+  std::string* text_hint_ = nullptr;  // the same for a text
   Place list_ = Place::outside;
 };
 
@@ -191,6 +195,7 @@ void clean(HeartbeatRequest& request) {
     agent.status = status_line(agent.status);
     agent.restarts = std::max<int64_t>(agent.restarts, 0);
     agent.started = std::max<int64_t>(agent.started, -1);
+    agent.md5 = is_hex(agent.md5, 32) ? to_lower(agent.md5) : "";
   }
   for (AgentUpdate& update : request.updates) {
     update.phase = one_line(update.phase, 32);

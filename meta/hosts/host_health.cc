@@ -187,8 +187,8 @@ void HostTable::survey(HostRecord& record, SurveyPass& pass) {
       AgentHealth health = entry.health();
       if (is_held(record, watch.release.agent)) continue;
       const uint32_t age = seconds_between(health.since, record.heard_at);
-      const bool is_of_rollout =
-          entry.release() == watch.id && health.since > kUnwellBefore && health.since >= to_seconds(watch.release.began);
+      const bool is_release = releases_.has_content(entry.release(), watch.id, split_content(watch.release.version).second);
+      const bool is_of_rollout = is_release && health.since > kUnwellBefore && health.since >= to_seconds(watch.release.began);
       Stage trouble = is_silent ? Stage::silent : trouble_of(health, record);
       if (is_of_rollout) {
         const auto soak = soak_of(watch.release.soak, std::chrono::seconds(record.interval)).count();
@@ -208,7 +208,7 @@ void HostTable::survey(HostRecord& record, SurveyPass& pass) {
       } else {
         // A host that left long ago tells nothing of this time; a host that changed to another release is no control.
         if (is_silent && quiet > watched + 3 * interval) continue;
-        if (entry.release() != watch.id && health.since > kUnwellBefore && age <= watched) continue;
+        if (!is_release && health.since > kUnwellBefore && age <= watched) continue;
       }
       Cohort& cohort = is_of_rollout ? watch.survey.changed : watch.survey.others;
       const size_t part = std::min<size_t>(kAges - 1, size_t{age} * kAges / watched);
@@ -232,7 +232,7 @@ std::vector<Survey> HostTable::survey(const std::vector<SurveyedRelease>& releas
   for (bool more = !releases.empty(); more;) {
     const std::lock_guard lock(mutex_);
     for (SurveyPass::Watch& watch : pass.watches) {  // ids may change between two locks
-      watch.id = releases_.find(watch.release.agent, watch.release.version);
+      watch.id = releases_.find(watch.release.agent, split_content(watch.release.version).first);
       watch.agent = releases_.find_agent(watch.release.agent);
     }
     more = hosts_.visit(from, kHostsPerLock, [&](const HostRecord& record) {

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <tuple>
 #include <unordered_map>
 #include <vector>
 
@@ -74,7 +75,9 @@ class Encoder {
     name(host.platform);
     number(host.agents.size());
     for (const RealAgent& agent : host.agents) {
-      for (const std::string* field : {&agent.name, &agent.version, &agent.status}) name(*field);
+      name(agent.name);
+      name(content_key(agent.version, agent.md5));
+      name(agent.status);
       number(zigzag(static_cast<int64_t>(static_cast<uint64_t>(agent.timestamp) - heard_at)));
     }
     number(view.interval());
@@ -129,7 +132,9 @@ class Decoder {
     host.platform = name();
     host.real_agents.resize(count());
     for (RealAgent& agent : host.real_agents) {
-      for (std::string* field : {&agent.name, &agent.version, &agent.status}) *field = name();
+      agent.name = name();
+      std::tie(agent.version, agent.md5) = split_content(name());
+      agent.status = name();
       agent.timestamp = static_cast<int64_t>(static_cast<uint64_t>(unzigzag(number())) + heard_at);
     }
     if (has_health_) read_health(health, host.real_agents.size());

@@ -140,12 +140,15 @@ void HostTable::set_agent(AgentEntry& entry, const AgentEntry& earlier, const Re
                           bool counts) {
   const std::string_view status = plain_status(agent.status);
   entry.set_timestamp(agent.timestamp);
-  if (releases_.is(entry.release(), agent.name, agent.version) && statuses_.text(entry.status()) == status) return;
+  thread_local std::string key;  // keeps its memory
+  key.assign(agent.version);
+  if (!agent.md5.empty()) key.append(1, kContentMark).append(agent.md5);
+  if (releases_.is(entry.release(), agent.name, key) && statuses_.text(entry.status()) == status) return;
   const AgentEntry before = entry;
-  entry.set_release(releases_.acquire(agent.name, agent.version));
+  entry.set_release(releases_.acquire(agent.name, key));
   entry.set_status(statuses_.acquire(status));
   AgentHealth health = earlier.health();
-  if (earlier.release() != entry.release()) {
+  if (!releases_.is_same_release(earlier.release(), entry.release())) {
     health.since = 0;
     health.stage = is_known_host ? Stage::taken : Stage::settled;
     health.counted = static_cast<uint8_t>(agent.restarts);
@@ -153,31 +156,6 @@ void HostTable::set_agent(AgentEntry& entry, const AgentEntry& earlier, const Re
   entry.set_health(health);
   if (counts) count(entry, +1);
   drop(before, counts);
-}
-
-void HostTable::set_updates(HostRecord& record, const std::vector<const AgentUpdate*>& updates, size_t longest_error) {
-  if (updates.empty() && !record.updates) return;
-  auto fresh = updates.empty() ? nullptr : std::make_unique<std::vector<UpdateEntry>>();
-  if (fresh) fresh->reserve(updates.size());
-  for (const AgentUpdate* update : updates) {
-    const Releases::Id release = releases_.acquire(update->name, update->version);
-    const StringInterner::Id phase = statuses_.acquire(update->phase);
-    if (!record.is_duplicate) ++releases_.counts(release).in(to_phase(statuses_.text(phase)));
-    fresh->push_back({release, static_cast<uint16_t>(phase), false, update->done, update->total, update->attempts,
-                      update->since, cut_text(update->error, longest_error)});
-  }
-  drop_updates(record);
-  record.updates = std::move(fresh);
-  if (record.updates) count_held(record);
-}
-
-void HostTable::count_held(HostRecord& record) {
-  for (UpdateEntry& update : *record.updates) {
-    if (to_phase(statuses_.text(update.phase)) != Phase::held) continue;
-    const auto is_same = [&](const AgentEntry& entry) { return entry.release() == update.release && is_started(entry); };
-    update.is_held = !record.is_duplicate && std::any_of(record.agents().begin(), record.agents().end(), is_same);
-    if (update.is_held) ++releases_.counts(update.release).held;
-  }
 }
 
 void HostTable::set_updater(HostRecord& record, const HeartbeatRequest& heartbeat) {
@@ -203,16 +181,6 @@ void HostTable::drop(const AgentEntry& entry, bool counts) {
   if (counts) count(entry, -1);
   releases_.release(entry.release());
   statuses_.release(entry.status());
-}
-
-void HostTable::drop_updates(HostRecord& record) {
-  if (!record.updates) return;
-  for (const UpdateEntry& update : *record.updates) {
-    if (!record.is_duplicate) --releases_.counts(update.release).in(to_phase(statuses_.text(update.phase)));
-    if (update.is_held) --releases_.counts(update.release).held;
-    releases_.release(update.release);
-    statuses_.release(update.phase);
-  }
 }
 
 void HostTable::drop(HostRecord& record) {

@@ -55,6 +55,7 @@ struct Host {
 /// One agent of a host in the table.
 struct AgentView {
   std::string_view version;
+  std::string_view md5;  // of its tarball; "" if it is not known
   std::string_view status;
   int64_t timestamp;
 };
@@ -144,7 +145,8 @@ class HostTable {
     return releases_.has_agent(name);
   }
 
-  /// The counts of one release for the rollout rule (policy.h).
+  /// The counts of one release for the rollout rule (policy.h). `version` may be a content_key(): then hosts with other content
+  /// do not count, and hosts with unknown content do.
   RolloutReports reports(std::string_view agent, std::string_view version) const;
 
   /// Notes which hosts are in trouble and which have proved their release, and counts them for these releases. Heartbeats are

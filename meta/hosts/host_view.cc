@@ -8,7 +8,8 @@ const AgentUpdate* Host::update(const std::string& name) const { return find_by_
 std::optional<AgentView> HostView::agent(std::string_view name) const {
   for (const AgentEntry& entry : record_.agents()) {
     if (table_.releases_.agent(entry.release()) != name) continue;
-    return AgentView{table_.releases_.version(entry.release()), table_.statuses_.text(entry.status()), entry.timestamp()};
+    return AgentView{table_.releases_.version(entry.release()), table_.releases_.content(entry.release()),
+                     table_.statuses_.text(entry.status()), entry.timestamp()};
   }
   return std::nullopt;
 }
@@ -29,6 +30,7 @@ void HostView::copy_to(Host& host) const {
     RealAgent& to = host.agents[i];
     to.name = table_.releases_.agent(agents[i].release());
     to.version = table_.releases_.version(agents[i].release());
+    to.md5 = table_.releases_.content(agents[i].release());
     to.status = table_.statuses_.text(agents[i].status());
     to.timestamp = agents[i].timestamp();
   }

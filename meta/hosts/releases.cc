@@ -4,6 +4,23 @@
 
 namespace ops::meta {
 
+namespace {
+
+constexpr size_t kMaxContents = 8;  // of a version
+
+}  // namespace
+
+std::string content_key(std::string_view version, std::string_view md5) {
+  std::string key(version);
+  return md5.empty() ? key : key.append(1, kContentMark).append(md5);
+}
+
+std::pair<std::string_view, std::string_view> split_content(std::string_view key) {
+  const size_t mark = key.find(kContentMark);
+  if (mark == std::string_view::npos) return {key, {}};
+  return {key.substr(0, mark), key.substr(mark + 1)};
+}
+
 ReleaseCounts& ReleaseCounts::operator+=(const ReleaseCounts& other) {
   hosts += other.hosts;
   started += other.started;
@@ -19,6 +36,21 @@ uint32_t ReleaseCounts::broken() const { return in(Phase::failed) + in(Phase::ro
 Releases::Releases() : names_(kMaxAgentNames, kTooManyAgents), texts_(kMaxReleases, ""), facts_(1) {}
 
 Releases::Id Releases::acquire(std::string_view agent, std::string_view version) {
+  const auto [plain, content] = split_content(version);
+  if (content.empty() || texts_.find(join(agent, version)) != kNone) return acquire_text(agent, version);
+  const Id base = acquire_text(agent, plain);
+  if (key(base) != plain || facts_[base].contents.size() >= kMaxContents) return base;
+  const Id id = acquire_text(agent, version);
+  if (key(id) != version) {
+    release(base);
+    return id;
+  }
+  facts_[id].base = base;
+  facts_[base].contents.push_back(id);
+  return id;
+}
+
+Releases::Id Releases::acquire_text(std::string_view agent, std::string_view version) {
   const StringInterner::Id name = names_.acquire(agent);
   Id id = kNone;
   if (name != StringInterner::kOverflow) id = texts_.acquire(join(agent, version));
@@ -27,7 +59,7 @@ Releases::Id Releases::acquire(std::string_view agent, std::string_view version)
   while (hosts_by_agent_.size() <= name) hosts_by_agent_.push_back(0);
   if (facts_[id].is_new) {
     const auto remembered = remembered_.extract(texts_.text(id));
-    facts_[id] = {name, false, remembered.empty() ? 0 : remembered.mapped(), {}, {}};
+    facts_[id] = {name, false, remembered.empty() ? 0 : remembered.mapped(), {}, kNone, {}};
   } else {
     names_.release(name);
   }
@@ -35,39 +67,75 @@ Releases::Id Releases::acquire(std::string_view agent, std::string_view version)
 }
 
 void Releases::release(Id id) {
+  Id base = kNone;
   if (texts_.references(id) == 1) {
+    base = facts_[id].base;
+    if (base != kNone) std::erase(facts_[base].contents, id);
     remember(texts_.text(id), facts_[id].peak);
     names_.release(facts_[id].agent);
     facts_[id] = {};
   }
   texts_.release(id);
+  if (base != kNone) release(base);
 }
 
 void Releases::update_peak(Id id) {
-  Facts& facts = facts_[id];
-  uint32_t unproven = facts.stages[static_cast<size_t>(Stage::soaking)];
-  for (const Trouble trouble : kTroubles) unproven += facts.stages[static_cast<size_t>(to_stage(trouble))];
-  const uint32_t running = facts.counts.running();
-  facts.peak = std::max(facts.peak, running - std::min(running, unproven));
+  const Id base = facts_[id].base;
+  if (base == kNone && facts_[id].contents.empty()) {
+    facts_[id].peak = std::max(facts_[id].peak, facts_[id].tally.proven());
+    return;
+  }
+  const auto raise = [this](Id release, uint32_t hosts) { facts_[release].peak = std::max(facts_[release].peak, hosts); };
+  if (base != kNone) raise(id, sum(base, content(id)).proven());
+  raise(base == kNone ? id : base, sum(base == kNone ? id : base, {}).proven());
+}
+
+uint32_t Releases::Tally::proven() const {
+  uint32_t unproven = stages[static_cast<size_t>(Stage::soaking)];
+  for (const Trouble trouble : kTroubles) unproven += stages[static_cast<size_t>(to_stage(trouble))];
+  const uint32_t running = counts.running();
+  return running - std::min(running, unproven);
+}
+
+Releases::Tally Releases::sum(Id version, std::string_view content) const {
+  Tally sum = facts_[version].tally;
+  for (const Id id : facts_[version].contents) {
+    if (!has_content(id, version, content)) continue;
+    sum.counts += facts_[id].tally.counts;
+    for (size_t i = 0; i < kStages; ++i) sum.stages[i] += facts_[id].tally.stages[i];
+  }
+  return sum;
+}
+
+bool Releases::has_content(Id id, Id version, std::string_view content) const {
+  return id == version || (version != kNone && facts_[id].base == version && (content.empty() || content == this->content(id)));
+}
+
+bool Releases::is_same_release(Id a, Id b) const {
+  if (a == b || a == kNone || b == kNone) return a == b;
+  return agent(a) == agent(b) && version(a) == version(b) && (content(a).empty() || content(b).empty());
 }
 
 RolloutReports Releases::reports(std::string_view agent, std::string_view version) const {
-  const Id id = find(agent, version);
+  const auto [plain, content] = split_content(version);
+  const Id id = find(agent, plain);
   if (id == kNone) {
     RolloutReports unknown{.peak = peak(agent, version)};
     const StringInterner::Id name = names_.find(agent);
     if (name != StringInterner::kOverflow) unknown.others = hosts_by_agent_[name];
     return unknown;
   }
-  const Facts& facts = facts_[id];
-  RolloutReports reports{.running = facts.counts.running(), .peak = facts.peak, .broken = facts.counts.broken()};
-  reports.soaking = facts.stages[static_cast<size_t>(Stage::soaking)];
+  const Tally tally = sum(id, content);
+  RolloutReports reports{.running = tally.counts.running(),
+                         .peak = content.empty() ? facts_[id].peak : std::max(peak(agent, version), tally.proven()),
+                         .broken = tally.counts.broken()};
+  reports.soaking = tally.stages[static_cast<size_t>(Stage::soaking)];
   for (const Trouble trouble : kTroubles) {
-    reports.troubled[static_cast<size_t>(trouble)] = facts.stages[static_cast<size_t>(to_stage(trouble))];
+    reports.troubled[static_cast<size_t>(trouble)] = tally.stages[static_cast<size_t>(to_stage(trouble))];
   }
   // A silent host was started when it was heard last.
   reports.running -= std::min(reports.running, reports.troubled[static_cast<size_t>(Trouble::silent)]);
-  reports.others = hosts_by_agent_[facts.agent] - facts.counts.hosts;
+  reports.others = hosts_by_agent_[facts_[id].agent] - tally.counts.hosts;
   return reports;
 }
 
@@ -93,7 +161,7 @@ void Releases::remember(const std::string& release, uint32_t hosts) {
 void Releases::visit_peaks(const std::function<void(std::string_view, std::string_view, uint32_t)>& visit) const {
   for (const auto& [text, hosts] : remembered_) visit(split(text).first, split(text).second, hosts);
   for (Id id = 1; id < end(); ++id) {
-    if (!facts_[id].is_new && facts_[id].peak > 1) visit(agent(id), version(id), facts_[id].peak);
+    if (!facts_[id].is_new && facts_[id].peak > 1) visit(agent(id), key(id), facts_[id].peak);
   }
 }
 

@@ -1,7 +1,9 @@
 #pragma once
 
 // The releases that hosts report, with the number of hosts in each state. The counts are updated with each heartbeat, so that
-// a summary of a million hosts visits no host. A release is an agent in a version.
+// a summary of a million hosts visits no host. A release is an agent in a version. A host that reports the MD5 of the tarball
+// is counted for the content, as version "2.0.0#9d5e…" (content_key()); each content belongs to the release "2.0.0", which has
+// the hosts with unknown content itself.
 
 #include <array>
 #include <cstdint>
@@ -10,6 +12,8 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "common/protocol/phase.h"
 #include "meta/hosts/limits.h"
@@ -21,6 +25,12 @@ namespace ops::meta {
 /// Stand for agents and versions beyond the limits. No host can report such a name.
 inline constexpr std::string_view kTooManyAgents = "(too-many-agents)";
 inline constexpr std::string_view kTooManyVersions = "(too-many-versions)";
+
+inline constexpr char kContentMark = '#';
+/// VERSION#MD5, or the version if `md5` is "". No version contains "#".
+std::string content_key(std::string_view version, std::string_view md5);
+/// The version and the MD5 ("" if there is none) of a key.
+std::pair<std::string_view, std::string_view> split_content(std::string_view key);
 
 /// Hosts by what they report of a release; policy.h explains the counts.
 struct RolloutReports {
@@ -64,19 +74,28 @@ class Releases {
 
   Releases();
 
-  /// Adds a reference. Beyond the limits, the release is kTooManyVersions of the agent or of kTooManyAgents.
+  /// Adds a reference. `version` may be a content_key(). Beyond the limits, the release is kTooManyVersions of the agent or of
+  /// kTooManyAgents, and a content is the version.
   Id acquire(std::string_view agent, std::string_view version);
   void release(Id id);
 
   bool is(Id id, std::string_view agent, std::string_view version) const { return is_joined(texts_.text(id), agent, version); }
   std::string_view agent(Id id) const { return split(texts_.text(id)).first; }
-  std::string_view version(Id id) const { return split(texts_.text(id)).second; }
+  /// Without the content.
+  std::string_view version(Id id) const { return split_content(key(id)).first; }
+  std::string_view content(Id id) const { return split_content(key(id)).second; }
 
-  ReleaseCounts& counts(Id id) { return facts_[id].counts; }
-  const ReleaseCounts& counts(Id id) const { return facts_[id].counts; }
+  ReleaseCounts& counts(Id id) { return facts_[id].tally.counts; }
+  const ReleaseCounts& counts(Id id) const { return facts_[id].tally.counts; }
 
   /// The id without a new reference; kNone if no host reports the release.
   Id find(std::string_view agent, std::string_view version) const { return texts_.find(join(agent, version)); }
+
+  /// Whether the id is the version with unknown content or with this content, or with any content if `content` is "".
+  bool has_content(Id id, Id version, std::string_view content) const;
+
+  /// The same agent and version, and no other content as far as known.
+  bool is_same_release(Id a, Id b) const;
 
   /// Whether any host reports a release of the agent.
   bool has_agent(std::string_view name) const {
@@ -96,7 +115,7 @@ class Releases {
 
   /// To be called when a host begins (+1) or ends (-1) to have the release at this stage.
   void count_host(Id id, Stage stage, uint32_t by) {
-    facts_[id].stages[static_cast<size_t>(stage)] += by;
+    facts_[id].tally.stages[static_cast<size_t>(stage)] += by;
     hosts_by_agent_[facts_[id].agent] += by;
   }
   /// Of the agent's name; StringInterner::kOverflow if no host reports the agent.
@@ -111,13 +130,26 @@ class Releases {
   size_t size() const { return texts_.size(); }
 
  private:
+  struct Tally {
+    ReleaseCounts counts;
+    std::array<uint32_t, kStages> stages{};  // hosts that have it, by Stage
+
+    /// Hosts that run it and have soaked, without trouble.
+    uint32_t proven() const;
+  };
   struct Facts {
     StringInterner::Id agent = StringInterner::kOverflow;  // a release holds one reference to its agent's name
     bool is_new = true;
     uint32_t peak = 0;
-    ReleaseCounts counts;
-    std::array<uint32_t, kStages> stages{};  // hosts that have it, by Stage
+    Tally tally;
+    Id base = kNone;           // of a content: its version, to which it holds a reference
+    std::vector<Id> contents;  // of a version; kMaxContents at most
   };
+
+  std::string_view key(Id id) const { return split(texts_.text(id)).second; }
+  /// Of a version with unknown content and with this content, or with any content if `content` is "".
+  Tally sum(Id version, std::string_view content) const;
+  Id acquire_text(std::string_view agent, std::string_view version);
 
   void remember(const std::string& release, uint32_t hosts);
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/protocol/phase.h"
+#include "meta/rollout/controller.h"
 
 namespace ops::meta {
 
@@ -86,7 +87,7 @@ void FleetScanner::scan(const HostView& host, bool is_silent, const DesiredAgent
     if (first_text.empty()) first_text = form.empty() ? kOtherErrors : text;
     by.add(host.name());
   }
-  if (real && real->version == desired.version) return;
+  if (real && has_release(desired, real->version, real->md5)) return;
   if (is_updating && has_failed(to_phase(update->phase))) return;
   if (leases_.find(desired.name, host.name())) return;
   ++(is_silent ? release.absent : release.waiting);

@@ -83,7 +83,8 @@ std::vector<Rollout> rollouts_of(RolloutController& controller, const Config& co
     const auto named = names.find(agent.defaults.name);
     if (named == names.end()) continue;
     for (const std::string& version : named->second) {
-      rollouts.push_back({named->first, version, controller.state(named->first, version, agent.rollout, now)});
+      rollouts.push_back(
+          {named->first, version, controller.state(named->first, release_key(agent, version), agent.rollout, now)});
     }
   }
   return rollouts;

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include "common/base/number_text.h"
+#include "common/protocol/release.h"
 #include "common/protocol/status.h"
+#include "common/protocol/url.h"
 #include "meta/reports/version_order.h"
 
 namespace ops::meta {
@@ -28,6 +30,19 @@ std::string like(const HostsOf& hosts) {
 }
 
 std::string hosts_of(uint64_t count) { return counted(count, "host"); }
+/// The host has the version, and would install it again with other content.
+bool changes_content(const AgentView& real, const DesiredAgent* before, const DesiredAgent& after) {
+  const std::string checksum = given_checksum(after);
+  if (checksum.empty()) return false;
+  if (!real.md5.empty()) return real.md5 != checksum;
+  return before != nullptr && before->version == after.version && given_checksum(*before) != checksum;
+}
+
+void add_url(const char* what, const std::string& before, const std::string& after, std::string_view host,
+             AgentPreview& preview) {
+  const auto shown = [](const std::string& url) { return url.empty() ? "(none)" : without_password(url); };
+  preview.urls[cat(what, " ", shown(before), " -> ", shown(after))].add(host);
+}
 
 }  // namespace
 
@@ -67,10 +82,18 @@ void Previewer::examine(const HostView& host) {
 void Previewer::compare(const HostView& host, const DesiredAgent* before, const DesiredAgent& after, AgentPreview& preview) {
   const auto real = host.agent(after.name);
   const std::string_view has = real ? real->version : std::string_view{};
+  if (before != nullptr && before->version == after.version) {
+    if (before->tarball != after.tarball) add_url("tarball", before->tarball, after.tarball, host.name(), preview);
+    const bool is_url = given_checksum(*before).empty() && given_checksum(after).empty();
+    if (is_url && before->md5 != after.md5) add_url("md5", before->md5, after.md5, host.name(), preview);
+  }
   if (after.cmd == "start" && has != after.version) {
     AgentPreview::Move& move = preview.moves[{std::string(has), after.version}];
     move.hosts.add(host.name());
     if (before != nullptr && before->cmd == "start" && before->version == after.version) ++move.already;
+  } else if (after.cmd == "start" && changes_content(*real, before, after)) {
+    preview.contents.add(host.name());
+    if (real->md5.empty()) ++preview.unclear_contents;
   } else if (after.cmd == "start" && before != nullptr && before->cmd == "stop") {
     preview.starts.add(host.name());
   } else if (after.cmd == "stop" && real && to_status(real->status) == Status::started) {
@@ -117,6 +140,15 @@ void Previewer::add_warnings(const AgentConfig& config, const std::map<std::stri
                                    config.rollout.parallel == 0 ? ", all at once" : ", first one host, then more",
                                    "; check the version, or try it on a share with \"others\": [{\"percent\": 1, …}]"));
   }
+  if (preview.unclear_contents > 0) {
+    preview.warnings.push_back(cat(hosts_of(preview.unclear_contents), " report no md5 of their version",
+                                   ": they install the other content at once, without a rollout"));
+  }
+  uint64_t started = 0;
+  for (const auto& [version, counts] : seen) started += counts.started;
+  if (preview.stops.count > 0 && preview.stops.count >= started) {
+    preview.warnings.push_back(cat("would be stopped at once on all ", hosts_of(preview.stops.count), " that run it"));
+  }
   for (const AgentPreview::Reach& reach : preview.overrides) {
     if (reach.applied == 0)
       preview.warnings.push_back(cat(reach.place, ": applies to none of the ", hosts_of(preview_.hosts), " known here"));
@@ -131,6 +163,12 @@ std::string to_text(const Preview& preview) {
       text += cat("  ", or_none(versions.first), " -> ", versions.second, "  ", hosts_of(move.hosts.count), like(move.hosts));
       if (move.already > 0) text += cat("; ", grouped(move.already), " of them by the config in force, too");
       text += '\n';
+    }
+    if (agent.contents.count > 0) {
+      text += cat("  the same version with other content  ", hosts_of(agent.contents.count), like(agent.contents), "\n");
+    }
+    for (const auto& [change, hosts] : agent.urls) {
+      text += cat("  ", change, "  ", hosts_of(hosts.count), like(hosts), "; for the next download\n");
     }
     if (agent.starts.count > 0) text += cat("  started again  ", hosts_of(agent.starts.count), like(agent.starts), "\n");
     if (agent.stops.count > 0) text += cat("  stopped  ", hosts_of(agent.stops.count), like(agent.stops), "\n");
@@ -160,8 +198,11 @@ std::string to_json(const Preview& preview) {
     for (const AgentPreview::Reach& reach : agent.overrides) {
       overrides.push_back({{"place", reach.place}, {"matched", reach.matched}, {"taken", reach.applied}});
     }
-    agents[name] = {{"moves", std::move(moves)},   {"started", agent.starts.count},     {"stopped", agent.stops.count},
-                    {"noChange", agent.unchanged}, {"overrides", std::move(overrides)}, {"warnings", agent.warnings}};
+    Json urls = Json::array();
+    for (const auto& [change, hosts] : agent.urls) urls.push_back({{"change", change}, {"hosts", hosts.count}});
+    agents[name] = {{"moves", std::move(moves)},         {"contents", agent.contents.count}, {"urls", std::move(urls)},
+                    {"started", agent.starts.count},     {"stopped", agent.stops.count},     {"noChange", agent.unchanged},
+                    {"overrides", std::move(overrides)}, {"warnings", agent.warnings}};
   }
   const Json json = {{"hosts", preview.hosts}, {"agents", std::move(agents)}, {"warnings", preview.warnings}};
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);

@@ -27,6 +27,9 @@ struct AgentPreview {
   std::map<std::pair<std::string, std::string>, Move> moves;  // by installed version ("" if none) and assigned version
   HostsOf starts;                                             // have the version; the config in force stops it
   HostsOf stops;                                              // run the agent; the new config stops it
+  HostsOf contents;                                           // have the version, with other content than the new config gives
+  uint32_t unclear_contents = 0;                              // of these: report no MD5, and change at once, without a rollout
+  std::map<std::string, HostsOf> urls;                        // by change: "tarball http://a/x -> http://b/x"
   uint32_t unchanged = 0;                                     // all other hosts
 
   /// An override of the new config.

@@ -47,7 +47,7 @@ void RolloutReporter::sample_rates(const Assignments& assignments, TimePoint now
     const auto known = running_rates_.find(release);
     RateEstimator& rate =
         rates.emplace(release, known == running_rates_.end() ? RateEstimator(kRateWindow) : known->second).first->second;
-    rate.note(hosts_.reports(release.first, version).running, now);
+    rate.note(hosts_.reports(release.first, release_key(agent, version)).running, now);
   });
   running_rates_ = std::move(rates);
 }
@@ -83,7 +83,8 @@ bool RolloutReporter::is_fresh(TimePoint asked_at) const {
 bool RolloutReporter::is_any_inflight(const Assignments& assignments, TimePoint now) const {
   bool is_any = false;
   visit_releases(*assignments.config(), [&](const AgentConfig& agent, const std::string& version) {
-    is_any = is_any || controller_.state(agent.defaults.name, version, agent.rollout, now).leases.inflight > 0;
+    is_any =
+        is_any || controller_.state(agent.defaults.name, release_key(agent, version), agent.rollout, now).leases.inflight > 0;
   });
   return is_any;
 }
@@ -95,8 +96,12 @@ FleetSummary RolloutReporter::summary_of(std::shared_ptr<const FleetScan> scan, 
   summary.heartbeats_per_second = heartbeat_rate_.per_second(summary.heartbeats, now);
   visit_releases(*summary.scan->assignments->config(), [&](const AgentConfig& agent, const std::string& version) {
     const std::string& name = agent.defaults.name;
-    ReleaseSummary release{name, version, controller_.state(name, version, agent.rollout, now), summary.scan->of(name, version),
-                           "",   0};
+    ReleaseSummary release{name,
+                           version,
+                           controller_.state(name, release_key(agent, version), agent.rollout, now),
+                           summary.scan->of(name, version),
+                           "",
+                           0};
     release.why_halted = why_halted(release.state, agent.rollout);
     if (const auto rate = running_rates_.find({name, version}); rate != running_rates_.end()) {
       release.per_minute = 60 * rate->second.per_second(release.state.reports.running, now);

@@ -5,6 +5,7 @@
 #include "common/base/log.h"
 #include "common/base/number_text.h"
 #include "common/protocol/phase.h"
+#include "common/protocol/release.h"
 #include "common/protocol/status.h"
 #include "meta/rollout/late_trouble.h"
 
@@ -20,6 +21,9 @@ const AgentUpdate* find_update(const std::vector<AgentUpdate>& updates, const De
   return update != nullptr && (update->version == assigned.version || to_phase(update->phase) == Phase::held) ? update
                                                                                                               : nullptr;
 }
+
+/// What leases and counts of the assigned release go by.
+std::string key_of(const DesiredAgent& assigned) { return content_key(assigned.version, given_checksum(assigned)); }
 
 bool is_past_probation(const RealAgent& agent, const AgentUpdate* update) {
   return to_status(agent.status) == Status::started && (update == nullptr || to_phase(update->phase) != Phase::probation);
@@ -38,6 +42,26 @@ RolloutLimits with_order(RolloutLimits limits, std::optional<Order> order) {
 }
 
 }  // namespace
+
+bool has_release(const DesiredAgent& assigned, std::string_view version, std::string_view md5) {
+  if (version != assigned.version) return false;
+  const std::string checksum = md5.empty() ? "" : given_checksum(assigned);
+  return checksum.empty() || checksum == md5;
+}
+
+std::string release_key(const AgentConfig& agent, const std::string& version) {
+  std::set<std::string> keys;
+  const auto add = [&](DesiredAgent desired) {
+    if (desired.version == version) keys.insert(key_of(desired));
+  };
+  add(agent.defaults);
+  for (const Override& entry : agent.others) {
+    DesiredAgent desired = agent.defaults;
+    apply(entry, desired);
+    add(desired);
+  }
+  return keys.size() == 1 ? *keys.begin() : version;
+}
 
 std::string why_halted(const RolloutState& state, const RolloutLimits& limits) {
   if (!state.is_halted) return "";
@@ -59,7 +83,7 @@ RolloutController::Reason RolloutController::reason(const DesiredAgent& assigned
                                                     const std::string& hostname, const RealAgent* real,
                                                     const AgentUpdate* update) const {
   if (assigned.cmd != "start") return Reason::unrestricted;
-  if (real != nullptr && real->version == assigned.version) return Reason::has_version;
+  if (real != nullptr && has_release(assigned, real->version, real->md5)) return Reason::has_version;
   if (update != nullptr && has_failed(to_phase(update->phase))) return Reason::failed;
   if (update != nullptr && to_phase(update->phase) == Phase::held) return Reason::held_on_host;
   if (orders_.find(assigned.name, assigned.version) == Order::halt) return Reason::halted_by_hand;
@@ -80,26 +104,27 @@ Answer RolloutController::decide(const DesiredAgent& assigned, const RolloutLimi
       return Answer::desired;
     case Reason::has_version:
       if (update != nullptr && to_phase(update->phase) == Phase::held) {
-        leases_.hold(assigned.name, assigned.version, heartbeat.hostname);
+        leases_.hold(assigned.name, key_of(assigned), heartbeat.hostname);
       } else if (is_past_probation(*real, update) && leases_.has_turn(assigned.name, heartbeat.hostname)) {
-        const uint32_t peak = hosts_.reports(assigned.name, assigned.version).peak;
-        leases_.succeed(assigned.name, assigned.version, heartbeat.hostname, peak);
+        const uint32_t peak = hosts_.reports(assigned.name, key_of(assigned)).peak;
+        leases_.succeed(assigned.name, key_of(assigned), heartbeat.hostname, peak);
       }
       return Answer::desired;
-    case Reason::failed: leases_.fail(assigned.name, assigned.version, heartbeat.hostname); return Answer::desired;
+    case Reason::failed: leases_.fail(assigned.name, key_of(assigned), heartbeat.hostname); return Answer::desired;
     case Reason::held_on_host:
-      leases_.hold(assigned.name, assigned.version, heartbeat.hostname);
+      leases_.hold(assigned.name, key_of(assigned), heartbeat.hostname);
       return real == nullptr ? Answer::desired : Answer::own;
     case Reason::warming_up: return held_back;
     case Reason::halted_by_hand:
     case Reason::duplicate_name: leases_.end(assigned.name, heartbeat.hostname); return held_back;
     case Reason::policy: break;
   }
-  watch_.ask(assigned.name, assigned.version, limits, now);
+  const std::string key = key_of(assigned);
+  watch_.ask(assigned.name, key, limits, now);
   const RolloutLimits ordered = with_order(limits, orders_.find(assigned.name, assigned.version));
-  const RolloutReports reports = this->reports(assigned.name, assigned.version, ordered);
+  const RolloutReports reports = this->reports(assigned.name, key, ordered);
   const Admission admission =
-      leases_.request(assigned.name, assigned.version, heartbeat.hostname, ordered, reports, now,
+      leases_.request(assigned.name, key, heartbeat.hostname, ordered, reports, now,
                       {std::chrono::seconds(heartbeat.interval), update == nullptr ? std::string_view() : update->error});
   if (admission != Admission::wait) log_transition(assigned, heartbeat.hostname, admission, limits, now);
   return admission == Admission::go ? Answer::desired : held_back;
@@ -109,7 +134,7 @@ ExplainedAnswer RolloutController::explain(const DesiredAgent& assigned, const R
                                            const std::string& hostname, const Host& host, TimePoint now) {
   const RealAgent* real = host.agent(assigned.name);
   const AgentUpdate* update = find_update(host.updates, assigned);
-  const RolloutState state = this->state(assigned.name, assigned.version, limits, now);
+  const RolloutState state = this->state(assigned.name, key_of(assigned), limits, now);
   const Answer held_back = real == nullptr ? Answer::nothing : Answer::own;
   switch (reason(assigned, limits, hostname, real, update)) {
     case Reason::unrestricted: return {Answer::desired, "the rollout rule does not apply"};
@@ -127,7 +152,7 @@ ExplainedAnswer RolloutController::explain(const DesiredAgent& assigned, const R
       return {held_back, "two machines send heartbeats under this hostname; give each its own, and this one takes part again"};
     case Reason::policy: break;
   }
-  if (const auto lease = leases_.find(assigned.name, hostname); lease && lease->version == assigned.version) {
+  if (const auto lease = leases_.find(assigned.name, hostname); lease && lease->version == key_of(assigned)) {
     const auto age = std::chrono::floor<std::chrono::seconds>(now - lease->granted_at);
     if (lease->is_stuck) {
       return {Answer::desired,
@@ -189,7 +214,7 @@ RolloutReports RolloutController::reports(std::string_view agent, std::string_vi
 
 RolloutState RolloutController::state(std::string_view agent, std::string_view version, const RolloutLimits& limits,
                                       TimePoint now) {
-  const auto order = orders_.find(agent, version);
+  const auto order = orders_.find(agent, split_content(version).first);
   const RolloutLimits ordered = with_order(limits, order);
   RolloutState state{reports(agent, version, ordered), leases_.counts(agent, version, limits, now), order};
   if (cannot_be_taken(ordered, state.reports, state.leases)) state.common_error = leases_.common_error(agent, version);
@@ -202,19 +227,19 @@ RolloutState RolloutController::state(std::string_view agent, std::string_view v
 void RolloutController::log_transition(const DesiredAgent& assigned, const std::string& host, Admission admission,
                                        const RolloutLimits& limits, TimePoint now) {
   thread_local std::string release;  // keeps its memory: this runs for each heartbeat of a halted release
-  release.assign(assigned.name).append(1, ' ').append(assigned.version);
+  release.assign(assigned.name).append(1, ' ').append(key_of(assigned));
   const std::lock_guard lock(mutex_);
   if (begun_.size() + halted_.size() > kMaxLoggedReleases) begun_.clear(), halted_.clear();
   if (admission == Admission::halted) {
     if (!halted_.insert(release).second) return;
     ++halts_;
-    log::warning(release, " is halted: ", why_halted(state(assigned.name, assigned.version, limits, now), limits),
+    log::warning(release, " is halted: ", why_halted(state(assigned.name, key_of(assigned), limits, now), limits),
                  "; see /status/summary");
     return;
   }
   const bool was_halted = halted_.erase(release) > 0;
   if (!was_halted && !begun_.insert(release).second) return;
-  const uint32_t running = hosts_.reports(assigned.name, assigned.version).running;
+  const uint32_t running = hosts_.reports(assigned.name, key_of(assigned)).running;
   log::info(release, was_halted ? ": the rollout continues with " : ": the rollout begins with ", host, "; ", running,
             " hosts run it");
 }

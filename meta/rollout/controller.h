@@ -1,7 +1,8 @@
 #pragma once
 
 // Decides the answers to heartbeats: the version of each agent that a host should run. Applies the rule of policy.h, the
-// operator's orders and the warm-up. The assigned version is the one that the config assigns to the host.
+// operator's orders and the warm-up. The assigned version is the one that the config assigns to the host. If the config gives
+// its MD5, a host with the same version and another MD5 does not have it (has_release()).
 //
 //   condition (the first row that applies)                 Reason           answer     lease
 //   -------------------------------------------------------------------------------------------------------
@@ -59,6 +60,14 @@ struct RolloutState {
   uint32_t soaked() const { return reports.running - std::min(reports.running, reports.soaking); }
 };
 
+/// Whether a host with this version and content has the assigned release. If the host reports no MD5, or the config gives none,
+/// the version decides.
+bool has_release(const DesiredAgent& assigned, std::string_view version, std::string_view md5);
+
+/// The key of a version that the config names (content_key()): with the MD5, if the config gives one for the version and no
+/// other.
+std::string release_key(const AgentConfig& agent, const std::string& version);
+
 /// "by hand", or "4 of 5 hosts failed; the limits are 3 hosts and 5 %"; "" if it is not halted.
 std::string why_halted(const RolloutState& state, const RolloutLimits& limits);
 
@@ -78,6 +87,7 @@ class RolloutController {
   ExplainedAnswer explain(const DesiredAgent& assigned, const RolloutLimits& limits, const std::string& hostname,
                           const Host& host, TimePoint now);
 
+  /// `version` may be a content_key().
   RolloutState state(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
 
   /// To be called every few seconds, by one thread.

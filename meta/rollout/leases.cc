@@ -1,8 +1,6 @@
 #include "meta/rollout/leases.h"
 
 #include <algorithm>
-#include <array>
-#include <cctype>
 
 #include "common/base/text.h"
 
@@ -16,7 +14,6 @@ constexpr size_t kMaxErrorSize = 300;  // bytes
 constexpr std::chrono::seconds kDefaultInterval{300};
 constexpr std::chrono::seconds kLongestInterval{3600};  // a host cannot delay another one for longer than three of these
 constexpr int kWaitingIntervals = 3;
-constexpr std::array<std::string_view, 6> kWords = {"inflight", "overdue", "stuck", "failed", "withdrawn", "done"};
 
 bool has_lease(Turn turn) { return turn == Turn::inflight || turn == Turn::overdue || turn == Turn::stuck; }
 
@@ -29,25 +26,6 @@ uint32_t slots_in_use(const Leases::Counts& counts, uint32_t peak) {
 
 bool cannot_be_taken(const RolloutLimits& limits, const RolloutReports& reports, const Leases::Counts& counts) {
   return reports.running == 0 && reports.peak == 0 && counts.same_error >= std::max(kSameError, limits.max_failures);
-}
-
-std::string error_form(std::string_view text) {
-  std::string form;
-  for (const char c : text) {
-    const bool is_digit = std::isdigit(static_cast<unsigned char>(c)) != 0;
-    if (!is_digit) form += c;
-    if (is_digit && !form.ends_with('0')) form += '0';
-  }
-  return form;
-}
-
-std::string_view to_word(Turn turn) { return kWords[static_cast<size_t>(turn)]; }
-
-std::optional<Turn> to_turn(std::string_view word) {
-  for (size_t i = 0; i < kWords.size(); ++i) {
-    if (kWords[i] == word) return static_cast<Turn>(i);
-  }
-  return std::nullopt;
 }
 
 Admission Leases::request(std::string_view agent_name, std::string_view version, std::string_view host,
@@ -182,8 +160,17 @@ Leases::Counts Leases::counts(std::string_view agent_name, std::string_view vers
   const auto agent = agents_.find(agent_name);
   if (agent == agents_.end()) return {};
   expire(agent->second, limits.timeout, now);
-  const auto found = agent->second.by_version.find(version);
-  return found == agent->second.by_version.end() ? Counts{} : counts(found->second, now);
+  Counts sum;
+  for (auto& [key, release] : agent->second.by_version) {
+    if (key != version && split_content(key).first != version) continue;
+    const Counts of_key = counts(release, now);
+    sum.inflight += of_key.inflight;
+    sum.overdue += of_key.overdue;
+    sum.withdrawn += of_key.withdrawn;
+    sum.stuck += of_key.stuck;
+    sum.same_error = std::max(sum.same_error, of_key.same_error);
+  }
+  return sum;
 }
 
 bool Leases::is_idle(const Release& release, TimePoint now) {

@@ -35,15 +35,9 @@
 #include "meta/config/config.h"
 #include "meta/hosts/releases.h"
 #include "meta/rollout/policy.h"
+#include "meta/rollout/turn.h"
 
 namespace ops::meta {
-
-enum class Turn : uint8_t { inflight, overdue, stuck, failed, withdrawn, done };
-
-/// "inflight", "overdue", …
-std::string_view to_word(Turn turn);
-/// nullopt for an unknown word.
-std::optional<Turn> to_turn(std::string_view word);
 
 /// The parts of a heartbeat that Leases::request() uses.
 struct HostReport {
@@ -92,6 +86,7 @@ class Leases {
 
     bool operator==(const Counts&) const = default;
   };
+  /// Of a content_key(); of a version: of all its contents.
   Counts counts(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
 
   /// The most frequent error of the stuck hosts; "" if there is none.
@@ -168,8 +163,5 @@ uint32_t slots_in_use(const Leases::Counts& counts, uint32_t peak);
 /// that is more, have the same error.
 bool cannot_be_taken(const RolloutLimits& limits, const RolloutReports& reports, const Leases::Counts& counts);
 inline constexpr uint32_t kSameError = 3;  // hosts
-
-/// The text with each number replaced by 0: errors that differ in numbers only are the same.
-std::string error_form(std::string_view text);
 
 }  // namespace ops::meta

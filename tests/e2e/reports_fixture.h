@@ -16,16 +16,20 @@ struct Reports : testing::Test {
   void start(const std::string& version, const std::string& rollout = "{}") {
     ASSERT_TRUE(meta.start({agent(version, rollout)})) << meta.log();
   }
-  void assign(const std::string& version, const std::string& rollout = "{}") {
-    ASSERT_TRUE(meta.assign({agent(version, rollout)})) << meta.log();
+  void assign(const std::string& version, const std::string& rollout = "{}", const std::string& md5 = "") {
+    ASSERT_TRUE(meta.assign({agent(version, rollout, md5)})) << meta.log();
   }
-  static TestAgent agent(const std::string& version, const std::string& rollout) {
-    return {"a", version, "start", "", "", R"(, "rollout": )" + rollout};
+  static TestAgent agent(const std::string& version, const std::string& rollout, const std::string& md5 = "") {
+    return {"a", version, "start", md5, "", R"(, "rollout": )" + rollout};
   }
 
   /// Sends a heartbeat of a host that runs `version` ("": none). Returns the version in the reply, "" if it has none.
-  std::string report(const std::string& host, const std::string& version, const std::string& updates = "") const {
-    const std::string real = version.empty() ? "" : R"({"name":"a","version":")" + version + R"(","status":"started"})";
+  /// `md5`: of the version's tarball; "" if the host does not know it.
+  std::string report(const std::string& host, const std::string& version, const std::string& updates = "",
+                     const std::string& md5 = "") const {
+    const std::string content = md5.empty() ? "" : R"(,"md5":")" + md5 + "\"";
+    const std::string real =
+        version.empty() ? "" : R"({"name":"a","version":")" + version + R"(","status":"started")" + content + "}";
     const HttpReply reply = http(meta.port(), "POST", "/heartbeat",
                                  R"({"hostname":")" + host + R"(","realAgents":[)" + real + R"(],"updates":[)" + updates +
                                      R"(],"updaterVersion":"1.0.0","interval":300})");

@@ -1,5 +1,6 @@
 #include "updater/model/report.h"
 
+#include "common/base/text.h"
 #include "common/base/version.h"
 #include "common/protocol/release.h"
 
@@ -48,6 +49,7 @@ HeartbeatRequest make_heartbeat(const std::string& hostname, const std::vector<A
   for (const AgentReport& agent : agents) {
     if (agent.seen && agent.seen->has_control) {
       heartbeat.real_agents.push_back({agent.name, agent.seen->version, agent.seen->status_text, now});
+      if (is_hex(agent.seen->checksum, 32)) heartbeat.real_agents.back().md5 = agent.seen->checksum;
     }
     if (auto update = update_of(agent)) heartbeat.updates.push_back(std::move(*update));
   }
