@@ -87,6 +87,8 @@ Json json_of(const ReleaseSummary& release) {
           {"onHold", release.scan.held},
           {"halted", state.is_halted},
           {"why", release.why_halted},
+          {"state", to_word(release.standstill)},
+          {"waits", release.waits},
           {"byHand", !state.order                  ? ""
                      : *state.order == Order::halt ? "halted"
                                                    : "resumed"},
@@ -230,7 +232,11 @@ std::string to_text(const FleetSummary& summary, Bars bars) {
   for (const ReleaseSummary& release : summary.releases) {
     const uint32_t percent = percent_of(release.state.reports.running, release.scan.assigned);
     text += cat(release.agent, " ", release.version, "  ", bars == Bars::yes ? bar(percent) : "", to_text(release), "\n");
-    if (release.state.is_halted) text += cat("    halted: ", release.why_halted, "\n");
+    if (release.state.is_halted) {
+      text += cat("    halted: ", release.why_halted, "\n");
+    } else if (!release.waits.empty()) {
+      text += cat("    waits: ", release.waits, "\n");
+    }
     if (release.state.order == Order::resume) text += "    resumed by hand: failures do not halt it\n";
     for (size_t i = 0; i < std::min(release.scan.errors.size(), kListedErrors); ++i) {
       const auto& [error, hosts] = release.scan.errors[i];

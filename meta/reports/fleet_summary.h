@@ -13,6 +13,7 @@
 #include "meta/hosts/host_table.h"
 #include "meta/reports/change_reporter.h"
 #include "meta/reports/fleet_scan.h"
+#include "meta/reports/standstill.h"
 #include "meta/reports/throttled_log.h"
 #include "meta/rollout/controller.h"
 
@@ -27,6 +28,8 @@ struct ReleaseSummary {
   ReleaseScan scan;
   std::string why_halted;  // "" if it is not halted
   double per_minute = 0;   // hosts that began to run it, per minute, over the last minutes
+  Standstill standstill = Standstill::moving;
+  std::string waits;  // the line of standstill.h
 
   /// Hosts that change to it if the rollout continues.
   uint32_t to_go() const { return state.leases.inflight + state.leases.stuck + scan.waiting; }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "meta/reports/standstill.h"
+
 namespace ops::meta {
 
 namespace {
@@ -74,6 +76,7 @@ struct Rollout {
   std::string_view agent;
   std::string_view version;
   RolloutState state;
+  Standstill standstill;
 };
 
 std::vector<Rollout> rollouts_of(RolloutController& controller, const Config& config, const NamedReleases::Names& names,
@@ -83,8 +86,9 @@ std::vector<Rollout> rollouts_of(RolloutController& controller, const Config& co
     const auto named = names.find(agent.defaults.name);
     if (named == names.end()) continue;
     for (const std::string& version : named->second) {
-      rollouts.push_back(
-          {named->first, version, controller.state(named->first, release_key(agent, version), agent.rollout, now)});
+      RolloutState state = controller.state(named->first, release_key(agent, version), agent.rollout, now);
+      const Standstill standstill = standstill_of({agent, version, state, nullptr}, controller, now);
+      rollouts.push_back({named->first, version, std::move(state), standstill});
     }
   }
   return rollouts;
@@ -125,6 +129,17 @@ void add_rollouts(MetricsText& text, const std::vector<Rollout>& rollouts) {
   }
   gauge("ops_meta_rollout_halted", "1 while the version is halted: no further host changes to it.",
         [](const RolloutState& state) { return state.is_halted ? 1 : 0; });
+}
+
+void add_standstills(MetricsText& text, const std::vector<Rollout>& rollouts) {
+  text.begin("ops_meta_rollout_state", MetricType::gauge, "1 for the state that a rollout is in: why it does not move.");
+  for (const Rollout& rollout : rollouts) {
+    for (const Standstill standstill : kStandstills) {
+      if (standstill == Standstill::no_host) continue;  // known by a scan of all hosts only
+      text.add({{"agent", rollout.agent}, {"version", rollout.version}, {"state", to_word(standstill)}},
+               rollout.standstill == standstill ? 1 : 0);
+    }
+  }
 }
 
 void add_requests(MetricsText& text, const MetaCounters& counters) {
@@ -215,7 +230,9 @@ std::string metrics_text(const MetaCounters& counters, const HostTable& hosts, R
   MetricsText text;
   add_site(text, counters, hosts, config);
   add_agents(text, count(hosts, names));
-  add_rollouts(text, rollouts_of(controller, config, names, now));
+  const std::vector<Rollout> rollouts = rollouts_of(controller, config, names, now);
+  add_rollouts(text, rollouts);
+  add_standstills(text, rollouts);
   add_totals(text, controller);
   add_requests(text, counters);
   text.add_process("ops_meta");

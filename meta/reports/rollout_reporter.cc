@@ -103,6 +103,9 @@ FleetSummary RolloutReporter::summary_of(std::shared_ptr<const FleetScan> scan, 
                            "",
                            0};
     release.why_halted = why_halted(release.state, agent.rollout);
+    const RolloutSituation situation{agent, version, release.state, &release.scan};
+    release.standstill = standstill_of(situation, controller_, now);
+    release.waits = why_it_waits(situation, controller_, hosts_, now);
     if (const auto rate = running_rates_.find({name, version}); rate != running_rates_.end()) {
       release.per_minute = 60 * rate->second.per_second(release.state.reports.running, now);
     }
@@ -126,13 +129,15 @@ void RolloutReporter::log_progress(const FleetSummary& summary) {
     const auto known = progress_.find({release.agent, release.version});
     const bool is_large = uint64_t{release.to_go()} * kLoggedShare >= release.scan.assigned && release.to_go() > 0;
     if (known == progress_.end() && !is_large) continue;
-    Progress of_release = known == progress_.end() ? Progress{summary.now, summary.now} : known->second;
+    Progress of_release = known == progress_.end() ? Progress{summary.now, summary.now, {}} : known->second;
     const std::string name = cat(release.agent, " ", release.version);
     if (release.to_go() == 0) {
       const auto time = std::chrono::duration_cast<std::chrono::seconds>(summary.now - of_release.began);
       log::info(name, " is done after ", rough(time), ": it ", to_text(release));
       continue;
     }
+    if (release.standstill != of_release.standstill && !release.waits.empty()) log::info(name, " waits: ", release.waits);
+    of_release.standstill = release.standstill;
     if (summary.now - of_release.logged_at >= kLogPause) {
       log::info(name, " ", to_text(release), release.state.is_halted ? cat("; halted: ", release.why_halted) : "");
       of_release.logged_at = summary.now;

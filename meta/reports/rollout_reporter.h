@@ -56,6 +56,7 @@ class RolloutReporter {
   struct Progress {
     TimePoint began;
     TimePoint logged_at;
+    Standstill standstill;
   };
   using Release = std::pair<std::string, std::string>;  // agent, version
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/base/number_text.h"
 #include "common/protocol/phase.h"
@@ -220,6 +221,13 @@ RolloutState RolloutController::state(std::string_view agent, std::string_view v
   if (cannot_be_taken(ordered, state.reports, state.leases)) state.common_error = leases_.common_error(agent, version);
   state.is_halted = !state.common_error.empty() || state.order == Order::halt ||
                     admit(ordered, state.reports, state.failed(), state.leases.inflight) == Admission::halted;
+  if (state.order == Order::halt) {
+    state.halted_since = orders_.given_at(agent, split_content(version).first);
+  } else if (state.is_halted) {
+    const std::lock_guard lock(mutex_);
+    const auto since = halted_.find(cat(agent, " ", version));
+    if (since != halted_.end()) state.halted_since = to_wall_seconds(since->second);
+  }
   return state;
 }
 
@@ -228,11 +236,12 @@ void RolloutController::log_transition(const DesiredAgent& assigned, const std::
                                        const RolloutLimits& limits, TimePoint now) {
   thread_local std::string release;  // keeps its memory: this runs for each heartbeat of a halted release
   release.assign(assigned.name).append(1, ' ').append(key_of(assigned));
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   if (begun_.size() + halted_.size() > kMaxLoggedReleases) begun_.clear(), halted_.clear();
   if (admission == Admission::halted) {
-    if (!halted_.insert(release).second) return;
+    if (!halted_.try_emplace(release, now).second) return;
     ++halts_;
+    lock.unlock();  // state() locks
     log::warning(release, " is halted: ", why_halted(state(assigned.name, key_of(assigned), limits, now), limits),
                  "; see /status/summary");
     return;

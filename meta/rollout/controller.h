@@ -27,6 +27,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -53,6 +54,7 @@ struct RolloutState {
   Leases::Counts leases;
   std::optional<Order> order;
   bool is_halted = false;
+  int64_t halted_since = 0;       // seconds since 1970; 0 if no host has asked for the release since then
   std::string common_error = {};  // of the stuck hosts, if it halts the release
 
   uint32_t failed() const { return reports.broken + leases.overdue + leases.withdrawn + reports.late; }
@@ -134,7 +136,7 @@ class RolloutController {
   std::mutex mutex_;
   // Releases, as "agent version", whose begin or halt is in the log. Guarded by mutex_:
   std::set<std::string> begun_;
-  std::set<std::string> halted_;
+  std::map<std::string, TimePoint, std::less<>> halted_;  // since when
 };
 
 }  // namespace ops::meta

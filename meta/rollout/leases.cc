@@ -186,6 +186,22 @@ Leases::Counts Leases::counts(Release& release, TimePoint now) {
   return counts;
 }
 
+std::vector<std::pair<std::string, Leases::TimePoint>> Leases::holders(std::string_view agent_name, std::string_view version,
+                                                                       size_t limit) const {
+  std::vector<std::pair<std::string, TimePoint>> holders;
+  const std::lock_guard lock(mutex_);
+  const auto agent = agents_.find(agent_name);
+  if (agent == agents_.end()) return holders;
+  for (const auto& [host, granted_at] : agent->second.grants) {
+    if (holders.size() == limit) break;
+    const auto entry = agent->second.by_host.find(host);
+    if (entry == agent->second.by_host.end() || entry->second.granted_at != granted_at) continue;
+    const bool is_of_version = entry->second.version == version || split_content(entry->second.version).first == version;
+    if (is_of_version && entry->second.turn == Turn::inflight) holders.emplace_back(host, granted_at);
+  }
+  return holders;
+}
+
 std::string Leases::common_error(std::string_view agent_name, std::string_view version) const {
   const std::lock_guard lock(mutex_);
   const auto agent = agents_.find(agent_name);

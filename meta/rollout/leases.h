@@ -30,6 +30,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "meta/config/config.h"
@@ -88,6 +89,9 @@ class Leases {
   };
   /// Of a content_key(); of a version: of all its contents.
   Counts counts(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
+
+  /// The hosts with a lease in flight, the oldest lease first, `limit` at most.
+  std::vector<std::pair<std::string, TimePoint>> holders(std::string_view agent, std::string_view version, size_t limit) const;
 
   /// The most frequent error of the stuck hosts; "" if there is none.
   std::string common_error(std::string_view agent, std::string_view version) const;

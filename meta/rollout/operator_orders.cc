@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <ctime>
 #include <nlohmann/json.hpp>
 
 #include "common/base/file.h"
@@ -27,7 +28,7 @@ Result<void> OperatorOrders::load() {
     const Json document = Json::parse(*text);
     for (const Json& order : document.at("orders")) {
       entries.push_back({order.at("agent"), order.at("version"), order.at("order") == "halt" ? Order::halt : Order::resume,
-                         order.at("config")});
+                         order.at("config"), order.value("at", int64_t{0})});
     }
   } catch (const Json::exception&) {
     return Error{cat(path_, " is damaged: the halts and resumes by hand are lost; remove the file, then give them again")};
@@ -45,6 +46,14 @@ std::optional<Order> OperatorOrders::find(std::string_view agent, std::string_vi
   return std::nullopt;
 }
 
+int64_t OperatorOrders::given_at(std::string_view agent, std::string_view version) const {
+  const std::lock_guard lock(mutex_);
+  for (const Entry& entry : entries_) {
+    if (entry.agent == agent && entry.version == version) return entry.at;
+  }
+  return 0;
+}
+
 Result<void> OperatorOrders::give(const Config& config, const std::string& agent, const std::string& version, Order order) {
   const AgentConfig* agent_config = find_agent(config, agent);
   if (agent_config == nullptr) return Error{cat("the config has no agent \"", one_line(agent, 100), "\"")};
@@ -56,7 +65,7 @@ Result<void> OperatorOrders::give(const Config& config, const std::string& agent
   }
   const std::lock_guard lock(mutex_);
   std::erase_if(entries_, [&](const Entry& entry) { return entry.agent == agent && entry.version == version; });
-  entries_.push_back({agent, version, order, to_json(*agent_config)});
+  entries_.push_back({agent, version, order, to_json(*agent_config), std::time(nullptr)});
   if (auto saved = save(); !saved) {
     return Error{cat("the order is in effect, but is lost at the next restart: ", saved.error().message)};
   }
@@ -80,8 +89,11 @@ Result<void> OperatorOrders::save() const {
   if (path_.empty()) return {};
   Json orders = Json::array();
   for (const Entry& entry : entries_) {
-    orders.push_back(
-        {{"agent", entry.agent}, {"version", entry.version}, {"order", name_of(entry.order)}, {"config", entry.config}});
+    orders.push_back({{"agent", entry.agent},
+                      {"version", entry.version},
+                      {"order", name_of(entry.order)},
+                      {"at", entry.at},
+                      {"config", entry.config}});
   }
   return replace_file(path_, Json{{"orders", std::move(orders)}}.dump(-1, ' ', false, Json::error_handler_t::replace), 0600);
 }

@@ -9,7 +9,8 @@
 // An order is in effect until the agent's entry in cfg.json changes, also over restarts and crashes. Each order is saved at
 // once:
 //
-//   {"orders": [{"agent": "falcon-agent", "version": "3.1.3", "order": "halt", "config": "the agent's entry as JSON text"}]}
+//   {"orders": [{"agent": "falcon-agent", "version": "3.1.3", "order": "halt", "at": 1447000000, "config": "the agent's entry
+//   as JSON text"}]}
 
 #include <mutex>
 #include <optional>
@@ -40,6 +41,9 @@ class OperatorOrders {
 
   std::optional<Order> find(std::string_view agent, std::string_view version) const;
 
+  /// When the order about the release was given, in seconds since 1970; 0 if there is none, or an ops-meta before 1.1 took it.
+  int64_t given_at(std::string_view agent, std::string_view version) const;
+
   /// Replaces an earlier order about the release. An error if the config does not name the agent or the version. If the
   /// file cannot be written, the error says that the order is in effect but not saved.
   Result<void> give(const Config& config, const std::string& agent, const std::string& version, Order order);
@@ -53,6 +57,7 @@ class OperatorOrders {
     std::string version;
     Order order;
     std::string config;  // the agent's entry when the order was given
+    int64_t at = 0;      // seconds since 1970
   };
   Result<void> save() const;
 

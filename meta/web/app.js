@@ -153,6 +153,7 @@ function versionRow(agent, version, rollout, on) {
         item('', on?.stopped, ' stopped'), item('', on?.other, ' in another status'),
         pace.length > 0 && el('li', {class: 'dim'}, pace.join(', '))),
       rollout.halted && rollout.why && el('p', {class: 'why'}, 'Halted: ', rollout.why),
+      !rollout.halted && rollout.waits && el('p', {class: 'dim'}, 'Waits: ', rollout.waits),
       (rollout.errors ?? []).map((error) => el('details', {'data-key': error.error},
         el('summary', {}, hosts(error.hosts) + ': ', el('span', {class: 'said'}, error.error)),
         el('p', {}, links(error.examples ?? []), error.hosts > error.examples?.length && ' \u2026')))));
