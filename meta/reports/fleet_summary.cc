@@ -8,6 +8,7 @@
 #include "common/base/json_writer.h"
 #include "common/base/version.h"
 #include "meta/reports/local_times.h"
+#include "meta/reports/pace.h"
 
 namespace ops::meta {
 
@@ -141,8 +142,9 @@ std::string rough(std::chrono::seconds time) {
 
 std::optional<std::chrono::seconds> ReleaseSummary::time_left() const {
   if (to_go() == 0) return std::chrono::seconds(0);
-  if (state.is_halted || per_minute <= 0) return std::nullopt;
-  return std::chrono::seconds(std::llround(60 * to_go() / per_minute));
+  const uint32_t left = state.leases.inflight + scan.waiting;
+  if (state.is_halted || left == 0 || (scan.waiting == 0 && !has_fresh_lease)) return std::nullopt;
+  return meta::time_left({state.reports.running, left, slots, per_minute / 60, measured, soak});
 }
 
 std::string to_json(const FleetSummary& summary, const HostTable& hosts) {

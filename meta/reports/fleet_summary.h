@@ -29,11 +29,16 @@ struct ReleaseSummary {
   std::string why_halted;  // "" if it is not halted
   double per_minute = 0;   // hosts that began to run it, per minute, over the last minutes
   Standstill standstill = Standstill::moving;
-  std::string waits;  // the line of standstill.h
+  std::string waits;                   // the line of standstill.h
+  uint32_t slots = 0;                  // hosts that may change at a time; 0: not known
+  std::chrono::seconds measured{300};  // the time of per_minute
+  std::chrono::seconds soak{0};
+  bool has_fresh_lease = true;  // the oldest lease in flight is younger than `measured`
 
   /// Hosts that change to it if the rollout continues.
   uint32_t to_go() const { return state.leases.inflight + state.leases.stuck + scan.waiting; }
-  /// Until all hosts run it, at the rate of now; nullopt if that rate is 0 or the release is halted.
+  /// Until all hosts run it that can (pace.h); nullopt if that is not known, the release is halted, or only hosts are left that
+  /// have had their lease for long.
   std::optional<std::chrono::seconds> time_left() const;
 };
 

@@ -29,6 +29,12 @@ class RateEstimator {
     return static_cast<double>(count - samples_.front().count) / time.count();
   }
 
+  /// The time over which per_second() measures.
+  std::chrono::seconds measured(TimePoint now) const {
+    const auto time = samples_.empty() ? TimePoint::duration(0) : now - samples_.front().at;
+    return std::chrono::ceil<std::chrono::seconds>(std::max<TimePoint::duration>(time, window_ / 10));
+  }
+
  private:
   struct Sample {
     TimePoint at;

@@ -105,9 +105,14 @@ FleetSummary RolloutReporter::summary_of(std::shared_ptr<const FleetScan> scan, 
     release.why_halted = why_halted(release.state, agent.rollout);
     const RolloutSituation situation{agent, version, release.state, &release.scan};
     release.standstill = standstill_of(situation, controller_, now);
+    release.slots = std::min(agent.rollout.parallel, max_on_the_way(release.state.reports, release.state.failed()));
+    release.soak = soak_of(agent.rollout.soak, std::chrono::seconds(hosts_.longest_interval()));
+    const auto oldest = controller_.leases().holders(name, release_key(agent, version), 1);
+    release.has_fresh_lease = oldest.empty() || now - oldest.front().second < kRateWindow;
     release.waits = why_it_waits(situation, controller_, hosts_, now);
     if (const auto rate = running_rates_.find({name, version}); rate != running_rates_.end()) {
       release.per_minute = 60 * rate->second.per_second(release.state.reports.running, now);
+      release.measured = rate->second.measured(now);
     }
     summary.releases.push_back(std::move(release));
   });
