@@ -40,6 +40,9 @@ HttpResponse Routes::status_of_agent(const HttpRequest& request, const std::stri
   }
   auto filter = StatusFilter::from_query(agent, request);
   if (!filter) return HttpResponse::text(400, filter.error().message + "\n");
+  filter->failed_by_lease = [this, agent, version = filter->failed](std::string_view host) {
+    return controller_.leases().has_failed(agent, version, host);
+  };
   if (as_json) return listing(HttpResponse::json(""), meta::status_json(hosts_, std::move(*filter)));
   return listing(HttpResponse::text(200, ""), meta::status_text(hosts_, std::move(*filter)));
 }

@@ -4,6 +4,7 @@
 
 #include "common/base/json_writer.h"
 #include "common/base/text.h"
+#include "common/protocol/phase.h"
 #include "common/protocol/status.h"
 #include "meta/reports/local_times.h"
 
@@ -14,7 +15,14 @@ namespace {
 constexpr size_t kHostsPerVisit = 256;   // heartbeats are blocked during a visit
 constexpr size_t kHostsPerPiece = 4096;  // other clients of the thread wait while a piece is made
 
-bool matches(const StatusFilter& filter, const std::optional<AgentView>& agent, const std::optional<UpdateView>& update) {
+bool has_failed_with(const StatusFilter& filter, std::string_view host, const std::optional<UpdateView>& update) {
+  if (update && update->version == filter.failed && has_failed(to_phase(update->phase))) return true;
+  return filter.failed_by_lease && filter.failed_by_lease(host);
+}
+
+bool matches(const StatusFilter& filter, std::string_view host, const std::optional<AgentView>& agent,
+             const std::optional<UpdateView>& update) {
+  if (!filter.failed.empty() && !has_failed_with(filter, host, update)) return false;
   if (!filter.version.empty() && (!agent || agent->version != filter.version)) return false;
   if (!filter.phase.empty() && (!update || update->phase != filter.phase)) return false;
   if (filter.status.empty()) return true;
@@ -52,7 +60,7 @@ class Listing {
     if (is_over_) return false;
     const auto agent = host.agent(filter_.agent);
     const auto update = host.update(filter_.agent);
-    if (!matches(filter_, agent, update)) return true;
+    if (!matches(filter_, host.name(), agent, update)) return true;
     format_.add(to, host.name(), agent, update);
     is_over_ = --left_ == 0;
     return !is_over_ && to.size() < kPieceSize;
@@ -144,6 +152,7 @@ Result<StatusFilter> StatusFilter::from_query(const std::string& agent, const Ht
   filter.version = request.parameter("version");
   filter.status = request.parameter("status");
   filter.phase = request.parameter("phase");
+  filter.failed = request.parameter("failed");
   filter.prefix = request.parameter("prefix");
   filter.from = request.parameter("from");
   if (const std::string text = request.parameter("limit"); !text.empty()) {

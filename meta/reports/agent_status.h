@@ -6,6 +6,7 @@
 // heartbeats are blocked for a moment only. A host that is added or removed meanwhile may be listed or not; every other host
 // is listed once.
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -21,12 +22,15 @@ struct StatusFilter {
   std::string version;  // the installed one
   std::string status;   // a text that means started or stopped (common/protocol/status.h) matches all texts that mean the same
   std::string phase;    // of the agent's update
+  std::string failed;   // a version: hosts on which it failed
   std::string prefix;   // of the hostname
   std::string from;     // the least hostname to list; no host of this name need exist
   std::optional<size_t> limit;
+  /// Whether the host counts as failed for `failed` by its lease: it need not report the failure.
+  std::function<bool(std::string_view host)> failed_by_lease;
 
-  /// From ?version=…&status=…&phase=…&prefix=…&from=HOST&limit=N. Other keys are ignored, as in the original. The error is
-  /// one line for the client.
+  /// From ?version=…&status=…&phase=…&failed=…&prefix=…&from=HOST&limit=N. Other keys are ignored, as in the original. The
+  /// error is one line for the client.
   static Result<StatusFilter> from_query(const std::string& agent, const HttpRequest& request);
 };
 

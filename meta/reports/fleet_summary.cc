@@ -88,6 +88,8 @@ Json json_of(const ReleaseSummary& release) {
           {"onHold", release.scan.held},
           {"halted", state.is_halted},
           {"why", release.why_halted},
+          {"haltedSince", state.halted_since == 0 ? Json(nullptr) : Json(state.halted_since)},
+          {"failedHosts", cat("/status/text/", release.agent, "?failed=", release.version)},
           {"state", to_word(release.standstill)},
           {"waits", release.waits},
           {"byHand", !state.order                  ? ""
@@ -119,6 +121,19 @@ std::string named(const HostsOf& hosts) {
   std::string text;
   for (const std::string& host : hosts.examples) text += cat(text.empty() ? "" : ", ", host);
   return text + (hosts.count > hosts.examples.size() ? " …" : "");
+}
+
+/// The lines about a halt: why, since when, the hosts that failed, and the ways out.
+std::string halt_of(const ReleaseSummary& release) {
+  const RolloutState& state = release.state;
+  const std::string since = time_text(state.halted_since);
+  std::string text = cat("    halted: ", release.why_halted, since.empty() ? "" : ", since ", since, "\n");
+  if (state.failed() > 0) {
+    text += cat("    failed hosts: curl META:2000/status/text/", release.agent, "?failed=", release.version, "\n");
+  }
+  text += cat("    to continue", state.order == Order::halt ? "" : " in spite of failures", ": ./control resume ",
+              release.agent, " ", release.version, "\n");
+  return text + "    to give it up: name another version in cfg.json, then ./control reload\n";
 }
 
 uint32_t percent_of(uint32_t part, uint32_t whole) {
@@ -235,7 +250,7 @@ std::string to_text(const FleetSummary& summary, Bars bars) {
     const uint32_t percent = percent_of(release.state.reports.running, release.scan.assigned);
     text += cat(release.agent, " ", release.version, "  ", bars == Bars::yes ? bar(percent) : "", to_text(release), "\n");
     if (release.state.is_halted) {
-      text += cat("    halted: ", release.why_halted, "\n");
+      text += halt_of(release);
     } else if (!release.waits.empty()) {
       text += cat("    waits: ", release.waits, "\n");
     }

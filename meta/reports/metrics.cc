@@ -87,7 +87,7 @@ std::vector<Rollout> rollouts_of(RolloutController& controller, const Config& co
     if (named == names.end()) continue;
     for (const std::string& version : named->second) {
       RolloutState state = controller.state(named->first, release_key(agent, version), agent.rollout, now);
-      const Standstill standstill = standstill_of({agent, version, state, nullptr}, controller, now);
+      const Standstill standstill = standstill_of({agent, version, state, nullptr}, controller);
       rollouts.push_back({named->first, version, std::move(state), standstill});
     }
   }
@@ -127,6 +127,8 @@ void add_rollouts(MetricsText& text, const std::vector<Rollout>& rollouts) {
                rollout.state.reports.troubled[static_cast<size_t>(trouble)]);
     }
   }
+  gauge("ops_meta_rollout_halted_by_hand", "1 while an operator has halted the version.",
+        [](const RolloutState& state) { return state.order == Order::halt ? 1 : 0; });
   gauge("ops_meta_rollout_halted", "1 while the version is halted: no further host changes to it.",
         [](const RolloutState& state) { return state.is_halted ? 1 : 0; });
 }

@@ -104,7 +104,7 @@ FleetSummary RolloutReporter::summary_of(std::shared_ptr<const FleetScan> scan, 
                            0};
     release.why_halted = why_halted(release.state, agent.rollout);
     const RolloutSituation situation{agent, version, release.state, &release.scan};
-    release.standstill = standstill_of(situation, controller_, now);
+    release.standstill = standstill_of(situation, controller_);
     release.slots = std::min(agent.rollout.parallel, max_on_the_way(release.state.reports, release.state.failed()));
     release.soak = soak_of(agent.rollout.soak, std::chrono::seconds(hosts_.longest_interval()));
     const auto oldest = controller_.leases().holders(name, release_key(agent, version), 1);

@@ -3,7 +3,6 @@
 #include <array>
 #include <ctime>
 
-#include "common/base/clock.h"
 #include "common/base/number_text.h"
 #include "meta/reports/fleet_summary.h"
 
@@ -14,22 +13,8 @@ namespace {
 constexpr size_t kNamedHolders = 3;
 constexpr size_t kMaxErrorSize = 80;  // bytes
 
-/// "14:05", or "2026-11-22 14:05" for another day than now.
-std::string time_text(int64_t seconds, int64_t now) {
-  std::tm then{};
-  std::tm today{};
-  const std::time_t time = seconds;
-  const std::time_t now_time = now;
-  ::localtime_r(&time, &then);
-  ::localtime_r(&now_time, &today);
-  const bool is_today = then.tm_yday == today.tm_yday && then.tm_year == today.tm_year;
-  std::array<char, 32> text{};
-  const size_t size = std::strftime(text.data(), text.size(), is_today ? "%H:%M" : "%Y-%m-%d %H:%M", &then);
-  return {text.data(), size};
-}
-
-std::string since(const RolloutState& state, RolloutController::TimePoint now) {
-  return state.halted_since == 0 ? "" : cat(" since ", time_text(state.halted_since, to_wall_seconds(now)));
+std::string since(const RolloutState& state) {
+  return state.halted_since == 0 ? "" : cat(" since ", time_text(state.halted_since));
 }
 
 /// "lg-db031 (229 s, downloading), lg-db032 (12 s)"
@@ -54,14 +39,27 @@ std::string holders_of(const RolloutSituation& rollout, const RolloutController&
 
 }  // namespace
 
+std::string time_text(int64_t seconds) {
+  if (seconds == 0) return "";
+  std::tm then{};
+  std::tm today{};
+  const std::time_t time = seconds;
+  const std::time_t now_time = std::time(nullptr);
+  ::localtime_r(&time, &then);
+  ::localtime_r(&now_time, &today);
+  const bool is_today = then.tm_yday == today.tm_yday && then.tm_year == today.tm_year;
+  std::array<char, 32> text{};
+  const size_t size = std::strftime(text.data(), text.size(), is_today ? "%H:%M" : "%Y-%m-%d %H:%M", &then);
+  return {text.data(), size};
+}
+
 std::string_view to_word(Standstill standstill) {
   constexpr std::array<std::string_view, 8> kWords = {"moving", "warming-up", "halted-by-hand", "halted",
                                                       "slots",  "cautious",   "soaking",        "no-host"};
   return kWords[static_cast<size_t>(standstill)];
 }
 
-Standstill standstill_of(const RolloutSituation& rollout, const RolloutController& controller,
-                         RolloutController::TimePoint now) {
+Standstill standstill_of(const RolloutSituation& rollout, const RolloutController& controller) {
   const auto& [agent, version, state, scan] = rollout;
   if (scan != nullptr && scan->assigned == 0) return Standstill::moving;
   const uint32_t waiting = scan == nullptr ? 0 : scan->waiting;
@@ -83,11 +81,11 @@ Standstill standstill_of(const RolloutSituation& rollout, const RolloutControlle
 std::string why_it_waits(const RolloutSituation& rollout, const RolloutController& controller, const HostTable& hosts,
                          RolloutController::TimePoint now) {
   const RolloutState& state = rollout.state;
-  switch (standstill_of(rollout, controller, now)) {
+  switch (standstill_of(rollout, controller)) {
     case Standstill::moving: return "";
     case Standstill::warming_up: return cat("warming up for another ", controller.warm_up_left(now).count(), " s");
-    case Standstill::halted_by_hand: return cat("halted by hand", since(state, now));
-    case Standstill::halted: return cat("halted", since(state, now), ": ", why_halted(state, rollout.agent.rollout));
+    case Standstill::halted_by_hand: return cat("halted by hand", since(state));
+    case Standstill::halted: return cat("halted", since(state), ": ", why_halted(state, rollout.agent.rollout));
     case Standstill::slots: return cat("slots held by ", holders_of(rollout, controller, hosts, now));
     case Standstill::cautious:
       return cat(max_on_the_way(state.reports, state.failed()), " at a time because ",

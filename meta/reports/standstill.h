@@ -26,6 +26,9 @@
 
 namespace ops::meta {
 
+/// Seconds since 1970 as "14:05", or "2026-11-22 14:05" for another day than today; "" for 0. Local time.
+std::string time_text(int64_t seconds);
+
 enum class Standstill { moving, warming_up, halted_by_hand, halted, slots, cautious, soaking, no_host };
 inline constexpr std::array<Standstill, 8> kStandstills = {
     Standstill::moving, Standstill::warming_up, Standstill::halted_by_hand, Standstill::halted,
@@ -42,8 +45,7 @@ struct RolloutSituation {
   const ReleaseScan* scan;
 };
 
-Standstill standstill_of(const RolloutSituation& rollout, const RolloutController& controller,
-                         RolloutController::TimePoint now);
+Standstill standstill_of(const RolloutSituation& rollout, const RolloutController& controller);
 
 /// The line of the table; "" for `moving`.
 std::string why_it_waits(const RolloutSituation& rollout, const RolloutController& controller, const HostTable& hosts,

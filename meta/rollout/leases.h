@@ -90,6 +90,9 @@ class Leases {
   /// Of a content_key(); of a version: of all its contents.
   Counts counts(std::string_view agent, std::string_view version, const RolloutLimits& limits, TimePoint now);
 
+  /// Whether the host counts as failed for the version, with any content.
+  bool has_failed(std::string_view agent, std::string_view version, std::string_view host) const;
+
   /// The hosts with a lease in flight, the oldest lease first, `limit` at most.
   std::vector<std::pair<std::string, TimePoint>> holders(std::string_view agent, std::string_view version, size_t limit) const;
 

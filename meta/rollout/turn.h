@@ -11,6 +11,9 @@ namespace ops::meta {
 
 enum class Turn : uint8_t { inflight, overdue, stuck, failed, withdrawn, done };
 
+/// Whether the host may change to the release.
+constexpr bool has_lease(Turn turn) { return turn == Turn::inflight || turn == Turn::overdue || turn == Turn::stuck; }
+
 /// "inflight", "overdue", …
 std::string_view to_word(Turn turn);
 /// nullopt for an unknown word.

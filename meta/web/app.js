@@ -152,7 +152,7 @@ function versionRow(agent, version, rollout, on) {
         item('', onHold, ' held by an operator'),
         item('', on?.stopped, ' stopped'), item('', on?.other, ' in another status'),
         pace.length > 0 && el('li', {class: 'dim'}, pace.join(', '))),
-      rollout.halted && rollout.why && el('p', {class: 'why'}, 'Halted: ', rollout.why),
+      rollout.halted && haltNotes(agent, version, rollout),
       !rollout.halted && rollout.waits && el('p', {class: 'dim'}, 'Waits: ', rollout.waits),
       (rollout.errors ?? []).map((error) => el('details', {'data-key': error.error},
         el('summary', {}, hosts(error.hosts) + ': ', el('span', {class: 'said'}, error.error)),
@@ -201,14 +201,6 @@ function agentCells(agent) {
   return [el('td', {class: 'name'}, agent.name), el('td', {class: 'name'}, agent.version),
     el('td', {class: 'said' + kind}, agent.status ?? 'not installed'),
     el('td', {class: 'update'}, agent.update && updateText(agent.update))];
-}
-
-function updateText(update) {
-  const isBad = update.phase === 'failed' || update.phase === 'rolled-back';
-  const of = update.total > 0 ? ` ${Math.floor(100 * update.done / update.total)} % of ${(update.total / 1e6).toFixed(1)} MB` : '';
-  return [el('span', {class: isBad ? 'bad' : ''}, isBad && '\u2715 ', update.phase, ' ', el('span', {class: 'name'}, update.version)),
-    of, update.attempts > 1 && `, attempt ${count(update.attempts)}`, update.since > 0 && [', ', ago(update.since)],
-    update.error && el('div', {class: 'said dim'}, update.error)];
 }
 
 async function showHost(name, isCurrent) {

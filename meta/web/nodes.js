@@ -80,5 +80,20 @@ const ago = (seconds) => isTime(seconds) ?
 const linkTo = (host) => el('a', {href: '#host/' + encodeURIComponent(host), class: 'name'}, host);
 const links = (names) => names.map((name, i) => [i > 0 && ', ', linkTo(name)]);
 
+function updateText(update) {
+  const isBad = update.phase === 'failed' || update.phase === 'rolled-back';
+  const of = update.total > 0 ? ` ${Math.floor(100 * update.done / update.total)} % of ${(update.total / 1e6).toFixed(1)} MB` : '';
+  return [el('span', {class: isBad ? 'bad' : ''}, isBad && '\u2715 ', update.phase, ' ', el('span', {class: 'name'}, update.version)),
+    of, update.attempts > 1 && `, attempt ${count(update.attempts)}`, update.since > 0 && [', ', ago(update.since)],
+    update.error && el('div', {class: 'said dim'}, update.error)];
+}
+
+// A halted rollout: why, since when, the hosts that failed, and the ways out.
+const haltNotes = (agent, version, {why, haltedSince, failedHosts, failed = 0}) => [
+  el('p', {class: 'why'}, 'Halted: ', why, haltedSince && [' (', ago(haltedSince), ')'],
+    failed > 0 && failedHosts && [' \u00b7 ', el('a', {href: failedHosts.slice(1)}, 'all hosts that failed')]),
+  el('p', {class: 'dim'}, 'To continue: ', el('code', {}, `./control resume ${agent} ${version}`),
+    '. To give it up: name another version in cfg.json, then ', el('code', {}, './control reload'), '.')];
+
 let clockOffset = 0; // seconds: ops-meta's clock minus the browser's
 const now = () => Date.now() / 1000 + clockOffset;

@@ -57,6 +57,33 @@ TEST_F(Waits, SaysThatItIsHaltedAndSinceWhen) {
   EXPECT_TRUE(contains(line(), ": 3 of 3 hosts failed")) << line();
 }
 
+TEST_F(Waits, AHaltNamesItsTimeItsHostsAndTheWaysOut) {
+  for (int i = 0; i < 3; ++i) {
+    report(host(i), "1");
+    report(host(i), "1", update("2", "rolled-back", "died"));
+  }
+  report(host(0), "1");  // it failed, and says so no more
+  report(host(3), "1");
+  EXPECT_TRUE(rollout("2").at("haltedSince").is_number()) << rollout("2").dump();
+  const std::string failed = meta.get(rollout("2").at("failedHosts")).body;
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(contains(failed, host(i) + " 1 started")) << failed;
+  EXPECT_FALSE(contains(failed, host(3))) << failed;
+  const std::string text = meta.get("/status/summary?format=text").body;
+  EXPECT_TRUE(contains(text, "    halted: 3 of 3 hosts failed; the limits are 3 hosts and 5 %, since ")) << text;
+  EXPECT_TRUE(contains(text, "/status/text/a?failed=2\n")) << text;
+  EXPECT_TRUE(contains(text, "    to continue in spite of failures: ./control resume a 2\n")) << text;
+  EXPECT_TRUE(contains(text, "    to give it up: name another version in cfg.json, then ./control reload\n")) << text;
+  EXPECT_TRUE(contains(meta.get("/metrics").body, R"(ops_meta_rollout_halted_by_hand{agent="a",version="2"} 0)"));
+}
+
+TEST_F(Waits, AHaltByHandDoesNotFireTheAlertOfABadRelease) {
+  meta.add_control();
+  ASSERT_EQ(meta.run_control({"halt", "a", "2"}).exit_code, 0);
+  const std::string metrics = meta.get("/metrics").body;
+  EXPECT_TRUE(contains(metrics, R"(ops_meta_rollout_halted{agent="a",version="2"} 1)"));
+  EXPECT_TRUE(contains(metrics, R"(ops_meta_rollout_halted_by_hand{agent="a",version="2"} 1)"));
+}
+
 TEST_F(Waits, SaysThatItIsHaltedByHandAlsoAfterARestart) {
   meta.add_control();
   ASSERT_EQ(meta.run_control({"halt", "a", "2"}).exit_code, 0);

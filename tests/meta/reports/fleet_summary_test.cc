@@ -44,6 +44,9 @@ TEST(FleetSummary, ShowsBarsErrorsAndTheReasonForAHalt) {
             "a 2  [###############...............] 50 %  runs on 50 of 100 hosts; 3 updating, 40 wait, 3 failed, 4 are "
             "silent; 10 a minute\n"
             "    halted: 3 of 53 hosts failed\n"
+            "    failed hosts: curl META:2000/status/text/a?failed=2\n"
+            "    to continue in spite of failures: ./control resume a 2\n"
+            "    to give it up: name another version in cfg.json, then ./control reload\n"
             "    2 x it died (h1, h2)\n");
   EXPECT_EQ(to_text(summary_of(release), Bars::no).find('['), std::string::npos);
 }
