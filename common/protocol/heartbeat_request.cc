@@ -127,7 +127,8 @@ class RequestReader {
 
   bool skip() {
     if (!is_ignored()) return false;
-    hint_ = nullptr;  // a number within the value is not the key's value
+    hint_ = nullptr;  // a value within the value is not the key's value
+    text_hint_ = nullptr;
     ++skipped_;
     return true;
   }

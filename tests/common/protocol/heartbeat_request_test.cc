@@ -76,6 +76,24 @@ TEST(HeartbeatRequest, IgnoresAJudgingKeyWithAnotherTypeOrRange) {
   EXPECT_EQ(parse_heartbeat_request(R"({"hostname":"h","interval":86401})")->interval, 0);
 }
 
+TEST(HeartbeatRequest, HasTheMd5OfAnAgentInLowerCase) {
+  const std::string md5 = "9d5ed678fe57bcca610140957afab571";
+  const auto md5_of = [](const std::string& value) {
+    const auto request = parse_heartbeat_request(with_agent(R"("name":"a","version":"1","md5":)" + value));
+    EXPECT_TRUE(request) << value;
+    return request ? request->real_agents.at(0).md5 : "refused";
+  };
+  EXPECT_EQ(md5_of("\"" + md5 + "\""), md5);
+  EXPECT_EQ(md5_of("\"9D5ED678FE57BCCA610140957AFAB571\""), md5);
+  for (const std::string value : {"7", "null", "true", "{}", "\"\"", "\"9d5e\"", "\"9d5ed678fe57bcca610140957afab57#\""}) {
+    EXPECT_EQ(md5_of(value), "") << value;
+  }
+  EXPECT_EQ(md5_of("[\"" + md5 + "\"]"), "");
+  HeartbeatRequest request{"h1", {{"a", "1", "started", 1}}, {}, "1.1.0", "linux_amd64"};
+  request.real_agents[0].md5 = md5;
+  EXPECT_EQ(*parse_heartbeat_request(to_json(request)), request);
+}
+
 TEST(HeartbeatRequest, HasRealAgentsEvenWhenEmpty) {
   EXPECT_EQ(to_json(HeartbeatRequest{"h1", {}, {}, "1.0.0", "linux_amd64"}),
             R"({"hostname":"h1","realAgents":[],"updaterVersion":"1.0.0","platform":"linux_amd64"})");
