@@ -90,6 +90,8 @@ TEST_F(Content, AHostThatReportsNoMd5IsToldAsBefore) {
 TEST_F(Content, ThePlanNamesChangesOfContentAndUrls) {
   const auto plan = [&](const std::string& md5, const std::string& tarball, const std::string& cmd) {
     const nlohmann::json config = {
+        {"tarballDir", "./tarball"},
+        {"http", {{"enabled", true}, {"listen", "127.0.0.1:0"}}},
         {"agents", {{{"default", {{"name", "a"}, {"version", "2"}, {"tarball", tarball}, {"md5", md5}, {"cmd", cmd}}}}}}};
     return http(meta.port(), "POST", "/plan", config.dump()).body;
   };
