@@ -32,7 +32,7 @@ struct Reports : testing::Test {
         version.empty() ? "" : R"({"name":"a","version":")" + version + R"(","status":"started")" + content + "}";
     const HttpReply reply = http(meta.port(), "POST", "/heartbeat",
                                  R"({"hostname":")" + host + R"(","realAgents":[)" + real + R"(],"updates":[)" + updates +
-                                     R"(],"updaterVersion":"1.0.0","interval":300})");
+                                     R"(],"updaterVersion":"1.0.0"})");
     EXPECT_EQ(reply.status, 200) << reply.body;
     const auto json = nlohmann::json::parse(reply.body, nullptr, false);
     if (json.is_discarded() || json.at("desiredAgents").empty()) return "";
