@@ -43,19 +43,31 @@ void ChangeReporter::keep_in(std::string path, const std::shared_ptr<const Assig
 void ChangeReporter::note(std::shared_ptr<const Assignments> before, std::shared_ptr<const Assignments> after, TimePoint now) {
   {
     const std::lock_guard lock(mutex_);
-    if (noted_) before = noted_->before;
-    noted_ = {std::move(before), std::move(after), now};
+    if (noted_.size() == kMaxNoted) {
+      before = std::move(noted_.back().before);
+      noted_.pop_back();
+    }
+    noted_.push_back({std::move(before), std::move(after), now});
   }
   if (wake_) wake_();
 }
 
 void ChangeReporter::report() {
-  Noted noted;
+  for (;;) {
+    Noted noted;
+    {
+      const std::lock_guard lock(mutex_);
+      if (noted_.empty()) return;
+      noted = std::move(noted_.front());
+      noted_.pop_front();
+    }
+    report(noted);
+  }
+}
+
+void ChangeReporter::report(const Noted& noted) {
   {
     const std::lock_guard lock(mutex_);
-    if (!noted_) return;
-    noted = *std::move(noted_);
-    noted_.reset();
     if (before_notice_ && before_notice_->config()->agents == noted.after->config()->agents) {
       notice_.reset();
       before_notice_.reset();
@@ -74,7 +86,7 @@ void ChangeReporter::report() {
                "; if that is a mistake, restore cfg.json and run ./control reload");
   const std::lock_guard lock(mutex_);
   notice_ = {noted.at, std::move(change)};
-  before_notice_ = std::move(noted.before);
+  before_notice_ = noted.before;
 }
 
 std::optional<ChangeNotice> ChangeReporter::recent(TimePoint now) const {

@@ -7,6 +7,7 @@
 // ops-meta keeps in var/config.json for this purpose (the agents only, passwords masked).
 
 #include <chrono>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -31,6 +32,7 @@ class ChangeReporter {
  public:
   using TimePoint = std::chrono::system_clock::time_point;
   static constexpr std::chrono::hours kShown{1};
+  static constexpr size_t kMaxNoted = 8;
 
   explicit ChangeReporter(const HostTable& hosts) : hosts_(hosts) {}
 
@@ -42,11 +44,12 @@ class ChangeReporter {
   /// missing or damaged file means that there is no change. To be called before any thread calls note().
   void keep_in(std::string path, const std::shared_ptr<const Assignments>& in_force, TimePoint now);
 
-  /// To be called when `after` has come into force. Several changes before a report() are reported as one.
+  /// To be called when `after` has come into force. Beyond kMaxNoted changes before a report(), the last ones are reported as
+  /// one.
   void note(std::shared_ptr<const Assignments> before, std::shared_ptr<const Assignments> after, TimePoint now);
 
-  /// Compares the configs of a noted change, if there is one. Logs a dangerous change, and keeps it for recent(). The return to
-  /// the config before such a change ends its notice.
+  /// Compares the configs of each noted change. Logs a dangerous change, and keeps it for recent(). The return to the config
+  /// before such a change ends its notice.
   void report();
 
   /// The last dangerous change, if it is less than kShown old.
@@ -58,6 +61,7 @@ class ChangeReporter {
     std::shared_ptr<const Assignments> after;
     TimePoint at;
   };
+  void report(const Noted& noted);
   void save(const Config& config) const;
 
   const HostTable& hosts_;
@@ -65,7 +69,7 @@ class ChangeReporter {
   std::string path_;  // "" to keep no file
 
   mutable std::mutex mutex_;
-  std::optional<Noted> noted_;                        // guarded by mutex_
+  std::deque<Noted> noted_;                           // guarded by mutex_; the oldest first
   std::optional<ChangeNotice> notice_;                // guarded by mutex_
   std::shared_ptr<const Assignments> before_notice_;  // guarded by mutex_
 };

@@ -45,7 +45,16 @@ TEST_F(ChangeReporterTest, EndsTheNoticeWhenTheChangeIsTakenBack) {
   EXPECT_FALSE(notice_of("1", "2"));
 }
 
-TEST_F(ChangeReporterTest, JoinsChangesThatFollowEachOther) {
+TEST_F(ChangeReporterTest, ReportsEachOfSeveralChangesSoThatEachCanBeTakenBack) {
+  reporter.note(want("3"), want("2"), now);
+  reporter.note(want("2"), want("1"), now);
+  reporter.report();
+  ASSERT_TRUE(reporter.recent(now));
+  EXPECT_FALSE(notice_of("1", "2"));
+}
+
+TEST_F(ChangeReporterTest, JoinsTheLastOfManyChanges) {
+  for (size_t i = 1; i < ChangeReporter::kMaxNoted; ++i) reporter.note(want("2"), want("2"), now);
   reporter.note(want("2"), want("3"), now);
   reporter.note(want("3"), want("1"), now);
   reporter.report();
