@@ -38,7 +38,7 @@ void FetchWorker::work(const DesiredAgent& agent, Trust trust, const std::stop_t
   try {
     error = fetch_release(layout_, agent, limits_, trust, report, cancel);
   } catch (const std::bad_alloc&) {
-    error = FetchError{{kOutOfMemory}};
+    error = FetchError{out_of_memory()};
   }
   mismatched_ = error && error->is_mismatch ? agent.name : "";
   {
