@@ -58,16 +58,17 @@ bool is_same_file(const std::string& a, const std::string& b) {
          one.st_ino == other.st_ino;
 }
 
-/// Whether this path means the same folder for the process as for the updater. It may be another folder for a process of a
-/// container, which has its own mount namespace. Looks into another namespace only: a file system there may hang.
-bool sees_same_folder(pid_t pid, const std::string& folder) {
-  return is_same_file(cat("/proc/", pid, "/ns/mnt"), "/proc/self/ns/mnt") ||
-         is_same_file(cat("/proc/", pid, "/root", folder), folder);
-}
-
 /// Whether the target of the link /proc/PID/NAME is this folder, an absolute path without links, or lies below it.
+///
+/// A process of a container has its own mount namespace, where the same path may be another folder. And when the updater is in
+/// a chroot, the links of such a process begin with the path of the chroot. Looks at files of another namespace only: a file
+/// system may hang.
 bool links_into(pid_t pid, const char* name, const std::string& folder) {
-  return is_below(link_target(pid, name), folder) && sees_same_folder(pid, folder);
+  const std::string target = link_target(pid, name);
+  if (is_same_file(cat("/proc/", pid, "/ns/mnt"), "/proc/self/ns/mnt")) return is_below(target, folder);
+  const std::string root = link_target(pid, "root");
+  const bool is_inside = is_below(target, folder) || (target.starts_with(root) && is_below(target.substr(root.size()), folder));
+  return is_inside && is_same_file(cat("/proc/", pid, "/root", folder), folder);
 }
 
 /// Fields of /proc/PID/stat.
