@@ -26,15 +26,16 @@ const ReleaseScan& FleetScan::of(std::string_view agent, std::string_view versio
   return release == versions->second.end() ? kNone : release->second;
 }
 
-std::chrono::seconds silent_after(const Config& config) {
-  return 3 * (config.interval.count() > 0 ? config.interval : kDefaultInterval);
+bool is_silent(const HostView& host, const Config& config, std::chrono::system_clock::time_point now) {
+  std::chrono::seconds interval(host.interval());
+  if (interval.count() == 0) interval = config.interval.count() > 0 ? config.interval : kDefaultInterval;
+  return host.heard_at() < now - 3 * interval;
 }
 
 size_t count_silent(const HostTable& hosts, const Config& config, std::chrono::system_clock::time_point now) {
   size_t silent = 0;
   HostWalk walk(hosts, 1);
-  const auto before = now - silent_after(config);
-  while (walk.step([&](const HostView& host) { silent += host.heard_at() < before ? 1 : 0; })) {
+  while (walk.step([&](const HostView& host) { silent += is_silent(host, config, now) ? 1 : 0; })) {
   }
   return silent;
 }
@@ -43,7 +44,6 @@ FleetScanner::FleetScanner(const HostTable& hosts, const Leases& leases, std::sh
                            TimePoint now)
     : leases_(leases),
       assignments_(std::move(assignments)),
-      silent_before_(now - silent_after(*assignments_->config())),
       agents_(assignments_->config()->agents.size()),
       walk_(hosts, agents_.size()) {
   scan_.assignments = assignments_;
@@ -59,7 +59,7 @@ void FleetScanner::scan(const HostView& host) {
     scan_.oldest_host = host.name();
     scan_.oldest_heard_at = host.heard_at();
   }
-  const bool is_silent = host.heard_at() < silent_before_;
+  const bool is_silent = meta::is_silent(host, *assignments_->config(), scan_.taken_at);
   if (is_silent) scan_.silent.add(host.name());
   if (host.is_duplicate()) return;  // takes part in no rollout
   assignments_->visit(host.name(), [&](size_t agent, const DesiredAgent& desired) {

@@ -58,8 +58,9 @@ struct FleetScan {
   const ReleaseScan& of(std::string_view agent, std::string_view version) const;
 };
 
-/// A host is silent after three intervals without a heartbeat: the config's interval, or 5 minutes if it sets none.
-std::chrono::seconds silent_after(const Config& config);
+/// A host is silent after three of its intervals without a heartbeat. Without a reported interval, the config's counts, or 5
+/// minutes if it sets none.
+bool is_silent(const HostView& host, const Config& config, std::chrono::system_clock::time_point now);
 
 /// The number of silent hosts, for a metric. Visits all hosts, in steps that block heartbeats for a moment only: 0.1 s for a
 /// million.
@@ -89,7 +90,6 @@ class FleetScanner {
 
   const Leases& leases_;
   const std::shared_ptr<const Assignments> assignments_;
-  const TimePoint silent_before_;
   FleetScan scan_;
   std::vector<Agent> agents_;  // in the order of the config
   HostWalk walk_;

@@ -101,10 +101,16 @@ TEST_F(FleetScanTest, ScansManyHostsInSteps) {
 
 TEST_F(FleetScanTest, CountsSilentHosts) {
   runs("h1", "1");
-  now += meta::silent_after(*want("1")->config());
-  runs("h2", "1");
-  EXPECT_EQ(meta::count_silent(hosts, *want("1")->config(), now), 0u) << "three intervals are not more than three";
-  EXPECT_EQ(meta::count_silent(hosts, *want("1")->config(), now + std::chrono::seconds(1)), 1u);
+  HeartbeatRequest rare{"h2", {}, {}, "1.1.0", "linux_amd64"};
+  rare.interval = 1000;
+  EXPECT_TRUE(hosts.record(rare, now));
+  const auto silent = [&](int seconds) {
+    return meta::count_silent(hosts, *want("1")->config(), now + std::chrono::seconds(seconds));
+  };
+  EXPECT_EQ(silent(900), 0u) << "three intervals are not more than three";
+  EXPECT_EQ(silent(901), 1u);
+  EXPECT_EQ(silent(3000), 1u) << "a host's own interval counts";
+  EXPECT_EQ(silent(3001), 2u);
 }
 
 }  // namespace
