@@ -35,7 +35,10 @@ void append_reason(std::string& reasons, const std::string& reason) { reasons +=
 }  // namespace
 
 Cycle::Cycle(Config config, std::chrono::seconds uptime, Instant now, Random random)
-    : config_(std::move(config)), random_(random), polling_(config_.interval, uptime, now.steady, random_) {}
+    : config_(std::move(config)),
+      random_(random),
+      begin_(now.steady),
+      polling_(config_.interval, uptime, now.steady, random_) {}
 
 const DesiredAgent* Cycle::desired(const std::string& name) const {
   const auto found = desired_.find(name);
@@ -227,7 +230,11 @@ Effects Cycle::send(const Progress& progress, Instant now) {
   if (is_heartbeat_ready_) {
     polling_.sent(now.steady);
     is_heartbeat_sent_ = true;
-    add(SendHeartbeat{make_heartbeat(hostname_of(config_), report(progress), now.unix_time)});
+    HeartbeatRequest heartbeat = make_heartbeat(hostname_of(config_), report(progress), now.unix_time);
+    heartbeat.interval = polling_.interval(config_.interval).count();
+    heartbeat.uptime = std::chrono::floor<std::chrono::seconds>(now.steady - begin_).count();
+    for (RealAgent& real : heartbeat.real_agents) agent(real.name).report_starts(real, now.steady);
+    add(SendHeartbeat{std::move(heartbeat)});
   }
   return take_effects();
 }

@@ -189,6 +189,7 @@ class Cycle {
 
   Config config_;
   Random random_;
+  const Clock::time_point begin_;  // of the process
   Polling polling_;
   bool is_heartbeat_sent_ = false;   // and MetaAnswered has not arrived
   bool is_heartbeat_ready_ = false;  // one was due when this pass began

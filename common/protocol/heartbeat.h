@@ -31,8 +31,8 @@
 //
 //   interval   1 to 86400: seconds between two heartbeats of the host, before the random factor
 //   uptime     seconds since the updater's process started, by the steady clock
-//   restarts   of an agent: how many times the updater has started it again since the switch to this version; the first start
-//              does not count
+//   restarts   of an agent: how many times the updater has started it again since the switch to this version, and since the
+//              updater itself started. The first start does not count, and neither do starts after a stop order or a boot
 //   started    of an agent: seconds since the updater last started it; missing if the updater that runs now has not started it
 //   md5        of an agent: the MD5 of the tarball that this version was installed from, 32 hex digits; missing if it is not
 //              known

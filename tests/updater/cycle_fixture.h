@@ -88,7 +88,10 @@ struct CycleTest : testing::Test {
 
   Result<void> act(Observed& agent, const Act& effect) {
     switch (effect.decision.action) {
-      case Action::start: agent.status = Status::started; return {};
+      case Action::start:
+        agent.status = Status::started;
+        agent.state.stopped = false;
+        return {};
       case Action::stop:
         agent.status = Status::stopped;
         agent.state.stopped = true;
@@ -174,10 +177,18 @@ struct CycleTest : testing::Test {
     ASSERT_EQ(phase(), "");
   }
 
+  /// An agent that an earlier updater installed and started.
+  void put_running(const std::string& version) {
+    Observed& agent = agents["a"];
+    agent.version = version;
+    agent.has_control = true;
+    agent.status = Status::started;
+  }
+
   using Lines = std::vector<std::string>;
 
   const Clock::time_point start = Clock::time_point(std::chrono::hours(1000));
-  Instant now{start, 1447000000};
+  Instant now{start, 1447000000, "", 24 * 3600};
   Cycle cycle{test_config(), std::chrono::hours(1), now, Random{4711}};
   std::multimap<Clock::time_point, Event> events;  // by when they arrive
   Cycle::Progress progress;

@@ -29,8 +29,10 @@ TEST_F(CycleTest, DoesNothingButSendHeartbeatsOnAQuietDay) {
   run(hours(24));
   EXPECT_NEAR(heartbeats - before, 24 * 12, 15);
   EXPECT_EQ(take_done(), Lines{});
+  const int64_t age = last_heartbeat.real_agents.at(0).started;
+  EXPECT_NEAR(static_cast<double>(age), 24 * 3600 + 600, 600) << "since its first start";
   EXPECT_EQ(last_heartbeat.real_agents,
-            (std::vector<RealAgent>{{"a", "1", "started", last_heartbeat.real_agents[0].timestamp}}));
+            (std::vector<RealAgent>{{"a", "1", "started", last_heartbeat.real_agents[0].timestamp, 0, age}}));
 }
 
 TEST_F(CycleTest, InstallsAnAgentAndReportsEachPhaseAtOnce) {
@@ -139,6 +141,45 @@ TEST_F(CycleTest, LogsAndCountsEachChangeOfTheServer) {
   run(minutes(20));
   EXPECT_HAS(log, "heartbeats go to http://m2:2000 now, and not to http://m:2000 any more");
   EXPECT_EQ(cycle.polls().server_changes, 1U);
+}
+
+TEST_F(CycleTest, ReportsItsIntervalAndTheStartsOfAgents) {
+  put_running("1");
+  reply.desired_agents = {assign("1")};
+  run(minutes(30));
+  EXPECT_EQ(last_heartbeat.interval, 300);
+  EXPECT_NEAR(static_cast<double>(last_heartbeat.uptime), 1800, 330);
+  EXPECT_EQ(last_heartbeat.real_agents.at(0).restarts, 0);
+  EXPECT_EQ(last_heartbeat.real_agents.at(0).started, -1) << "an earlier process started it";
+  reply.interval = 60;
+  agents["a"].status = Status::stopped;
+  run(minutes(10));
+  EXPECT_EQ(last_heartbeat.interval, 60);
+  EXPECT_EQ(last_heartbeat.real_agents.at(0).restarts, 1);
+  EXPECT_NEAR(static_cast<double>(last_heartbeat.real_agents.at(0).started), 400, 200);
+  reply.desired_agents = {assign("2")};
+  run(minutes(10));
+  EXPECT_EQ(last_heartbeat.real_agents.at(0).version, "2");
+  EXPECT_EQ(last_heartbeat.real_agents.at(0).restarts, 0) << "since the switch";
+}
+
+TEST_F(CycleTest, CountsNoRestartAfterAStopOrderOrABoot) {
+  put_running("1");
+  agents["a"].status = Status::stopped;
+  now.since_boot = 60;
+  reply.desired_agents = {assign("1")};
+  run(minutes(10));
+  EXPECT_EQ(take_done(), Lines{"act: start"});
+  EXPECT_EQ(last_heartbeat.real_agents.at(0).restarts, 0) << "the host booted";
+  reply.desired_agents = {assign("1", "stop")};
+  run(minutes(10));
+  reply.desired_agents = {assign("1")};
+  run(minutes(10));
+  EXPECT_EQ(take_done(), (Lines{"act: stop", "act: start"}));
+  EXPECT_EQ(last_heartbeat.real_agents.at(0).restarts, 0) << "ops-meta had it stopped";
+  agents["a"].status = Status::stopped;
+  run(minutes(10));
+  EXPECT_EQ(last_heartbeat.real_agents.at(0).restarts, 1) << "it died";
 }
 
 TEST_F(CycleTest, AUserWhoReloadsInALoopCausesOneHeartbeatASecond) {

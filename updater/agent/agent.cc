@@ -82,6 +82,8 @@ Decision Agent::decide(const DesiredAgent* desired, bool is_fetching, const Swit
   wants_fetch_ = decision.prepare;
   if (decision.action != Action::none) {
     action_ = decision.action;
+    const bool is_of_boot = !started_at_ && std::chrono::seconds(boot.seconds) < kBootTime;
+    is_restart_ = decision.action == Action::start && !seen_.state.stopped && !is_of_boot;
     stuck_at_ = now + kStuckAfter + settings.longest_action();
     return decision;
   }
@@ -103,10 +105,22 @@ Action Agent::end_action(const Result<void>& outcome, Clock::time_point now, Ran
   action_.reset();
   unclear_.reset();
   error_ = outcome ? "" : outcome.error().message;
+  count_start(done, now);
   // Leftovers that could not be removed can wait for the next round.
   observe_at_ = done == Action::tidy && !outcome ? kNever : now;
   pause_after(done, outcome.ok(), now, random);
   return done;
+}
+
+void Agent::count_start(Action action, Clock::time_point now) {
+  if (is_restart_) ++restarts_;
+  if (is_switching(action)) restarts_ = 0;
+  if (action == Action::start || is_switching(action)) started_at_ = now;
+}
+
+void Agent::report_starts(RealAgent& to, Clock::time_point now) const {
+  to.restarts = restarts_;
+  if (started_at_) to.started = std::chrono::floor<std::chrono::seconds>(now - *started_at_).count();
 }
 
 void Agent::pause_after(Action action, bool is_good, Clock::time_point now, Random& random) {

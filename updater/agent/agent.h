@@ -80,11 +80,15 @@ class Agent {
   /// being fetched.
   void update_phase(const FetchWorker::Progress* fetch, int64_t unix_time);
 
+  /// Fills in the agent's starts of a heartbeat.
+  void report_starts(RealAgent& to, Clock::time_point now) const;
+
   const Observed& seen() const { return seen_; }
   AgentReport report(const DesiredAgent* desired, const FetchWorker::Progress* fetch) const;
 
  private:
   void plan_next_observation(Clock::time_point now, std::chrono::seconds probation);
+  void count_start(Action action, Clock::time_point now);
   void pause_after(Action action, bool is_good, Clock::time_point now, Random& random);
 
   const std::string name_;
@@ -101,8 +105,11 @@ class Agent {
 
   Backoff update_pause_{std::chrono::seconds(5)};       // between attempts to fetch or to switch
   Backoff control_pause_{std::chrono::seconds(10), 3};  // between attempts to start, stop, resume, pass or roll back
-  std::optional<Clock::time_point> last_restart_;       // the last start, rollback or failed action
-  DesiredAgent attempted_;                              // the last one that update_pause_ counts failures of
+  bool is_restart_ = false;  // the action under way starts an agent that died, and not after a stop order or a boot
+  int64_t restarts_ = 0;     // since the last switch
+  std::optional<Clock::time_point> started_at_;    // by this process
+  std::optional<Clock::time_point> last_restart_;  // the last start, rollback or failed action
+  DesiredAgent attempted_;                         // the last one that update_pause_ counts failures of
   bool wants_fetch_ = false;
   std::optional<Latch> bad_release_;  // to be latched by the next decision
   std::string error_;                 // of the last action or fetch; "" after a good one

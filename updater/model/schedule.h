@@ -69,6 +69,8 @@ class Polling {
   void failed(std::chrono::seconds own, std::optional<std::chrono::seconds> retry_after, Clock::time_point now, Random& random);
 
   int failures() const { return failures_; }
+  /// The interval between heartbeats, before the random factor.
+  std::chrono::seconds interval(std::chrono::seconds own) const { return meta_interval_.count() > 0 ? meta_interval_ : own; }
 
  private:
   Clock::time_point next_;
