@@ -36,10 +36,9 @@ struct HostsOf {
 /// A release that the config assigns to at least one host.
 struct ReleaseScan {
   uint32_t assigned = 0;  // hosts that should run it
-  uint32_t waiting =
-      0;  // of these: hosts with another version or none that did not fail, have no lease, and are neither held nor silent
-  uint32_t absent = 0;  // the same, but silent
-  uint32_t held = 0;    // an operator holds the agent there
+  uint32_t waiting = 0;   // of these: have another version or none, did not fail, have no lease, are neither held nor silent
+  uint32_t absent = 0;    // the same, but silent
+  uint32_t held = 0;      // an operator holds the agent there
   /// Errors that hosts report of their update to it, the most frequent first. Texts that differ in digits only are one.
   std::vector<std::pair<std::string, HostsOf>> errors;
 
