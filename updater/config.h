@@ -1,6 +1,6 @@
 #pragma once
 
-// ops-updater's cfg.json: the keys of the Go original, and additions of ours. README.md describes each key.
+// ops-updater's cfg.json: the keys of the Go original, and additions of ours. updater/README.md describes each key.
 //
 //   {"debug": true, "hostname": "", "desiredAgent": "", "server": "127.0.0.1:2000", "interval": 300,
 //    "http": {"enabled": true, "listen": "127.0.0.1:2001"},

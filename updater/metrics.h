@@ -1,6 +1,6 @@
 #pragma once
 
-// The metrics of ops-updater: /metrics on its debug port, for Prometheus. README.md lists them.
+// The metrics of ops-updater: /metrics on its debug port, for Prometheus. meta/README.md lists them.
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 #pragma once
 
 // ops-meta's cfg.json: which agents run on which hosts, and in which version. The format is the original's with additions;
-// README.md describes every key.
+// meta/README.md describes every key.
 //
 //   {"debug": true, "tarballDir": "./tarball", "interval": 0, "maxHosts": 2000000,
 //    "http": {"enabled": true, "listen": "0.0.0.0:2000", "maxConnections": 16384, "keepAlive": 75, "maxDownloads": 64,

@@ -53,7 +53,7 @@ struct FleetSummary {
   std::vector<ReleaseSummary> releases;   // in the order of the config, versions sorted
 };
 
-/// The body of /status/summary; README.md shows it. "agents" counts hosts by release and state:
+/// The body of /status/summary; meta/README.md shows it. "agents" counts hosts by release and state:
 ///   {"hosts": 3, "agents": {"falcon-agent": {"versions": {"1.0.0": {"hosts": 2, "started": 2, "stopped": 0, "other": 0,
 ///     "updates": {"downloading": 1}}}, "others": {…}}}, …}
 /// The versions with the most hosts are first. "others" sums up the versions beyond the limits below. Borrows the table.

@@ -1,6 +1,6 @@
 #pragma once
 
-// The metrics of ops-meta for Prometheus: /metrics. README.md lists them, with alert rules.
+// The metrics of ops-meta for Prometheus: /metrics. meta/README.md lists them, with alert rules.
 //
 // A host cannot create a time series: a release has its own series only if cfg.json names it, or named it lately. All other
 // releases are summed up as "other", as are the releases of the config beyond kMaxReleases.

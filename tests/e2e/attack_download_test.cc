@@ -1,4 +1,4 @@
-// The attacks by download in README.md's table of attacks: the updater stops them in any configuration.
+// The attacks by download in common/README.md's table of attacks: the updater stops them in any configuration.
 
 #include <signal.h>
 

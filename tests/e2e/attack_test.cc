@@ -1,5 +1,5 @@
-// The table of attacks in README.md, one test per row. Each test runs the attack against the real daemons: first without any
-// protection, to show that the attack works, then with each protection that the table names.
+// The table of attacks in common/README.md, one test per row. Each test runs the attack against the real daemons: first without
+// any protection, to show that the attack works, then with each protection that the table names.
 
 #include <mutex>
 

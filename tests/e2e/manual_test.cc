@@ -1,12 +1,16 @@
-// Runs the commands of README's chapter "Install on real hosts" unchanged (tests/walkthrough), on free ports.
+// Runs the commands of README's chapter "Install on real hosts" unchanged (tests/walkthrough), on free ports, and follows the
+// links of the manual.
 
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <regex>
+#include <set>
 
 #include "common/base/text.h"
 #include "common/base/version.h"
 #include "tests/support/http.h"
+#include "tests/support/manual.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
 #include "updater/process/processes.h"
@@ -15,6 +19,37 @@ namespace ops::tests {
 namespace {
 
 namespace fs = std::filesystem;
+
+/// The anchors of a chapter's headings, as GitHub makes them.
+std::set<std::string> anchors_of(const std::string& chapter) {
+  std::istringstream lines(read_file(OPS_SOURCE_DIR "/" + chapter));
+  std::set<std::string> anchors;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with("#") || line.find("# ") == std::string::npos) continue;
+    std::string anchor;
+    for (const char c : line.substr(line.find("# ") + 2)) {
+      if (c == ' ' || c == '-') anchor += '-';
+      if (std::isalnum(static_cast<unsigned char>(c)) != 0) anchor += static_cast<char>(std::tolower(c));
+    }
+    anchors.insert(anchor);
+  }
+  return anchors;
+}
+
+TEST(Manual, HasLinksToFilesAndHeadingsThatExist) {
+  static const std::regex link(R"(\]\(([^)#:]*)(#([^)]*))?\))");
+  size_t links = 0;
+  for (const std::string chapter : kChapters) {
+    const std::string text = read_file(OPS_SOURCE_DIR "/" + chapter);
+    for (std::sregex_iterator found(text.begin(), text.end(), link), end; found != end; ++found, ++links) {
+      const std::string file = (*found)[1], anchor = (*found)[3];
+      const std::string target = file.empty() ? chapter : (fs::path(chapter).parent_path() / file).lexically_normal().string();
+      EXPECT_TRUE(exists(OPS_SOURCE_DIR "/" + target)) << chapter << ": " << found->str();
+      EXPECT_TRUE(anchor.empty() || anchors_of(target).contains(anchor)) << chapter << ": " << found->str();
+    }
+  }
+  EXPECT_GT(links, 30U);
+}
 
 struct Walkthrough : testing::Test {
   ~Walkthrough() override {

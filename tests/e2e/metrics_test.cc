@@ -1,4 +1,4 @@
-// The metrics of both daemons, and the alert rules in README.md.
+// The metrics of both daemons, and the alert rules in meta/README.md.
 
 #include <gtest/gtest.h>
 
@@ -71,10 +71,10 @@ TEST_F(DaemonMetrics, AreAllDescribedInTheManual) {
   for (const std::string& name : words_like_metrics(said)) {
     if (said.find("# TYPE " + name + " ") != std::string::npos) exported.insert(name);
   }
-  const std::string manual = read_file(std::string(OPS_SOURCE_DIR) + "/README.md");
-  for (const std::string& name : exported) EXPECT_NE(manual.find(name), std::string::npos) << name << " is not in README.md";
-  for (const std::string& name : words_like_metrics(manual)) {
-    EXPECT_TRUE(exported.contains(name)) << "README.md has " << name << ", which neither daemon exports";
+  const std::string chapters = manual();
+  for (const std::string& name : exported) EXPECT_NE(chapters.find(name), std::string::npos) << name << " is not in the manual";
+  for (const std::string& name : words_like_metrics(chapters)) {
+    EXPECT_TRUE(exported.contains(name)) << "the manual has " << name << ", which neither daemon exports";
   }
 }
 

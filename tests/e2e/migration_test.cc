@@ -1,5 +1,5 @@
-// "Migrating from the Go original" in README.md, step by step. The Go programs are imitated by the bytes that they send and the
-// folders that they leave; our daemons are real.
+// "Migrating from the Go original" in common/README.md, step by step. The Go programs are imitated by the bytes that they send
+// and the folders that they leave; our daemons are real.
 
 #include <gtest/gtest.h>
 
@@ -79,7 +79,7 @@ std::string recorded_reply(const std::string& version, const std::string& tarbal
          R"(","md5":"","cmd":")" + cmd + R"("}]})";
 }
 
-/// Runs the line of README.md that replaces a Go daemon, in this folder. It unpacks a pack as `./control pack` makes it.
+/// Runs the line of common/README.md that replaces a Go daemon, in this folder. It unpacks a pack as `./control pack` makes it.
 Finished follow_the_manual(const std::string& daemon, const std::string& folder) {
   const TempDir home;
   const std::string pack = home / daemon;
@@ -101,7 +101,7 @@ cd "$(dirname "$0")"
 [[ $1 == stop ]] && kill "$(cat var/app.pid)" && echo "stoped..."
 )bash";
 
-// Runs the commands of both steps of README.md. The Go daemons are imitated by their control, pid file and folders.
+// Runs the commands of both steps of common/README.md. The Go daemons are imitated by their control, pid file and folders.
 TEST_F(Migration, TheManualsCommandsReplaceBothDaemons) {
   begin(0);
   meta.process().stop();

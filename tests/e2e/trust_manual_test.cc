@@ -1,4 +1,4 @@
-// Runs the commands of README.md that make certificates.
+// Runs the commands of common/README.md that make certificates.
 
 #include <gtest/gtest.h>
 

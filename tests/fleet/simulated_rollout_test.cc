@@ -139,7 +139,7 @@ TEST(SimulatedRollout, BackToTheVersionBeforeTakes8Minutes) {
   std::cout << "the way back: " << (rollout.now() - begin) / kMinute << " minutes\n";
 }
 
-/// The table in README.md, without trouble.
+/// The table in meta/README.md, without trouble.
 TEST(SimulatedRollout, HasThePaceOfTheManual) {
   struct Case {
     uint32_t hosts;

@@ -10,11 +10,11 @@
 
 namespace ops::tests {
 
-namespace {
-
-std::string manual() { return read_file(std::string(OPS_SOURCE_DIR) + "/README.md"); }
-
-}  // namespace
+std::string manual() {
+  std::string text;
+  for (const std::string chapter : kChapters) text += read_file(OPS_SOURCE_DIR "/" + chapter) + "\n";
+  return text;
+}
 
 std::string manual_lines(const std::string& command) {
   std::istringstream lines(manual());

@@ -1,6 +1,6 @@
 #pragma once
 
-// Runs an agent's ./control by this contract (README.md describes it for authors of agents):
+// Runs an agent's ./control by this contract (updater/README.md describes it for authors of agents):
 //
 //   - The script runs in its version's folder, in its own session and process group, with stdin from /dev/null, no file
 //     descriptors above 2, all signals at their default action and unblocked, and a umask of at least 022. Its environment is

@@ -11,8 +11,8 @@
 // a FAIL of a release that was unpacked: the agent's log in it may show the cause.
 //
 //   the tarball                it follows the rules of inspection.h, and control's interpreter exists on this machine
-//   the control contract       status, start and stop work as control_script.h and README.md say, also when run a second time
-//   open files                 the agent keeps no pipe of the updater open: it would get SIGPIPE when it prints
+//   the control contract       status, start and stop work as control_script.h and updater/README.md say, also when run a
+//   second time open files                 the agent keeps no pipe of the updater open: it would get SIGPIPE when it prints
 //   probation                  the agent stays started
 //   the updater dies           the agent runs on after the process that started it was killed
 //   the agent dies             status prints stoped, and start works again; a control that trusts its pid file fails here

@@ -119,7 +119,7 @@ TEST(Assignments, SendTheTimeoutsOfTheDefault) {
   }
 }
 
-/// The rule of the README, without an index.
+/// The rule of meta/README.md, without an index.
 DesiredAgent resolved_by_rule(const AgentConfig& config, const std::string& hostname) {
   DesiredAgent desired = config.defaults;
   for (const Override& entry : config.others) {

@@ -35,7 +35,7 @@ TEST_F(MetaConfig, TheShippedExampleIsInTheManual) {
   std::istringstream lines(read_file(std::string(OPS_SOURCE_DIR) + "/cfg.example.json"));
   std::string block;
   for (std::string line; std::getline(lines, line);) block += "    " + line + "\n";
-  EXPECT_NE(read_file(std::string(OPS_SOURCE_DIR) + "/README.md").find("\n\n" + block + "\n"), std::string::npos) << block;
+  EXPECT_NE(read_file(std::string(OPS_SOURCE_DIR) + "/meta/README.md").find("\n\n" + block + "\n"), std::string::npos) << block;
 
   const auto path_of = [](const Config& config) {
     const std::string& url = config.agents.at(0).defaults.tarball;
