@@ -30,10 +30,8 @@ constexpr auto kRemoveSilentPause = std::chrono::hours(1);
 
 using SinceSave = std::optional<std::chrono::seconds>;  // rollout_snapshot.h
 
-/// Writes the reason for the exit to the log file and to stderr.
 int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
-  if (log::is_in_file()) log::error(why);
-  std::cerr << "ops-meta: " << why << "\n";
+  print_failure("ops-meta", why);
   return exit_code;
 }
 
@@ -162,7 +160,7 @@ int main(int argc, char** argv) {
        {"md5", "MD5", "with --release: the checksum of the tarball"},
        {"signed", "", "with --release: the release has a .minisig file"}});
   if (options.own.contains("check-release")) return check_release(options.own.at("check-release"));
-  if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
+  if (auto entered = enter_home(options, argv[0]); !entered) return fail(entered.error().message);
   ConfigReport report;
   meta::Config config = meta::load_config(options.config, report);
   if (options.check_config && report.ok() && options.own.contains("fetch") && !meta::check_releases(config)) return kBadConfig;

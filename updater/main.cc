@@ -23,10 +23,8 @@ namespace {
 
 using namespace ops;
 
-/// Reports why the daemon cannot start: on stderr, and in the log file if there is one.
 int fail(const std::string& why) {
-  if (log::is_in_file()) log::error(why);
-  std::cerr << "ops-updater: " << why << "\n";
+  print_failure("ops-updater", why);
   return EXIT_FAILURE;
 }
 
@@ -114,7 +112,7 @@ int main(int argc, char** argv) {
       argc, argv, "ops-updater", "installs and runs the agents that ops-meta assigns to this host", long_options());
   restrict_umask();
   if (options.own.contains("try")) return try_release(options);
-  if (auto entered = enter_home(argv[0]); !entered) return fail(entered.error().message);
+  if (auto entered = enter_home(options, argv[0]); !entered) return fail(entered.error().message);
   ConfigReport report;
   const updater::Config config = updater::load_config(options.config, report);
   if (options.check_config && report.ok()) updater::check_tls(config, report);

@@ -6,7 +6,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 
@@ -64,17 +66,45 @@ class FileSink : public spdlog::sinks::base_sink<std::mutex> {
   struct stat info_ = {};  // of the file
 };
 
-std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink) {
+/// Writes the level as the number that syslog(3) and the journal have for it.
+class Priority : public spdlog::custom_flag_formatter {
+ public:
+  void format(const spdlog::details::log_msg& line, const std::tm& /*time*/, spdlog::memory_buf_t& out) override {
+    out.push_back(digit(line.level));
+  }
+  std::unique_ptr<custom_flag_formatter> clone() const override { return std::make_unique<Priority>(); }
+
+ private:
+  static char digit(spdlog::level::level_enum level) {
+    switch (level) {
+      case spdlog::level::debug: return '7';
+      case spdlog::level::warn: return '4';
+      case spdlog::level::err: return '3';
+      default: return '6';
+    }
+  }
+};
+
+std::shared_ptr<spdlog::logger> make_logger(spdlog::sink_ptr sink, bool is_journal = false) {
   auto logger = std::make_shared<spdlog::logger>("ops", std::move(sink));
-  logger->set_pattern("%Y-%m-%d %H:%M:%S.%e %z %l %v");
+  auto formatter = std::make_unique<spdlog::pattern_formatter>();
+  formatter->add_flag<Priority>('*').set_pattern(is_journal ? "<%*>%v" : "%Y-%m-%d %H:%M:%S.%e %z %l %v");
+  logger->set_formatter(std::move(formatter));
   logger->flush_on(spdlog::level::debug);
   return logger;
 }
 
 bool in_file = false;
 
+/// $JOURNAL_STREAM is DEVICE:INODE of the journal's socket. A process that systemd did not start inherits it, too.
+bool stderr_is_journal() {
+  const char* stream = std::getenv("JOURNAL_STREAM");
+  struct stat info = {};
+  return stream != nullptr && ::fstat(STDERR_FILENO, &info) == 0 && stream == cat(info.st_dev, ":", info.st_ino);
+}
+
 std::shared_ptr<spdlog::logger>& logger() {
-  static auto current = make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>());
+  static auto current = make_logger(std::make_shared<spdlog::sinks::stderr_sink_mt>(), stderr_is_journal());
   return current;
 }
 
@@ -107,6 +137,8 @@ void set_debug(bool on) { logger()->set_level(on ? spdlog::level::debug : spdlog
 bool is_debug() { return logger()->should_log(spdlog::level::debug); }
 
 bool is_in_file() { return in_file; }
+
+bool is_in_journal() { return !in_file && stderr_is_journal(); }
 
 void write(Level level, const std::string& line) {
   if (!logger()->should_log(to_spdlog(level))) return;

@@ -2,6 +2,10 @@
 
 // Log lines on stderr or in a rotating file: "2015-11-08 16:26:40.123 +08:00 info TEXT". Any thread may log. Texts from hosts
 // and agents are safe to log: control characters are replaced, and a line is cut at 4096 bytes.
+//
+// If stderr is systemd's journal ($JOURNAL_STREAM), a line there is "<6>TEXT": the journal stores the time itself, and takes
+// the level from the number (sd-daemon(3)). (The journal's native protocol was rejected: it needs a socket of its own for the
+// same.)
 
 #include <string>
 
@@ -20,6 +24,9 @@ void set_debug(bool on);
 
 /// Whether the log is a file: then lines do not appear on stderr.
 bool is_in_file();
+
+/// Whether the log is stderr, and stderr is the journal: then print no text on stderr beside the log.
+bool is_in_journal();
 
 void write(Level level, const std::string& line);
 

@@ -31,9 +31,10 @@ constexpr int kOwnOption = 1000;  // getopt value of every own option; no letter
 
 void print_help(const std::string& name, const std::string& summary, const std::vector<LongOption>& own) {
   std::cout << name << " " << version() << ": " << summary << "\n\n"
-            << "usage: " << name << " [-c FILE] [-l FILE] [-t | -v | -h]\n"
+            << "usage: " << name << " [-c FILE] [-l FILE] [-d FOLDER] [-t | -v | -h]\n"
             << "  -c FILE   config file (default: cfg.json in the current folder)\n"
             << "  -l FILE   log to FILE instead of stderr, and rotate it\n"
+            << "  -d FOLDER work in FOLDER, where var/ and all relative paths are (default: the folder of the binary)\n"
             << "  -t        check the config, print its errors and warnings, and exit: 0 good, 2 bad\n"
             << "  -v        print the version, the commit and the linked libraries\n"
             << "  -h        print this help\n";
@@ -58,11 +59,12 @@ DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& nam
   names.push_back({});
   DaemonOptions options;
   int index = 0;
-  for (int flag; (flag = ::getopt_long(argc, argv, "c:l:tvh", names.data(), &index)) != -1;) {
+  for (int flag; (flag = ::getopt_long(argc, argv, "c:l:d:tvh", names.data(), &index)) != -1;) {
     switch (flag) {
       case kOwnOption: options.own[names[static_cast<size_t>(index)].name] = optarg == nullptr ? "" : optarg; break;
       case 'c': options.config = optarg; break;
       case 'l': options.log_file = optarg; break;
+      case 'd': options.home = fs::absolute(optarg); break;
       case 't': options.check_config = true; break;
       case 'v': std::cout << build_details(name); std::exit(0);
       case 'h': print_help(name, summary, own); std::exit(0);
@@ -78,18 +80,27 @@ DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& nam
   return options;
 }
 
-Result<void> enter_home(const char* argv0) {
+Result<void> enter_home(const DaemonOptions& options, const char* argv0) {
   std::error_code error;
   fs::path binary = fs::read_symlink("/proc/self/exe", error);
   if (error) binary = argv0;
-  if (!binary.has_parent_path()) return {};
-  if (::chdir(binary.parent_path().c_str()) != 0) return system_error("change to the folder", binary.parent_path().string());
+  const std::string home = options.home.empty() ? binary.parent_path().string() : options.home;
+  if (!home.empty() && ::chdir(home.c_str()) != 0) return system_error("change to the folder", home);
   return {};
+}
+
+void print_failure(const std::string& name, const std::string& why) {
+  if (log::is_in_file() || log::is_in_journal()) log::error(why);
+  if (!log::is_in_journal()) std::cerr << name << ": " << why << "\n";
 }
 
 void restrict_umask() { ::umask(::umask(022) | 022); }
 
 int print_config_check(const std::string& path, const ConfigReport& report) {
+  if (log::is_in_journal()) {
+    for (const std::string& error : report.errors) log::error(path, ": ", error);
+    return report.ok() ? 0 : 2;
+  }
   std::cerr << report.text(path);
   if (!report.ok()) return 2;
   std::cerr << path << ": good\n";

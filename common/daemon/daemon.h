@@ -4,10 +4,12 @@
 //
 //   -c FILE   config file, default cfg.json        -t   check the config, print its faults, exit 0 or 2
 //   -l FILE   log to FILE instead of stderr        -v   print the version, the commit and the linked libraries (version.h)
+//   -d FOLDER work in FOLDER
 //
 // A daemon may add long options of its own.
 //
-// A daemon works in the folder of its binary: every relative path starts there, except those of -c and -l. It holds an
+// A daemon works in the folder of its binary, or in that of -d: every relative path starts there, except those of -c and -l. (A
+// Debian package has the binary in /usr/lib and the folder in /var/lib.) It holds an
 // exclusive flock(2) on var/app.pid while it runs, and writes its pid into the file when it is ready. ./control relies on this:
 // a locked file with a pid means started, a locked empty file means starting, an unlocked file means stopped. The daemon locks
 // the folder itself, too: when an operator removes var/, a second daemon still cannot start in the folder.
@@ -40,6 +42,7 @@ struct LongOption {
 struct DaemonOptions {
   std::string config = "cfg.json";  // absolute once parsed
   std::string log_file;             // absolute; "" for stderr
+  std::string home;                 // absolute; "" for the folder of the binary
   bool check_config = false;
   std::map<std::string, std::string> own;  // the daemon's own options that were given, with their arguments
 };
@@ -48,13 +51,16 @@ struct DaemonOptions {
 DaemonOptions parse_daemon_options(int argc, char** argv, const std::string& name, const std::string& summary,
                                    const std::vector<LongOption>& own = {});
 
-/// Changes to the folder of the binary. Uses `argv0` when /proc is not mounted.
-Result<void> enter_home(const char* argv0);
+/// Changes to options.home, or to the folder of the binary. Uses `argv0` when /proc is not mounted.
+Result<void> enter_home(const DaemonOptions& options, const char* argv0);
+
+/// Reports why the daemon `name` cannot start: on stderr, and in the log if that is elsewhere.
+void print_failure(const std::string& name, const std::string& why);
 
 /// Adds 022 to the umask: group and others may not write files that this process and its children create.
 void restrict_umask();
 
-/// -t: prints the report on stderr and returns the exit code, 0 or 2.
+/// -t, and a start with a bad config: prints the report on stderr and returns the exit code, 0 or 2.
 int print_config_check(const std::string& path, const ConfigReport& report);
 
 /// The lock on var/app.pid and on the folder that contains var.
