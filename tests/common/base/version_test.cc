@@ -7,6 +7,8 @@
 #include <gtest/gtest.h>
 #include <openssl/crypto.h>
 
+#include <cstdlib>
+
 #include "common/base/text.h"
 #include "tests/support/process.h"
 #include "tests/support/temp_dir.h"
@@ -46,11 +48,20 @@ TEST(Version, NamesTheCommit) {
   const tests::Finished head = tests::run({"git", "-c", "safe.directory=*", "-C", folder, "rev-parse", "--short=12", "HEAD"});
   const bool is_checkout = tests::run({"test", "-e", folder + "/.git"}).exit_code == 0;
   // `git archive` puts the commit into this file.
-  const std::string archived(trim(tests::read_file(folder + "/cmake/commit")));
+  const std::string file = tests::read_file(folder + "/cmake/commit");
+  const std::string archived = file.substr(0, file.find('\n'));
   const std::string otherwise = archived.find("Format") == std::string::npos ? archived : "unknown";
   const std::string expected = is_checkout && head.exit_code == 0 ? std::string(trim(head.output)) : otherwise;
   EXPECT_TRUE(value_of("commit", "ops-meta").starts_with(expected))
       << value_of("commit", "ops-meta") << ", expected " << expected;
+}
+
+TEST(Version, NamesTheDateOfTheCommit) {
+  const std::string folder = OPS_SOURCE_DIR;
+  const tests::Finished time = tests::run({"env", "TZ=UTC", "git", "-c", "safe.directory=*", "-C", folder, "log", "-1",
+                                           "--format=%cd", "--date=format-local:%Y-%m-%d"});
+  if (time.exit_code != 0 || std::getenv("SOURCE_DATE_EPOCH") != nullptr) GTEST_SKIP() << "the date is another one";
+  EXPECT_EQ(value_of("date", "ops-meta"), trim(time.output));
 }
 
 }  // namespace
