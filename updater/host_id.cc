@@ -1,8 +1,11 @@
 #include "updater/host_id.h"
 
+#include <fcntl.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
 
 #include "common/base/file.h"
@@ -20,10 +23,21 @@ std::string trimmed(const char* path) {
   return text ? one_line(trim(*text), 64) : std::string();
 }
 
+using RandomBytes = std::array<unsigned char, kIdDigits / 2>;
+
+/// False if the kernel has no random bytes. Linux before 3.17 has no getrandom(2).
+bool fill_random(RandomBytes& bytes) {
+  const auto size = static_cast<ssize_t>(bytes.size());
+  if (::getrandom(bytes.data(), bytes.size(), GRND_NONBLOCK) == size) return true;
+  if (errno != ENOSYS) return false;
+  const Fd device(::open("/dev/urandom", O_RDONLY | O_CLOEXEC));
+  return device && ::read(device.get(), bytes.data(), bytes.size()) == size;
+}
+
 /// "" if the kernel has no random bytes.
 std::string random_id() {
-  std::array<unsigned char, kIdDigits / 2> bytes{};
-  if (::getrandom(bytes.data(), bytes.size(), GRND_NONBLOCK) != static_cast<ssize_t>(bytes.size())) return {};
+  RandomBytes bytes{};
+  if (!fill_random(bytes)) return {};
   std::string id;
   for (const unsigned char byte : bytes) {
     std::array<char, 3> digits{};
