@@ -26,10 +26,10 @@ struct Content : Reports {
   /// The md5 in the reply to a host that runs 2 with the content `md5`.
   std::string told(int number, const std::string& md5, const std::string& updates = "") const {
     const std::string agent = R"({"name":"a","version":"2","status":"started","md5":")" + md5 + "\"}";
-    const std::string body = http(meta.port(), "POST", "/heartbeat",
-                                  R"({"hostname":")" + host(number) + R"(","realAgents":[)" + agent +
-                                      R"(],"updates":[)" + updates + "]}")
-                                 .body;
+    const std::string body =
+        http(meta.port(), "POST", "/heartbeat",
+             R"({"hostname":")" + host(number) + R"(","realAgents":[)" + agent + R"(],"updates":[)" + updates + "]}")
+            .body;
     return nlohmann::json::parse(body).at("desiredAgents").at(0).at("md5");
   }
 };

@@ -179,12 +179,13 @@ struct ManyHosts : Rollout {
 
 TEST_F(ManyHosts, GetAGoodReleaseSoonAndABadOneOnFewHosts) {
   begin({{"good", 0}, {"broken", 100}, {"shaky", 20}, {"worn", kSanitized ? 1 : 0.1}});
-  expect_at_most(intervals_until_nearly_all_run("good", "5.2.0"), 5, "99.9% follow within");
+  // The limits are twice those of the simulated rollouts, which a busy machine does not delay.
+  expect_at_most(intervals_until_nearly_all_run("good", "5.2.0"), 10, "99.9% follow within");
   intervals_until([&] { return running("worn", "5.2.0") + failed("worn") == hosts; });
   EXPECT_FALSE(is_halted("worn")) << "a few failing hosts halted the rollout";
   EXPECT_GT(failed("worn"), 0u);
   ASSERT_TRUE(assign("5.2.0", "good", "5.1.2"));
-  expect_at_most(intervals_until_nearly_all_run("good", "5.1.2"), 1.6, "99.9% are back within");
+  expect_at_most(intervals_until_nearly_all_run("good", "5.1.2"), 3.2, "99.9% are back within");
   EXPECT_TRUE(is_halted("broken"));
   EXPECT_TRUE(is_halted("shaky"));
   EXPECT_NE(meta.log().find("broken 5.2.0 is halted: 3 of 3 hosts failed"), std::string::npos) << meta.log();
