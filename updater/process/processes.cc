@@ -164,7 +164,7 @@ std::vector<pid_t> processes_in(const std::string& folder) {
 std::vector<pid_t> removed_processes_in(const std::string& folder) {
   return processes_that(folder, [](pid_t pid, const std::string& real) {
     return (is_removed(link_target(pid, "cwd")) && links_into(pid, "cwd", real)) ||
-           (has_lost_its_program(pid) && links_into(pid, "exe", real));
+           (links_into(pid, "exe", real) && has_lost_its_program(pid));
   });
 }
 
