@@ -30,7 +30,7 @@ In a checkout of the sources:
              fill an ops-meta with 1,000,000 hosts, then list, download, stall and restart: about 30 minutes
   demo       run both daemons here, deploy a small agent and upgrade it
   demo stop  stop the demo
-  pack       build the two tarballs for hosts, each with a .sha256
+  pack       build the two tarballs and the two Debian packages for hosts, each with a .sha256
   clean      remove build/
 
 build and test take --sanitize address,undefined or --sanitize thread, and then use build/address-undefined or build/thread.
@@ -259,12 +259,20 @@ bench() {
     exec "$folder/tests/bench" --nginx "$PWD/build/deps/nginx/usr/sbin/nginx" "$@"
 }
 
+# curl_source: the folder with the source of curl that the last build used.
+curl_source() {
+    local prefix
+    prefix=$(sed -n 's/^CURL_DIR:[^=]*=//p' build/CMakeCache.txt)
+    echo "${prefix%/prefix/*}/source/curl"
+}
+
 pack() {
     need "${build_packages[@]}"
     parse_sanitize
     build_daemons
-    local version time name at
+    local version time name at arch
     read -r version < <(build/ops-meta -v)
+    arch=$(dpkg --print-architecture)
     time=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CMakeLists.txt)}
     for name in ops-meta ops-updater; do
         at=build/pack/$name
@@ -281,6 +289,8 @@ pack() {
             gzip -9n >"build/$name-$version.tar.gz"
         (cd build && sha256sum "$name-$version.tar.gz" >"$name-$version.tar.gz.sha256")
         say "build/$name-$version.tar.gz  $(($(stat -c %s "$at/$name") / 1000)) kB stripped"
+        cmake/deb.sh "$name" "$version" "$arch" "$time" "$at/$name" "$(curl_source)" build
+        say "build/${name}_${version}_$arch.deb"
     done
 }
 

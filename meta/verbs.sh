@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # verbs.sh: the verbs of ./control that only ops-meta has: publish, plan, apply, wait, explain, watch, halt and resume; and the
 # question before a reload or restart. control sources it in ops-meta's folder, and provides `app`, `verb`, `config` and the
-# functions say, die, usage_error, expect_words, absolute, need_config and serving_pid.
+# functions say, die, usage_error, expect_words, absolute, need_config and serving_pid, and the arrays and names in control's head.
 
 readonly refused=3 timed_out=4 no_answer=69 # exit codes; 69 stays inside this file
 
@@ -37,7 +37,7 @@ parse_publish() {
                 arch=$2
                 shift
                 ;;
-            -*) usage_error "publish does not take \"$1\"; see ./control publish --help" ;;
+            -*) usage_error "publish does not take \"$1\"; see $me publish --help" ;;
             *) words+=("$1") ;;
         esac
         shift
@@ -57,7 +57,7 @@ parse_publish() {
 
 # check_and_sign FILE: checks FILE in $staging, and puts its .md5 and, with -s, its .minisig beside it.
 check_and_sign() {
-    "./$app" --check-release "$staging/$1" || die "$tarball is not published"
+    "${daemon[@]}" --check-release "$staging/$1" || die "$tarball is not published"
     (cd "$staging" && md5sum -- "$1" >"$1.md5")
     if [[ -n $key ]]; then
         minisign -S -s "$key" -m "$staging/$1" >/dev/null || die "minisign cannot sign with $key: $tarball is not published"
@@ -78,7 +78,7 @@ publish() {
     local agent version tarball key arch file root folder sums state place staging result digest
     parse_publish "$@"
     need_config
-    place=("./$app" -c "$config" --place-of "$agent" ${arch:+--arch "$arch"})
+    place=("${daemon[@]}" -c "$config" --place-of "$agent" ${arch:+--arch "$arch"})
     { read -r root && read -r folder && read -r sums && read -r state; } < <("${place[@]}") || exit 1
     result="is $state"
     file=$agent-$version.tar.gz
@@ -121,7 +121,7 @@ try_ask() {
     local target=$1 reply status
     shift
     reply=$(curl -sS --unix-socket var/app.sock -w '%{http_code}' "$@" "http://ops-meta$target") || {
-        echo "$app did not answer on $PWD/var/app.sock; see ./control tail" >&2
+        echo "$app did not answer on $PWD/var/app.sock; see $me tail" >&2
         return "$no_answer"
     }
     status=${reply: -3}
@@ -174,7 +174,7 @@ confirm_change() {
         esac
     done <<<"$reply"
     if [[ -z $verdict ]]; then
-        echo "There is no plan of the changes: the running ops-meta is older than this ./control" >&2
+        echo "There is no plan of the changes: the running ops-meta is older than this $me" >&2
         return
     fi
     say "${reply#*$'\n\n'}"
@@ -182,7 +182,7 @@ confirm_change() {
     if [[ -t 0 ]]; then
         read -r -p "Apply? [y/N] " answer || echo >&2
         if [[ $answer == [yY] || $answer == [yY][eE][sS] ]]; then
-            [[ $(md5sum <"$file") == "$sum" ]] || die "$file has changed since the question: run ./control $verb again"
+            [[ $(md5sum <"$file") == "$sum" ]] || die "$file has changed since the question: run $me $verb again"
             return 0
         fi
         echo "Nothing is applied." >&2
@@ -190,7 +190,7 @@ confirm_change() {
     fi
     [[ $verdict == refuse ]] || return 0
     echo "Nothing is applied: this stops or drops an agent, or goes back to an older version, on $losing of $hosts hosts." \
-        "If you mean it, run: ./control $verb ${apply_file:+$apply_file }--yes" >&2
+        "If you mean it, run: $me $verb ${apply_file:+$apply_file }--yes" >&2
     exit "$refused"
 }
 
@@ -211,29 +211,29 @@ apply() { # FILE [--yes]
     [[ -r $file && -f $file ]] || die "cannot read $file: it must be a config file that user $(id -un) can read"
     need_config
     target=$(realpath -- "$config")
-    serving_pid >/dev/null || die "$app is not running, so there is no plan: cp the file to $config, and ./control start"
+    serving_pid >/dev/null || die "$app is not running, so there is no plan: cp the file to $config, and $me start"
     exec 8>>var/apply.lock
-    flock --timeout 10 8 || die "another ./control apply is running in this folder"
+    flock --timeout 10 8 || die "another $me apply is running in this folder"
     rm -f -- "$target".apply.?????? # left by an apply that was killed
     staging=$(mktemp "$target.apply.XXXXXX")
     # shellcheck disable=SC2064 # expand now: the variable is local
     trap "rm -f -- $(printf %q "$staging")" EXIT
     sum=$(md5sum <"$target")
     cat -- "$file" >"$staging"
-    "./$app" -t -c "$file" || exit 1
-    cmp -s -- "$file" "$staging" || die "$file has changed meanwhile: run ./control apply again"
+    "${daemon[@]}" -t -c "$file" || exit 1
+    cmp -s -- "$file" "$staging" || die "$file has changed meanwhile: run $me apply again"
     confirm_change "$staging" "${2:-}"
     [[ $(md5sum <"$target") == "$sum" ]] || die "$config has changed meanwhile: nothing is applied"
-    chown --reference="$target" -- "$staging" || die "cannot give $staging the owner of $config: run ./control as its owner or root"
+    chown --reference="$target" -- "$staging" || die "cannot give $staging the owner of $config: run $me as its owner or root"
     chmod --reference="$target" -- "$staging"
     sync "$staging"
     mv -fT -- "$staging" "$target"
     sync "$(dirname -- "$target")"
-    reload_now || die "$config is in place, but $app did not answer: run ./control reload"
+    reload_now || die "$config is in place, but $app did not answer: run $me reload"
     for release in "${rollouts[@]}"; do
         read -r agent version hosts <<<"$release"
         [[ $hosts -eq 1 ]] && hosts+=" host" || hosts+=" hosts"
-        say "The rollout of $agent $version begins on $hosts; to follow it: ./control wait $agent $version"
+        say "The rollout of $agent $version begins on $hosts; to follow it: $me wait $agent $version"
     done
 }
 
@@ -257,7 +257,7 @@ parse_wait() {
                 shift
                 ;;
             --json) json=1 ;;
-            -*) usage_error "wait does not take \"$1\"; see ./control wait --help" ;;
+            -*) usage_error "wait does not take \"$1\"; see $me wait --help" ;;
             *) words+=("$1") ;;
         esac
         shift
@@ -350,7 +350,7 @@ meta_verb() {
         plan) expect_words 0 1 "$@" && plan "$@" ;;
         apply)
             expect_words 1 2 "$@"
-            [[ $# -eq 1 || $2 == --yes ]] || usage_error "apply does not take \"$2\"; see ./control apply --help"
+            [[ $# -eq 1 || $2 == --yes ]] || usage_error "apply does not take \"$2\"; see $me apply --help"
             apply "$@"
             ;;
         wait) wait_for_rollout "$@" ;;
