@@ -31,6 +31,8 @@ In a checkout of the sources:
   demo       run both daemons here, deploy a small agent and upgrade it
   demo stop  stop the demo
   pack       build the two tarballs and the two Debian packages for hosts, each with a .sha256
+  release VERSION [-s SECRET_KEY]
+             check the version and CHANGELOG.md, run all tests, pack, sign each file with minisign, and print what to tag
   clean      remove build/
 
 build and test take --sanitize address,undefined or --sanitize thread, and then use build/address-undefined or build/thread.
@@ -304,6 +306,7 @@ case $verb in
     test) run_tests "$@" ;;
     bench) bench "$@" ;;
     pack) no_words pack "$@" && pack ;;
+    release) exec cmake/release.sh "$@" ;;
     clean) no_words clean "$@" && rm -rf build ;;
     version)
         no_words version "$@"
