@@ -13,6 +13,7 @@ namespace {
 constexpr auto kObserveAgain = std::chrono::seconds(1);  // after the host failed to read an agent's folder
 constexpr char kMetaTopic[] = "ops-meta";
 constexpr char kReplyTopic[] = "reply";
+constexpr char kStaleTopic[] = "generation";
 
 /// The progress of this agent's fetch; nullptr when the fetch is another agent's, or there is none.
 const FetchWorker::Progress* progress_of(const std::string& name, const Cycle::Progress& progress) {
@@ -126,6 +127,11 @@ void Cycle::on(MetaAnswered& event, Instant now) {
   }
   server_ = event.server;
   add(EndError{kMetaTopic});
+  if (event.stale.empty()) {
+    add(EndError{kStaleTopic});
+  } else {
+    add(LogError{kStaleTopic, event.stale});
+  }
   ++polls_.answered;
   polls_.last_answer = now.unix_time;
   note_poll(cat(event.server, " answered at ", time_text(polls_.last_answer), ": ", named), now);
@@ -234,7 +240,9 @@ Effects Cycle::send(const Progress& progress, Instant now) {
     heartbeat.interval = polling_.interval(config_.interval).count();
     heartbeat.uptime = std::chrono::floor<std::chrono::seconds>(now.steady - begin_).count();
     for (RealAgent& real : heartbeat.real_agents) agent(real.name).report_starts(real, now.steady);
-    add(SendHeartbeat{std::move(heartbeat)});
+    const bool has_choice = config_.servers.size() > 1;
+    add(SendHeartbeat{std::move(heartbeat),
+                      has_choice ? server_stay(polling_.interval(config_.interval), random_) : Clock::duration(0)});
   }
   return take_effects();
 }

@@ -63,7 +63,8 @@ using FetchEnded = FetchWorker::Outcome;
 struct MetaAnswered {
   Result<HeartbeatResponse> response;  // an error: no server answered the heartbeat well
   std::optional<std::chrono::seconds> retry_after;
-  std::string server;  // that gave the response
+  std::string server;      // that gave the response
+  std::string stale = {};  // the replies of an older generation, see MetaClient
 };
 
 struct ConfigReloaded {
@@ -111,6 +112,7 @@ struct Fetch {
 /// Send the heartbeat; ends with MetaAnswered.
 struct SendHeartbeat {
   HeartbeatRequest heartbeat;
+  Clock::duration stay;  // with another server than the first one, see MetaClient
 };
 
 /// The state of polling, for ./control status and systemctl status.

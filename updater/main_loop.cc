@@ -23,6 +23,15 @@ constexpr char kMetaQueue[] = "ops-meta's";  // no agent can have this name
 constexpr char kNoteQueue[] = "notes'";
 constexpr auto kListWait = std::chrono::seconds(2);  // then a folder counts as stuck
 constexpr char kPollFile[] = "var/app.poll";
+constexpr char kGenerationFile[] = "var/app.generation";  // the highest one that ops-meta's replies had (heartbeat.h)
+
+/// 0 if there is none.
+int64_t saved_generation() {
+  constexpr size_t kMaxSize = 64;
+  const auto text = read_file(kGenerationFile, kMaxSize);
+  const auto number = text ? parse_number(trim(*text)) : std::nullopt;
+  return number && *number <= INT64_MAX ? static_cast<int64_t>(*number) : 0;
+}
 
 Instant now() {
   const BootTime boot = boot_time();
@@ -37,6 +46,8 @@ MainLoop::MainLoop(std::string config_path, Config config, const Layout& layout)
       host_id_(host_id(kHostIdFile, machine_identity())),
       cycle_(config, std::chrono::seconds(boot_time().seconds), now(), Random{std::random_device{}()}),
       folders_(layout),
+      meta_(saved_generation()),
+      generation_(meta_.generation()),
       config_(std::make_shared<const Config>(std::move(config))),
       sessions_(make_sessions()),
       fetch_worker_(layout, {}, Signals::wake),
@@ -172,11 +183,24 @@ void MainLoop::perform(const Fetch& effect) {
 void MainLoop::perform(const SendHeartbeat& effect) {
   HeartbeatRequest heartbeat = effect.heartbeat;
   heartbeat.host_id = host_id_;
-  queues_.run(kMetaQueue, [this, settings = config(), access = credentials(Request::heartbeat),
+  queues_.run(kMetaQueue, [this, settings = config(), access = credentials(Request::heartbeat), stay = effect.stay,
                            heartbeat = std::move(heartbeat)](const std::stop_token& cancel) {
-    auto response = or_out_of_memory([&] { return meta_.send(settings->servers, heartbeat, cancel, access); });
-    post(kMetaQueue, MetaAnswered{std::move(response), meta_.retry_after(), meta_.answered_by()});
+    const MetaClient::Timing timing{Clock::now(), stay};
+    auto response = or_out_of_memory([&] { return meta_.send(settings->servers, heartbeat, cancel, access, timing); });
+    save_generation();
+    post(kMetaQueue, MetaAnswered{std::move(response), meta_.retry_after(), meta_.answered_by(), meta_.stale()});
   });
+}
+
+/// Before the assignments of the reply are carried out: a restart of the updater must not obey an older generation.
+void MainLoop::save_generation() {
+  if (meta_.generation() == generation_) return;
+  if (auto saved = replace_file(kGenerationFile, cat(meta_.generation(), "\n"), 0600); saved) {
+    generation_ = meta_.generation();
+    errors_.forget(kGenerationFile);
+  } else {
+    errors_.warn(kGenerationFile, saved.error().message);
+  }
 }
 
 void MainLoop::perform(const NotePoll& effect) {

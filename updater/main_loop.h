@@ -63,6 +63,7 @@ class MainLoop {
   void pass();
   void expect_pass_before(Clock::time_point time);
   void write_notes();
+  void save_generation();
   void take_events();
   std::optional<Event> next_event();
   void post(std::string queue, Event event);
@@ -89,7 +90,8 @@ class MainLoop {
   Cycle cycle_;
   FolderList folders_;
   std::set<std::string> forgetting_;  // agents whose ForgetRetry is under way
-  MetaClient meta_;                   // used by the heartbeats' queue only
+  MetaClient meta_;                   // used by the heartbeats' queue only, like generation_
+  int64_t generation_;                // in kGenerationFile
 
   ErrorThrottle errors_;
   std::atomic<Clock::rep> pass_expected_at_{Clock::time_point::max().time_since_epoch().count()};

@@ -96,6 +96,7 @@ HeartbeatResponse read_response(std::string_view body) {
   } else {
     response.refused.push_back(cat("interval ", one_line(document["interval"].dump(), 40), " is not a number of seconds"));
   }
+  response.generation = hint_field(document, "generation");
   for (const Json& entry : list_field(document, "desiredAgents")) {
     if (response.desired_agents.size() == kMaxAgentsPerHost) {
       response.refused.push_back(cat("desiredAgents has more than ", kMaxAgentsPerHost, " entries; the rest is ignored"));
@@ -205,6 +206,7 @@ std::string to_json(const HeartbeatRequest& request) {
   if (request.interval > 0) document["interval"] = request.interval;
   if (request.uptime >= 0) document["uptime"] = request.uptime;
   if (!request.host_id.empty()) document["hostId"] = request.host_id;
+  if (request.generation > 0) document["generation"] = request.generation;
   if (!request.updates.empty()) {
     Json& updates = document["updates"] = Json::array();
     for (const AgentUpdate& update : request.updates) updates.push_back(json_of(update));
@@ -224,6 +226,7 @@ std::string to_json(const HeartbeatResponse& response) {
   }
   Json document = {{"errorMessage", response.error_message}, {"desiredAgents", std::move(agents)}};
   if (response.interval != 0) document["interval"] = response.interval;
+  if (response.generation != 0) document["generation"] = response.generation;
   return document.dump(-1, ' ', false, kReplaceBadUtf8);
 }
 

@@ -40,6 +40,11 @@
 // `hostId` of a request is optional: an id of the host's updater. Two ids in turns under one hostname are two machines
 // (meta/hosts/duplicate_names.h).
 //
+// `generation` says which ops-meta leads when several could (meta/standby/role.h). In a reply it is that of the ops-meta; in a
+// request the highest one that the host has seen in a reply. It only grows: an updater does not obey a reply with a lower one
+// than an earlier reply had, and an ops-meta assigns nothing to a host that has seen a higher one than its own. 0, an invalid
+// value or a missing key means that there is no second ops-meta.
+//
 // `soak` of a desired agent is optional too: the seconds in which a host proves the release. Until then the updater keeps the
 // version before on the disk. So are `startTimeout` and `stopTimeout`: the seconds, at most 3600, after the end of `./control
 // start` and `stop` until the status must have changed. 0, an invalid value or a missing key means those of the host's config.
@@ -101,6 +106,7 @@ struct HeartbeatRequest {
   int64_t interval = 0;              // seconds; 0 when the host does not report it
   int64_t uptime = -1;               // seconds; -1 when the host does not report it
   std::string host_id = {};          // "" when the host does not report it
+  int64_t generation = 0;            // 0 when the host has seen none
   /// Set by parse_heartbeat_request: why it dropped entries of the two lists, one line each.
   std::vector<std::string> refused = {};
 
@@ -129,6 +135,7 @@ struct HeartbeatResponse {
   /// Set by parse_heartbeat_response: why it dropped entries of the list or the interval, one line each.
   std::vector<std::string> refused;
   int64_t interval = 0;  // seconds; 0 means the interval of the host's config
+  int64_t generation = 0;
 
   bool operator==(const HeartbeatResponse&) const = default;
 };

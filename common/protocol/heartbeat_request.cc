@@ -148,6 +148,7 @@ class RequestReader {
     if (name == "hostId") text_ = &request.host_id;
     if (name == "interval") hint_ = &request.interval;
     if (name == "uptime") hint_ = &request.uptime;
+    if (name == "generation") hint_ = &request.generation;
     if (name == "realAgents") list_ = Place::agents;
     if (name == "updates") list_ = Place::updates;
   }
@@ -189,6 +190,7 @@ class RequestReader {
 void clean(HeartbeatRequest& request) {
   if (request.interval < 0 || request.interval > kLongestOwnInterval) request.interval = 0;
   request.uptime = std::max<int64_t>(request.uptime, -1);
+  request.generation = std::max<int64_t>(request.generation, 0);
   request.updater_version = one_line(request.updater_version, 64);
   request.platform = one_line(request.platform, 64);
   request.host_id = one_line(request.host_id, 64);

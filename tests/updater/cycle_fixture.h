@@ -147,10 +147,11 @@ struct CycleTest : testing::Test {
   void perform(const SendHeartbeat& effect) {
     ++heartbeats;
     last_heartbeat = effect.heartbeat;
+    last_stay = effect.stay;
     if (is_meta_silent) {
-      after(std::chrono::seconds(1), MetaAnswered{Error{"no answer from ops-meta"}, std::nullopt, ""});
+      after(std::chrono::seconds(1), MetaAnswered{Error{"no answer from ops-meta"}, std::nullopt, "", stale});
     } else {
-      after(std::chrono::seconds(0), MetaAnswered{reply, std::nullopt, meta_server});
+      after(std::chrono::seconds(0), MetaAnswered{reply, std::nullopt, meta_server, stale});
     }
   }
 
@@ -198,6 +199,8 @@ struct CycleTest : testing::Test {
   bool is_retry_asked = false;
   bool is_meta_silent = false;
   std::string meta_server = "http://m:2000";  // that answers
+  std::string stale;                          // the replies of an older generation
+  Clock::duration last_stay{};
   std::chrono::seconds observation_time{0};
   HeartbeatResponse reply;
   HeartbeatRequest last_heartbeat;

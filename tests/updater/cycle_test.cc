@@ -143,6 +143,31 @@ TEST_F(CycleTest, LogsAndCountsEachChangeOfTheServer) {
   EXPECT_EQ(cycle.polls().server_changes, 1U);
 }
 
+TEST_F(CycleTest, WarnsOfRepliesOfAnOlderGeneration) {
+  stale = "http://m1:2000/heartbeat: the reply has generation 3, an earlier reply had 4";
+  run(minutes(20));
+  EXPECT_HAS(log, "WARNING " + stale);
+}
+
+TEST_F(CycleTest, KeepsToAnotherServerForTenIntervals) {
+  run(minutes(20));
+  EXPECT_EQ(last_stay, seconds(0)) << "there is no other server";
+  Config config = test_config();
+  config.servers.emplace_back("http://m2:2000");
+  perform(cycle.take(ConfigReloaded{config}, now));
+  std::set<Clock::duration> stays;
+  for (int i = 0; i < 20; ++i) {
+    run(minutes(5));
+    stays.insert(last_stay);
+    EXPECT_GE(last_stay, minutes(45));
+    EXPECT_LE(last_stay, minutes(55));
+  }
+  EXPECT_GT(stays.size(), 10U) << "hosts that left a server together do not return together";
+  reply.interval = 60;
+  run(minutes(10));
+  EXPECT_LE(last_stay, minutes(11)) << "of the interval that ops-meta asks for";
+}
+
 TEST_F(CycleTest, ReportsItsIntervalAndTheStartsOfAgents) {
   put_running("1");
   reply.desired_agents = {assign("1")};

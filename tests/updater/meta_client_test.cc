@@ -24,9 +24,13 @@ FakeServer::Handler always_sends(const std::string& bytes) {
   return [bytes](const FakeRequest&, const FakePeer& peer) { peer.send(bytes); };
 }
 
-std::string reply_naming(const std::string& agent) {
+std::string reply_naming(const std::string& agent, const std::string& more = "") {
   return R"({"errorMessage":"","desiredAgents":[{"name":")" + agent +
-         R"(","version":"1","tarball":"http://t","md5":"","cmd":"start"}]})";
+         R"(","version":"1","tarball":"http://t","md5":"","cmd":"start"}])" + more + "}";
+}
+
+std::string reply_of_generation(int generation) {
+  return http_reply(200, reply_naming("a", cat(",\"generation\":", generation)));
 }
 
 struct PostJson : testing::Test {
@@ -90,7 +94,7 @@ struct MetaClientTest : testing::Test {
   Result<HeartbeatResponse> send(const std::vector<std::string>& servers) {
     HeartbeatRequest heartbeat;
     heartbeat.hostname = "h1";
-    return client.send(servers, heartbeat, {});
+    return client.send(servers, heartbeat, {}, {}, {now, seconds(100)});
   }
   std::string failure(const std::string& reply) {
     good.set_handler(always_sends(reply));
@@ -102,6 +106,7 @@ struct MetaClientTest : testing::Test {
   FakeServer bad{always_sends(http_reply(503, "down for lunch", {{"Retry-After", "40"}}))};
   const std::string unused_port = "http://127.0.0.1:1";
   MetaClient client;
+  Clock::time_point now{seconds(1000)};
 };
 
 TEST_F(MetaClientTest, GoesOnToTheNextServerAndKeepsIt) {
@@ -125,6 +130,75 @@ TEST_F(MetaClientTest, StaysWithAServerThatRefusesTheHeartbeat) {
   bad.set_handler(always_sends(http_reply(200, R"({"errorMessage":"no such host","desiredAgents":[]})")));
   EXPECT_FALSE(send({bad.url(""), good.url("")}));
   EXPECT_EQ(good.requests().size(), 0U);
+}
+
+TEST_F(MetaClientTest, ReturnsToTheFirstServerAfterAStay) {
+  const std::vector<std::string> servers = {bad.url(""), good.url("")};
+  ASSERT_TRUE(send(servers));
+  now += seconds(99);
+  ASSERT_TRUE(send(servers));
+  EXPECT_EQ(bad.requests().size(), 1U);
+  now += seconds(1);
+  ASSERT_TRUE(send(servers)) << "the first server still fails";
+  EXPECT_EQ(bad.requests().size(), 2U);
+  EXPECT_EQ(client.answered_by(), good.url(""));
+  bad.set_handler(always_sends(http_reply(401, "no")));
+  now += seconds(100);
+  ASSERT_TRUE(send(servers)) << "the first server refuses the heartbeat, the other one does not";
+  EXPECT_EQ(bad.requests().size(), 3U);
+  ASSERT_TRUE(send(servers));
+  EXPECT_EQ(bad.requests().size(), 3U) << "a failed return begins another stay";
+  bad.set_handler(always_sends(http_reply(200, reply_naming("b"))));
+  now += seconds(100);
+  ASSERT_TRUE(send(servers));
+  EXPECT_EQ(client.answered_by(), bad.url(""));
+  ASSERT_TRUE(send(servers));
+  EXPECT_EQ(client.answered_by(), bad.url(""));
+}
+
+TEST_F(MetaClientTest, PassesServersThatStandBy) {
+  bad.set_handler(always_sends(http_reply(503, "stands by, " + good.url("") + " leads\n")));
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(send({bad.url(""), good.url("")}));
+    EXPECT_EQ(client.answered_by(), good.url(""));
+    EXPECT_EQ(client.stale(), "");
+    now += seconds(100);
+  }
+  EXPECT_EQ(bad.requests().size(), 3U);
+}
+
+TEST_F(MetaClientTest, DoesNotObeyAReplyOfAnOlderGeneration) {
+  EXPECT_EQ(client.generation(), 0);
+  ASSERT_TRUE(send({good.url("")})) << "without a generation, as from a Go meta";
+  bad.set_handler(always_sends(reply_of_generation(4)));
+  ASSERT_TRUE(send({bad.url("")}));
+  EXPECT_EQ(client.generation(), 4);
+  const std::vector<std::pair<std::string, std::string>> older = {{reply_of_generation(3), "3"},
+                                                                  {http_reply(200, reply_naming("a")), "0"}};
+  for (const auto& [reply, number] : older) {
+    good.set_handler(always_sends(reply));
+    const auto response = send({good.url("")});
+    ASSERT_FALSE(response);
+    EXPECT_HAS(response.error().message,
+               good.url("/heartbeat") + ": the reply has generation " + number + ", an earlier reply had 4");
+    EXPECT_HAS(good.requests().back().body, R"("generation":4)") << "the stale ops-meta gets to know";
+    ASSERT_TRUE(send({good.url(""), bad.url("")})) << "the next server leads";
+    EXPECT_EQ(client.answered_by(), bad.url(""));
+    EXPECT_HAS(client.stale(), "generation " + number);
+    ASSERT_TRUE(send({good.url(""), bad.url("")}));
+    EXPECT_EQ(client.stale(), "") << "the stale one is not asked";
+    now += seconds(100);
+  }
+  bad.set_handler(always_sends(reply_of_generation(5)));
+  ASSERT_TRUE(send({bad.url("")}));
+  EXPECT_EQ(client.generation(), 5);
+}
+
+TEST_F(MetaClientTest, KnowsTheGenerationOfAnEarlierRun) {
+  MetaClient restarted(4);
+  good.set_handler(always_sends(reply_of_generation(3)));
+  EXPECT_FALSE(restarted.send({good.url("")}, {}, {}, {}, {}));
+  EXPECT_HAS(good.requests().back().body, R"("generation":4)");
 }
 
 TEST_F(MetaClientTest, NamesEachServerAndItsFailureInTheError) {

@@ -37,6 +37,8 @@ Clock::duration poll_delay(std::chrono::seconds interval, int failures, std::opt
   return at_least(retry_after, scaled(doubled(base, failures - 1, interval), 0.75, 1.25, random), random);
 }
 
+Clock::duration server_stay(std::chrono::seconds interval, Random& random) { return scaled(interval * 10, 0.9, 1.1, random); }
+
 void Polling::sent(Clock::time_point now) {
   next_ = Clock::time_point::max();
   sent_at_ = now;

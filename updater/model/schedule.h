@@ -36,6 +36,9 @@ Clock::duration first_sleep(std::chrono::seconds interval, std::chrono::seconds 
 Clock::duration poll_delay(std::chrono::seconds interval, int failures, std::optional<std::chrono::seconds> retry_after,
                            Random& random);
 
+/// How long the updater keeps to another server than the first one of its list: 10 intervals x (0.9 … 1.1).
+Clock::duration server_stay(std::chrono::seconds interval, Random& random);
+
 /// Decides when to send heartbeats.
 class Polling {
  public:

@@ -109,7 +109,7 @@ TEST_F(Token, IsNamedInTheErrorWhenAServerRefusesIt) {
 TEST_F(Token, IsNamedInTheErrorWhenOpsMetaRefusesIt) {
   server.set_handler(always_sends(http_reply(401, "the token is none of this ops-meta's\n")));
   MetaClient client;
-  const auto response = client.send(access.servers, {}, {}, access);
+  const auto response = client.send(access.servers, {}, {}, access, {});
   ASSERT_FALSE(response);
   EXPECT_EQ(response.error().message, "no answer from ops-meta: " + server.url("/heartbeat") +
                                           ": HTTP status 401; look at \"token\" in cfg.json: the token is none of this "
