@@ -185,7 +185,7 @@ std::string to_json(const Config& config) {
                               {"tls", {{"ca", config.tls.ca}, {"cert", config.tls.cert}, {"key", config.tls.key}}},
                               {"token", std::string(config.token.empty() ? "" : kMasked)},
                               {"proxyHeartbeats", config.proxy_heartbeats}};
-  if (config.proxy.url) json["proxy"] = without_password(*config.proxy.url);
+  if (config.proxy.url) json["proxy"] = without_secrets(*config.proxy.url);
   if (config.proxy.exceptions) json["noProxy"] = *config.proxy.exceptions;
   return json.dump();
 }

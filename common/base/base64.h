@@ -10,4 +10,7 @@ namespace ops {
 /// with "=", have no white space, and have zeros in its unused bits. Two different texts never give the same bytes.
 std::optional<std::string> decode_base64(std::string_view text);
 
+/// The base64 of the bytes, padded.
+std::string encode_base64(std::string_view bytes);
+
 }  // namespace ops

@@ -52,6 +52,13 @@ std::string type_name(const Json& value) {
   return cat(value.is_array() || value.is_object() ? "an " : "a ", value.type_name());
 }
 
+/// `value`; nullptr when it is nullptr or, with an error reported, not a list.
+const Json* list_or_null(const ConfigObject& object, const Json* value, const char* key) {
+  if (value == nullptr || value->is_array()) return value;
+  object.error(cat("is ", type_name(*value), ", should be a list in [ ]"), key);
+  return nullptr;
+}
+
 }  // namespace
 
 std::string ConfigReport::text(const std::string& path) const {
@@ -165,8 +172,7 @@ void ConfigDocument::warn_of_unknown_keys() const {
 }
 
 std::string ConfigObject::place(const char* key) const {
-  if (key == nullptr) return node_->place;
-  return node_->place.empty() ? key : cat(node_->place, ".", key);
+  return key == nullptr ? node_->place : node_->place.empty() ? key : cat(node_->place, ".", key);
 }
 
 void ConfigObject::error(const std::string& message, const char* key) const {
@@ -250,30 +256,23 @@ ConfigObject ConfigObject::object(const char* key) const {
   return object;
 }
 
-namespace {
-
-/// `value`; nullptr when it is nullptr or, with an error reported, not a list.
-const Json* list_or_null(const ConfigObject& object, const Json* value, const char* key) {
-  if (value == nullptr || value->is_array()) return value;
-  object.error(cat("is ", type_name(*value), ", should be a list in [ ]"), key);
-  return nullptr;
-}
-
-}  // namespace
-
 std::vector<std::string> ConfigObject::strings(const char* key) const {
   std::vector<std::string> strings;
   const Json* value = list_or_null(*this, node_->find(key), key);
   for (size_t i = 0; value != nullptr && i < value->size(); ++i) {
     const Json& entry = (*value)[i];
-    const std::string at = cat(key, "[", i, "]");
     if (entry.is_string()) {
       strings.push_back(entry.get<std::string>());
     } else {
-      error(cat("is ", type_name(entry), ", should be a string"), at.c_str());
+      error(cat("is ", type_name(entry), ", should be a string"), cat(key, "[", i, "]").c_str());
     }
   }
   return strings;
+}
+
+std::vector<std::string> ConfigObject::string_or_strings(const char* key) const {
+  const Json* value = node_->find(key);
+  return value != nullptr && value->is_array() ? strings(key) : std::vector<std::string>{string(key, "")};
 }
 
 std::vector<ConfigObject> ConfigObject::objects(const char* key) const {

@@ -36,6 +36,8 @@ class ConfigObject {
   ConfigObject object(const char* key) const;
   /// The strings of a list; empty when the key is missing.
   std::vector<std::string> strings(const char* key) const;
+  /// The strings of a list, or the string alone: the value may be either. One "" when the key is missing.
+  std::vector<std::string> string_or_strings(const char* key) const;
   /// The objects of a list. Entries that are null are skipped, as the original does.
   std::vector<ConfigObject> objects(const char* key) const;
 

@@ -78,12 +78,24 @@ int64_t hint_field(const Json& object, const char* key) {
   return std::max<int64_t>(field->get<int64_t>(), 0);
 }
 
+/// The strings of a list; empty when it is missing or has another type. Other entries are left out.
+std::vector<std::string> mirrors_field(const Json& object) {
+  std::vector<std::string> mirrors;
+  const auto field = object.find("mirrors");
+  if (field == object.end() || !field->is_array()) return mirrors;
+  for (const Json& entry : *field) {
+    if (entry.is_string() && mirrors.size() < kMaxMirrors) mirrors.push_back(entry.get<std::string>());
+  }
+  return mirrors;
+}
+
 DesiredAgent desired_agent(const Json& entry) {
   DesiredAgent agent{string_field(entry, "name"), string_field(entry, "version"), string_field(entry, "tarball"),
                      string_field(entry, "md5"),  string_field(entry, "cmd"),     entry.value("preserve", false)};
   agent.soak = hint_field(entry, "soak");
   agent.start_timeout = std::min(hint_field(entry, "startTimeout"), kLongestTimeout);
   agent.stop_timeout = std::min(hint_field(entry, "stopTimeout"), kLongestTimeout);
+  agent.mirrors = mirrors_field(entry);
   return agent;
 }
 
@@ -223,6 +235,7 @@ std::string to_json(const HeartbeatResponse& response) {
     if (agent.start_timeout > 0) agents.back()["startTimeout"] = agent.start_timeout;
     if (agent.stop_timeout > 0) agents.back()["stopTimeout"] = agent.stop_timeout;
     if (agent.preserve) agents.back()["preserve"] = true;
+    if (!agent.mirrors.empty()) agents.back()["mirrors"] = agent.mirrors;
   }
   Json document = {{"errorMessage", response.error_message}, {"desiredAgents", std::move(agents)}};
   if (response.interval != 0) document["interval"] = response.interval;

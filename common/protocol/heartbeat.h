@@ -46,8 +46,10 @@
 // value or a missing key means that there is no second ops-meta.
 //
 // `soak` of a desired agent is optional too: the seconds in which a host proves the release. Until then the updater keeps the
-// version before on the disk. So are `startTimeout` and `stopTimeout`: the seconds, at most 3600, after the end of `./control
-// start` and `stop` until the status must have changed. 0, an invalid value or a missing key means those of the host's config.
+// version before on the disk. `mirrors`, a list of strings, holds further base URLs for the release: the updater tries
+// `tarball` and then these, in order, until one serves it. The Go updater and ops-updater 1.0 know `tarball` only. So are
+// `startTimeout` and `stopTimeout`: the seconds, at most 3600, after the end of `./control start` and `stop` until the status
+// must have changed. 0, an invalid value or a missing key means those of the host's config.
 
 #include <algorithm>
 #include <cstdint>
@@ -67,6 +69,8 @@ inline constexpr size_t kMaxJsonDepth = 16;            // levels of a body
 inline constexpr size_t kMaxJsonValues = 8192;         // values of a body; kMaxAgentsPerHost agents need half of that
 inline constexpr int64_t kLongestInterval = 3600;      // seconds; of a reply
 inline constexpr int64_t kLongestOwnInterval = 86400;  // seconds; of a host's own config
+
+inline constexpr size_t kMaxMirrors = 7;  // of an agent, beside `tarball`
 
 inline constexpr int64_t kLongestTimeout = 3600;  // seconds; of startTimeout and stopTimeout
 
@@ -125,6 +129,7 @@ struct DesiredAgent {
   int64_t soak = 0;           // seconds; 0 for none
   int64_t start_timeout = 0;  // seconds; 0 for the one in the host's config
   int64_t stop_timeout = 0;   // seconds; 0 for the one in the host's config
+  std::vector<std::string> mirrors = {};
 
   bool operator==(const DesiredAgent&) const = default;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/base64.h"
 #include "common/base/secret.h"
 #include "common/base/text.h"
 
@@ -11,6 +12,7 @@ namespace ops {
 namespace {
 
 constexpr std::string_view kSchemeEnd = "://";
+constexpr std::string_view kMaskedQuery = "…";
 
 /// The begin and end index of user, host and port.
 std::pair<size_t, size_t> authority_of(std::string_view url) {
@@ -32,11 +34,24 @@ void replace_all(std::string& text, std::string_view part, std::string_view valu
   }
 }
 
-/// Masks `secret`, as it is written in a URL and percent-decoded. A text of a few bytes would occur in other words as well.
-void mask(std::string& text, std::string_view secret) {
-  constexpr size_t kShortest = 4;  // bytes
+/// The part between "?" and "#".
+std::string_view query_of(std::string_view url) {
+  const size_t begin = url.find('?', authority_of(url).first);
+  if (begin == std::string_view::npos || url.find('#') < begin) return {};
+  return url.substr(begin + 1, std::min(url.find('#', begin), url.size()) - begin - 1);
+}
+
+bool is_file_name(std::string_view value) {
+  return value.ends_with(".tar.gz") || value.ends_with(".tar.gz.md5") || value.ends_with(".tar.gz.minisig");
+}
+
+constexpr size_t kShortestPassword = 4;  // bytes
+constexpr size_t kShortestValue = 8;     // bytes; of a query
+
+/// Masks `secret`, as it is written in a URL and percent-decoded. A text below `shortest` would occur in other words as well.
+void mask(std::string& text, std::string_view secret, size_t shortest) {
   for (const std::string& form : {std::string(secret), percent_decode(secret)}) {
-    if (form.size() >= kShortest) replace_all(text, form, kMasked);
+    if (form.size() >= shortest) replace_all(text, form, kMasked);
   }
 }
 
@@ -81,22 +96,37 @@ UrlParts split_user(const std::string& url) {
   return {url.substr(0, begin) + url.substr(end + 1), percent_decode(std::string_view(url).substr(begin, end - begin))};
 }
 
-std::string without_password(std::string_view url) {
+std::string without_secrets(std::string_view url) {
+  std::string shown(url);
+  if (const std::string_view query = query_of(url); !query.empty()) {
+    const bool has_place = query.find(kFilePlace) != std::string_view::npos;
+    const std::string mask = has_place ? cat(kMaskedQuery, kFilePlace, kMaskedQuery) : std::string(kMaskedQuery);
+    shown.replace(static_cast<size_t>(query.data() - url.data()), query.size(), mask);
+  }
   const size_t begin = authority_of(url).first;
   const size_t end = end_of_user(url);
-  if (end == std::string_view::npos) return std::string(url);
+  if (end == std::string_view::npos) return shown;
   const size_t colon = url.find(':', begin);
-  const size_t shown = colon < end ? colon + 1 : begin;  // a user without a colon may be a token
-  return cat(url.substr(0, shown), kMasked, url.substr(end));
+  const size_t from = colon < end ? colon + 1 : begin;  // a user without a colon may be a token
+  return shown.replace(from, end - from, kMasked);
 }
 
 std::string mask_secrets(std::string text, std::string_view url) {
+  std::string_view query = query_of(url);
+  if (!query.empty()) replace_all(text, cat("?", query), cat("?", kMaskedQuery));
+  while (!query.empty()) {
+    const std::string_view field = query.substr(0, query.find('&'));
+    const std::string_view value = field.substr(field.find('=') + 1);
+    if (!is_file_name(value)) mask(text, value, kShortestValue);
+    query.remove_prefix(std::min(field.size() + 1, query.size()));
+  }
   const size_t begin = authority_of(url).first;
   const size_t end = end_of_user(url);
   if (end == std::string_view::npos) return text;
   const std::string_view user = url.substr(begin, end - begin);
   replace_all(text, cat(user, "@"), cat(kMasked, "@"));
-  mask(text, user.substr(user.find(':') + 1));
+  mask(text, encode_base64(percent_decode(user)), kShortestPassword);  // a server may quote the request's header
+  mask(text, user.substr(user.find(':') + 1), kShortestPassword);
   return text;
 }
 

@@ -9,6 +9,9 @@
 
 namespace ops {
 
+/// Stands in a base URL for the name of the file (release.h).
+inline constexpr std::string_view kFilePlace = "{file}";
+
 /// `text` as a base URL: the scheme in lower case, http:// before a text without a scheme, as wget does for the Go original:
 /// "10.0.0.1:2000/falcon", "HTTP://m/falcon". nullopt for another scheme, and for a text without a scheme whose host has no dot
 /// and no port: that is usually a mistake ("falcon", "http:/m/falcon").
@@ -25,10 +28,12 @@ UrlParts split_user(const std::string& url);
 /// "a%20b" becomes "a b". A "%" without two hexadecimal digits after it stays.
 std::string percent_decode(std::string_view text);
 
-/// The URL with its password masked, for messages: "http://ann:***@m:2000". `url` may lack the scheme.
-std::string without_password(std::string_view url);
+/// The URL without its secrets, for messages: the password and the query, which may be a signature, are masked:
+/// "http://ann:***@m:2000/x?…". "{file}" in the query stays: "https://m/x?…{file}…". `url` may lack the scheme.
+std::string without_secrets(std::string_view url);
 
-/// `text`, such as a server's error text, with the password of `url` masked wherever it occurs.
+/// `text`, such as a server's error text, with the password and the query of `url` masked wherever they occur, and each value
+/// of the query with 8 bytes at least. A value that ends with the name of a release's file is no secret.
 std::string mask_secrets(std::string text, std::string_view url);
 
 }  // namespace ops

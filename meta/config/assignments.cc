@@ -30,6 +30,11 @@ void append_agent(std::string& to, const DesiredAgent& agent) {
   if (agent.preserve) to += R"(,"preserve":true)";
   if (agent.start_timeout > 0) to += cat(",\"startTimeout\":", agent.start_timeout);
   if (agent.stop_timeout > 0) to += cat(",\"stopTimeout\":", agent.stop_timeout);
+  for (size_t i = 0; i < agent.mirrors.size(); ++i) {
+    to += i == 0 ? R"(,"mirrors":[)" : ",";
+    append_json_string(to, agent.mirrors[i]);
+  }
+  if (!agent.mirrors.empty()) to += ']';
   to += '}';
 }
 
@@ -55,6 +60,7 @@ std::span<const OverrideIndex> take_agent(std::span<const OverrideIndex>& overri
 
 void apply(const Override& entry, DesiredAgent& agent) {
   set_unless_empty(agent.version, entry.version);
+  if (!entry.tarball.empty()) agent.mirrors = entry.mirrors;
   set_unless_empty(agent.tarball, entry.tarball);
   set_unless_empty(agent.md5, entry.md5);
   set_unless_empty(agent.cmd, entry.cmd);

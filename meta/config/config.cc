@@ -35,7 +35,7 @@ void check_cmd(const ConfigObject& object, const std::string& cmd) {
 }
 
 void check_url(const ConfigObject& object, const char* key, const std::string& url) {
-  const std::string is = cat("is \"", one_line(without_password(url), 300), "\"");
+  const std::string is = cat("is \"", one_line(without_secrets(url), 300), "\"");
   if (std::any_of(url.begin(), url.end(), [](unsigned char c) { return c <= ' ' || c == 0x7f; })) {
     return object.error(is + ", which contains white space or control characters", key);
   }
@@ -47,16 +47,44 @@ void check_url(const ConfigObject& object, const char* key, const std::string& u
   const std::string address = split_user(*meant).url;
   const char first = address.c_str()[address.find("://") + 3];
   if (first == '\0' || first == '/' || first == ':') return object.error(is + ", which has no host name", key);
-  if (url.find_first_of("?#") != std::string::npos) {
-    return object.error(
-        is + ", which contains ? or #: hosts append a file name to this URL, and it would not be part of the path", key);
+  const size_t file = url.find(kFilePlace);
+  if (url.find('#') != std::string::npos || (file == std::string::npos && url.find('?') != std::string::npos)) {
+    return object.error(is + ", which contains ? or #: hosts append a file name to this URL, and it would not be part of the "
+                             "path; {file} after the ? says where the name goes",
+                        key);
   }
-  if (*meant != url) object.warning(cat(is, ", is read as ", one_line(without_password(*meant), 300)), key);
+  if (file < url.find_first_of("/?", url.find("://") + 3)) return object.error(is + ", which has {file} in the host name", key);
+  if (*meant != url) object.warning(cat(is, ", is read as ", one_line(without_secrets(*meant), 300)), key);
+}
+
+/// Earlier updaters append the file's name to the first URL, and send {file} as it is.
+void warn_of_file_place(const ConfigObject& object, const char* key, const std::string& url, const char* remedy) {
+  if (url.find(kFilePlace) == std::string::npos) return;
+  object.warning(
+      cat("contains {file}, which ops-updater 1.0 and the Go updater do not know: their hosts cannot download from it", remedy),
+      key);
 }
 
 /// `md5` is the base URL of the .md5 files, or the checksum itself.
 void check_md5(const ConfigObject& object, const std::string& md5) {
-  if (!md5.empty() && !is_hex(md5, 32)) check_url(object, "md5", md5);
+  if (md5.empty() || is_hex(md5, 32)) return;
+  check_url(object, "md5", md5);
+  warn_of_file_place(object, "md5", md5, "");
+}
+
+/// Reads `tarball`, a base URL or a list of them.
+void read_tarball(const ConfigObject& object, std::string& tarball, std::vector<std::string>& mirrors) {
+  const std::vector<std::string> urls = object.string_or_strings("tarball");
+  for (size_t i = 0; i < urls.size(); ++i) {
+    const std::string key = urls.size() == 1 ? "tarball" : cat("tarball[", i, "]");
+    if (!urls[i].empty()) check_url(object, key.c_str(), urls[i]);
+    if (urls[i].empty() && urls.size() > 1) object.error("is empty", key.c_str());
+  }
+  if (urls.size() > kMaxMirrors + 1) object.error(cat("has ", urls.size(), " URLs, at most ", kMaxMirrors + 1), "tarball");
+  if (urls.empty()) return;
+  tarball = urls.front();
+  mirrors.assign(urls.begin() + 1, urls.end());
+  warn_of_file_place(object, "tarball", tarball, "; for them, put a URL without {file} first in a list");
 }
 
 size_t read_size(const ConfigObject& object, const char* key, size_t fallback, int64_t min, int64_t max) {
@@ -121,7 +149,7 @@ void check_tarball_dir(const Config& config, const std::string& path, ConfigRepo
 }
 
 DesiredAgent read_default(const ConfigObject& object) {
-  DesiredAgent agent{object.string("name", ""), object.string("version", ""), object.string("tarball", ""),
+  DesiredAgent agent{object.string("name", ""), object.string("version", ""), "",
                      object.string("md5", ""),  object.string("cmd", ""),     object.boolean("preserve", false)};
   agent.start_timeout = object.integer("startTimeout", 0, 1, kLongestTimeout);
   agent.stop_timeout = object.integer("stopTimeout", 0, 1, kLongestTimeout);
@@ -132,9 +160,8 @@ DesiredAgent read_default(const ConfigObject& object) {
   if (object.has("version")) check_version(object, agent.version);
   check_cmd(object, agent.cmd);
   check_md5(object, agent.md5);
-  if (!agent.tarball.empty()) {
-    check_url(object, "tarball", agent.tarball);
-  } else if (agent.cmd == "start") {
+  read_tarball(object, agent.tarball, agent.mirrors);
+  if (agent.tarball.empty() && agent.cmd == "start") {
     object.warning("is empty: a host without this version cannot download it", "tarball");
   }
   return agent;
@@ -154,15 +181,15 @@ void check_prefix(const ConfigObject& object, const std::string& prefix) {
 }
 
 Override read_override(const ConfigObject& object) {
-  Override entry{object.string("prefix", ""), object.string("version", ""), object.string("tarball", ""),
+  Override entry{object.string("prefix", ""), object.string("version", ""), "",
                  object.string("md5", ""),    object.string("cmd", ""),     object.number("percent", 100, 0, 100)};
+  read_tarball(object, entry.tarball, entry.mirrors);
   check_prefix(object, entry.prefix);
   if (object.refuse_unknown_keys() && !object.has("prefix") && !object.has("percent")) {
     object.error(
         "has neither \"prefix\" nor \"percent\", so it would apply to all hosts; if you mean all hosts, add \"prefix\": \"\"");
   }
   if (!entry.version.empty()) check_version(object, entry.version);
-  if (!entry.tarball.empty()) check_url(object, "tarball", entry.tarball);
   check_cmd(object, entry.cmd);
   check_md5(object, entry.md5);
   return entry;

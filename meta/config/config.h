@@ -35,7 +35,8 @@ struct Override {
   std::string tarball;
   std::string md5;
   std::string cmd;
-  double percent = 100;  // of the hosts with the prefix; 0 to 100, with two decimals
+  double percent = 100;                   // of the hosts with the prefix; 0 to 100, with two decimals
+  std::vector<std::string> mirrors = {};  // further URLs beside `tarball`, and part of that field
 
   bool operator==(const Override&) const = default;
 };
@@ -90,7 +91,8 @@ Config load_config(const std::string& path, ConfigReport& report);
 /// Reads a config from its text, which may come from an untrusted client. Opens no file.
 Config parse_config(std::string_view text, ConfigReport& report);
 
-/// The config as JSON, with the defaults of missing keys, as /config/reload prints it. Tokens and passwords are masked.
+/// The config as JSON, with the defaults of missing keys, as /config/reload prints it. Tokens, and the secrets in URLs, are
+/// masked.
 std::string to_json(const Config& config);
 /// One entry of `agents`.
 std::string to_json(const AgentConfig& agent);

@@ -12,14 +12,22 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+/// The `tarball` of an entry: a URL, or a list of them.
+Json tarball_of(const std::string& first, const std::vector<std::string>& mirrors) {
+  if (mirrors.empty()) return without_secrets(first);
+  Json urls = {without_secrets(first)};
+  for (const std::string& mirror : mirrors) urls.push_back(without_secrets(mirror));
+  return urls;
+}
+
 Json json_of(const AgentConfig& agent) {
   Json others = Json::array();
   for (const Override& entry : agent.others) {
     others.push_back({{"prefix", entry.prefix},
                       {"percent", entry.percent},
                       {"version", entry.version},
-                      {"tarball", without_password(entry.tarball)},
-                      {"md5", without_password(entry.md5)},
+                      {"tarball", tarball_of(entry.tarball, entry.mirrors)},
+                      {"md5", without_secrets(entry.md5)},
                       {"cmd", entry.cmd}});
   }
   const DesiredAgent& defaults = agent.defaults;
@@ -30,8 +38,8 @@ Json json_of(const AgentConfig& agent) {
   if (agent.rollout.soak.count() >= 0) rollout["soak"] = agent.rollout.soak.count();
   Json json_of_default = {{"name", defaults.name},
                           {"version", defaults.version},
-                          {"tarball", without_password(defaults.tarball)},
-                          {"md5", without_password(defaults.md5)},
+                          {"tarball", tarball_of(defaults.tarball, defaults.mirrors)},
+                          {"md5", without_secrets(defaults.md5)},
                           {"cmd", defaults.cmd},
                           {"preserve", defaults.preserve}};
   if (defaults.start_timeout > 0) json_of_default["startTimeout"] = defaults.start_timeout;

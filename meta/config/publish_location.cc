@@ -10,6 +10,7 @@
 #include "common/http/server.h"
 #include "common/protocol/release.h"
 #include "common/protocol/url.h"
+#include "meta/config/assignments.h"
 #include "meta/config/machine_name.h"
 
 namespace ops::meta {
@@ -76,9 +77,20 @@ std::string own_base(const Config& config) {
   return cat(is_tls ? "https://" : "http://", host, ":", listen ? listen->port : 2000);
 }
 
-std::string tarball_base(const Config& config, const std::string& agent) {
+/// The base URLs of the agent's `default`.
+std::vector<std::string> tarball_bases(const Config& config, const std::string& agent) {
   const AgentConfig* known = find_agent(config, agent);
-  return known != nullptr && !known->defaults.tarball.empty() ? known->defaults.tarball : cat(own_base(config), "/", agent);
+  if (known == nullptr || known->defaults.tarball.empty()) return {cat(own_base(config), "/", agent)};
+  std::vector<std::string> bases;
+  for (const DesiredAgent& source : sources_of(known->defaults)) bases.push_back(source.tarball);
+  return bases;
+}
+
+/// The base URL that gives the folder: the first that leads here, or else the first.
+std::string tarball_base(const Config& config, const std::vector<std::string>& bases) {
+  const auto is_own = [&](const std::string& base) { return leads_here(parse_url(base), config); };
+  const auto own = std::find_if(bases.begin(), bases.end(), is_own);
+  return own == bases.end() ? bases.front() : *own;
 }
 
 /// The base URL of the .md5 file; "" when it is that of the tarball.
@@ -93,21 +105,26 @@ bool is_page(const std::filesystem::path& path) { return *path.begin() == "expla
 /// tarballDir with the URL's path appended; absolute.
 Result<std::string> folder_of(const Config& config, const std::string& url, const std::string& arch) {
   if (url.find("{arch}") != std::string::npos && arch.empty()) {
-    return Error{cat("cannot determine the folder: the URL ", url,
+    return Error{cat("cannot determine the folder: the URL ", without_secrets(url),
                      " contains {arch}; add -a amd64 or -a arm64, for the hosts that run the release")};
   }
   std::filesystem::path below;
   std::istringstream parts(parse_url(with_platform(url, arch)).path);
   for (std::string part; std::getline(parts, part, '/');) {
+    if (part.find(kFilePlace) != std::string::npos) {
+      if ((part == kFilePlace && parts.eof()) || !leads_here(parse_url(url), config)) break;
+      return Error{cat("ops-meta serves no file at ", without_secrets(url), ": {file} must be the last part of the path")};
+    }
     const std::string name = percent_decode(part);
     if (name.empty()) continue;
     if (name == "." || name == ".." || name.find_first_of(std::string("/\n\0", 3)) != std::string::npos) {
-      return Error{cat("cannot determine the folder: the path of the URL ", url, " contains \"", part, "\"")};
+      return Error{cat("cannot determine the folder: the path of the URL ", without_secrets(url), " contains \"", part, "\"")};
     }
     below /= name;
   }
   if (!below.empty() && is_page(below) && leads_here(parse_url(url), config)) {
-    return Error{cat("ops-meta serves its own pages at ", url, ", and no files; change the agent's `tarball` in cfg.json")};
+    return Error{cat("ops-meta serves its own pages at ", without_secrets(url),
+                     ", and no files; change the agent's `tarball` in cfg.json")};
   }
   const std::filesystem::path root = std::filesystem::absolute(config.tarball_dir);
   std::string folder = (root / below).lexically_normal().string();
@@ -118,21 +135,22 @@ Result<std::string> folder_of(const Config& config, const std::string& url, cons
 /// Tells the operator to copy `files` to the base URL `url`; "" when that URL leads to this ops-meta.
 std::string copy_hint(const Config& config, const std::string& url, const std::vector<std::string>& files) {
   if (leads_here(parse_url(url), config)) return "";
-  std::string text = cat("Copy ", files.size() == 1 ? "this file" : "these files", " to ", url,
+  std::string text = cat("Copy ", files.size() == 1 ? "this file" : "these files", " to ", without_secrets(url),
                          ", from which hosts download them (not needed if this URL leads to this ops-meta):\n");
   for (const std::string& file : files) text += cat("    ", file, "\n");
   return text;
 }
 
-/// Names the overrides with another `tarball`: their hosts do not download from `url`.
-std::string override_hints(const Config& config, const std::string& agent, const std::string& url) {
+/// Names the overrides with another `tarball`: their hosts do not download from `bases`.
+std::string override_hints(const Config& config, const std::string& agent, const std::vector<std::string>& bases) {
   std::string text;
-  for (const AgentConfig& entry : config.agents) {
-    if (entry.defaults.name != agent) continue;
-    for (size_t i = 0; i < entry.others.size(); ++i) {
-      const std::string& other = entry.others[i].tarball;
-      if (other.empty() || other == url) continue;
-      text += cat("Hosts of others[", i, "] download from ", other,
+  const AgentConfig* known = find_agent(config, agent);
+  for (size_t i = 0; known != nullptr && i < known->others.size(); ++i) {
+    DesiredAgent other;
+    apply(known->others[i], other);
+    for (const DesiredAgent& source : sources_of(other)) {
+      if (source.tarball.empty() || std::find(bases.begin(), bases.end(), source.tarball) != bases.end()) continue;
+      text += cat("Hosts of others[", i, "] download from ", without_secrets(source.tarball),
                   ": copy the files to that URL as well, before you assign them this version.\n");
     }
   }
@@ -142,13 +160,15 @@ std::string override_hints(const Config& config, const std::string& agent, const
 std::string config_hint(const Config& config, const PublishedRelease& release, const std::string& url) {
   const std::string version = quoted(release.version);
   const AgentConfig* known = find_agent(config, release.agent);
+  const bool can_show = without_secrets(url) == url && (known == nullptr || known->defaults.mirrors.empty());
   if (known == nullptr) {
     return cat("cfg.json has no agent ", release.agent,
                ", so no host runs it. To run it on all hosts, add this to \"agents\" in cfg.json and ",
                "run ./control reload:\n    {\"default\": {\"name\": ", quoted(release.agent), ", \"version\": ", version,
                ", \"tarball\": ", quoted(url), ", \"md5\": \"\", \"cmd\": \"start\"}}\n");
   }
-  return cat("Set this in cfg.json and run ./control reload:\n    \"version\": ", version, ", \"tarball\": ", quoted(url),
+  return cat("Set this in cfg.json and run ./control reload:\n    \"version\": ", version,
+             can_show ? cat(", \"tarball\": ", quoted(url)) : "",
              given_checksum(known->defaults).empty() ? "" : cat(", \"md5\": ", quoted(release.md5)), "\n");
 }
 
@@ -164,7 +184,7 @@ std::string loopback_hint(const Config& config, const std::string& url) {
 }  // namespace
 
 Result<PublishLocation> publish_location_of(const Config& config, const std::string& agent, const std::string& arch) {
-  const std::string url = tarball_base(config, agent);
+  const std::string url = tarball_base(config, tarball_bases(config, agent));
   const std::string checksum_url = checksum_base(config, agent);
   const auto folder = folder_of(config, url, arch);
   if (!folder) return folder.error();
@@ -175,16 +195,18 @@ Result<PublishLocation> publish_location_of(const Config& config, const std::str
 
 std::string next_steps(const Config& config, const PublishLocation& location, const PublishedRelease& release) {
   const std::string file = tarball_name({release.agent, release.version, "", "", ""});
-  const std::string url = tarball_base(config, release.agent);
+  const std::vector<std::string> bases = tarball_bases(config, release.agent);
+  const std::string url = tarball_base(config, bases);
   const std::string checksum_url = checksum_base(config, release.agent);
   std::vector<std::string> files = {cat(location.folder, "/", file)};
   if (checksum_url.empty()) files.push_back(files[0] + ".md5");
   if (release.is_signed) files.push_back(files[0] + ".minisig");
-  std::string text = copy_hint(config, with_platform(url, release.arch), files);
+  std::string text;
+  for (const std::string& base : bases) text += copy_hint(config, with_platform(base, release.arch), files);
   if (!checksum_url.empty()) {
     text += copy_hint(config, with_platform(checksum_url, release.arch), {cat(location.checksum_folder, "/", file, ".md5")});
   }
-  return text + override_hints(config, release.agent, url) + config_hint(config, release, url) + loopback_hint(config, url);
+  return text + override_hints(config, release.agent, bases) + config_hint(config, release, url) + loopback_hint(config, url);
 }
 
 }  // namespace ops::meta

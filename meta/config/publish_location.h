@@ -2,9 +2,10 @@
 
 // The folder in which `./control publish` puts the files of a release, and the text that tells the operator the next steps.
 //
-// The `tarball` URL in the agent's `default` gives the folder: tarballDir with the URL's path appended, and with {os} and
-// {arch} filled in. For http://m:2000/falcon it is tarballDir/falcon, independent of the agent's name. When `md5` is a URL, it
-// gives the folder of the .md5 file in the same way. For an agent that is not in cfg.json, the URL is /NAME on this ops-meta.
+// The `tarball` URL in the agent's `default` gives the folder: tarballDir with the URL's path appended, up to {file}, and with
+// {os} and {arch} filled in. In a list of URLs it is the first that leads to this ops-meta, or else the first. For
+// http://m:2000/falcon it is tarballDir/falcon, independent of the agent's name. When `md5` is a URL, it gives the folder of
+// the .md5 file in the same way. For an agent that is not in cfg.json, the URL is /NAME on this ops-meta.
 //
 // A URL leads to this ops-meta when its port is that of http.listen, and its host is this machine (machine_name.h). For any
 // other URL the files go to the same folder, and the text tells the operator to copy them to the URL. So when the URL is that

@@ -29,8 +29,8 @@ DesiredAgent with_override(const AgentConfig& agent, const Override& last) {
 /// Whether the server has a file at the URL: curl exits with 0.
 bool is_there(const std::string& url, bool is_quiet) {
   const std::string show_errors = is_quiet ? "-s" : "-sS";
-  const char* const words[] = {"curl", show_errors.c_str(), "-fIL", "--netrc-optional", "-m",   "60",
-                               "-o",   "/dev/null",         "--",   url.c_str(),        nullptr};
+  const char* const words[] = {"curl", show_errors.c_str(), "-fgIL", "--netrc-optional", "-m",   "60",
+                               "-o",   "/dev/null",         "--",    url.c_str(),        nullptr};
   pid_t child = -1;
   const int failed = ::posix_spawnp(&child, "curl", nullptr, nullptr, const_cast<char* const*>(words), environ);
   if (failed != 0) {
@@ -45,7 +45,7 @@ bool is_there(const std::string& url, bool is_quiet) {
 
 bool check(const std::string& kind, const std::string& url) {
   const bool there = is_there(url, false);
-  std::cout << (there ? "there     " : "MISSING   ") << kind << " " << without_password(url) << std::endl;
+  std::cout << (there ? "there     " : "MISSING   ") << kind << " " << without_secrets(url) << std::endl;
   return there;
 }
 
@@ -64,17 +64,31 @@ std::vector<DesiredAgent> releases_of(const Config& config) {
   return releases;
 }
 
-bool check_releases(const Config& config) {
+namespace {
+
+/// The release at each of its base URLs. A URL of .md5 files is the same for all of them, and checked once.
+bool check_sources(const DesiredAgent& agent) {
   bool is_good = true;
-  for (const DesiredAgent& release : releases_of(config)) {
+  bool is_first = true;
+  for (const DesiredAgent& release : sources_of(agent)) {
     const bool has_tarball = check("tarball  ", tarball_url(release));
     is_good = has_tarball && is_good;
-    if (given_checksum(release).empty()) is_good = check("checksum ", checksum_url(release)) && is_good;
+    const bool has_own_checksum = release.md5.empty() || (is_first && given_checksum(release).empty());
+    if (has_own_checksum) is_good = check("checksum ", checksum_url(release)) && is_good;
+    is_first = false;
     if (!has_tarball) continue;  // a server that refuses every request would look like one without signatures
     const std::string signature = signature_url(release);
-    std::cout << (is_there(signature, true) ? "there     signature " : "unsigned  signature ") << without_password(signature)
+    std::cout << (is_there(signature, true) ? "there     signature " : "unsigned  signature ") << without_secrets(signature)
               << std::endl;
   }
+  return is_good;
+}
+
+}  // namespace
+
+bool check_releases(const Config& config) {
+  bool is_good = true;
+  for (const DesiredAgent& release : releases_of(config)) is_good = check_sources(release) && is_good;
   return is_good;
 }
 

@@ -4,7 +4,7 @@
 // version: a line in the log, and a notice in /status/summary and on the page for an hour.
 //
 // A reload compares the new config with the one before. A start compares it with the config that the last run used, which
-// ops-meta keeps in var/config.json for this purpose (the agents only, passwords masked).
+// ops-meta keeps in var/config.json for this purpose (the agents only, secrets in URLs masked).
 
 #include <chrono>
 #include <deque>

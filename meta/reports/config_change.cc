@@ -37,7 +37,9 @@ std::optional<Effect> effect_of(const DesiredAgent* before, const DesiredAgent* 
   if (cmd_before == "stop") return Effect::start;
   if (!is_same_version) return std::nullopt;
   if (before->md5 != after->md5 && is_hex(after->md5, kChecksumDigits)) return Effect::content;
-  return before->md5 != after->md5 || before->tarball != after->tarball ? std::optional(Effect::url) : std::nullopt;
+  const bool is_same_place =
+      before->md5 == after->md5 && before->tarball == after->tarball && before->mirrors == after->mirrors;
+  return is_same_place ? std::nullopt : std::optional(Effect::url);
 }
 
 std::string line_of(const ConfigChange::Key& key, const HostsOf& hosts) {

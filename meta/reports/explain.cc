@@ -13,21 +13,23 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 /// `version 1.1.0, cmd start`: the fields that are not "".
-std::string fields(const std::string& version, const std::string& tarball, const std::string& md5, const std::string& cmd) {
+template <typename Entry>
+std::string fields(const Entry& entry) {
   std::string text;
   const auto add = [&text](const char* key, const std::string& value) {
     if (!value.empty()) text += cat(text.empty() ? "" : ", ", key, " ", value);
   };
-  add("version", version);
-  add("cmd", cmd);
-  add("tarball", without_password(tarball));
-  add("md5", without_password(md5));
+  add("version", entry.version);
+  add("cmd", entry.cmd);
+  add("tarball", without_secrets(entry.tarball));
+  for (const std::string& mirror : entry.mirrors) add("or", without_secrets(mirror));
+  add("md5", without_secrets(entry.md5));
   return text;
 }
 
 std::string default_line(const AgentConfig& agent, size_t at) {
   const DesiredAgent& given = agent.defaults;
-  return cat("agents[", at, "].default: ", fields(given.version, given.tarball, given.md5, given.cmd),
+  return cat("agents[", at, "].default: ", fields(given),
              given.start_timeout > 0 ? cat(", startTimeout ", given.start_timeout) : "",
              given.stop_timeout > 0 ? cat(", stopTimeout ", given.stop_timeout) : "");
 }
@@ -39,7 +41,7 @@ std::string override_line(const Assignments& assignments, const Assignments::Ove
                          entry.prefix.empty() ? "all hosts" : cat("hosts ", entry.prefix, "*"));
   if (entry.percent < 100) line += cat(", ", entry.percent, " %");
   if (!assignments.applies(index, hostname)) return line + ": this host is not in the share";
-  return cat(line, ": ", fields(entry.version, entry.tarball, entry.md5, entry.cmd));
+  return cat(line, ": ", fields(entry));
 }
 
 std::string describe(const AgentUpdate& update) {

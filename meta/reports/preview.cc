@@ -38,10 +38,21 @@ bool changes_content(const AgentView& real, const DesiredAgent* before, const De
   return before != nullptr && before->version == after.version && given_checksum(*before) != checksum;
 }
 
+std::string shown(const std::string& url) { return url.empty() ? "(none)" : without_secrets(url); }
+
+/// All base URLs of the agent, in one line.
+std::string shown_tarball(const DesiredAgent& agent) {
+  std::string text = shown(agent.tarball);
+  for (const std::string& mirror : agent.mirrors) text += cat(", ", without_secrets(mirror));
+  return text;
+}
+
+/// Takes URLs whose secrets are masked.
 void add_url(const char* what, const std::string& before, const std::string& after, std::string_view host,
              AgentPreview& preview) {
-  const auto shown = [](const std::string& url) { return url.empty() ? "(none)" : without_password(url); };
-  preview.urls[cat(what, " ", shown(before), " -> ", shown(after))].add(host);
+  preview
+      .urls[before == after ? cat(what, " ", after, " with another password or query") : cat(what, " ", before, " -> ", after)]
+      .add(host);
 }
 
 }  // namespace
@@ -83,9 +94,10 @@ void Previewer::compare(const HostView& host, const DesiredAgent* before, const 
   const auto real = host.agent(after.name);
   const std::string_view has = real ? real->version : std::string_view{};
   if (before != nullptr && before->version == after.version) {
-    if (before->tarball != after.tarball) add_url("tarball", before->tarball, after.tarball, host.name(), preview);
+    if (before->tarball != after.tarball || before->mirrors != after.mirrors)
+      add_url("tarball", shown_tarball(*before), shown_tarball(after), host.name(), preview);
     const bool is_url = given_checksum(*before).empty() && given_checksum(after).empty();
-    if (is_url && before->md5 != after.md5) add_url("md5", before->md5, after.md5, host.name(), preview);
+    if (is_url && before->md5 != after.md5) add_url("md5", shown(before->md5), shown(after.md5), host.name(), preview);
   }
   if (after.cmd == "start" && has != after.version) {
     AgentPreview::Move& move = preview.moves[{std::string(has), after.version}];

@@ -19,15 +19,26 @@ constexpr char kFile[] = "a-1.0.tar.gz";
 /// The public key of the signatures in the corpus of minisig.
 constexpr char kPublicKey[] = "RWRLxdzf8aWgHPO0rz3GvQn+DAGQH50Qy0zX48g67S2onKsRxx96ciI1";
 
+template <typename Entry>
+void mask_urls(Entry& entry) {
+  entry.tarball = without_secrets(entry.tarball);
+  entry.md5 = without_secrets(entry.md5);
+  for (std::string& mirror : entry.mirrors) mirror = without_secrets(mirror);
+}
+
 void mask_secrets(meta::Config& config) {
   for (std::string& token : config.tokens) token = kMasked;
   for (std::string& token : config.admin_tokens) token = kMasked;
+  for (meta::AgentConfig& agent : config.agents) {
+    mask_urls(agent.defaults);
+    for (meta::Override& entry : agent.others) mask_urls(entry);
+  }
 }
 
 void mask_secrets(updater::Config& config) {
   if (!config.token.empty()) config.token = kMasked;
   for (auto& [server, password] : config.passwords) password = cat(kMasked, ":");
-  if (config.proxy.url) config.proxy.url = without_password(*config.proxy.url);
+  if (config.proxy.url) config.proxy.url = without_secrets(*config.proxy.url);
 }
 
 /// Checks that a config, printed as JSON and loaded again, is the same config, except for masked secrets.

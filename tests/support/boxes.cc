@@ -71,10 +71,11 @@ void MetaBox::write_config(const std::vector<TestAgent>& agents) const {
          << "}, \"agents\": [";
   for (size_t i = 0; i < agents.size(); ++i) {
     const TestAgent& agent = agents[i];
-    const std::string own = url("/" + agent.name);
+    const std::string given = agent.tarball.empty() ? url("/" + agent.name) : agent.tarball;
+    const std::string tarball = given.starts_with('[') ? given : "\"" + given + "\"";
     config << (i == 0 ? "" : ", ") << "{\"default\": {\"name\": \"" << agent.name << "\", \"version\": \"" << agent.version
-           << "\", \"tarball\": \"" << (agent.tarball.empty() ? own : agent.tarball) << "\", \"md5\": \"" << agent.md5
-           << "\", \"cmd\": \"" << agent.cmd << "\"" << agent.defaults << "}" << agent.more << "}";
+           << "\", \"tarball\": " << tarball << ", \"md5\": \"" << agent.md5 << "\", \"cmd\": \"" << agent.cmd << "\""
+           << agent.defaults << "}" << agent.more << "}";
   }
   config << "]}\n";
   write_file(folder() + "/cfg.json", config.str());

@@ -49,7 +49,7 @@ struct TestAgent {
   std::string version;
   std::string cmd = "start";
   std::string md5 = "";       // as in the config
-  std::string tarball = "";   // base URL; "" for /NAME at this ops-meta
+  std::string tarball = "";   // base URL, or a JSON list of them; "" for /NAME at this ops-meta
   std::string more = "";      // more JSON of the agent's config, like ", \"rollout\": {\"timeout\": 5}"
   std::string defaults = "";  // more JSON of its "default", like ", \"startTimeout\": 9"
 };

@@ -9,6 +9,7 @@
 #include "common/base/file.h"
 #include "common/base/text.h"
 #include "common/http/message.h"
+#include "common/protocol/url.h"
 #include "updater/release/disk_space.h"
 #include "updater/release/error_text.h"
 
@@ -17,6 +18,7 @@ namespace ops::updater {
 namespace {
 
 constexpr uint64_t kMaxErrorPage = 64 << 10;    // bytes of the body of an error reply
+constexpr size_t kMaxOrigin = 16 << 10;         // bytes of `path`.from
 constexpr uint64_t kSpaceCheckEvery = 1 << 20;  // bytes
 
 std::optional<std::chrono::seconds> to_seconds(const std::string& retry_after) {
@@ -98,7 +100,7 @@ class Download {
 
   void ask_to_resume() {
     struct stat info = {};
-    const auto known = read_file(origin_path_, 16384);
+    const auto known = read_file(origin_path_, kMaxOrigin);
     if (!known || ::fstat(file_.get(), &info) != 0 || info.st_size == 0) return;
     const std::string prefix = exchange_.url() + "\n";
     const std::string noted = known->starts_with(prefix) ? known->substr(prefix.size()) : "";
@@ -219,6 +221,11 @@ std::optional<DownloadError> download(const std::string& url, const std::string&
   Download download(url, path, limits, progress, cancel, access);
   const auto ran = download.run();
   return ran ? std::nullopt : std::optional(DownloadError{ran.error(), download.retry_after()});
+}
+
+bool is_part_of(const std::string& path, const std::string& url) {
+  const auto known = read_file(path + ".from", kMaxOrigin);
+  return known && known->starts_with(without_secrets(url) + "\n");
 }
 
 }  // namespace ops::updater

@@ -50,8 +50,12 @@ struct DownloadError {
 /// origin (the URL and the ETag or Last-Modified) in `path`.from. The next call resumes the download when the server confirms
 /// by If-Range that the file is still the same, and starts over otherwise. After an error that makes the part useless, the
 /// part is removed or forgotten.
+/// `url` may contain secrets: errors and `path`.from have it without them.
 std::optional<DownloadError> download(const std::string& url, const std::string& path, const DownloadLimits& limits,
                                       const Progress& progress, const std::stop_token& cancel,
                                       const ClientCredentials& access = {});
+
+/// Whether `path` has a part that a download of `url` may resume.
+bool is_part_of(const std::string& path, const std::string& url);
 
 }  // namespace ops::updater

@@ -220,12 +220,12 @@ SentRequest HttpClient::Transfer::sent() const {
 #if LIBCURL_VERSION_NUM >= 0x080700
   curl_easy_getinfo(curl.get(), CURLINFO_USED_PROXY, &used_proxy);
 #endif
-  if (used_proxy != 0 && proxy) request.proxy = without_password(proxy_for(url, *proxy));
+  if (used_proxy != 0 && proxy) request.proxy = without_secrets(proxy_for(url, *proxy));
   return request;
 }
 
 HttpClient::HttpClient(const std::string& url, uint64_t max_size, std::stop_token cancel, const ClientCredentials& access)
-    : url_(without_password(url)),
+    : url_(without_secrets(url)),
       max_size_(max_size),
       cancel_(std::move(cancel)),
       transfer_(std::make_unique<Transfer>(*this, url, access)) {}

@@ -1,7 +1,9 @@
 #include "updater/release/install.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/base/file.h"
@@ -17,6 +19,7 @@ namespace {
 constexpr size_t kMaxChecksumFile = 64 << 10;
 constexpr size_t kMaxSignatureFile = 4 << 10;
 constexpr std::chrono::seconds kSmallFileTimeout{30};
+constexpr uint64_t kLargePart = 4 << 20;  // bytes
 
 /// An error that may not occur again: the fetch is tried again after a pause.
 FetchError temporary(const Error& error, const std::string& checksum = "") { return {error, false, checksum}; }
@@ -28,8 +31,8 @@ std::optional<FetchError> get_text(const std::string& url, size_t max_size, std:
   auto reply = get_small(url, max_size, kSmallFileTimeout, cancel, access);
   if (!reply) return temporary(reply.error());
   if (reply->status != 200) {
-    const std::string reason = text_of_page(reply->body);
-    return FetchError{{cat(without_password(url), ": ", reply->status_text, reason.empty() ? "" : cat(": ", reason))},
+    const std::string reason = text_of_page(mask_secrets(reply->body, url));
+    return FetchError{{cat(without_secrets(url), ": ", reply->status_text, reason.empty() ? "" : cat(": ", reason))},
                       false,
                       "",
                       reply->retry_after};
@@ -47,7 +50,7 @@ std::optional<FetchError> find_expected(const DesiredAgent& agent, std::string& 
   std::string text;
   if (auto failed = get_text(url, kMaxChecksumFile, text, access, cancel)) return failed;
   const auto parsed = parse_md5sum(text, tarball_name(agent));
-  if (!parsed) return temporary(parsed.error().within(without_password(url)));
+  if (!parsed) return temporary(parsed.error().within(without_secrets(url)));
   digest = *parsed;
   return std::nullopt;
 }
@@ -69,7 +72,7 @@ std::optional<FetchError> find_signature(const DesiredAgent& agent, const Trust&
     return failed;
   }
   auto parsed = parse_signature(text, tarball_name(agent), trust.keys);
-  if (!parsed) return temporary({cat(without_password(url), " ", parsed.error().message)});
+  if (!parsed) return temporary({cat(without_secrets(url), " ", parsed.error().message)});
   signature = std::move(*parsed);
   return std::nullopt;
 }
@@ -77,6 +80,90 @@ std::optional<FetchError> find_signature(const DesiredAgent& agent, const Trust&
 void remove_download(const std::string& path) {
   ::unlink(path.c_str());
   ::unlink((path + ".from").c_str());
+}
+
+/// Downloads the tarball from `agent.tarball` alone, and verifies it. Sets `expected`, its checksum.
+std::optional<FetchError> fetch_verified(const std::string& tarball, const DesiredAgent& agent, const InstallLimits& limits,
+                                         const Trust& trust, const FetchProgress& progress, std::string& expected,
+                                         const std::stop_token& cancel) {
+  progress(Phase::downloading, 0, 0);
+  if (auto failed = find_expected(agent, expected, trust.access, cancel)) return failed;
+  std::optional<Signature> signature;
+  if (!trust.keys.empty()) {
+    if (auto failed = find_signature(agent, trust, signature, cancel)) return failed;
+  }
+
+  const auto report = [&](uint64_t done, uint64_t total) { progress(Phase::downloading, done, total); };
+  if (const auto failed = download(tarball_url(agent), tarball, limits.download, report, cancel, trust.access)) {
+    return FetchError{failed->error, false, expected, failed->retry_after};
+  }
+
+  progress(Phase::verifying, 0, 0);
+  const auto found = md5_of_file(tarball, cancel);
+  if (!found) return temporary(found.error(), expected);
+  if (*found != expected) {
+    remove_download(tarball);
+    return mismatch({cat("checksum of ", without_secrets(tarball_url(agent)), " is ", *found, ", expected ", expected)},
+                    expected);
+  }
+  if (!signature) return std::nullopt;
+  const auto digest = blake2b_of_file(tarball, cancel);
+  if (!digest) return temporary(digest.error(), expected);
+  if (signature->covers(*digest)) return std::nullopt;
+  remove_download(tarball);
+  return mismatch({cat(without_secrets(tarball_url(agent)), " is not what key ", key_id_text(signature->key.id), " signed")},
+                  expected);
+}
+
+uint64_t size_of(const std::string& path) {
+  struct stat info = {};
+  return ::stat(path.c_str(), &info) == 0 ? static_cast<uint64_t>(info.st_size) : 0;
+}
+
+/// The base URLs of the agent in the order to try them: the one whose part of the tarball is on the disk comes first.
+std::vector<DesiredAgent> sources_in_order(const DesiredAgent& agent, const std::string& tarball) {
+  std::vector<DesiredAgent> sources = sources_of(agent);
+  const auto has_part = [&](const DesiredAgent& source) { return is_part_of(tarball, tarball_url(source)); };
+  const auto owner = std::find_if(sources.begin(), sources.end(), has_part);
+  if (owner != sources.end()) std::rotate(sources.begin(), owner, owner + 1);
+  return sources;
+}
+
+/// Adds the error of another mirror: its words, and the longer pause.
+void add_failure(FetchError& all, const FetchError& next) {
+  if (all.error.message.find(next.error.message) == std::string::npos)
+    all.error.message += cat("; ", next.error.message);  // an error of this host is the same at each mirror
+  all.retry_after = std::max(all.retry_after, next.retry_after);
+  all.is_mismatch = all.is_mismatch || next.is_mismatch;
+  all.checksum = next.checksum;
+}
+
+/// Tries the base URLs in turn. It stops at one that has sent a large part, which the next attempt resumes: another mirror
+/// would start from zero.
+std::optional<FetchError> fetch_from_any(const std::string& tarball, const DesiredAgent& agent, const InstallLimits& limits,
+                                         const Trust& trust, const FetchProgress& progress, std::string& expected,
+                                         const std::stop_token& cancel) {
+  std::optional<FetchError> failures;
+  for (const DesiredAgent& source : sources_in_order(agent, tarball)) {
+    const uint64_t size = size_of(tarball);
+    auto failed = fetch_verified(tarball, source, limits, trust, progress, expected, cancel);
+    if (!failed) {
+      if (failures)
+        log::warning(agent.name, " ", agent.version, ": ", without_secrets(source.tarball), " serves it; ",
+                     failures->error.message);
+      return std::nullopt;
+    }
+    for (const std::string& url : {tarball_url(source), checksum_url(source), signature_url(source)})
+      failed->error.message = mask_secrets(std::move(failed->error.message), url);
+    if (failures) {
+      add_failure(*failures, *failed);
+    } else {
+      failures = std::move(failed);
+    }
+    const bool will_resume = size_of(tarball) >= size + kLargePart && is_part_of(tarball, tarball_url(source));
+    if (will_resume || cancel.stop_requested()) break;
+  }
+  return failures;
 }
 
 }  // namespace
@@ -89,40 +176,10 @@ std::optional<FetchError> fetch_release(const Layout& layout, const DesiredAgent
                           "files with set-uid bits or capabilities are taken from signed releases only; set publicKeys in "
                           "ops-updater's cfg.json")});
   }
-  progress(Phase::downloading, 0, 0);
   if (auto made = make_directories(layout.agent(agent.name)); !made) return temporary(made.error());
-  std::string expected;
-  if (auto failed = find_expected(agent, expected, trust.access, cancel)) return failed;
-  std::optional<Signature> signature;
-  if (!trust.keys.empty()) {
-    if (auto failed = find_signature(agent, trust, signature, cancel)) return failed;
-  }
-
   const std::string tarball = layout.download(agent.name, agent.version);
-  const auto report = [&](uint64_t done, uint64_t total) { progress(Phase::downloading, done, total); };
-  if (const auto failed = download(tarball_url(agent), tarball, limits.download, report, cancel, trust.access)) {
-    return FetchError{failed->error, false, expected, failed->retry_after};
-  }
-
-  progress(Phase::verifying, 0, 0);
-  const auto found = md5_of_file(tarball, cancel);
-  if (!found) return temporary(found.error(), expected);
-  if (*found != expected) {
-    remove_download(tarball);
-    return mismatch({cat("checksum of ", without_password(tarball_url(agent)), " is ", *found, ", expected ", expected)},
-                    expected);
-  }
-
-  if (signature) {
-    const auto digest = blake2b_of_file(tarball, cancel);
-    if (!digest) return temporary(digest.error(), expected);
-    if (!signature->covers(*digest)) {
-      remove_download(tarball);
-      return mismatch(
-          {cat(without_password(tarball_url(agent)), " is not what key ", key_id_text(signature->key.id), " signed")},
-          expected);
-    }
-  }
+  std::string expected;
+  if (auto failed = fetch_from_any(tarball, agent, limits, trust, progress, expected, cancel)) return failed;
 
   progress(Phase::unpacking, 0, 0);
   const std::string staged = layout.staged(agent.name, agent.version);

@@ -39,7 +39,8 @@ struct FetchError {
 /// Called from the fetching thread. `done` and `total` are bytes of a download, and 0 in other phases.
 using FetchProgress = std::function<void(Phase phase, uint64_t done, uint64_t total)>;
 
-/// nullopt is success: the release is complete in .staged-VERSION. Its .installed is written last and marks it as complete.
+/// Tries the agent's base URLs in turn; the error names each that failed. nullopt is success: the release is complete in
+/// .staged-VERSION. Its .installed is written last and marks it as complete.
 std::optional<FetchError> fetch_release(const Layout& layout, const DesiredAgent& agent, const InstallLimits& limits,
                                         const Trust& trust, const FetchProgress& progress, const std::stop_token& cancel);
 

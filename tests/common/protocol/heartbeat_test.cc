@@ -95,6 +95,20 @@ TEST(HeartbeatResponse, MayHaveTimeoutsForAnAgent) {
   }
 }
 
+TEST(HeartbeatResponse, MayHaveMirrorsForAnAgent) {
+  HeartbeatResponse response{"", {{"a", "1", "http://m/a", "", "start"}}, {}};
+  response.desired_agents[0].mirrors = {"http://n/a", "http://o/?{file}"};
+  EXPECT_NE(to_json(response).find(R"("mirrors":["http://n/a","http://o/?{file}"]})"), std::string::npos) << to_json(response);
+  const auto parsed = parse_heartbeat_response(to_json(response));
+  ASSERT_TRUE(parsed) << parsed.error().message;
+  EXPECT_EQ(*parsed, response);
+  for (const std::string odd : {"null", "7", "\"http://n\"", "{}", "[7, null, []]"}) {
+    const auto other = parse_heartbeat_response(R"({"desiredAgents":[{"name":"a","version":"1","mirrors":)" + odd + "}]}");
+    ASSERT_TRUE(other) << odd;
+    EXPECT_EQ(other->desired_agents.at(0).mirrors, std::vector<std::string>()) << odd;
+  }
+}
+
 TEST(HeartbeatResponse, OfAGoMetaWithoutAgentsIsUnderstood) {
   const auto response = parse_heartbeat_response(R"({"errorMessage":"","desiredAgents":null})");
   ASSERT_TRUE(response);

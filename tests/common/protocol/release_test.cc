@@ -20,6 +20,27 @@ TEST(Release, UrlsHaveOneSlashBeforeTheFile) {
   EXPECT_EQ(tarball_url(agent("http://m:2000/falcon//")), "http://m:2000/falcon/falcon-agent-3.1.3.tar.gz");
 }
 
+TEST(Release, FileNamesGoToTheirPlaceInTheUrl) {
+  DesiredAgent given = agent("https://b/get?name={file}&sig=x%2Fy/", "https://b/{file}/sums");
+  EXPECT_EQ(tarball_url(given), "https://b/get?name=falcon-agent-3.1.3.tar.gz&sig=x%2Fy/");
+  EXPECT_EQ(signature_url(given), "https://b/get?name=falcon-agent-3.1.3.tar.gz.minisig&sig=x%2Fy/");
+  EXPECT_EQ(checksum_url(given), "https://b/falcon-agent-3.1.3.tar.gz.md5/sums");
+  given.md5 = "";
+  given.version = "1+2";
+  EXPECT_EQ(checksum_url(given), "https://b/get?name=falcon-agent-1%2B2.tar.gz.md5&sig=x%2Fy/");
+}
+
+TEST(Release, HasASourceForEachMirror) {
+  DesiredAgent given = agent("http://a");
+  given.mirrors = {"http://b", "http://c/?{file}"};
+  std::string urls;
+  for (const DesiredAgent& source : sources_of(given)) urls += tarball_url(source) + " " + checksum_url(source) + "\n";
+  EXPECT_EQ(urls,
+            "http://a/falcon-agent-3.1.3.tar.gz http://a/falcon-agent-3.1.3.tar.gz.md5\n"
+            "http://b/falcon-agent-3.1.3.tar.gz http://b/falcon-agent-3.1.3.tar.gz.md5\n"
+            "http://c/?falcon-agent-3.1.3.tar.gz http://c/?falcon-agent-3.1.3.tar.gz.md5\n");
+}
+
 TEST(Release, ABaseWithoutASchemeIsHttp) {
   EXPECT_EQ(tarball_url(agent("10.0.0.1:2000/falcon")), "http://10.0.0.1:2000/falcon/falcon-agent-3.1.3.tar.gz");
   EXPECT_EQ(tarball_url(agent("HTTP://m/Falcon")), "http://m/Falcon/falcon-agent-3.1.3.tar.gz");

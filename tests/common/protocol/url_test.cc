@@ -46,17 +46,34 @@ TEST(Url, IsPercentDecoded) {
 }
 
 TEST(Url, IsPrintedWithoutItsPassword) {
-  EXPECT_EQ(without_password("http://m:2000/x@y"), "http://m:2000/x@y");
-  EXPECT_EQ(without_password("http://ann:secret@m:2000/x"), "http://ann:***@m:2000/x");
-  EXPECT_EQ(without_password("http://ann:sec:r@et@m"), "http://ann:***@m");
-  EXPECT_EQ(without_password("http://token@m:2000"), "http://***@m:2000");
-  EXPECT_EQ(without_password("ann:secret@m:2000/x"), "ann:***@m:2000/x");
+  EXPECT_EQ(without_secrets("http://m:2000/x@y"), "http://m:2000/x@y");
+  EXPECT_EQ(without_secrets("http://ann:secret@m:2000/x"), "http://ann:***@m:2000/x");
+  EXPECT_EQ(without_secrets("http://ann:sec:r@et@m"), "http://ann:***@m");
+  EXPECT_EQ(without_secrets("http://token@m:2000"), "http://***@m:2000");
+  EXPECT_EQ(without_secrets("ann:secret@m:2000/x"), "ann:***@m:2000/x");
+}
+
+TEST(Url, IsPrintedWithoutItsQuery) {
+  EXPECT_EQ(without_secrets("https://m/x?"), "https://m/x?");
+  EXPECT_EQ(without_secrets("https://m/x?sig=secret/a@b&c"), "https://m/x?…");
+  EXPECT_EQ(without_secrets("https://ann:pw@m?sig=secret#part"), "https://ann:***@m?…#part");
+  EXPECT_EQ(without_secrets("https://ann:p?w@m/x"), "https://ann:p?…");
+  EXPECT_EQ(without_secrets("https://m/{file}?sig=secret"), "https://m/{file}?…");
+  EXPECT_EQ(without_secrets("https://m/x?name={file}&sig=secret"), "https://m/x?…{file}…");
+  EXPECT_EQ(without_secrets("https://m/x#a?b"), "https://m/x#a?b") << "a fragment";
+}
+
+TEST(Url, HasItsQueryMaskedInOtherTexts) {
+  const std::string url = "https://m/x?name=a-1.tar.gz&v=2&sig=sec%2Fret%2B12";
+  EXPECT_EQ(mask_secrets("no such file: " + url, url), "no such file: https://m/x?…");
+  EXPECT_EQ(mask_secrets("a-1.tar.gz: sig sec/ret+12 (sec%2Fret%2B12), 2 faults", url), "a-1.tar.gz: sig *** (***), 2 faults");
 }
 
 TEST(Url, HasItsPasswordMaskedInOtherTexts) {
   const std::string url = "http://ann:a%2Fbc@m:2000/x";
   EXPECT_EQ(mask_secrets("bad syntax in 'http://ann:a%2Fbc@m:2000'", url), "bad syntax in 'http://***@m:2000'");
   EXPECT_EQ(mask_secrets("ann sent a/bc and a%2Fbc", url), "ann sent *** and ***");
+  EXPECT_EQ(mask_secrets("refused: Basic YW5uOmEvYmM=", url), "refused: Basic ***");
   EXPECT_EQ(mask_secrets("ann", "http://ann:b@m"), "ann") << "a secret of less than 4 bytes would be in other words";
   EXPECT_EQ(mask_secrets("text", "http://m"), "text");
 }

@@ -119,6 +119,25 @@ TEST(Assignments, SendTheTimeoutsOfTheDefault) {
   }
 }
 
+TEST(Assignments, SendTheMirrorsOfTheUrlThatApplies) {
+  auto config = std::make_shared<Config>();
+  config->agents = {{{"a", "2", "http://m/a", "", "start"}, {{"x", "3", "", "", ""}, {"y", "", "http://n", "", ""}}, {}}};
+  config->agents[0].defaults.mirrors = {"http://m/b", "http://m/c"};
+  config->agents[0].others.push_back({"z", "", "http://n", "", "", 100, {"http://o"}});
+  const Assignments desired(config);
+  const auto tail = [&](const char* host) {
+    const std::string reply = desired.reply(host, {}, [&](const DesiredAgent&, const meta::RolloutLimits& limits) {
+      EXPECT_EQ(limits, meta::RolloutLimits());
+      return Answer::own;
+    });
+    return reply.substr(reply.find("\"cmd\""));
+  };
+  EXPECT_EQ(tail("h"), R"("cmd":"start","mirrors":["http://m/b","http://m/c"]}]})");
+  EXPECT_EQ(tail("x"), tail("h"));
+  EXPECT_EQ(tail("y"), R"("cmd":"start"}]})");
+  EXPECT_EQ(tail("z"), R"("cmd":"start","mirrors":["http://o"]}]})");
+}
+
 /// The rule of meta/README.md, without an index.
 DesiredAgent resolved_by_rule(const AgentConfig& config, const std::string& hostname) {
   DesiredAgent desired = config.defaults;

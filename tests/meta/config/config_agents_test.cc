@@ -101,11 +101,45 @@ TEST_F(MetaConfigAgents, RefusesAPatternAsAPrefix) {
 }
 
 TEST_F(MetaConfigAgents, RefusesAUrlWithAQueryOrAFragment) {
-  for (const std::string end : {"?x=1", "#part"}) {
-    EXPECT_EQ(errors_of_entry(R"("version": "2", "prefix": "", "tarball": "http://m/falcon)" + end + "\""),
-              Lines{"agents[0].others[0].tarball: is \"http://m/falcon" + end +
-                    "\", which contains ? or #: hosts append a file name to this URL, and it would not be part of the path"});
+  for (const auto& [end, shown] : {std::pair("?x=1", "?…"), {"#part", "#part"}}) {
+    EXPECT_EQ(errors_of_entry(R"("version": "2", "prefix": "", "tarball": "http://m/falcon)" + std::string(end) + "\""),
+              Lines{std::string("agents[0].others[0].tarball: is \"http://m/falcon") + shown +
+                    "\", which contains ? or #: hosts append a file name to this URL, and it would not be part of the path; "
+                    "{file} after the ? says where the name goes"});
   }
+  for (const std::string good : {"https://b/get?name={file}&sig=x", "https://b/{file}?sig=x", "https://b/a/{file}/content"}) {
+    EXPECT_EQ(errors_of_entry(R"("version": "2", "prefix": "", "tarball": ")" + good + '"'), Lines{}) << good;
+    EXPECT_EQ(report.warnings.size(), 1U) << "earlier updaters do not know {file}: " << report.text("");
+  }
+  for (const std::string bad : {"https://b/{file}#part", "https://{file}/x", "https://b{file}?x"}) {
+    EXPECT_EQ(errors_of_entry(R"("version": "2", "prefix": "", "md5": ")" + bad + '"').size(), 1U) << bad;
+  }
+}
+
+TEST_F(MetaConfigAgents, ReadsAListOfTarballUrls) {
+  const std::string others = R"("others": [{"prefix": "x-", "tarball": ["http://c", "http://d/?{file}"]}])";
+  const meta::Config config = load(R"({"http": {}, "agents": [{"default": {"name": "a", "version": "1", "cmd": "start",
+      "tarball": ["http://a", "http://b?{file}&sig=secret"]}, )" +
+                                   others + "}]}");
+  EXPECT_EQ(report.text(""), "") << "only the first URL needs to suit earlier updaters";
+  EXPECT_EQ(config.agents[0].defaults.tarball, "http://a");
+  EXPECT_EQ(config.agents[0].defaults.mirrors, Lines{"http://b?{file}&sig=secret"});
+  EXPECT_EQ(config.agents[0].others[0].tarball, "http://c");
+  EXPECT_EQ(config.agents[0].others[0].mirrors, Lines{"http://d/?{file}"});
+  const std::string printed = meta::to_json(config);
+  EXPECT_NE(printed.find(R"("tarball":["http://a","http://b?…{file}…"])"), std::string::npos) << printed;
+  load(printed);
+  EXPECT_EQ(report.text(""), "") << "a printed config is valid";
+
+  EXPECT_EQ(
+      errors_of_override(R"("tarball": ["http://a", "", "b", 7])"),
+      (Lines{"agents[0].others[0].tarball[3]: is a number, should be a string", "agents[0].others[0].tarball[1]: is empty",
+             R"(agents[0].others[0].tarball[2]: is "b", should start with http:// or https://)"}));
+  EXPECT_EQ(errors_of_override(R"("tarball": [])"), Lines{});
+  EXPECT_EQ(errors_of_override(R"("tarball": 7)"), Lines{"agents[0].others[0].tarball: is a number, should be a string"});
+  std::string nine = "\"http://a\"";
+  for (int i = 0; i < 8; ++i) nine += ", \"http://b\"";
+  EXPECT_EQ(errors_of_override("\"tarball\": [" + nine + "]"), Lines{"agents[0].others[0].tarball: has 9 URLs, at most 8"});
 }
 
 TEST_F(MetaConfigAgents, RefusesTwoAgentsWithTheSameName) {

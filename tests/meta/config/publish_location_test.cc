@@ -76,6 +76,27 @@ TEST(PublishLocation, FillsInTheGivenPlatform) {
   EXPECT_EQ(place(config_with("http://127.0.0.1:2000/{os}")).folder, "/srv/files/linux");
 }
 
+TEST(PublishLocation, EndsBeforeThePlaceOfTheFileName) {
+  EXPECT_EQ(place(config_with("http://127.0.0.1:2000/falcon/{file}")),
+            (PublishLocation{"/srv/files/falcon", "/srv/files/falcon", true}));
+  EXPECT_EQ(place(config_with("https://b.example/r/{file}/content?sig=secret")).folder, "/srv/files/r");
+  EXPECT_EQ(place(config_with("https://b.example/get?name={file}&sig=secret")).folder, "/srv/files/get");
+  EXPECT_EQ(refusal(config_with("http://127.0.0.1:2000/falcon/x{file}")),
+            "ops-meta serves no file at http://127.0.0.1:2000/falcon/x{file}: {file} must be the last part of the path");
+}
+
+TEST(PublishLocation, OfMirrorsIsThatOfTheOneHere) {
+  Config config = config_with("https://b.example/r?name={file}&sig=secret");
+  config.agents[0].defaults.mirrors = {"http://127.0.0.1:2000/falcon", "http://c.example/x"};
+  EXPECT_EQ(place(config), (PublishLocation{"/srv/files/falcon", "/srv/files/falcon", true}));
+  const std::string text = steps(config);
+  EXPECT_EQ(text.find("secret"), std::string::npos) << text;
+  EXPECT_NE(text.find("Copy these files to https://b.example/r?…{file}…, from"), std::string::npos) << text;
+  EXPECT_NE(text.find("Copy these files to http://c.example/x, from"), std::string::npos) << text;
+  EXPECT_EQ(text.find("127.0.0.1:2000/falcon, from"), std::string::npos) << text;
+  EXPECT_NE(text.find("./control reload:\n    \"version\": \"2\"\n"), std::string::npos) << "the list stays as it is: " << text;
+}
+
 TEST(PublishLocation, OfAnUnknownAgentIsTheAgentsName) {
   const Config config = config_with("http://127.0.0.1:2000/falcon");
   EXPECT_EQ(place(config, "b"), (PublishLocation{"/srv/files/b", "/srv/files/b", true}));

@@ -5,81 +5,15 @@
 
 #include <filesystem>
 
-#include "tests/support/fake_server.h"
 #include "tests/support/minisign.h"
 #include "tests/support/small_disk.h"
-#include "tests/support/tarball.h"
-#include "tests/support/temp_dir.h"
 #include "tests/support/wait.h"
+#include "tests/updater/release/install_fixture.h"
 
 namespace ops::updater {
 namespace {
 
 using tests::Entry;
-using tests::FakePeer;
-using tests::FakeRequest;
-using tests::FakeServer;
-using tests::http_reply;
-using tests::md5_hex;
-
-constexpr char kControl[] = "#!/bin/sh\necho stoped\n";
-constexpr char kTarball[] = "/t/a-1.0.tar.gz";
-constexpr char kSignature[] = "/t/a-1.0.tar.gz.minisig";
-constexpr char kChecksum[] = "/t/a-1.0.tar.gz.md5";
-
-#define EXPECT_HAS(text, part) EXPECT_NE((text).find(part), std::string::npos) << (text)
-
-/// An agent's folder on the disk, and a server with release 1.0 of it.
-struct Install : testing::Test {
-  Install() {
-    limits.download.reserve = 0;
-    limits.unpack.reserve = 0;
-    publish(tests::make_agent_tarball(kControl, {{"mark", "one"}}));
-  }
-
-  void publish(const std::string& bytes) { publish(bytes, md5_hex(bytes) + "  a-1.0.tar.gz\n"); }
-  void publish(const std::string& bytes, const std::string& md5sum, const std::string& minisig = "") {
-    const tests::ServedFile file{bytes, "\"" + md5_hex(bytes) + "\"", ""};
-    server.set_handler([=](const FakeRequest& request, const FakePeer& peer) {
-      if (request.target == kTarball) {
-        peer.send(file.reply_to(request));
-      } else if (request.target == kSignature && !minisig.empty()) {
-        peer.send(http_reply(200, minisig));
-      } else if (request.target == kChecksum && !md5sum.empty()) {
-        peer.send(http_reply(200, md5sum));
-      } else {
-        peer.send(http_reply(404, "not here"));
-      }
-    });
-  }
-
-  std::optional<FetchError> fetch_it() {
-    const DesiredAgent agent{"a", "1.0", server.url("/t"), md5, "start", preserve};
-    phases.clear();
-    const auto progress = [this](Phase phase, uint64_t, uint64_t) {
-      if (phases.empty() || phases.back() != phase) phases.push_back(phase);
-    };
-    return fetch_release(layout, agent, limits, {keys, {}}, progress, cancel.get_token());
-  }
-
-  /// The error of a fetch that must fail and leave no release.
-  FetchError failure() {
-    const auto error = fetch_it();
-    EXPECT_FALSE(tests::exists(layout.staged("a", "1.0")));
-    EXPECT_FALSE(tests::exists(layout.version("a", "1.0")));
-    return error ? *error : FetchError{{"no error"}, false, ""};
-  }
-
-  tests::TempDir root;
-  Layout layout{root.path()};
-  std::string md5;
-  bool preserve = false;
-  InstallLimits limits;
-  std::vector<PublicKey> keys;
-  std::vector<Phase> phases;
-  std::stop_source cancel;
-  FakeServer server{[](const FakeRequest&, const FakePeer&) {}};
-};
 
 TEST_F(Install, FetchesAReleaseAndMarksItComplete) {
   const auto error = fetch_it();
@@ -221,9 +155,11 @@ TEST_F(Install, LeavesNoReleaseWhenCancelled) {
     tests::eventually([&] { return !server.requests().empty(); });
     cancel.request_stop();
   });
+  mirrors = {server.url("/mirror")};
   const FetchError error = failure();
   EXPECT_FALSE(error.lasting);
   EXPECT_HAS(error.error.message, "was cancelled");
+  EXPECT_EQ(server.requests().size(), 1U) << "a cancelled fetch tries no mirror";
 }
 
 TEST_F(Install, RepeatsTheReasonOfTheServerOnOneLine) {
