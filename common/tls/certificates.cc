@@ -63,15 +63,19 @@ std::string span_text(time_t seconds) {
   return "a moment";
 }
 
-/// "expired 3 days ago, …" or "is not valid before …", with the time of this host's clock; "" when the certificate is valid
-/// now.
+/// "expired 3 days ago, …" or "is not valid before …", with the time of this host's clock and what to do; "" when the
+/// certificate is valid now.
 std::string validity_error(const X509* certificate) {
   const time_t now = std::time(nullptr);
   const time_t begin = to_time(X509_get0_notBefore(certificate));
   const time_t end = to_time(X509_get0_notAfter(certificate));
   const std::string clock = cat("; the clock of this host is at ", to_text(now));
-  if (now > end) return cat("expired ", span_text(now - end), " ago, at ", to_text(end), clock);
-  if (now < begin) return cat("is not valid before ", to_text(begin), ", in ", span_text(begin - now), clock);
+  if (now > end)
+    return cat("expired ", span_text(now - end), " ago, at ", to_text(end), clock,
+               ": renew the certificate, or set the clock if it is ahead (NTP)");
+  if (now < begin)
+    return cat("is not valid before ", to_text(begin), ", in ", span_text(begin - now), clock,
+               ": if it is behind, set it (NTP)");
   return {};
 }
 
