@@ -13,8 +13,9 @@ namespace {
 
 std::string nginx_config(const std::string& folder, int own, int port, int lanes, const std::string& idle,
                          const std::string& fields) {
-  std::string text = cat(::geteuid() == 0 ? "user root root;\n" : "", "daemon off;\npid ", folder,
-                         "/pid;\nevents {}\nhttp {\n  access_log off;\n");
+  std::string text =
+      cat(::geteuid() == 0 ? "user root root;\n" : "", "daemon off;\npid ", folder,
+          "/pid;\nworker_rlimit_nofile 16384;\nevents { worker_connections 8192; }\nhttp {\n  access_log off;\n");
   for (const char* kind : {"client_body", "proxy", "fastcgi", "uwsgi", "scgi"}) {
     text += cat("  ", kind, "_temp_path ", folder, "/", kind, ";\n");
   }
@@ -28,11 +29,12 @@ std::string nginx_config(const std::string& folder, int own, int port, int lanes
              ";\n    proxy_http_version 1.1;\n    proxy_set_header Connection \"\";\n", fields, locations, "  }\n}\n");
 }
 
-std::string haproxy_config(int own, int port) {
-  return cat("defaults\n  mode http\n  timeout connect 5000\n  timeout client 50000\n  timeout server 50000\n",
-             "frontend front\n  bind 127.0.0.1:", own, "\n  option forwardfor\n",
-             "  http-request replace-path /[0-9]+/(.*) /\\1\n  default_backend daemon\n",
-             "backend daemon\n  server daemon 127.0.0.1:", port, "\n");
+std::string haproxy_config(int own, int port, const std::string& idle) {
+  return cat(
+      "global\n  maxconn 8192\ndefaults\n  mode http\n  timeout connect 5000\n  timeout client 50000\n  timeout server 50000\n",
+      "frontend front\n  bind 127.0.0.1:", own, "\n  option forwardfor\n",
+      "  http-request replace-path /[0-9]+/(.*) /\\1\n  default_backend daemon\n",
+      "backend daemon\n  server daemon 127.0.0.1:", port, idle.empty() ? "" : cat(" pool-purge-delay ", idle), "\n");
 }
 
 }  // namespace
@@ -56,8 +58,8 @@ Nginx::Nginx(int port, int lanes, const std::string& idle, const std::string& fi
   arguments_ = {"-c", folder_ / "conf", "-p", folder_.path(), "-e", "stderr"};
 }
 
-HaProxy::HaProxy(int port) : Proxy(cat(OPS_DEPS_DIR, "/haproxy/usr/sbin/haproxy")) {
-  write_file(folder_ / "conf", haproxy_config(port_, port));
+HaProxy::HaProxy(int port, const std::string& idle) : Proxy(cat(OPS_DEPS_DIR, "/haproxy/usr/sbin/haproxy")) {
+  write_file(folder_ / "conf", haproxy_config(port_, port, idle));
   arguments_ = {"-db", "-f", folder_ / "conf"};
 }
 

@@ -38,9 +38,10 @@ struct Nginx : Proxy {
   explicit Nginx(int port, int lanes = 1, const std::string& idle = "", const std::string& fields = "");
 };
 
-/// The same, with a connection to the daemon for each connection of a client, and the timeouts of Debian's haproxy.cfg.
+/// The same, with a connection to the daemon for each connection of a client, and the timeouts of Debian's haproxy.cfg. It
+/// closes a connection to the daemon that no request has used for `idle`, like "125ms"; "" is HAProxy's default of 5 s.
 struct HaProxy : Proxy {
-  explicit HaProxy(int port);
+  explicit HaProxy(int port, const std::string& idle = "");
 };
 
 }  // namespace ops::tests
