@@ -51,6 +51,34 @@ TEST(Manual, HasLinksToFilesAndHeadingsThatExist) {
   EXPECT_GT(links, 30U);
 }
 
+/// The lines of the ```sh blocks, and the indented lines that begin with `cd` or `./control`, without comments.
+std::vector<std::string> commands_in(const std::string& text) {
+  std::istringstream lines(text);
+  std::vector<std::string> commands;
+  bool is_block = false;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("```")) {
+      is_block = line == "```sh";
+      continue;
+    }
+    const std::string command(trim(line.substr(0, line.find("  #"))));
+    const bool is_indented = line.starts_with("    ") && (command.starts_with("cd ") || command.starts_with("./control "));
+    if (is_block || is_indented) commands.push_back(command);
+  }
+  return commands;
+}
+
+TEST(Manual, InChineseHasTheSameCommands) {
+  const std::string source = OPS_SOURCE_DIR;
+  const std::string trust = read_file(source + "/common/README.md");
+  const size_t migration = trust.find("\n## Migrating from the Go original\n");
+  ASSERT_NE(migration, std::string::npos);
+  auto commands = commands_in(read_file(source + "/README.md"));
+  const auto more = commands_in(trust.substr(migration, trust.find("\n## ", migration + 1) - migration));
+  commands.insert(commands.end(), more.begin(), more.end());
+  EXPECT_EQ(commands_in(read_file(source + "/README.zh-CN.md")), commands);
+}
+
 struct Walkthrough : testing::Test {
   ~Walkthrough() override {
     updater::end_processes_in(root.path(), {});

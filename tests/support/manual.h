@@ -7,7 +7,7 @@
 namespace ops::tests {
 
 inline constexpr const char* kChapters[] = {"README.md",        "meta/README.md",  "updater/README.md",
-                                            "common/README.md", "tests/README.md", "CONTRIBUTING.md"};
+                                            "common/README.md", "tests/README.md", "CONTRIBUTING.md"};  // in English
 
 /// The text of all chapters.
 std::string manual();
