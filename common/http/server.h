@@ -8,9 +8,9 @@
 // like cpp-httplib, is stalled by as many such clients as it has threads, and spent 19 system calls on a request where 8 do.
 // Here a few event loops (event_loop.h) receive requests and send responses without blocking, and a stalled client costs a
 // descriptor and some bytes. A heartbeat on a new connection takes 33 us of CPU in all, where nginx takes 36 us to send a fixed
-// response of that size; a million hosts take 22.5 % of a core, with a p99 of 5.7 ms (meta/README.md, "Scale"). `./control bench
-// scale` also runs 1,000 heartbeats a second beside 5,000 stalled clients of each kind and beside 15,000 idle connections, and
-// fails when their p99 exceeds 100 ms.
+// response of that size; a million hosts take 22.5 % of a core, with a p99 of 5.7 ms (meta/README.md, "Scale"). `./control
+// bench scale` also runs 1,000 heartbeats a second beside 5,000 stalled clients of each kind and beside 15,000 idle
+// connections, and fails when their p99 exceeds 100 ms.
 //
 //   a request                must be complete 10 s after the connection was accepted. On a keep-alive connection: 10 s after
 //   the

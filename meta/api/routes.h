@@ -1,7 +1,8 @@
 #pragma once
 
 // ops-meta's HTTP API, with the paths, content types and status codes of Open-Falcon's ops-meta. The table at the top of
-// routes.cc lists every route. operator_routes.cc has the handlers of the routes for operators. meta/README.md describes the API.
+// routes.cc lists every route. operator_routes.cc has the handlers of the routes for operators. meta/README.md describes the
+// API.
 
 #include <chrono>
 #include <memory>

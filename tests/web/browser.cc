@@ -57,22 +57,27 @@ Json options(const std::string& profile) {
 }  // namespace
 
 Browser::Browser() {
-  const std::string output = folder_ / "chromedriver.log";
-  driver_ = Process({"env", "HOME=" + folder_.path(), "TMPDIR=" + folder_.path(), "chromedriver", "--port=0"}, "", output);
-  const std::string before = "successfully on port ";
-  eventually([&] { return !driver_.is_running() || read_file(output).find(before) != std::string::npos; });
-  const std::string said = read_file(output);
-  const size_t at = said.find(before);
-  if (at == std::string::npos) {
-    ADD_FAILURE() << "chromedriver does not start (apt-get install chromium chromium-driver): " << said;
+  // chromedriver takes a free port of IPv6, and ends if another program has the same port of IPv4.
+  for (int attempt = 1; attempt <= 5 && port_ == 0; ++attempt) start_driver(folder_ / ("driver" + std::to_string(attempt)));
+  if (port_ == 0) {
+    ADD_FAILURE() << "chromedriver does not start (apt-get install chromium chromium-driver): "
+                  << read_file(folder_ / "driver5");
     return;
   }
-  port_ = std::stoi(said.substr(at + before.size()));
   const Json session = ask("POST", "/session", options(folder_ / "profile"));
   if (!session.is_object()) return;
   session_ = "/session/" + session.value("sessionId", "");
   open("about:blank");
   requests();  // drops those of Chromium's first page
+}
+
+void Browser::start_driver(const std::string& output) {
+  driver_ = Process({"env", "HOME=" + folder_.path(), "TMPDIR=" + folder_.path(), "chromedriver", "--port=0"}, "", output);
+  const std::string before = "successfully on port ";
+  eventually([&] { return !driver_.is_running() || read_file(output).find(before) != std::string::npos; });
+  const std::string said = read_file(output);
+  const size_t at = said.find(before);
+  if (at != std::string::npos) port_ = std::stoi(said.substr(at + before.size()));
 }
 
 Browser::~Browser() {

@@ -48,6 +48,8 @@ class Browser {
   std::vector<std::string> requests();
 
  private:
+  /// Sets port_ if chromedriver starts. `output` is the file for what it prints.
+  void start_driver(const std::string& output);
   nlohmann::json ask(const std::string& method, const std::string& path, const nlohmann::json& body = nlohmann::json::object());
   void devtools(const std::string& command, const nlohmann::json& parameters);
   std::string element(const std::string& selector);
