@@ -183,9 +183,14 @@ int main(int argc, char** argv) {
   if (auto loaded = tls.load(config.tls); !loaded) return fail(cat("http.tls: ", loaded.error().message), kBadConfig);
   meta::Routes routes(options.config, config, hosts, meta::kOrdersFile, &tls);
   routes.load_orders();
+  routes.events().set_wake(&Signals::wake);
+  routes.events().keep_in(meta::kEventsFile);
+  routes.controller().history().restore();
   uint32_t longest_interval = load_state(hosts, routes.controller());
   routes.changes().set_wake(&Signals::wake);
-  routes.changes().keep_in(meta::kSavedConfigFile, routes.assignments(), steady_now());
+  if (routes.changes().keep_in(meta::kSavedConfigFile, routes.assignments(), steady_now())) {
+    routes.controller().history().forget_ended();
+  }
   std::unique_ptr<HttpServer> server;
   if (config.http_enabled && !config.http_listen.empty()) {
     HttpServerOptions http;
@@ -206,22 +211,31 @@ int main(int argc, char** argv) {
   if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
 
   routes.tick(steady_now());
+  auto tick_at = std::chrono::steady_clock::now() + meta::RolloutReporter::kTick;
   auto remove_silent_at = std::chrono::steady_clock::now() + kRemoveSilentPause;
   for (;;) {
-    switch (signals.wait(meta::RolloutReporter::kTick)) {
+    // Events must not postpone the tick.
+    const auto patience = std::chrono::ceil<std::chrono::milliseconds>(tick_at - std::chrono::steady_clock::now());
+    switch (signals.wait(std::max(patience, std::chrono::milliseconds(0)))) {
       case Signals::Event::stop:
         notify_systemd("STOPPING=1");
         log::info("ops-meta stops");
         server.reset();
         save_hosts(hosts);
         save_rollouts(hosts, routes.controller());
+        routes.events().flush();
         return EXIT_SUCCESS;
       case Signals::Event::reload:
         (void)routes.reload();  // logs its errors
         break;
       case Signals::Event::wake: routes.changes().report(); break;
-      case Signals::Event::timeout: routes.tick(steady_now()); break;
+      case Signals::Event::timeout: break;
     }
+    if (std::chrono::steady_clock::now() >= tick_at) {
+      tick_at = std::chrono::steady_clock::now() + meta::RolloutReporter::kTick;
+      routes.tick(steady_now());
+    }
+    routes.events().flush();
     if (hosts.longest_interval() > longest_interval) {
       longest_interval = hosts.longest_interval();
       mark_rollouts_as_running(longest_interval);

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# verbs.sh: the verbs of ./control that only ops-meta has: publish, plan, apply, wait, explain, watch, halt and resume; and the
-# question before a reload or restart. control sources it in ops-meta's folder, and provides `app`, `verb`, `config` and the
+# verbs.sh: the verbs of ./control that only ops-meta has: publish, plan, apply, wait, explain, watch, log, halt and resume; and
+# the question before a reload or restart. control sources it in ops-meta's folder, and provides `app`, `verb`, `config` and the
 # functions say, die, usage_error, expect_words, absolute, need_config and serving_pid, and the arrays and names in control's head.
 
 readonly refused=3 timed_out=4 no_answer=69 # exit codes; 69 stays inside this file
@@ -344,6 +344,29 @@ watch() {
     done
 }
 
+# show_log [AGENT] [--follow]: prints events; with --follow until interrupted, also while ops-meta restarts.
+show_log() {
+    local words=() word follow="" query reply next
+    for word in "$@"; do
+        case $word in
+            --follow | -f) follow=1 ;;
+            -*) usage_error "log does not take \"$word\"; see $me log --help" ;;
+            *) words+=("$word") ;;
+        esac
+    done
+    expect_words 0 1 "${words[@]}"
+    query="/events?format=log&agent=$(url_encode "${words[0]:-}")&limit="
+    reply=$(ask "$query$([[ -n $follow ]] && echo 20 || echo 10000)") || exit 1
+    [[ -n $follow || $reply == *$'\n'* ]] || echo "There is no event${words[0]:+ of agent ${words[0]}}." >&2
+    while :; do
+        next=${reply%%$'\n'*}
+        [[ $reply != *$'\n'* ]] || say "${reply#*$'\n'}"
+        [[ -n $follow ]] || return 0
+        sleep 2
+        reply=$(try_ask "${query}10000&since=$next" --max-time 30 2>/dev/null) || reply=$next
+    done
+}
+
 meta_verb() {
     case $verb in
         publish) publish "$@" ;;
@@ -356,6 +379,7 @@ meta_verb() {
         wait) wait_for_rollout "$@" ;;
         explain) expect_words 1 1 "$@" && ask "/explain/$(url_encode "$1")" ;;
         watch) expect_words 0 0 "$@" && watch ;;
+        log) show_log "$@" ;;
         halt | resume) expect_words 2 2 "$@" && order "$verb" "$@" ;;
     esac
 }

@@ -135,6 +135,7 @@ HttpConnection::Next HttpConnection::respond(HttpThread& thread, std::string_vie
   HttpRequest request = parser_.take(bytes);
   request.peer = peer_.address;
   request.from_owner = peer_.is_owner;
+  request.owner_uid = peer_.uid;
   if (tls_) request.certificate_names = tls_->client_names();
   std::string text;  // to be encrypted
   reply_ = thread.responder.respond(request, thread.may_keep && !has_unread_, tls_ ? text : out_);

@@ -28,8 +28,9 @@ namespace ops {
 
 /// The client's end of a connection.
 struct HttpPeer {
-  std::string address;    // HttpRequest::peer
-  bool is_owner = false;  // HttpRequest::from_owner
+  std::string address;        // HttpRequest::peer
+  bool is_owner = false;      // HttpRequest::from_owner
+  uint32_t uid = UINT32_MAX;  // HttpRequest::owner_uid
 };
 
 /// What the connections of one event loop share. The loop updates it.

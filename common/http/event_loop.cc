@@ -53,6 +53,13 @@ void block_sigpipe() {
   ::pthread_sigmask(SIG_BLOCK, &set, nullptr);
 }
 
+/// The user of the process at the other end of a unix socket.
+uint32_t uid_of(const Fd& socket) {
+  ucred client{};
+  socklen_t size = sizeof client;
+  return ::getsockopt(socket.get(), SOL_SOCKET, SO_PEERCRED, &client, &size) == 0 ? client.uid : UINT32_MAX;
+}
+
 void set_no_delay(int socket) {
   const int on = 1;
   ::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
@@ -172,7 +179,8 @@ void HttpLoop::accept_owner() {
   Fd socket(::accept4(all_.owner_listener.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (socket) {
     ++all_.counters->connections;
-    add(std::make_unique<HttpConnection>(std::move(socket), HttpPeer{"local", true}, all_.options.max_body));
+    const uint32_t uid = uid_of(socket);
+    add(std::make_unique<HttpConnection>(std::move(socket), HttpPeer{"local", true, uid}, all_.options.max_body));
   } else {
     pause_when_exhausted();
   }

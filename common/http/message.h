@@ -22,6 +22,7 @@ struct HttpRequest {
   std::string body;
   std::string peer;                            // the client's IP address; "local" over the owner socket
   bool from_owner = false;                     // received over the owner socket, which only the daemon's user and root can open
+  uint32_t owner_uid = UINT32_MAX;             // the user of the client, over the owner socket
   std::vector<std::string> certificate_names;  // of the verified client certificate; empty without one
   std::vector<std::pair<std::string, std::string>> query;  // the parameters behind "?", decoded, in their order
   int minor_version = 1;                                   // of HTTP/1.x

@@ -1,5 +1,6 @@
 #include "common/release/owner_ids.h"
 
+#include <algorithm>
 #include <sstream>
 
 #include "common/base/file.h"
@@ -31,6 +32,11 @@ OwnerIds::OwnerIds(const std::string& path) {
 id_t OwnerIds::find(const std::string& name, id_t fallback) const {
   const auto found = ids_.find(name);
   return found == ids_.end() ? fallback : found->second;
+}
+
+std::string OwnerIds::name_of(id_t id) const {
+  const auto found = std::find_if(ids_.begin(), ids_.end(), [&](const auto& entry) { return entry.second == id; });
+  return found == ids_.end() ? std::string() : found->first;
 }
 
 }  // namespace ops

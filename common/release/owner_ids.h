@@ -18,6 +18,9 @@ class OwnerIds {
   /// The number of the name, else `fallback`: as tar(1) does when root unpacks.
   id_t find(const std::string& name, id_t fallback) const;
 
+  /// A name of the number; "" if there is none.
+  std::string name_of(id_t id) const;
+
  private:
   std::map<std::string, id_t> ids_;
 };

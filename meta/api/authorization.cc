@@ -4,6 +4,7 @@
 
 #include "common/base/base64.h"
 #include "common/base/text.h"
+#include "common/release/owner_ids.h"
 #include "common/tls/constant_time.h"
 
 namespace ops::meta {
@@ -78,6 +79,12 @@ std::optional<HttpResponse> refusal_of_name(const HttpRequest& request, const Co
   for (const std::string& name : names) list += (list.empty() ? "" : ", ") + one_line(name, 253);
   return HttpResponse::text(403, cat("the heartbeat is from host ", hostname, ", but the client's certificate names ", list,
                                      "; the hostname must be in the certificate, in the same case\n"));
+}
+
+std::string client_of(const HttpRequest& request) {
+  if (!request.from_owner) return request.peer;
+  const std::string name = OwnerIds("/etc/passwd").name_of(request.owner_uid);
+  return name.empty() ? cat("uid ", request.owner_uid) : name;
 }
 
 bool allows(const Rights& rights, Right right) {

@@ -44,6 +44,9 @@ bool allows(const Rights& rights, Right right);
 /// missing or wrong. `key` names the list of tokens in the config.
 HttpResponse refusal(const HttpRequest& request, const Config& config, const std::string& key);
 
+/// The user of the client on the owner socket, like "ann" or "uid 1000"; else the address of the client.
+std::string client_of(const HttpRequest& request);
+
 /// A 403 when the client's certificate does not name the host of the heartbeat. nullopt when it does, or when the config
 /// requires no certificate.
 std::optional<HttpResponse> refusal_of_name(const HttpRequest& request, const Config& config, const std::string& hostname);

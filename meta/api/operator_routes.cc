@@ -2,11 +2,13 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "meta/api/authorization.h"
 #include "meta/api/busy.h"
 #include "meta/api/routes.h"
 #include "meta/reports/agent_names.h"
 #include "meta/reports/agent_status.h"
 #include "meta/reports/config_change.h"
+#include "meta/reports/event_list.h"
 #include "meta/reports/explain.h"
 #include "meta/reports/fleet_summary.h"
 #include "meta/reports/host_status.h"
@@ -120,6 +122,14 @@ HttpResponse Routes::explain(const HttpRequest& request, const std::string& host
   return HttpResponse::text(200, to_text(explanation));
 }
 
+/// `?since=1447000000123456&agent=falcon-agent&kind=halt&limit=100`
+HttpResponse Routes::events(const HttpRequest& request, const std::string& /*rest*/) {
+  const auto query = event_query(request);
+  if (!query) return HttpResponse::text(400, query.error().message + "\n");
+  const FoundEvents found = events_.find(*query);
+  return request.parameter("format") == "log" ? HttpResponse::text(200, to_text(found)) : HttpResponse::json(to_json(found));
+}
+
 HttpResponse Routes::metrics(const HttpRequest& /*request*/, const std::string& /*rest*/) {
   NamedReleases::Names names;
   {
@@ -172,6 +182,8 @@ HttpResponse Routes::give_order(const HttpRequest& request, Order order) {
     return HttpResponse::text(400, given.error().message + "\n");
   }
   const std::string outcome = cat(agent, " ", version, order == Order::halt ? " is halted" : " is resumed", " by hand");
+  events_.add({order == Order::halt ? EventKind::halt_by_hand : EventKind::resume_by_hand, agent, version, "",
+               client_of(request), outcome});
   log::warning(outcome, ", until the agent's entry in the config changes");
   return HttpResponse::text(200, outcome + ", until the agent's entry in cfg.json changes\n");
 }

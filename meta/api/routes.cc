@@ -52,6 +52,7 @@ std::span<const Routes::Route> Routes::table() {
       {"GET", "/status/summary", Right::operate, &Routes::status_summary},
       {"GET", "/status/rollout", Right::operate, &Routes::status_rollout},
       {"GET", "/explain/*", Right::operate, &Routes::explain},
+      {"GET", "/events", Right::operate, &Routes::events},
       {"GET", "/metrics", Right::operate, &Routes::metrics},
       {"POST", "/plan", Right::operate, &Routes::plan},
       {"POST", "/rollout/halt", Right::owner, &Routes::halt},
@@ -76,9 +77,9 @@ Routes::Routes(std::string config_path, Config config, HostTable& hosts, std::st
     : config_path_(std::move(config_path)),
       hosts_(hosts),
       tls_(tls),
-      controller_(hosts, std::move(orders_path)),
+      controller_(hosts, std::move(orders_path), &events_),
       heartbeats_(hosts, controller_, counters_),
-      changes_(hosts),
+      changes_(hosts, &events_),
       reporter_(hosts, controller_, counters_.heartbeats, heartbeats_.refused(), changes_, [this] { return assignments(); }),
       assignments_(prepare(std::move(config))) {
   named_releases_.note(*assignments_->config());
@@ -135,8 +136,8 @@ HttpResponse Routes::heartbeat(const HttpRequest& request, const std::string& /*
 }
 
 HttpResponse Routes::admin(const HttpRequest& request, const std::string& /*rest*/) {
-  return *answer_admin_request(request, [this]() -> Result<std::string> {
-    if (auto reloaded = reload(); !reloaded) return reloaded.error();
+  return *answer_admin_request(request, [&]() -> Result<std::string> {
+    if (auto reloaded = reload(client_of(request)); !reloaded) return reloaded.error();
     return to_json(*config());
   });
 }
@@ -184,7 +185,7 @@ void Routes::forget_orders(const Config& config) {
   }
 }
 
-Result<void> Routes::reload() {
+Result<void> Routes::reload(const std::string& by) {
   ConfigReport report;
   Config fresh = load_config(config_path_, report);
   if (report.ok() && tls_ != nullptr) {
@@ -194,6 +195,8 @@ Result<void> Routes::reload() {
   if (!report.ok()) {
     ++counters_.bad_reloads;
     log::error("the config is not reloaded, the old one stays: ", report.text(config_path_));
+    events_.add(
+        {EventKind::reload_failed, "", "", "", by, cat("cfg.json is bad, and is not reloaded: ", report.text(config_path_))});
     return Error{cat("parse config file ", config_path_, " fail: ", report.text(config_path_))};
   }
   for (const std::string& warning : report.warnings) log::warning(config_path_, ": ", warning);
@@ -212,7 +215,8 @@ Result<void> Routes::reload() {
   }
   forget_orders(*config);
   log::info("config reloaded: ", counted(config->agents.size(), "agent"));
-  changes_.note(before, prepared, steady_now());
+  if (config->agents != before->config()->agents) controller_.history().forget_ended();
+  changes_.note(before, prepared, steady_now(), by);
   return {};
 }
 

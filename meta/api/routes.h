@@ -16,6 +16,7 @@
 #include "meta/api/heartbeat_handler.h"
 #include "meta/config/assignments.h"
 #include "meta/config/config.h"
+#include "meta/events/event_log.h"
 #include "meta/hosts/host_table.h"
 #include "meta/reports/change_reporter.h"
 #include "meta/reports/metrics.h"
@@ -34,14 +35,15 @@ class Routes {
   HttpResponse handle(const HttpRequest& request);
 
   /// Reads the config file again. A bad file changes nothing; the error lists all its faults. A change of http.listen or
-  /// http.enabled takes effect at the next start.
-  Result<void> reload();
+  /// http.enabled takes effect at the next start. `by`: see Event.
+  Result<void> reload(const std::string& by = "SIGHUP");
 
   std::shared_ptr<const Config> config() const;
   std::shared_ptr<const Assignments> assignments() const;
 
   RolloutController& controller() { return controller_; }
   ChangeReporter& changes() { return changes_; }
+  EventLog& events() { return events_; }
   /// The counters that the HTTP server updates.
   HttpCounters& http_counters() { return counters_.http; }
 
@@ -70,6 +72,7 @@ class Routes {
   HttpResponse status_summary(const HttpRequest& request, const std::string& rest);
   HttpResponse status_rollout(const HttpRequest& request, const std::string& rest);
   HttpResponse explain(const HttpRequest& request, const std::string& hostname);
+  HttpResponse events(const HttpRequest& request, const std::string& rest);
   HttpResponse metrics(const HttpRequest& request, const std::string& rest);
   HttpResponse plan(const HttpRequest& request, const std::string& rest);
   HttpResponse halt(const HttpRequest& request, const std::string& rest);
@@ -86,6 +89,7 @@ class Routes {
   const std::string config_path_;
   HostTable& hosts_;
   TlsServer* const tls_;
+  EventLog events_;
   RolloutController controller_;
   MetaCounters counters_;
   HeartbeatHandler heartbeats_;

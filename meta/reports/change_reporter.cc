@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include "common/base/clock.h"
 #include "common/base/file.h"
 #include "common/base/log.h"
 #include "common/base/number_text.h"
@@ -11,6 +12,7 @@ namespace ops::meta {
 namespace {
 
 constexpr size_t kMaxSize = 64 << 20;  // bytes
+constexpr size_t kMaxAgents = 50;      // events of one reload
 
 /// A config with these agents, as text for parse_config(). Passwords in it are masked.
 std::string text_of(const Config& config) {
@@ -28,26 +30,34 @@ std::shared_ptr<const Assignments> assignments_in(const std::string& text) {
 
 }  // namespace
 
-void ChangeReporter::keep_in(std::string path, const std::shared_ptr<const Assignments>& in_force, TimePoint now) {
+bool ChangeReporter::keep_in(std::string path, const std::shared_ptr<const Assignments>& in_force, TimePoint now) {
   path_ = std::move(path);
-  if (::access(path_.c_str(), F_OK) != 0) return save(*in_force->config());
+  if (::access(path_.c_str(), F_OK) != 0) {
+    save(*in_force->config());
+    return false;
+  }
   const auto text = read_file(path_, kMaxSize);
   const auto before = text ? assignments_in(*text) : nullptr;
   // Masked like the saved config, so that only real differences count.
   const auto after = assignments_in(text_of(*in_force->config()));
-  if (before != nullptr && after != nullptr) return note(before, after, now);
+  if (before != nullptr && after != nullptr) {
+    note(before, after, now);
+    return before->config()->agents != after->config()->agents;
+  }
   log::warning(path_, " is damaged: changes of cfg.json since the last run are not known");
   save(*in_force->config());
+  return false;
 }
 
-void ChangeReporter::note(std::shared_ptr<const Assignments> before, std::shared_ptr<const Assignments> after, TimePoint now) {
+void ChangeReporter::note(std::shared_ptr<const Assignments> before, std::shared_ptr<const Assignments> after, TimePoint now,
+                          std::string by) {
   {
     const std::lock_guard lock(mutex_);
     if (noted_.size() == kMaxNoted) {
       before = std::move(noted_.back().before);
       noted_.pop_back();
     }
-    noted_.push_back({std::move(before), std::move(after), now});
+    noted_.push_back({std::move(before), std::move(after), now, std::move(by)});
   }
   if (wake_) wake_();
 }
@@ -73,12 +83,16 @@ void ChangeReporter::report(const Noted& noted) {
       before_notice_.reset();
     }
   }
-  if (noted.before->config()->agents == noted.after->config()->agents) return;
+  if (noted.before->config()->agents == noted.after->config()->agents) {
+    if (!noted.by.empty()) note_events(noted, {});
+    return;
+  }
   ConfigChangeScanner scanner(hosts_, noted.before, noted.after);
   while (scanner.step()) {
   }
   ConfigChange change = scanner.result();
   save(*noted.after->config());
+  note_events(noted, change);
   if (!change.is_dangerous()) return;
   std::string effects;
   for (const std::string& line : lines_of(change, true)) effects += cat("; ", line);
@@ -87,6 +101,36 @@ void ChangeReporter::report(const Noted& noted) {
   const std::lock_guard lock(mutex_);
   notice_ = {noted.at, std::move(change)};
   before_notice_ = noted.before;
+}
+
+void ChangeReporter::note_events(const Noted& noted, const ConfigChange& change) const {
+  if (events_ == nullptr) return;
+  const Config& before = *noted.before->config();
+  const Config& after = *noted.after->config();
+  const auto add = [&](const std::string& agent, const std::string& text) {
+    events_->add({EventKind::reload, agent, "", "", noted.by, text, to_wall_seconds(noted.at)});
+  };
+  std::vector<std::string> changed;
+  for (const AgentConfig& agent : after.agents) {
+    const AgentConfig* old = find_agent(before, agent.defaults.name);
+    if (old == nullptr || *old != agent) changed.push_back(agent.defaults.name);
+  }
+  for (const AgentConfig& agent : before.agents) {
+    if (find_agent(after, agent.defaults.name) == nullptr) changed.push_back(agent.defaults.name);
+  }
+  if (changed.empty()) return add("", "cfg.json is reloaded: no agent's entry has changed");
+  for (size_t i = 0; i < std::min(changed.size(), kMaxAgents); ++i) {
+    std::string text;
+    for (const std::string& line : lines_of(change.of_agent(changed[i]))) text += cat(text.empty() ? "" : "; ", line);
+    if (text.empty()) {
+      const char* state = " has another entry";
+      if (find_agent(before, changed[i]) == nullptr) state = " is new";
+      if (find_agent(after, changed[i]) == nullptr) state = " is no longer";
+      text = cat(changed[i], state, " in cfg.json; that changes nothing on the known hosts");
+    }
+    add(changed[i], text);
+  }
+  if (changed.size() > kMaxAgents) add("", cat("cfg.json changes ", changed.size() - kMaxAgents, " more agents"));
 }
 
 std::optional<ChangeNotice> ChangeReporter::recent(TimePoint now) const {

@@ -84,6 +84,14 @@ std::map<std::pair<std::string, std::string>, uint32_t> rollouts_of(const Config
 
 }  // namespace
 
+ConfigChange ConfigChange::of_agent(const std::string& agent) const {
+  ConfigChange part;
+  for (const auto& [key, hosts_of_it] : effects) {
+    if (std::get<1>(key) == agent) part.effects.emplace(key, hosts_of_it);
+  }
+  return part;
+}
+
 Verdict ConfigChange::verdict() const {
   if (losing > kFewHosts && uint64_t{losing} * 100 > uint64_t{hosts} * kSmallShare) return Verdict::refuse;
   return touched > 1 ? Verdict::ask : Verdict::go;

@@ -50,6 +50,8 @@ struct ConfigChange {
   uint32_t changed = 0;                       // hosts with at least one effect
   std::map<Key, HostsOf> effects;
 
+  /// The effects on one agent, without the counts of hosts.
+  ConfigChange of_agent(const std::string& agent) const;
   uint32_t of(Effect effect) const { return affected[static_cast<size_t>(effect)]; }
 
   /// `refuse` if more than 10 hosts, and more than 10 % of all, are `losing`; `ask` if more than one host is `touched`.

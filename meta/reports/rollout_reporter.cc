@@ -25,10 +25,39 @@ void visit_releases(const Config& config, const Visit& visit) {
 void RolloutReporter::tick(TimePoint now) {
   const auto assignments = current_();
   sample_rates(*assignments, now);
-  if (progress_.empty() && !is_any_inflight(*assignments, now)) return;
-  if (now - checked_at_ < kCheckPause && now >= checked_at_) return;
+  note_dropped(*assignments->config());
+  const bool is_open = !controller_.history().open().empty();
+  if (progress_.empty() && !is_open && !is_any_inflight(*assignments, now)) return;
+  const bool is_log_due = now - checked_at_ >= kCheckPause || now < checked_at_;
+  if (!is_log_due && (!is_open || hosts_.size() > kSmall)) return;
+  const FleetSummary current = summary(now);
+  note_ends(current);
+  if (!is_log_due) return;
   checked_at_ = now;
-  log_progress(summary(now));
+  log_progress(current);
+}
+
+/// Ends the rollouts of releases that the config no longer names.
+void RolloutReporter::note_dropped(const Config& config) const {
+  for (const auto& [agent, key] : controller_.history().open()) {
+    const AgentConfig* named = find_agent(config, agent);
+    const std::string version(split_content(key).first);
+    if (named == nullptr || !versions_of(*named).contains(version)) {
+      controller_.history().end({agent, key}, "cfg.json no longer names the release");
+    } else if (const std::string now = release_key(*named, version); now != key && now != version) {
+      controller_.history().end({agent, key}, "cfg.json names other content of the version");
+    }
+  }
+}
+
+void RolloutReporter::note_ends(const FleetSummary& summary) const {
+  if (controller_.is_warming_up()) return;  // most hosts are unknown
+  for (const auto& [agent, key] : controller_.history().open()) {
+    for (const ReleaseSummary& release : summary.releases) {
+      if (release.agent != agent || release.version != split_content(key).first) continue;
+      if (release.to_go() == 0 && !release.state.is_halted) controller_.history().end({agent, key}, "it " + to_text(release));
+    }
+  }
 }
 
 FleetSummary RolloutReporter::summary(TimePoint now) {

@@ -1,6 +1,7 @@
 #pragma once
 
-// Makes fleet summaries (fleet_summary.h) for clients, and logs the progress of each rollout, a few lines an hour.
+// Makes fleet summaries (fleet_summary.h) for clients, logs the progress of each rollout, a few lines an hour, and notes its
+// end in the history.
 
 #include <chrono>
 #include <map>
@@ -37,9 +38,10 @@ class RolloutReporter {
         current_(std::move(current)) {}
 
   /// To be called every kTick, by one thread. Samples the rates. While a rollout is in progress, scans the fleet once a minute
-  /// and logs the progress.
+  /// (a fleet of kSmall hosts each time), logs the progress and notes the end.
   void tick(TimePoint now);
   static constexpr std::chrono::seconds kTick{10};
+  static constexpr size_t kSmall = 10'000;  // hosts
 
   /// Blocks until a fresh scan is there.
   FleetSummary summary(TimePoint now);
@@ -66,6 +68,8 @@ class RolloutReporter {
   FleetSummary summary_of(std::shared_ptr<const FleetScan> scan, TimePoint now) const;
   bool is_any_inflight(const Assignments& assignments, TimePoint now) const;
   void log_progress(const FleetSummary& summary);
+  void note_dropped(const Config& config) const;
+  void note_ends(const FleetSummary& summary) const;
 
   const HostTable& hosts_;
   RolloutController& controller_;

@@ -111,7 +111,10 @@ Answer RolloutController::decide(const DesiredAgent& assigned, const RolloutLimi
         leases_.succeed(assigned.name, key_of(assigned), heartbeat.hostname, peak);
       }
       return Answer::desired;
-    case Reason::failed: leases_.fail(assigned.name, key_of(assigned), heartbeat.hostname); return Answer::desired;
+    case Reason::failed:
+      leases_.fail(assigned.name, key_of(assigned), heartbeat.hostname);
+      history_.fail({assigned.name, key_of(assigned)}, heartbeat.hostname, update->phase, update->error);
+      return Answer::desired;
     case Reason::held_on_host:
       leases_.hold(assigned.name, key_of(assigned), heartbeat.hostname);
       return real == nullptr ? Answer::desired : Answer::own;
@@ -242,8 +245,9 @@ void RolloutController::log_transition(const DesiredAgent& assigned, const std::
     if (!halted_.try_emplace(release, now).second) return;
     ++halts_;
     lock.unlock();  // state() locks
-    log::warning(release, " is halted: ", why_halted(state(assigned.name, key_of(assigned), limits, now), limits),
-                 "; see /status/summary");
+    const std::string why = why_halted(state(assigned.name, key_of(assigned), limits, now), limits);
+    log::warning(release, " is halted: ", why, "; see /status/summary");
+    history_.halt({assigned.name, key_of(assigned)}, why);
     return;
   }
   const bool was_halted = halted_.erase(release) > 0;
@@ -251,6 +255,7 @@ void RolloutController::log_transition(const DesiredAgent& assigned, const std::
   const uint32_t running = hosts_.reports(assigned.name, key_of(assigned)).running;
   log::info(release, was_halted ? ": the rollout continues with " : ": the rollout begins with ", host, "; ", running,
             " hosts run it");
+  history_.go({assigned.name, key_of(assigned)}, host, running);
 }
 
 }  // namespace ops::meta

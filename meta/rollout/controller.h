@@ -39,6 +39,7 @@
 #include "meta/rollout/leases.h"
 #include "meta/rollout/operator_orders.h"
 #include "meta/rollout/policy.h"
+#include "meta/rollout/rollout_history.h"
 #include "meta/rollout/rollout_watch.h"
 
 namespace ops::meta {
@@ -78,9 +79,9 @@ class RolloutController {
  public:
   using TimePoint = Leases::TimePoint;
 
-  /// `orders_path`: see OperatorOrders.
-  explicit RolloutController(HostTable& hosts, std::string orders_path = "")
-      : hosts_(hosts), watch_(hosts), orders_(std::move(orders_path)) {}
+  /// `orders_path`: see OperatorOrders. `events`: see RolloutHistory.
+  explicit RolloutController(HostTable& hosts, std::string orders_path = "", EventLog* events = nullptr)
+      : hosts_(hosts), watch_(hosts), orders_(std::move(orders_path)), history_(events) {}
 
   /// The answer to a heartbeat for one agent. Grants and ends leases.
   Answer decide(const DesiredAgent& assigned, const RolloutLimits& limits, const HeartbeatRequest& heartbeat, TimePoint now);
@@ -112,6 +113,7 @@ class RolloutController {
   uint64_t halts() const { return halts_; }
   OperatorOrders& orders() { return orders_; }
   const OperatorOrders& orders() const { return orders_; }
+  RolloutHistory& history() { return history_; }
   RolloutWatch& watch() { return watch_; }
   const RolloutWatch& watch() const { return watch_; }
   void restore(std::vector<Leases::Saved> leases) { leases_.restore(std::move(leases)); }
@@ -128,6 +130,7 @@ class RolloutController {
   RolloutWatch watch_;
   Leases leases_;
   OperatorOrders orders_;
+  RolloutHistory history_;
   std::atomic<bool> is_warming_up_ = false;
   TimePoint warming_up_since_{};            // set before the threads start
   std::chrono::seconds longest_before_{0};  // the same

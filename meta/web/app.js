@@ -76,6 +76,7 @@ function render(summary) {
     tile('Halted', el('span', {class: halted.length > 0 ? 'bad' : 'good'}, halted.length > 0 ? count(halted.length) : 'none'),
       halted.slice(0, 3).join(', '), halted.length > 3 && ' \u2026'));
   const names = new Set([...rollouts.map(([agent]) => agent), ...Object.keys(summary.agents ?? {})]);
+  offerAgents([...names]);
   fill($('rollouts'), [...names].map((agent) => agentPanel(agent, ownValue(summary.rollouts, agent), ownValue(summary.agents, agent))),
     names.size === 0 && el('p', {class: 'dim'}, 'There is no agent in cfg.json.'));
 }
@@ -247,7 +248,7 @@ async function refresh() {
   const isCurrent = () => number === refreshes;
   const host = hostInHash();
   try {
-    await Promise.all([showSummary(isCurrent), host === null ? showHosts(isCurrent) : showHost(host, isCurrent)]);
+    await Promise.all([showSummary(isCurrent), ...host === null ? [showHosts(isCurrent), showEvents(isCurrent)] : [showHost(host, isCurrent)]]);
   } finally {
     if (isCurrent() && !document.hidden) timer = setTimeout(refresh, refreshPause);
   }

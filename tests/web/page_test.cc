@@ -196,7 +196,7 @@ TEST_F(Page, ShowsReportsOfHostsAsText) {
   browser.click("#hosts tbody th a");
   expect_shown("#host", bad);
   EXPECT_EQ(browser.text("#detail-title"), bad);
-  EXPECT_EQ(browser.run("return [window.hacked ?? 0, document.scripts.length, document.images.length]"), Json({0, 2, 0}));
+  EXPECT_EQ(browser.run("return [window.hacked ?? 0, document.scripts.length, document.images.length]"), Json({0, 3, 0}));
   expect_well_behaved();
 }
 
@@ -235,6 +235,25 @@ TEST_F(Page, ShowsADangerousChangeOfTheConfigForAnHour) {
   expect_shown("#change", "a stops on 2 hosts, like h1, h2");
   expect_well_behaved();
   save_screenshot("change");
+}
+
+TEST_F(Page, ShowsWhatHappenedAndFiltersByAgent) {
+  ASSERT_TRUE(browser.is_open());
+  ASSERT_TRUE(meta.assign({{"a", "1"}, {"b", "1"}}));
+  const std::string bad = "<img/src=x/onerror=\"window.hacked=1\">";
+  report("h1", {{"a", "0", "started"}}, {{"a", "1", "rolled-back", 0, 0, 1, 0, bad}});
+  report("h2", {{"b", "0", "started"}});
+  browser.open(url());
+  expect_shown("#events", "a 1 is rolled-back on h1: " + bad);
+  expect_shown("#events", "b 1: the rollout begins with h1; 0 hosts run it");
+  expect_shown("#events", "(root)");
+  browser.run("const one = document.querySelector('#of-agent'); one.value = 'b'; one.dispatchEvent(new Event('change'))");
+  EXPECT_TRUE(eventually([&] { return browser.text("#events").find("a 1 is") == std::string::npos; }));
+  expect_shown("#events", "b 1: the rollout begins with h1");
+  EXPECT_EQ(browser.run("return document.querySelector('#of-agent').value"), "b");
+  EXPECT_EQ(browser.run("return [window.hacked ?? 0, document.images.length]"), Json({0, 0}));
+  save_screenshot("events");
+  expect_well_behaved();
 }
 
 TEST_F(Page, ScriptsBelowTarballDirDoNotRun) {

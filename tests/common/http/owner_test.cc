@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/daemon/admin_routes.h"
 #include "tests/common/http/server_fixture.h"
@@ -43,6 +44,7 @@ TEST_F(HttpOwner, IsDistinguishedFromOtherClients) {
   EXPECT_EQ(ask(path).body, "hello");
   EXPECT_TRUE(last().from_owner);
   EXPECT_EQ(last().peer, "local");
+  EXPECT_EQ(last().owner_uid, ::geteuid());
   EXPECT_EQ(get(port(), "/").body, "hello");
   EXPECT_FALSE(last().from_owner);
   EXPECT_EQ(last().peer, "127.0.0.1");

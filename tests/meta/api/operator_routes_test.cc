@@ -163,6 +163,41 @@ TEST_F(OperatorRoutes, ExplainGivesTheReasonForTheReplyToAHost) {
   expect_text(get("/explain/no"), 404, "unknown host \"no\": ops-meta has no heartbeat from it\n");
 }
 
+TEST_F(OperatorRoutes, EventsAreListedWithTheOperator) {
+  expect_json(get("/events"), R"({"events":[],"next":0})");
+  write_config("{");
+  EXPECT_FALSE(routes.reload("ann"));
+  HttpRequest request{"POST", "/rollout/halt", {}, "", "local"};
+  request.query = {{"agent", "falcon-agent"}, {"version", "1.0.1"}};
+  request.from_owner = true;
+  request.owner_uid = 0;
+  EXPECT_EQ(routes.handle(request).status, 200);
+  request.owner_uid = 4'000'000'000;
+  request.path = "/rollout/resume";
+  EXPECT_EQ(routes.handle(request).status, 200);
+  const std::string all = get("/events").body;
+  EXPECT_NE(all.find(R"("kind":"reload-failed","by":"ann","text":"cfg.json is bad, and is not reloaded: )"), std::string::npos);
+  EXPECT_NE(all.find(R"("kind":"halt-by-hand","agent":"falcon-agent","version":"1.0.1","by":"root","text":)"),
+            std::string::npos);
+  EXPECT_NE(all.find(R"("kind":"resume-by-hand","agent":"falcon-agent","version":"1.0.1","by":"uid 4000000000","text":)"),
+            std::string::npos);
+  EXPECT_EQ(get_with("/events", "kind", "resume-by-hand").body.find("halt-by-hand"), std::string::npos);
+  EXPECT_EQ(get_with("/events", "agent", "other").body.find("kind"), std::string::npos);
+  for (const auto& [key, value] : {std::pair("since", "-1"),
+                                   {"since", "9223372036854775808"},
+                                   {"since", "x"},
+                                   {"kind", "x"},
+                                   {"limit", "0"},
+                                   {"limit", "10001"}}) {
+    EXPECT_EQ(get_with("/events", key, value).status, 400) << key << "=" << value;
+  }
+  HttpRequest as_log{"GET", "/events", {}, "", "127.0.0.1"};
+  as_log.query = {{"format", "log"}, {"limit", "1"}};
+  const std::string text = routes.handle(as_log).body;
+  EXPECT_TRUE(text.ends_with("  resume-by-hand  falcon-agent 1.0.1 is resumed by hand (uid 4000000000)\n")) << text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 2) << text;
+}
+
 TEST_F(OperatorRoutes, OnlyTheOwnerHaltsAndResumes) {
   const auto order = [this](const std::string& target, const std::string& agent, bool from_owner) {
     HttpRequest request{"POST", target, {}, "", "127.0.0.1"};

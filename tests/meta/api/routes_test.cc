@@ -123,7 +123,7 @@ TEST_F(Routes, EachPathNeedsItsToken) {
   for (const std::string path : {"/health", "/version"}) EXPECT_TRUE(is_allowed("GET", path, "")) << path;
   for (const std::string path : {"/", "/workdir", "/config/reload", "/status", "/status/", "/status/text", "/status/json",
                                  "/status/text/a", "/status/json/a", "/status/host/h1", "/status/hosts", "/status/summary",
-                                 "/status/typo", "/explain", "/explain/h1", "/metrics", "/config/typo"}) {
+                                 "/status/typo", "/explain", "/explain/h1", "/events", "/metrics", "/config/typo"}) {
     for (const std::string token : {"", "host"}) {
       const HttpResponse response = answer_to("GET", path, token);
       EXPECT_EQ(response.status, 401) << path;

@@ -2,6 +2,8 @@
 
 #include <filesystem>
 
+#include "common/base/clock.h"
+
 #include "tests/meta/reports/fleet_fixture.h"
 #include "tests/support/temp_dir.h"
 
@@ -61,6 +63,33 @@ TEST_F(ChangeReporterTest, JoinsTheLastOfManyChanges) {
   const auto notice = reporter.recent(now);
   ASSERT_TRUE(notice);
   EXPECT_EQ(lines_of(notice->change), std::vector<std::string>{"a goes back from 2 to 1 on 1 host, like h1"});
+}
+
+TEST_F(ChangeReporterTest, NotesEachReloadInTheHistoryWithTheDifference) {
+  meta::EventLog events;
+  ChangeReporter noting{hosts, &events};
+  noting.keep_in(file, want("2"), now);
+  noting.note(want("2"), want("3"), now, "ann");
+  noting.note(want("3"), want("3"), now, "127.0.0.1");
+  noting.note(want("3"), want("3", {{"other-", "4"}}), now, "SIGHUP");
+  noting.report();
+  ChangeReporter next{hosts, &events};
+  EXPECT_FALSE(next.keep_in(file, want("3", {{"other-", "4"}}), now));
+  next.report();
+  ChangeReporter third{hosts, &events};
+  EXPECT_TRUE(third.keep_in(file, want("1"), now));
+  third.report();
+  std::vector<std::string> lines;
+  for (const auto& event : events.all()) {
+    EXPECT_EQ(to_word(event->kind), "reload");
+    EXPECT_EQ(event->time, to_wall_seconds(now));
+    lines.push_back(event->agent + "|" + event->by + "|" + event->text);
+  }
+  EXPECT_EQ(lines,
+            (std::vector<std::string>{"a|ann|a changes from 2 to 3 on 1 host, like h1",
+                                      "|127.0.0.1|cfg.json is reloaded: no agent's entry has changed",
+                                      "a|SIGHUP|a has another entry in cfg.json; that changes nothing on the known hosts",
+                                      "a||a goes back from 2 to 1 on 1 host, like h1"}));
 }
 
 TEST_F(ChangeReporterTest, ComparesWithTheConfigOfTheLastRun) {
