@@ -143,7 +143,7 @@ void MainLoop::perform(const Observe& effect) {
                              patience = config()->control_timeout](const std::stop_token& cancel) {
     auto seen = or_out_of_memory([&] {
       if (is_first) await_earlier_script(layout_, name, patience, cancel);
-      return observe_agent(layout_, name, cancel);
+      return observe_agent(layout_, name, cancel, status_deadline(patience));
     });
     if (!cancel.stop_requested()) post(name, ObservationEnded{name, std::move(seen)});
   });

@@ -55,11 +55,12 @@ std::vector<FaultyScript> failing_scripts() {
   return {
       {"exits-1", cannot_start("echo 'port 80 is taken' >&2; exit 1"), "exit status 1: port 80 is taken"},
       {"exits-1-always", "#!/bin/bash\nexit 1", "fail: exit status 1"},
-      {"hangs-in-start", cannot_start("exec sleep 1000"), "`./control start` did not end within 4 s and was killed"},
+      {"hangs-in-start", cannot_start("exec sleep 1000"), "`./control start` did not end within 3 s and was killed"},
       {"hangs-in-stop", "#!/bin/bash\n[[ $1 == stop ]] && exec sleep 1000\n[[ $1 != status ]]", "exit status 1"},
-      {"hangs-in-status", "#!/bin/bash\n[[ $1 == status ]] && exec sleep 1000\nexit 0", "`./control status` did not end"},
+      {"hangs-in-status", "#!/bin/bash\n[[ $1 == status ]] && exec sleep 1000\nexit 0",
+       "`./control status` did not end within 3 s"},
       {"hangs-always", "#!/bin/bash\nexec sleep 1000", "`./control start` did not end"},
-      {"ignores-term", cannot_start("trap '' TERM; while :; do sleep 0.1; done"), "did not end within 4 s and was killed"},
+      {"ignores-term", cannot_start("trap '' TERM; while :; do sleep 0.1; done"), "did not end within 3 s and was killed"},
       {"prints-1-gb", cannot_start("head -c 1000000000 /dev/zero; exit 1"), "did not start"},
       {"prints-for-ever", "#!/bin/bash\nexec yes", "did not end"},
       {"needs-a-terminal", cannot_start("read -r line </dev/tty || exit 7"), "exit status 7"},
@@ -109,7 +110,8 @@ struct FaultyControl : testing::Test {
   static UpdaterSettings quick() {
     UpdaterSettings settings;
     settings.probation = 2;
-    settings.control_timeout = 4;  // seconds; long enough for a good control on a slow machine
+    settings.control_timeout = 3;  // seconds, also for a status; a good control takes 0.1 s
+    settings.settle_timeout = 3;
     return settings;
   }
 

@@ -98,9 +98,9 @@ std::vector<pid_t> group_of(pid_t leader) { return leader > 1 ? std::vector<pid_
 
 }  // namespace
 
-std::string status_of(const Layout& layout, const std::string& name, const std::string& version,
-                      const std::stop_token& cancel) {
-  const auto printed = run_control(layout.version(name, version), "status", kStatusDeadline, cancel);
+std::string status_of(const Layout& layout, const std::string& name, const std::string& version, const std::stop_token& cancel,
+                      std::chrono::seconds deadline) {
+  const auto printed = run_control(layout.version(name, version), "status", deadline, cancel);
   return status_line(printed ? *printed : printed.error().message);
 }
 
@@ -125,11 +125,12 @@ Result<Observed> read_agent(const Layout& layout, const std::string& name) {
   return seen;
 }
 
-Result<Observed> observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel) {
+Result<Observed> observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel,
+                               std::chrono::seconds deadline) {
   auto seen = read_agent(layout, name);
   if (!seen || !seen->has_control) return seen;
   const std::string reason = unsafe_folders(layout, name);
-  seen->status_text = reason.empty() ? status_of(layout, name, seen->version, cancel) : reason;
+  seen->status_text = reason.empty() ? status_of(layout, name, seen->version, cancel, deadline) : reason;
   seen->status = to_status(seen->status_text);
   return seen;
 }

@@ -12,6 +12,7 @@
 
 #include "updater/model/layout.h"
 #include "updater/model/plan.h"
+#include "updater/process/control_script.h"
 
 namespace ops::updater {
 
@@ -19,11 +20,13 @@ namespace ops::updater {
 /// part of it: a partial result must not lead to a decision.
 Result<Observed> read_agent(const Layout& layout, const std::string& name);
 
-/// Like read_agent(), and also runs `./control status`.
-Result<Observed> observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel);
+/// Like read_agent(), and also runs `./control status`, which may take `deadline`.
+Result<Observed> observe_agent(const Layout& layout, const std::string& name, const std::stop_token& cancel,
+                               std::chrono::seconds deadline = kStatusDeadline);
 
 /// Runs `./control status` of one version. Returns its output as one line (status_line()), or the error.
-std::string status_of(const Layout& layout, const std::string& name, const std::string& version, const std::stop_token& cancel);
+std::string status_of(const Layout& layout, const std::string& name, const std::string& version, const std::stop_token& cancel,
+                      std::chrono::seconds deadline = kStatusDeadline);
 
 /// Waits for a `./control start` or `stop` of this agent that an earlier updater started and that still runs after the end of
 /// that updater: a second start beside it could start the agent twice. After `patience`, ends the script's process group with

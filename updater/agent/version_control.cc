@@ -108,7 +108,9 @@ Result<std::string> VersionControl::run(const std::string& version, const std::s
   return run_control(layout_.version(agent_, version), verb, settings_.control_timeout, cancel_, layout_.script_note(agent_));
 }
 
-std::string VersionControl::status(const std::string& version) const { return status_of(layout_, agent_, version, cancel_); }
+std::string VersionControl::status(const std::string& version) const {
+  return status_of(layout_, agent_, version, cancel_, status_deadline(settings_.control_timeout));
+}
 
 /// Waits for a status for as long as `patience`, and longer while the status is unclear and is no failure yet. Returns the last
 /// status.

@@ -20,6 +20,7 @@
 // (A pseudo-terminal or files instead of the pipes were rejected: the Go updater gives scripts a pipe, so they work with one.
 // It gives stdout and stderr the same pipe.)
 
+#include <algorithm>
 #include <chrono>
 #include <stop_token>
 #include <string>
@@ -29,6 +30,10 @@
 namespace ops::updater {
 
 inline constexpr std::chrono::seconds kStatusDeadline{10};
+/// A host whose `controlTimeout` is shorter waits no longer for a status than for a start.
+inline std::chrono::seconds status_deadline(std::chrono::seconds control_timeout) {
+  return std::min(kStatusDeadline, control_timeout);
+}
 
 /// The pause between two statuses after start or stop begins with kSettleTick and doubles up to kMaxSettleTick, because
 /// statuses take CPU time from an agent that starts.
