@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # verbs.sh: the verbs of ./control that only ops-meta has: publish, plan, apply, wait, explain, watch, log, halt and resume; and
 # the question before a reload or restart. control sources it in ops-meta's folder, and provides `app`, `verb`, `config` and the
-# functions say, die, usage_error, expect_words, absolute, need_config and serving_pid, and the arrays and names in control's head.
+# functions say, die, usage_error, refuse_word, expect_words, absolute, need_config and serving_pid, and the arrays and names in control's head.
 
 readonly refused=3 timed_out=4 no_answer=69 # exit codes; 69 stays inside this file
 
@@ -37,7 +37,7 @@ parse_publish() {
                 arch=$2
                 shift
                 ;;
-            -*) usage_error "publish does not take \"$1\"; see $me publish --help" ;;
+            -*) refuse_word "$1" ;;
             *) words+=("$1") ;;
         esac
         shift
@@ -257,7 +257,7 @@ parse_wait() {
                 shift
                 ;;
             --json) json=1 ;;
-            -*) usage_error "wait does not take \"$1\"; see $me wait --help" ;;
+            -*) refuse_word "$1" ;;
             *) words+=("$1") ;;
         esac
         shift
@@ -350,7 +350,7 @@ show_log() {
     for word in "$@"; do
         case $word in
             --follow | -f) follow=1 ;;
-            -*) usage_error "log does not take \"$word\"; see $me log --help" ;;
+            -*) refuse_word "$word" ;;
             *) words+=("$word") ;;
         esac
     done
@@ -373,7 +373,7 @@ meta_verb() {
         plan) expect_words 0 1 "$@" && plan "$@" ;;
         apply)
             expect_words 1 2 "$@"
-            [[ $# -eq 1 || $2 == --yes ]] || usage_error "apply does not take \"$2\"; see $me apply --help"
+            [[ $# -eq 1 || $2 == --yes ]] || refuse_word "$2"
             apply "$@"
             ;;
         wait) wait_for_rollout "$@" ;;

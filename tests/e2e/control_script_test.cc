@@ -122,6 +122,60 @@ TEST_F(Control, RefusesWordsThatAVerbDoesNotTake) {
   }
 }
 
+/// The codes of the table "Exit codes" in a chapter.
+std::string exit_codes_of(const std::string& chapter) {
+  const std::string text = read_file(OPS_SOURCE_DIR "/" + chapter);
+  std::istringstream lines(text.substr(std::min(text.find("**Exit codes**"), text.size())));
+  std::string codes;
+  for (std::string line; std::getline(lines, line) && !line.starts_with("**Metrics") && !line.starts_with("#");) {
+    if (line.size() > 4 && line.starts_with("| ") && line[2] >= '0' && line[2] <= '9') codes += line[2];
+  }
+  return codes;
+}
+
+TEST_F(Control, ExitCodesAreThoseOfTheManual) {
+  EXPECT_EQ(exit_codes_of("meta/README.md"), "01234");
+  EXPECT_EQ(exit_codes_of("updater/README.md"), "0123");
+  const std::string good = read_file(box / "cfg.json");
+  EXPECT_EQ(control("status").exit_code, 3);
+  EXPECT_EQ(control("pid").exit_code, 1);
+  write_file(box / "cfg.json", "{");
+  EXPECT_EQ(control("start").exit_code, 1);
+  EXPECT_EQ(control("check").exit_code, 2);
+  EXPECT_EQ(run({box / "ops-meta", "-c", box / "cfg.json"}).exit_code, 2);
+  write_file(box / "cfg.json", good);
+  start();
+  EXPECT_EQ(control("status").exit_code, 0);
+  write_file(box / "cfg.json", "{");
+  EXPECT_EQ(control("reload").exit_code, 1);
+  write_file(box / "cfg.json", good);
+  EXPECT_EQ(box.run_control({"explain", "unknown"}).exit_code, 1);
+  EXPECT_EQ(run({box / "ops-meta", "--no-such-flag"}).exit_code, 2);
+  EXPECT_EQ(run({box / "ops-meta", "--check-release", "/dev/null"}).exit_code, 1);
+}
+
+TEST_F(Control, NamesTheNearestVerbAndFlag) {
+  const auto last_line = [&](const std::vector<std::string>& words) {
+    const Finished finished = box.run_control(words);
+    EXPECT_EQ(finished.exit_code, 2) << words[0];
+    const size_t end = finished.output.rfind('\n', finished.output.size() - 2);
+    return end == std::string::npos ? finished.output : finished.output.substr(end + 1);
+  };
+  EXPECT_EQ(last_line({"relaod"}), "unknown verb \"relaod\" (did you mean reload?)\n");
+  EXPECT_EQ(last_line({"publsh", "a", "1", "f"}), "unknown verb \"publsh\" (did you mean publish?)\n");
+  EXPECT_EQ(last_line({"frobnicate"}), "unknown verb \"frobnicate\"\n");
+  EXPECT_EQ(last_line({"strat", "--help"}), "unknown verb \"strat\" (did you mean start?); ./control help lists the verbs\n");
+  EXPECT_EQ(last_line({"check", "--fecth"}),
+            "check does not take \"--fecth\" (did you mean --fetch?); see ./control check --help\n");
+  EXPECT_EQ(last_line({"reload", "--yse"}),
+            "reload does not take \"--yse\" (did you mean --yes?); see ./control reload --help\n");
+  EXPECT_EQ(last_line({"wait", "a", "--timout", "1s"}),
+            "wait does not take \"--timout\" (did you mean --timeout?); see ./control wait --help\n");
+  EXPECT_EQ(last_line({"log", "--folow"}),
+            "log does not take \"--folow\" (did you mean --follow?); see ./control log --help\n");
+  EXPECT_EQ(last_line({"apply", "f", "--force"}), "apply does not take \"--force\"; see ./control apply --help\n");
+}
+
 TEST_F(Control, NamesTheFileThatIsMissingForAVerbOfOpsMeta) {
   fs::remove(box / "verbs.sh");
   const Finished finished = control("plan");
