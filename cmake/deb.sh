@@ -122,6 +122,8 @@ rm "$root$lib/help"
 if [[ $name == ops-meta ]]; then
     put 644 cmake/deb/ops-meta.cfg.json /etc/ops-meta/cfg.json
     put 644 cfg.example.json "$doc/examples/cfg.json"
+    put 644 meta/alerts.yml "$doc/examples/alerts.yml"
+    put 644 meta/grafana-dashboard.json "$doc/examples/grafana-dashboard.json"
     echo 'u ops-meta - "ops-meta" /var/lib/ops-meta' | write 644 /usr/lib/sysusers.d/ops-meta.conf
     mkdir -p "$root/var/lib/ops-meta/tarball"
 else

@@ -1,7 +1,8 @@
-// The metrics of both daemons, and the alert rules in meta/README.md.
+// The metrics of both daemons, the alert rules in meta/alerts.yml, and the dashboard for Grafana.
 
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <regex>
 #include <set>
@@ -12,6 +13,7 @@
 #include "tests/support/manual.h"
 #include "tests/support/promtool.h"
 #include "tests/support/tarball.h"
+#include "tests/support/text.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
@@ -78,10 +80,48 @@ TEST_F(DaemonMetrics, AreAllDescribedInTheManual) {
   }
 }
 
-TEST(Manual, HasAlertRulesThatPassPromtool) {
-  const std::string rules = manual_block("groups:");
-  EXPECT_NE(rules.find("alert: "), std::string::npos) << rules;
+TEST_F(DaemonMetrics, OfTheDashboardAreExportedAndItsQueriesPassPromtool) {
+  const auto dashboard = nlohmann::json::parse(read_file(OPS_SOURCE_DIR "/meta/grafana-dashboard.json"));
+  const std::string said = of_meta() + of_host();
+  std::string rules = "groups:\n  - name: dashboard\n    rules:\n";
+  std::set<int> ids;
+  for (const auto& panel : dashboard.at("panels")) {
+    EXPECT_TRUE(ids.insert(panel.at("id").get<int>()).second) << panel.at("title");
+    EXPECT_FALSE(panel.at("targets").empty()) << panel.at("title");
+    for (const auto& target : panel.at("targets")) {
+      const std::string query = target.at("expr");
+      rules += "      - record: panel" + std::to_string(panel.at("id").get<int>()) + ":" +
+               target.at("refId").get<std::string>() + "\n        expr: " + nlohmann::json(query).dump() + "\n";
+      const auto names = words_like_metrics(query);
+      EXPECT_FALSE(names.empty()) << query;
+      for (std::string name : names) {
+        if (name.ends_with("_bucket")) name.resize(name.size() - std::string("_bucket").size());
+        EXPECT_TRUE(contains(said, "# TYPE " + name + " "))
+            << panel.at("title") << " has " << name << ", which no daemon exports";
+      }
+    }
+  }
+  for (const auto& variable : dashboard.at("templating").at("list")) {
+    for (const std::string& name : words_like_metrics(variable.at("query"))) {
+      EXPECT_TRUE(contains(said, "# TYPE " + name + " ")) << name;
+    }
+  }
   EXPECT_EQ(check_rules(rules), "") << rules;
+}
+
+std::string alert_rules() { return read_file(OPS_SOURCE_DIR "/meta/alerts.yml"); }
+
+TEST(AlertRules, PassPromtoolAndAreInTheManual) {
+  const std::string rules = alert_rules();
+  EXPECT_EQ(check_rules(rules), "") << rules;
+  static const std::regex alert("- alert: ([A-Za-z]+)");
+  const std::string chapter = read_file(OPS_SOURCE_DIR "/meta/README.md");
+  int alerts = 0;
+  for (std::sregex_iterator found(rules.begin(), rules.end(), alert), end; found != end; ++found, ++alerts) {
+    EXPECT_TRUE(contains(chapter, "`" + (*found)[1].str() + "`")) << (*found)[1] << " is not in the manual";
+  }
+  EXPECT_GT(alerts, 5);
+  for (const std::string& name : words_like_metrics(rules)) EXPECT_TRUE(contains(chapter, name)) << name;
 }
 
 /// A unit test of promtool for HostsSilent: series with one sample a minute, and whether the alert fires at a minute.
@@ -100,7 +140,7 @@ std::string silent_case(const std::string& silent, const std::string& hosts, int
                                 " hosts have sent no heartbeat for three intervals; the page names some\"}\n");
 }
 
-TEST(Manual, HasAnAlertForSilentHosts) {
+TEST(AlertRules, FireForSilentHostsOnly) {
   const std::string tests =
       "tests:\n" +
       // A rollout: hosts send more heartbeats than usual, and then fewer again. No host is silent, or a few that reboot.
@@ -116,7 +156,7 @@ TEST(Manual, HasAnAlertForSilentHosts) {
       silent_case("3x60 _x60 4000x5 3x60", "4000x60 _x60 4000x65", 140, 0) +
       // A crash: the table is empty at first, and hosts that were silent before are unknown.
       silent_case("30x60 _x2 0x120", "4000x60 _x2 0x1 4000x120", 150, 0);
-  EXPECT_EQ(test_rules(manual_block("groups:"), tests), "");
+  EXPECT_EQ(test_rules(alert_rules(), tests), "");
 }
 
 /// Saves a host table in which this many hosts sent their last heartbeat some time ago, and the rest now.
