@@ -72,7 +72,7 @@ manual() {
     printf '.PP\nsystemd runs the daemon. %s controls it.\n.SH VERBS\n.nf\n' "$name"
     "$root$lib/help" | tail -n +3 | sed 's/\\/\\e/g; s/^[.'\'']/\\\&&/; s/-/\\-/g'
     printf '.fi\n.SH FILES\n'
-    printf '.TP\n.I %s\n%s\n' "/etc/$name/cfg.json" "the config; $doc/README.md.gz describes each key" \
+    printf '.TP\n.I %s\n%s\n' "/etc/$name/cfg.json" "the config; $doc/${name#ops-}/README.md.gz describes each key" \
         "/etc/default/$name" "options of the daemon, such as a log file" \
         "/var/lib/$name" "$([[ $name == ops-meta ]] && echo "the releases in tarball/, and the state in var/" || echo "a folder for each agent, and the state in var/")"
     printf '.SH SEE ALSO\n.BR journalctl (1),\n.BR systemctl (1)\n'
@@ -82,7 +82,7 @@ manual() {
 copyright() {
     local package file
     printf '%s %s\n\n' "$name" "$version"
-    if [[ -e LICENSE ]]; then cat LICENSE; else echo "Copyright: the authors of $name. Its source names no licence."; fi
+    echo "License: Apache-2.0, see /usr/share/common-licenses/Apache-2.0"
     printf '\nThe program is static. It contains parts of these libraries, each under its own licence.\n'
     while read -r package; do
         file=/usr/share/doc/$package/copyright
@@ -135,7 +135,9 @@ unit | write 644 "/usr/lib/systemd/system/$name.service"
 fill cmake/deb/completion.bash | write 644 "/usr/share/bash-completion/completions/$name"
 fill cmake/deb/lintian-overrides | write 644 "/usr/share/lintian/overrides/$name"
 copyright | write 644 "$doc/copyright"
-gzip -9nc README.md | write 644 "$doc/README.md.gz"
+for chapter in README.md meta/README.md updater/README.md common/README.md; do
+    gzip -9nc "$chapter" | write 644 "$doc/$chapter.gz"
+done
 gzip -9nc CHANGELOG.md | write 644 "$doc/NEWS.md.gz"
 changelog | gzip -9n | write 644 "$doc/changelog.gz"
 

@@ -54,7 +54,7 @@ readonly llvm=19
 readonly build_packages=(cmake ninja-build g++ dpkg-dev pkgconf libssl-dev libc-ares-dev zlib1g-dev libzstd-dev nlohmann-json3-dev
     libspdlog-dev libfmt-dev libarchive-dev libacl1-dev)
 readonly test_packages=("${build_packages[@]}" libgtest-dev shellcheck "clang-format-$llvm" file curl git minisign openssl strace
-    e2fsprogs chromium chromium-driver)
+    e2fsprogs chromium chromium-driver lintian)
 readonly fuzz_packages=("${build_packages[@]}" "clang-$llvm" "libclang-rt-$llvm-dev")
 readonly bench_packages=("${test_packages[@]}" libpcre2-8-0) # nginx needs libpcre2
 readonly demo_packages=("${build_packages[@]}" curl)
