@@ -185,7 +185,9 @@ Result<PidFile> PidFile::lock(const std::string& path) {
     std::this_thread::sleep_for(milliseconds(5));
   }
   if (const std::string other = unlocked_daemon(path, home); !other.empty()) return Error{other};
-  if (::ftruncate(file.get(), 0) != 0) return system_error("truncate", path);
+  // The file keeps its block on the disk: on a full disk, an empty one would get none for the pid.
+  if (::pwrite(file.get(), "\n", 1, 0) != 1) return system_error("write", path);
+  if (::ftruncate(file.get(), 1) != 0) return system_error("truncate", path);
   return PidFile(std::move(file), std::move(folder), path);
 }
 

@@ -11,7 +11,7 @@
 // A daemon works in the folder of its binary, or in that of -d: every relative path starts there, except those of -c and -l. (A
 // Debian package has the binary in /usr/lib and the folder in /var/lib.) It holds an
 // exclusive flock(2) on var/app.pid while it runs, and writes its pid into the file when it is ready. ./control relies on this:
-// a locked file with a pid means started, a locked empty file means starting, an unlocked file means stopped. The daemon locks
+// a locked file with a pid means started, a locked blank file means starting, an unlocked file means stopped. The daemon locks
 // the folder itself, too: when an operator removes var/, a second daemon still cannot start in the folder.
 //
 // The Go original locks neither: its ./control writes var/app.pid. The pid in an unlocked file counts as running when its

@@ -18,6 +18,7 @@
 
 #include "tests/support/boxes.h"
 #include "tests/support/measure.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/wait.h"
 
 namespace ops::tests {
@@ -61,13 +62,26 @@ struct PidFileTest : testing::Test {
   std::string own_pid = std::to_string(::getpid());
 };
 
-TEST_F(PidFileTest, IsEmptyUntilTheDaemonServes) {
+TEST_F(PidFileTest, IsBlankUntilTheDaemonServes) {
   write_file(path, "12345678\n");  // of a daemon that has ended
   const auto file = PidFile::lock(path);
   ASSERT_TRUE(file) << file.error().message;
-  EXPECT_EQ(content(), "");
+  EXPECT_EQ(content(), "\n");
   ASSERT_TRUE(file->announce_ready());
   EXPECT_EQ(content(), own_pid + "\n");
+}
+
+TEST(PidFileOnASmallDisk, IsWrittenAgainWhenOthersFillTheDisk) {
+  const SmallDisk disk(1);
+  if (!disk.is_small()) GTEST_SKIP() << "cannot mount a tmpfs";
+  const std::string path = disk / "var/app.pid";
+  write_file(path, "12345678\n");  // of a daemon that has ended
+  const auto file = PidFile::lock(path);
+  ASSERT_TRUE(file) << file.error().message;
+  ASSERT_NE(run({"dd", "if=/dev/zero", "of=" + disk / "fill", "bs=4096"}).exit_code, 0) << "the disk is not full";
+  const auto announced = file->announce_ready();
+  EXPECT_TRUE(announced) << announced.error().message;
+  EXPECT_EQ(read_file(path), std::to_string(::getpid()) + "\n");
 }
 
 TEST_F(PidFileTest, IsLockedByOneDaemonAtATime) {
