@@ -11,6 +11,7 @@ namespace ops::updater {
 namespace {
 
 constexpr auto kObserveAgain = std::chrono::seconds(1);  // after the host failed to read an agent's folder
+constexpr int kSoakIntervals = 2;
 constexpr char kMetaTopic[] = "ops-meta";
 constexpr char kReplyTopic[] = "reply";
 constexpr char kStaleTopic[] = "generation";
@@ -20,13 +21,15 @@ const FetchWorker::Progress* progress_of(const std::string& name, const Cycle::P
   return progress && progress->agent == name ? &*progress : nullptr;
 }
 
-/// The timeouts in ops-meta's reply precede those of the host's config.
-SwitchSettings settings_for(const DesiredAgent* assigned, const Config& config) {
+/// The timeouts in ops-meta's reply precede those of the host's config. So does its soak; a reply without one means two
+/// intervals, as ops-meta's own default does.
+SwitchSettings settings_for(const DesiredAgent* assigned, const Config& config, std::chrono::seconds interval) {
   SwitchSettings settings{config.control_timeout, config.probation,
                           config.keep_versions,   unclear_patience(config.probation, config.interval),
                           config.start_timeout,   config.stop_timeout};
   if (assigned != nullptr && assigned->start_timeout > 0)
     settings.start_timeout = std::chrono::seconds(assigned->start_timeout);
+  settings.soak = assigned != nullptr && assigned->soak >= 0 ? std::chrono::seconds(assigned->soak) : kSoakIntervals * interval;
   if (assigned != nullptr && assigned->stop_timeout > 0) settings.stop_timeout = std::chrono::seconds(assigned->stop_timeout);
   return settings;
 }
@@ -77,13 +80,13 @@ void Cycle::on(RetryForgotten& event, Instant now) {
 
 void Cycle::on(ActionEnded& event, Instant now) {
   const Action action = agent(event.agent).end_action(event.outcome, now.steady, random_);
-  if (action != Action::tidy) polling_.report_soon();
+  if (!is_upkeep(action)) polling_.report_soon();
   if (!event.outcome) {
     const std::string what = is_switching(action) ? "" : to_string(action) + ": ";
     add(LogError{event.agent, cat(event.agent, ": ", what, event.outcome.error().message)});
     return;
   }
-  if (action != Action::tidy && action != Action::pass_probation) polls_.last_change = now.unix_time;
+  if (!is_upkeep(action) && action != Action::pass_probation) polls_.last_change = now.unix_time;
   add(EndError{event.agent});
   if (action != Action::tidy) log_info(event.agent, ": ", to_string(action), " is done");
 }
@@ -214,8 +217,9 @@ Effects Cycle::decide(const Progress& progress, Instant now) {
 void Cycle::decide_for(const std::string& name, Agent& agent, const Progress& progress, Instant now) {
   if (auto state = agent.latch_bad_release()) add(SaveState{name, std::move(*state)});
   const DesiredAgent* assigned = desired(name);
-  const SwitchSettings settings = settings_for(assigned, config_);
-  Decision decision = agent.decide(assigned, progress_of(name, progress) != nullptr, settings, now.steady, now.boot());
+  const SwitchSettings settings = settings_for(assigned, config_, polling_.interval(config_.interval));
+  const bool is_fetching = progress_of(name, progress) != nullptr;
+  Decision decision = agent.decide(assigned, polls_.answered > 0, is_fetching, settings, now.steady, now.boot());
   if (assigned != nullptr && assigned->cmd != "" && assigned->cmd != "start" && assigned->cmd != "stop") {
     add(LogError{name, cat(name, ": meta's cmd \"", one_line(assigned->cmd, 40),
                            "\" is neither start nor stop, the agent is left alone")});

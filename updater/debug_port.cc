@@ -19,6 +19,9 @@ Json to_json(const AgentReport& report) {
     json["checksum"] = seen->checksum;
     json["status"] = seen->status_text;
     json["previous"] = seen->state.previous;
+    if (const auto& soak = seen->state.soak) {
+      json["soak"] = {{"previous", soak->previous}, {"until", soak->until}, {"deaths", soak->deaths}};
+    }
     json["hold"] = seen->hold ? Json(*seen->hold) : Json(nullptr);
     if (const auto& failed = seen->state.latch) {
       json["failed"] = {{"version", failed->version}, {"error", failed->error}, {"when", failed->when}};

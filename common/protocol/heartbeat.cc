@@ -71,11 +71,11 @@ Json parse_object(std::string_view text) {
   return document;
 }
 
-/// A whole number that is not negative; 0 for anything else.
-int64_t hint_field(const Json& object, const char* key) {
+/// A whole number that is not negative; `otherwise` for anything else.
+int64_t hint_field(const Json& object, const char* key, int64_t otherwise = 0) {
   const auto field = object.find(key);
-  if (field == object.end() || !field->is_number_integer()) return 0;
-  return std::max<int64_t>(field->get<int64_t>(), 0);
+  if (field == object.end() || !field->is_number_integer() || field->get<int64_t>() < 0) return otherwise;
+  return field->get<int64_t>();
 }
 
 /// The strings of a list; empty when it is missing or has another type. Other entries are left out.
@@ -92,7 +92,7 @@ std::vector<std::string> mirrors_field(const Json& object) {
 DesiredAgent desired_agent(const Json& entry) {
   DesiredAgent agent{string_field(entry, "name"), string_field(entry, "version"), string_field(entry, "tarball"),
                      string_field(entry, "md5"),  string_field(entry, "cmd"),     entry.value("preserve", false)};
-  agent.soak = hint_field(entry, "soak");
+  agent.soak = std::min(hint_field(entry, "soak", -1), kLongestSoak);
   agent.start_timeout = std::min(hint_field(entry, "startTimeout"), kLongestTimeout);
   agent.stop_timeout = std::min(hint_field(entry, "stopTimeout"), kLongestTimeout);
   agent.mirrors = mirrors_field(entry);
@@ -231,7 +231,7 @@ std::string to_json(const HeartbeatResponse& response) {
   for (const DesiredAgent& agent : response.desired_agents) {
     agents.push_back(
         {{"name", agent.name}, {"version", agent.version}, {"tarball", agent.tarball}, {"md5", agent.md5}, {"cmd", agent.cmd}});
-    if (agent.soak > 0) agents.back()["soak"] = agent.soak;
+    if (agent.soak >= 0) agents.back()["soak"] = agent.soak;
     if (agent.start_timeout > 0) agents.back()["startTimeout"] = agent.start_timeout;
     if (agent.stop_timeout > 0) agents.back()["stopTimeout"] = agent.stop_timeout;
     if (agent.preserve) agents.back()["preserve"] = true;

@@ -45,11 +45,12 @@
 // than an earlier reply had, and an ops-meta assigns nothing to a host that has seen a higher one than its own. 0, an invalid
 // value or a missing key means that there is no second ops-meta.
 //
-// `soak` of a desired agent is optional too: the seconds in which a host proves the release. Until then the updater keeps the
-// version before on the disk. `mirrors`, a list of strings, holds further base URLs for the release: the updater tries
-// `tarball` and then these, in order, until one serves it. The Go updater and ops-updater 1.0 know `tarball` only. So are
-// `startTimeout` and `stopTimeout`: the seconds, at most 3600, after the end of `./control start` and `stop` until the status
-// must have changed. 0, an invalid value or a missing key means those of the host's config.
+// `soak` of a desired agent is optional too: the seconds, at most 604800, in which a host proves the release. Until then the
+// updater keeps the version before on the disk, and goes back to it from a release that keeps dying (updater/model/soak.h). 0
+// means no soak, an invalid value or a missing key two intervals. `mirrors`, a list of strings, holds further base URLs for the
+// release: the updater tries `tarball` and then these, in order, until one serves it. The Go updater and ops-updater 1.0 know
+// `tarball` only. So are `startTimeout` and `stopTimeout`: the seconds, at most 3600, after the end of `./control start` and
+// `stop` until the status must have changed. 0, an invalid value or a missing key means those of the host's config.
 
 #include <algorithm>
 #include <cstdint>
@@ -72,7 +73,8 @@ inline constexpr int64_t kLongestOwnInterval = 86400;  // seconds; of a host's o
 
 inline constexpr size_t kMaxMirrors = 7;  // of an agent, beside `tarball`
 
-inline constexpr int64_t kLongestTimeout = 3600;  // seconds; of startTimeout and stopTimeout
+inline constexpr int64_t kLongestTimeout = 3600;    // seconds; of startTimeout and stopTimeout
+inline constexpr int64_t kLongestSoak = 7 * 86400;  // seconds
 
 /// An agent that is installed on a host.
 struct RealAgent {
@@ -126,7 +128,7 @@ struct DesiredAgent {
   std::string md5;
   std::string cmd;
   bool preserve = false;
-  int64_t soak = 0;           // seconds; 0 for none
+  int64_t soak = -1;          // seconds; 0 for none; -1 when ops-meta does not name it
   int64_t start_timeout = 0;  // seconds; 0 for the one in the host's config
   int64_t stop_timeout = 0;   // seconds; 0 for the one in the host's config
   std::vector<std::string> mirrors = {};

@@ -141,10 +141,9 @@ std::string Assignments::reply(std::string_view hostname, const std::vector<Real
     } else {
       append_agent(json, desired);
     }
-    const auto soak = soak_of(config.rollout.soak, interval).count();
-    if (answer != Answer::desired || desired.cmd != "start" || config.rollout.parallel == 0 || soak == 0) return;
+    if (answer != Answer::desired || desired.cmd != "start" || config.rollout.parallel == 0 || interval.count() == 0) return;
     json.back() = ',';  // in place of the agent's }
-    json += cat("\"soak\":", soak, "}");
+    json += cat("\"soak\":", soak_of(config.rollout.soak, interval).count(), "}");
   });
   json += ']';
   if (config_->interval.count() > 0) json += cat(",\"interval\":", config_->interval.count());

@@ -45,6 +45,14 @@ Files slow_agent(const std::string& version) {
   return {{"control", demo_agent_file("control")}, {"agent", agent}, {"mark", version}};
 }
 
+/// Lives longer than its probation.
+Files mortal_agent() {
+  Files files = slow_agent("2.0.0");
+  std::string& agent = files.at("agent");
+  agent.replace(agent.find("sleep infinity"), 14, "sleep 3");
+  return files;
+}
+
 Files broken_agent() { return {{"control", kCannotStart}}; }
 
 std::string to_tarball(const Files& files) {
@@ -116,7 +124,7 @@ class Host {
     if (box_.version(kAgent) != scenario_.after) return false;
     const updater::State state = updater::read_state(box_.agent(kAgent) + "/.state").value();
     const bool latched = state.latch && state.latch->version == scenario_.assigned;
-    if (state.probation || latched != (scenario_.after != scenario_.assigned) || has_staging()) return false;
+    if (state.probation || state.soak || latched != (scenario_.after != scenario_.assigned) || has_staging()) return false;
     const auto running = running_processes();
     return running.size() == 1 && running.begin()->second == scenario_.after && reported_version() == scenario_.after;
   }
@@ -273,11 +281,13 @@ void kill_all_in(const std::string& folder) {
 Outcome run_point(const Point& point) {
   const Scenario& scenario = point.scenario;
   const bool works = scenario.after == scenario.assigned;
-  const Releases releases = {{"1.0.0", slow_agent("1.0.0")}, {"2.0.0", works ? slow_agent("2.0.0") : broken_agent()}};
+  const Files next = works ? slow_agent("2.0.0") : scenario.dies ? mortal_agent() : broken_agent();
+  const Releases releases = {{"1.0.0", slow_agent("1.0.0")}, {"2.0.0", next}};
   MetaBox meta;
   for (const auto& [version, files] : releases) meta.publish(kAgent, version, to_tarball(files));
   Outcome outcome;
-  if (!meta.start({{kAgent, scenario.assigned}})) {
+  const std::string rollout = scenario.dies ? R"(, "rollout": {"soak": 60})" : "";
+  if (!meta.start({{kAgent, scenario.assigned, "start", "", "", rollout}})) {
     outcome.violation = "ops-meta does not start: " + meta.log();
     return outcome;
   }

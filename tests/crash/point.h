@@ -8,12 +8,13 @@
 
 namespace ops::tests {
 
-/// An update of the demo agent. Its release 2.0.0 either works or cannot start.
+/// An update of the demo agent. Its release 2.0.0 works, cannot start, or dies in its soak.
 struct Scenario {
   std::string name;
   std::string before;    // the version that runs at first; "" for none
   std::string assigned;  // the version that ops-meta assigns
   std::string after;     // the version that must run at the end
+  bool dies = false;     // 2.0.0 starts, and dies again and again
 };
 
 struct Point {
@@ -34,8 +35,8 @@ struct Outcome {
 ///   - at most one process of the agent runs, according to /proc;
 ///   - ops-meta has no status `started` of a version that never came up, nor for 20 s of one that does not run.
 /// After a kill, the test starts the updater again without faults, as init does. After an error the updater must be alive,
-/// unless it had not begun to serve. At the end one process of the right version runs, .version names it, its probation is over
-/// (or the other version is latched), ops-meta reports the same, and no staging is left.
+/// unless it had not begun to serve. At the end one process of the right version runs, .version names it, its probation and its
+/// soak are over (or the other version is latched), ops-meta reports the same, and no staging is left.
 Outcome run_point(const Point& point);
 
 /// Sends SIGKILL to every process whose working folder is this folder or below.

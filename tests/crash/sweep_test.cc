@@ -37,6 +37,7 @@ using Clock = std::chrono::steady_clock;
 
 const Scenario kUpgrade{"upgrade", "1.0.0", "2.0.0", "2.0.0"};
 const Scenario kRollback{"rollback", "1.0.0", "2.0.0", "1.0.0"};
+const Scenario kLateRollback{"rollback in the soak", "1.0.0", "2.0.0", "1.0.0", true};
 const Scenario kFirstInstall{"first install", "", "1.0.0", "1.0.0"};
 
 constexpr auto kPointDeadline = std::chrono::minutes(6);
@@ -192,10 +193,12 @@ const std::vector<std::string> kErrors = {"ENOSPC", "EIO", "EMFILE", "short"};
 
 TEST(KillAtEverySystemCall, NeverBreaksAnUpgrade) { sweep(kUpgrade, {"kill"}, 24); }
 TEST(KillAtEverySystemCall, NeverBreaksARollback) { sweep(kRollback, {"kill"}, 24); }
+TEST(KillAtEverySystemCall, NeverBreaksARollbackInTheSoak) { sweep(kLateRollback, {"kill"}, 24); }
 TEST(KillAtEverySystemCall, NeverBreaksAFirstInstall) { sweep(kFirstInstall, {"kill"}, 24); }
 
 TEST(ErrorAtEverySystemCall, NeverBreaksAnUpgrade) { sweep(kUpgrade, kErrors, 4); }
 TEST(ErrorAtEverySystemCall, NeverBreaksARollback) { sweep(kRollback, kErrors, 4); }
+TEST(ErrorAtEverySystemCall, NeverBreaksARollbackInTheSoak) { sweep(kLateRollback, kErrors, 4); }
 TEST(ErrorAtEverySystemCall, NeverBreaksAFirstInstall) { sweep(kFirstInstall, kErrors, 4); }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "updater/cycle.h"
+#include "updater/model/soak.h"
 
 namespace ops::updater {
 
@@ -89,6 +90,7 @@ struct CycleTest : testing::Test {
   Result<void> act(Observed& agent, const Act& effect) {
     switch (effect.decision.action) {
       case Action::start:
+        note_start(agent.state, agent.version, now.boot());
         agent.status = Status::started;
         agent.state.stopped = false;
         return {};
@@ -103,17 +105,25 @@ struct CycleTest : testing::Test {
           return Error{effect.desired->version + " failed"};
         }
         agent.state.probation = Probation{effect.desired->version, agent.version, "", now.unix_time + 31};
+        agent.state.probation->soak = effect.settings.soak.count();
+        agent.state.soak.reset();
         agent.version = effect.desired->version;
         agent.has_control = true;
         agent.status = Status::started;
         return {};
       case Action::roll_back:
         agent.state.latch = Latch{agent.version, "", effect.decision.reason, now.unix_time};
-        agent.version = agent.state.probation->previous;
+        agent.version = agent.state.soak ? agent.state.soak->previous : agent.state.probation->previous;
+        agent.state.soak.reset();
         agent.status = Status::started;
         agent.state.probation.reset();
         return Error{agent.state.latch->version + " failed"};
-      case Action::pass_probation: agent.state.probation.reset(); return {};
+      case Action::pass_probation:
+        if (!agent.state.probation->previous.empty() && agent.state.probation->soak > 0)
+          agent.state.soak = soak_after(*agent.state.probation, now.boot());
+        agent.state.probation.reset();
+        return {};
+      case Action::end_soak: agent.state.soak.reset(); return {};
       default: return {};
     }
   }

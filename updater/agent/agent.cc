@@ -16,6 +16,11 @@ Clock::duration probation_tick(std::chrono::seconds probation) {
   return std::clamp<Clock::duration>(probation / 5, milliseconds(200), std::chrono::seconds(3));
 }
 
+/// A tenth of the soak, so that three deaths are seen in it.
+Clock::duration soak_tick(std::chrono::seconds soak) {
+  return std::clamp<Clock::duration>(soak / 10, milliseconds(200), std::chrono::seconds(30));
+}
+
 }  // namespace
 
 bool is_switching(std::optional<Action> action) {
@@ -68,15 +73,20 @@ std::optional<State> Agent::latch_bad_release() {
   return seen_.state;
 }
 
-Decision Agent::decide(const DesiredAgent* desired, bool is_fetching, const SwitchSettings& settings, Clock::time_point now,
-                       const BootTime& boot) {
+Decision Agent::decide(const DesiredAgent* desired, bool meta_answered, bool is_fetching, const SwitchSettings& settings,
+                       Clock::time_point now, const BootTime& boot) {
   is_undecided_ = false;
   if (desired != nullptr && *desired != attempted_) {
     update_pause_.reset();
     attempted_ = *desired;
   }
-  const Circumstances circumstances{update_pause_.is_paused(now), control_pause_.is_paused(now), is_fetching,
-                                    settings.keep_versions, unclear_.is_failure(settings.unclear_patience, now)};
+  const Circumstances circumstances{update_pause_.is_paused(now),
+                                    control_pause_.is_paused(now),
+                                    is_fetching,
+                                    settings.keep_versions,
+                                    unclear_.is_failure(settings.unclear_patience, now),
+                                    meta_answered,
+                                    start_error_};
   Decision decision = plan(seen_, desired, circumstances, boot);
   decided_phase_ = decision.phase;
   wants_fetch_ = decision.prepare;
@@ -92,9 +102,11 @@ Decision Agent::decide(const DesiredAgent* desired, bool is_fetching, const Swit
   return decision;
 }
 
-/// Before the next round does: during a probation, and at the end of a pause.
+/// Before the next round does: during a probation or a soak, and at the end of a pause.
 void Agent::plan_next_observation(Clock::time_point now, std::chrono::seconds probation) {
-  observe_at_ = decided_phase_ == Phase::probation ? now + probation_tick(probation) : kNever;
+  observe_at_ = kNever;
+  if (seen_.state.soak) observe_at_ = now + soak_tick(std::chrono::seconds(seen_.state.soak->seconds));
+  if (decided_phase_ == Phase::probation) observe_at_ = now + probation_tick(probation);
   for (const Backoff* pause : {&update_pause_, &control_pause_}) {
     if (pause->is_paused(now)) observe_at_ = std::min(observe_at_, pause->until());
   }
@@ -105,9 +117,10 @@ Action Agent::end_action(const Result<void>& outcome, Clock::time_point now, Ran
   action_.reset();
   unclear_.reset();
   error_ = outcome ? "" : outcome.error().message;
+  if (done == Action::start) start_error_ = error_;
   count_start(done, now);
   // Leftovers that could not be removed can wait for the next round.
-  observe_at_ = done == Action::tidy && !outcome ? kNever : now;
+  observe_at_ = is_upkeep(done) && !outcome ? kNever : now;
   pause_after(done, outcome.ok(), now, random);
   return done;
 }
@@ -126,7 +139,7 @@ void Agent::report_starts(RealAgent& to, Clock::time_point now) const {
 void Agent::pause_after(Action action, bool is_good, Clock::time_point now, Random& random) {
   const bool is_restart = action == Action::start || action == Action::roll_back;
   // A failed switch_over left the old version running, or latched the new one. Its supervision goes on.
-  if (is_restart || (!is_good && action != Action::switch_over)) {
+  if (is_restart || (!is_good && action != Action::switch_over && !is_upkeep(action))) {
     if (last_restart_ && now - *last_restart_ > kCalmAfter) control_pause_.reset();
     last_restart_ = now;
     control_pause_.fail(now, random);

@@ -62,9 +62,10 @@ class Agent {
   std::optional<State> latch_bad_release();
 
   /// Plans by the last observation. The caller runs decision.action, unless that is none, and reports its end to end_action.
-  /// `desired` is nullptr when ops-meta has not answered yet or does not name the agent. `now` and `boot` are the same instant.
-  Decision decide(const DesiredAgent* desired, bool is_fetching, const SwitchSettings& settings, Clock::time_point now,
-                  const BootTime& boot);
+  /// `desired` is nullptr when ops-meta has not answered yet (`meta_answered`) or does not name the agent. `now` and `boot` are
+  /// the same instant.
+  Decision decide(const DesiredAgent* desired, bool meta_answered, bool is_fetching, const SwitchSettings& settings,
+                  Clock::time_point now, const BootTime& boot);
 
   /// Records how the action ended: the error, the pauses, and when to observe again. Returns the action.
   Action end_action(const Result<void>& outcome, Clock::time_point now, Random& random);
@@ -113,6 +114,7 @@ class Agent {
   bool wants_fetch_ = false;
   std::optional<Latch> bad_release_;  // to be latched by the next decision
   std::string error_;                 // of the last action or fetch; "" after a good one
+  std::string start_error_;           // of the last start; "" after a good one
 
   Phase decided_phase_ = Phase::idle;
   Phase phase_ = Phase::idle;

@@ -93,6 +93,12 @@ void list_releases(const std::string& folder, Observed& seen, Reader& reader) {
             [](const Release& a, const Release& b) { return std::tie(a.version, a.staged) < std::tie(b.version, b.staged); });
 }
 
+/// The file that shows that the version before a soak is complete. Without it there is nothing to roll back to.
+std::string version_before(const Layout& layout, const std::string& name, const Soak& soak) {
+  return soak.previous == soak.version ? layout.staged(name, soak.previous) + Layout::kInstalledFile
+                                       : layout.version(name, soak.previous) + Layout::kControlFile;
+}
+
 /// The process group of a session leader, as kill(2) takes it; empty if `leader` is -1.
 std::vector<pid_t> group_of(pid_t leader) { return leader > 1 ? std::vector<pid_t>{-leader} : std::vector<pid_t>(); }
 
@@ -121,6 +127,7 @@ Result<Observed> read_agent(const Layout& layout, const std::string& name) {
     seen.has_control = reader.exists(folder + Layout::kControlFile);
     seen.checksum = reader.content_of(folder + Layout::kInstalledFile);
   }
+  if (const auto& soak = seen.state.soak; soak && !reader.exists(version_before(layout, name, *soak))) seen.state.soak.reset();
   if (reader.failure()) return *reader.failure();
   return seen;
 }

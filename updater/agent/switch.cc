@@ -9,8 +9,9 @@
 #include "common/base/log.h"
 #include "updater/agent/observe.h"
 #include "updater/agent/version_control.h"
-#include "updater/release/failed_release.h"
+#include "updater/model/soak.h"
 #include "updater/release/install.h"
+#include "updater/release/leftovers.h"
 #include "updater/release/switch_files.h"
 
 namespace ops::updater {
@@ -35,8 +36,9 @@ class Switch {
         state_(seen.state) {}
 
   Result<void> start() {
+    const bool noted = note_start(state_, seen_.version, boot_time());
     Result<void> saved;
-    if (std::exchange(state_.stopped, false)) saved = save();  // on a full disk, the agent is started nevertheless
+    if (std::exchange(state_.stopped, false) || noted) saved = save();  // on a full disk, the agent is started nevertheless
     if (auto stopped = versions_.stop_others(seen_.version); !stopped) return not_started(seen_.version, stopped.error());
     auto started = versions_.start(seen_.version);
     return started ? saved : started;
@@ -45,6 +47,7 @@ class Switch {
   Result<void> stop() {
     if (auto stopped = versions_.stop(seen_.version); !stopped) return stopped;
     state_.stopped = true;
+    state_.soak.reset();
     return end_probation();
   }
 
@@ -57,6 +60,8 @@ class Switch {
     if (auto reserved = make_reserve(layout_, name_); !reserved) return reserved;
     state_.probation = Probation{desired.version, fallback_version(seen_, desired.version), release->checksum};
     state_.probation->starts = 1;
+    state_.probation->soak = settings_.soak.count();
+    state_.soak.reset();
     state_.latch.reset();
     state_.stopped = false;
     if (auto saved = save(); !saved) return saved;
@@ -96,15 +101,17 @@ class Switch {
   /// Replaces the latch of the current release, which runs, by a probation.
   Result<void> watch_again() {
     state_.probation = Probation{seen_.version, "", seen_.checksum};
+    state_.soak.reset();
     state_.latch.reset();
     set_end_of_probation();
     return save();
   }
 
-  /// Latches the release in probation and restores the previous version. After an interruption it can be called again. If the
-  /// host fails to record a step, as on a full disk, the previous version is started nevertheless, and the error names the
-  /// step: call it again.
+  /// Latches the release in probation or soak and restores the previous version. After an interruption it can be called again.
+  /// If the host fails to record a step, as on a full disk, the previous version is started nevertheless, and the error names
+  /// the step: call it again.
   Result<void> roll_back(const std::string& why, bool start_previous) {
+    if (state_.soak && !state_.probation) state_.probation = probation_of(*std::exchange(state_.soak, std::nullopt));
     const Probation probation = *state_.probation;
     const auto recorded = latch(probation, why);
     const Error failure{cat(probation.version, " failed and will not be tried again before its version or checksum changes: ",
@@ -133,36 +140,26 @@ class Switch {
     const Probation probation = *state_.probation;
     if (!probation.previous.empty() && probation.previous != probation.version) state_.previous = probation.previous;
     state_.latch.reset();
+    if (!probation.previous.empty() && probation.soak > 0) state_.soak = soak_after(probation, boot_time());
     return end_probation();
   }
 
-  Result<void> tidy() {
-    for (const std::string& entry : leftovers(seen_, settings_.keep_versions)) {
-      const std::string path = layout_.agent(name_) + "/" + entry;
-      const bool has_failed = is_failed_release(seen_, entry);
-      const std::string kept = has_failed ? layout_.failed(name_, seen_.state.latch->version) : "";
-      if (auto done = has_failed ? keep_failed_release(path, kept) : remove_release(path); !done) return done;
-      log::debug(name_, ": ", has_failed ? "kept files of " : "removed ", entry);
-    }
-    return {};
+  Result<void> end_soak() {
+    state_.soak.reset();
+    return insist([&] { return end_probation(); });
   }
 
  private:
   Result<void> save() { return write_state(layout_.state_file(name_), state_); }
 
-  void set_end_of_probation() {
-    const BootTime now = boot_time();
-    const int64_t length = settings_.probation.count() + 1;  // the current second is partly over
-    state_.probation->until = now.wall + length;
-    state_.probation->boot_id = now.boot_id;
-    state_.probation->until_since_boot = now.seconds + length;
-  }
+  /// The current second is partly over.
+  void set_end_of_probation() { set_end(*state_.probation, settings_.probation.count() + 1, boot_time()); }
 
-  /// Saves the state without a probation.
+  /// Saves the state without a probation. A soak keeps the reserve.
   Result<void> end_probation() {
     state_.probation.reset();
     auto saved = save();
-    if (saved) drop_reserve(layout_, name_);
+    if (saved && !state_.soak) drop_reserve(layout_, name_);
     return saved;
   }
 
@@ -286,7 +283,8 @@ Result<void> carry_out(const Decision& decision, const Observed& seen, const Des
     case Action::roll_back: return agent.roll_back(decision.reason, desired == nullptr || desired->cmd != "stop");
     case Action::begin_probation: return agent.watch_again();
     case Action::pass_probation: return agent.pass_probation();
-    case Action::tidy: return agent.tidy();
+    case Action::end_soak: return agent.end_soak();
+    case Action::tidy: return remove_leftovers(layout, seen, settings.keep_versions);
   }
   return {};
 }

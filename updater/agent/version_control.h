@@ -21,6 +21,7 @@ struct SwitchSettings {
   std::chrono::seconds unclear_patience{30};  // see unclear_status.h
   std::chrono::seconds start_timeout{30};     // after start ended, until the status is started
   std::chrono::seconds stop_timeout{30};      // after stop ended, until the status is stopped
+  std::chrono::seconds soak{600};             // after the probation (model/soak.h); 0 for none
 
   /// The longest action is a switch that is rolled back: it stops two versions and starts two.
   std::chrono::seconds longest_action() const { return 2 * (2 * control_timeout + start_timeout + stop_timeout); }

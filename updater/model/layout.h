@@ -15,7 +15,7 @@
 //     .staged-3.1.3/                         staging: an unpacked release, complete once it contains .installed. During a
 //                                            switch to other content of the same version it contains the old content
 //     .failed-3.1.3/                         the last release that failed: at most 10 MB of its files, for the operator
-//     .reserve                               disk space for a rollback; exists during a switch and its probation
+//     .reserve                               disk space for a rollback; exists from a switch to the end of its soak
 //     3.1.3/control                          the agent's start, stop and status script, see control_script.h
 //     3.1.3/.installed                       the MD5 digest of the release's tarball. A folder without it was made by the Go
 //                                            updater or by hand: the updater runs it and never removes it

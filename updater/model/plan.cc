@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "updater/model/layout.h"
+#include "updater/model/soak.h"
 
 namespace ops::updater {
 
@@ -95,6 +96,44 @@ Decision plan_probation(const Observed& seen, const DesiredAgent* desired, const
   return {Action::none, false, Phase::probation, ""};
 }
 
+bool is_of_current(const Soak& soak, const Observed& seen) {
+  return soak.version == seen.version && (soak.previous != soak.version || soak.checksum == seen.checksum);
+}
+
+/// Why the soak in .state is not in force; "" if it is.
+std::string end_of_soak(const Soak& soak, const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances,
+                        const BootTime& now) {
+  if (seen.hold) return "the agent is held";
+  if (!is_of_current(soak, seen)) return cat(soak.version, " is no longer installed");
+  if (desired == nullptr && circumstances.meta_answered) return "ops-meta does not name the agent";
+  if (seen.state.stopped || (desired != nullptr && desired->cmd != "start")) return "ops-meta does not say start";
+  return is_over(soak, now) ? cat(soak.version, " ran for ", soak.seconds, " s since its last start") : "";
+}
+
+/// The rows of the table for a soak in force. `settled` is the decision without the soak.
+Decision plan_soak(const Soak& soak, const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances,
+                   const BootTime& now, Decision settled) {
+  const bool is_replacement = soak.previous == soak.version && desired != nullptr && desired->version == soak.version;
+  if (settled.prepare && is_replacement) {
+    return {Action::end_soak, false, settled.phase, "its staging is needed for other content of the version"};
+  }
+  if (settled.action == Action::switch_over || seen.status == Status::started) return settled;
+  if (seen.has_control && seen.status == Status::unclear && !circumstances.unclear_for_long) {
+    settled.action = Action::none;
+    settled.reason.clear();
+    return settled;
+  }
+  if (is_last_chance(soak, now)) {
+    const std::string& error = circumstances.start_error;
+    return roll_back(circumstances, cat("was \"", seen.status_text, "\" for the third time in its soak of ", soak.seconds, " s",
+                                        error.empty() ? "" : "; its last start: " + error));
+  }
+  const Decision again = start(seen, circumstances, cat("it soaks, and died ", soak.deaths, " times before"));
+  settled.action = again.action;
+  settled.reason = again.reason;
+  return settled;
+}
+
 /// ops-meta desires the current release, which is latched. A release that runs is not failed.
 Decision plan_latched(const Observed& seen, const Circumstances& circumstances) {
   if (seen.status == Status::started && !circumstances.control_paused)
@@ -122,6 +161,26 @@ Decision plan_change(const Observed& seen, const DesiredAgent& desired, const Ci
   return decision;
 }
 
+Decision plan_without_soak(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances,
+                           const BootTime& now) {
+  if (seen.hold) return {Action::none, false, Phase::held, *seen.hold};
+  if (const auto& probation = seen.state.probation) {
+    if (is_latched(seen.state, probation->version, probation->checksum))
+      return roll_back(circumstances, seen.state.latch->error);
+    if (is_committed(*probation, seen)) return plan_probation(seen, desired, circumstances, now);
+  }
+  if (desired == nullptr) {
+    const bool interrupted = seen.state.probation && seen.has_control && seen.status != Status::started;
+    return interrupted ? start(seen, circumstances, "the switch was interrupted") : Decision{};
+  }
+  if (desired->cmd == "stop") return stop(seen, circumstances);
+  if (desired->cmd != "start") return {};
+  if (differs(seen, *desired)) return plan_change(seen, *desired, circumstances);
+  if (is_current_latched(seen)) return plan_latched(seen, circumstances);
+  if (seen.status == Status::started) return tidy_or_nothing(seen, circumstances, Phase::idle);
+  return start(seen, circumstances, "ops-meta says start");
+}
+
 }  // namespace
 
 std::optional<std::string> reason_to_leave(const std::string& name, const std::string& desired_agent) {
@@ -139,6 +198,7 @@ std::string to_string(Action action) {
     case Action::roll_back: return "roll back";
     case Action::begin_probation: return "begin a probation";
     case Action::pass_probation: return "pass the probation";
+    case Action::end_soak: return "end the soak";
     case Action::tidy: return "tidy";
   }
   return "";
@@ -167,7 +227,12 @@ const Release* ready_release(const Observed& seen, const DesiredAgent& desired) 
 }
 
 std::vector<std::string> leftovers(const Observed& seen, int keep_versions) {
-  std::vector<std::string> names = seen.staging;
+  const auto& soak = seen.state.soak;
+  std::vector<std::string> names;
+  std::copy_if(seen.staging.begin(), seen.staging.end(), std::back_inserter(names), [&](const std::string& name) {
+    const bool is_before = soak && soak->previous == soak->version && name == Layout::kStagedPrefix + soak->previous;
+    return !is_before && !(soak && name == Layout::kReserveFile);
+  });
   const std::string of_latch = seen.state.latch ? Layout::kFailedPrefix + seen.state.latch->version : "";
   std::copy_if(seen.failed.begin(), seen.failed.end(), std::back_inserter(names),
                [&](const std::string& name) { return name != of_latch; });
@@ -175,7 +240,9 @@ std::vector<std::string> leftovers(const Observed& seen, int keep_versions) {
   int kept = 1;
   for (const Release& release : seen.releases) {
     if (release.staged || release.version == seen.version) continue;
-    if (seen.state.latch && release.version == seen.state.latch->version) {
+    if (soak && release.version == soak->previous) {
+      ++kept;
+    } else if (seen.state.latch && release.version == seen.state.latch->version) {
       names.push_back(release.version);
     } else if (release.version == seen.state.previous && keep_versions > 1) {
       ++kept;
@@ -198,22 +265,13 @@ bool is_failed_release(const Observed& seen, const std::string& entry) {
 }
 
 Decision plan(const Observed& seen, const DesiredAgent* desired, const Circumstances& circumstances, const BootTime& now) {
-  if (seen.hold) return {Action::none, false, Phase::held, *seen.hold};
-  if (const auto& probation = seen.state.probation) {
-    if (is_latched(seen.state, probation->version, probation->checksum))
-      return roll_back(circumstances, seen.state.latch->error);
-    if (is_committed(*probation, seen)) return plan_probation(seen, desired, circumstances, now);
-  }
-  if (desired == nullptr) {
-    const bool interrupted = seen.state.probation && seen.has_control && seen.status != Status::started;
-    return interrupted ? start(seen, circumstances, "the switch was interrupted") : Decision{};
-  }
-  if (desired->cmd == "stop") return stop(seen, circumstances);
-  if (desired->cmd != "start") return {};
-  if (differs(seen, *desired)) return plan_change(seen, *desired, circumstances);
-  if (is_current_latched(seen)) return plan_latched(seen, circumstances);
-  if (seen.status == Status::started) return tidy_or_nothing(seen, circumstances, Phase::idle);
-  return start(seen, circumstances, "ops-meta says start");
+  Decision settled = plan_without_soak(seen, desired, circumstances, now);
+  const auto& soak = seen.state.soak;
+  if (!soak || seen.state.probation) return settled;
+  const std::string end = end_of_soak(*soak, seen, desired, circumstances, now);
+  if (end.empty()) return plan_soak(*soak, seen, desired, circumstances, now, std::move(settled));
+  if (settled.action != Action::none && settled.action != Action::tidy) return settled;
+  return {Action::end_soak, false, settled.phase, end};
 }
 
 }  // namespace ops::updater

@@ -3,9 +3,10 @@
 // Decides the next step for an agent: a pure function of what ops-meta desires and of what the disk and ./control status show.
 // The updater decides again after every step, so recovery from a crash needs no other code.
 //
-// D is the desired release, C the version that .version names, P the probation in .state, L the latch in .state. P is committed
-// if C is P's version; if P's version is also P's previous version, C's checksum must be P's, too. The first row that matches
-// decides.
+// D is the desired release, C the version that .version names, P the probation in .state, L the latch in .state, S the soak in
+// .state. P is committed if C is P's version; if P's version is also P's previous version, C's checksum must be P's, too. S is
+// in force until its time is over, if C is its release, and the agent is not held, was not stopped by ops-meta, and is to be
+// started (or ops-meta has not answered yet). The first row that matches decides.
 //
 //   when                                                            action                                   phase
 //   ---------------------------------------------------------------------------------------------------------------
@@ -21,6 +22,13 @@
 //   P committed, C not started                                      roll_back                                switching
 //   P committed, C started, probation over                          pass_probation
 //   P committed, C started, probation not over                      nothing                                  probation
+//   S in force, D differs from C and is ready                       switch_over                              switching
+//   S in force, C unclear, not for long                             nothing (1)
+//   S in force, C not started, for the third time in this boot      roll_back                                switching
+//   S in force, C not started                                       start C (1)
+//   S in force, D is other content of C's version, C's content
+//     before is still in its staging                                end_soak: the staging is needed
+//   S not in force, and a row below does nothing or tidies          end_soak                                 of that row
 //   ops-meta has not answered yet or does not name the agent
 //     P not committed, C not started                                start C: the switch was interrupted
 //     else                                                          nothing
@@ -39,6 +47,7 @@
 //     D is not ready, updates are not paused                        prepare D, and supervise C               waiting
 //     updates are paused                                            supervise C                              waiting
 //
+//   (1): beside it, D is prepared as in the rows below.
 //   supervise C: start C if it is not started. Not if ops-meta had it stopped, L is of C, or C has no ./control.
 //   prepare D: download, verify and unpack D into .staged-VERSION, beside the action.
 //   begin_probation: a latched release that runs can prove that it works. The latch goes; no script is run.
@@ -46,6 +55,7 @@
 //   ready: unpacked completely on this disk, with the checksum that ops-meta gives, if it gives one.
 //   not seen started in 2 starts: the updater or the host ended during both. Such a release would end them at each boot.
 //   unclear for long: see unclear_status.h. In probation a slow status is no failure; one that means stopped is, at once.
+//   roll_back in a soak: back to S's previous version, and L is of C, as at the end of a failed probation.
 //   start, stop, resume_, begin_ and pass_probation and roll_back wait while control_paused is set.
 
 #include <cstdint>
@@ -99,13 +109,29 @@ struct Circumstances {
   bool preparing = false;       // a release of this agent is being prepared
   int keep_versions = 2;
   bool unclear_for_long = false;  // the status is unclear, and stayed so (UnclearStatus::is_failure)
+  bool meta_answered = false;     // since the updater started
+  std::string start_error = {};   // of the last start; "" if it was good
 
   bool operator==(const Circumstances&) const = default;
 };
 
-enum class Action { none, start, stop, switch_over, resume_probation, roll_back, begin_probation, pass_probation, tidy };
+enum class Action {
+  none,
+  start,
+  stop,
+  switch_over,
+  resume_probation,
+  roll_back,
+  begin_probation,
+  pass_probation,
+  end_soak,
+  tidy
+};
 
 std::string to_string(Action action);
+
+/// Whether the action changes only the updater's own files, and may fail and wait without harm.
+constexpr bool is_upkeep(Action action) { return action == Action::end_soak || action == Action::tidy; }
 
 struct Decision {
   Action action = Action::none;
@@ -131,8 +157,8 @@ const Release* ready_release(const Observed& seen, const DesiredAgent& desired);
 
 /// Names of entries in the agent's folder that may be removed while no switch is in progress: all staging, the latched release
 /// (it may be published again with other content), the .failed- of a version that is not latched, and installed releases
-/// beyond `keep_versions`. Kept are the current release, the last good one before it, and then the newest. Folders without an
-/// .installed are never leftovers.
+/// beyond `keep_versions`. Kept are the current release, the last good one before it, and then the newest. During a soak, the
+/// version before and the reserve are no leftovers. Folders without an .installed are never leftovers.
 std::vector<std::string> leftovers(const Observed& seen, int keep_versions);
 
 /// Whether this entry of leftovers() is the latched release, whose files are kept in Layout::failed.

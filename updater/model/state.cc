@@ -49,6 +49,13 @@ State from_json(const Json& json) {
       state.probation->boot_id = probation.at("bootId");
       state.probation->until_since_boot = number_field(probation, "untilSinceBoot");
     }
+    if (probation.contains("soak")) state.probation->soak = number_field(probation, "soak");
+  }
+  if (json.contains("soak")) {
+    const Json& soak = json.at("soak");
+    state.soak = Soak{
+        own_version(soak),           soak.at("checksum"), version_field(soak, "previous"),      number_field(soak, "seconds"),
+        number_field(soak, "until"), soak.at("bootId"),   number_field(soak, "untilSinceBoot"), number_field(soak, "deaths")};
   }
   if (json.contains("failed")) {
     const Json& failed = json.at("failed");
@@ -71,6 +78,17 @@ Json to_json(const State& state) {
       json["trial"]["bootId"] = probation->boot_id;
       json["trial"]["untilSinceBoot"] = probation->until_since_boot;
     }
+    if (probation->soak > 0) json["trial"]["soak"] = probation->soak;
+  }
+  if (const auto& soak = state.soak) {
+    json["soak"] = {{"version", soak->version},
+                    {"checksum", soak->checksum},
+                    {"previous", soak->previous},
+                    {"seconds", soak->seconds},
+                    {"until", soak->until},
+                    {"bootId", soak->boot_id},
+                    {"untilSinceBoot", soak->until_since_boot},
+                    {"deaths", soak->deaths}};
   }
   if (const auto& failed = state.latch) {
     json["failed"] = {

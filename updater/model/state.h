@@ -3,13 +3,16 @@
 // An agent's .state: what the updater must remember through a crash, beside .version. JSON:
 //
 //   {"trial": {"version": "3.1.3", "previous": "3.1.2", "checksum": "9d5e…", "until": 1447000030,
-//              "bootId": "8a4c…", "untilSinceBoot": 530, "starts": 1},
+//              "bootId": "8a4c…", "untilSinceBoot": 530, "starts": 1, "soak": 600},
+//    "soak": {"version": "3.1.3", "checksum": "9d5e…", "previous": "3.1.2", "seconds": 600, "until": 1447000630,
+//             "bootId": "8a4c…", "untilSinceBoot": 1130, "deaths": 1},
 //    "failed": {"version": "3.1.3", "checksum": "9d5e…", "error": "…", "when": 1447000012},
 //    "previous": "3.1.2", "stopped": false}
 //
 // "trial" is the probation and "failed" is the latch. The two keys keep these names because updaters of other versions read
 // the same file after an upgrade or a downgrade. The probation ends by the clock of the boot, which has no steps; "until" is
-// the same moment by the wall clock, for updaters that write or read no "bootId".
+// the same moment by the wall clock, for updaters that write or read no "bootId". An updater that does not know "soak" drops
+// it.
 //
 // A file that cannot be parsed is renamed to .state.damaged, and the log gets a line. The updater then goes on with an empty
 // state. In the worst case it tries a latched version once more.
@@ -32,8 +35,23 @@ struct Probation {
   std::string boot_id;           // of the boot in which it began; "" if unknown
   int64_t until_since_boot = 0;  // its end in seconds since that boot
   int64_t starts = 0;            // of the new version until it was seen started; saved before each of them
+  int64_t soak = 0;              // seconds; the length of the soak that follows; 0 for none
 
   bool operator==(const Probation&) const = default;
+};
+
+/// The soak of the current release (soak.h), from the end of its probation on.
+struct Soak {
+  std::string version;
+  std::string checksum;  // of its tarball
+  std::string previous;  // the version to roll back to; if it is `version`, its content before is in .staged-VERSION
+  int64_t seconds = 0;   // the length
+  int64_t until = 0;     // its end, seconds since 1970
+  std::string boot_id;   // of the boot in which it began, or began again; "" if unknown
+  int64_t until_since_boot = 0;
+  int64_t deaths = 0;  // in this boot
+
+  bool operator==(const Soak&) const = default;
 };
 
 /// A release that failed on this host. The updater does not try it again until ops-meta names another version or another
@@ -49,6 +67,7 @@ struct Latch {
 
 struct State {
   std::optional<Probation> probation;
+  std::optional<Soak> soak;  // not beside a probation
   std::optional<Latch> latch;
   std::string previous;  // the last good version before the current one; kept on the disk for a rollback
   bool stopped = false;  // ops-meta had the agent stopped; it is not started until ops-meta says start

@@ -73,7 +73,7 @@ TEST(HeartbeatResponse, MayHaveASoakForAnAgent) {
   for (const std::string odd : {"-1", "1.5", "\"600\"", "null", "[]"}) {
     const auto other = parse_heartbeat_response(R"({"desiredAgents":[{"name":"a","version":"1","soak":)" + odd + "}]}");
     ASSERT_TRUE(other) << odd;
-    EXPECT_EQ(other->desired_agents.at(0).soak, 0) << odd;
+    EXPECT_EQ(other->desired_agents.at(0).soak, -1) << odd;
   }
 }
 

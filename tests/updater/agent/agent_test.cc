@@ -32,7 +32,7 @@ struct AgentTest : testing::Test {
     agent.take_observation(seen, now);
   }
 
-  Decision decide(const DesiredAgent& desired) { return agent.decide(&desired, false, {}, now, {"", 0, kUnixTime}); }
+  Decision decide(const DesiredAgent& desired) { return agent.decide(&desired, true, false, {}, now, {"", 0, kUnixTime}); }
 
   /// Observes the agent, and ends the action that follows from this with `outcome`.
   Action act(const Observed& seen, const DesiredAgent& desired, const Result<void>& outcome) {
@@ -159,10 +159,11 @@ TEST_F(AgentTest, ObservesAProbationSeveralTimes) {
   Observed seen = installed(Status::started);
   seen.state.probation = Probation{"1", "", "", kUnixTime + 10};
   observe(seen);
-  EXPECT_EQ(agent.decide(&kVersion1, false, {seconds(60), seconds(10), 2}, now, {"", 0, kUnixTime}).phase, Phase::probation);
+  EXPECT_EQ(agent.decide(&kVersion1, true, false, {seconds(60), seconds(10), 2}, now, {"", 0, kUnixTime}).phase,
+            Phase::probation);
   EXPECT_EQ(agent.observe_at(), now + seconds(2));
   observe(seen);
-  agent.decide(&kVersion1, false, {seconds(60), seconds(3600), 2}, now, {"", 0, kUnixTime});
+  agent.decide(&kVersion1, true, false, {seconds(60), seconds(3600), 2}, now, {"", 0, kUnixTime});
   EXPECT_EQ(agent.observe_at(), now + seconds(3));
   observe(installed(Status::started));
   decide(kVersion1);
@@ -202,7 +203,7 @@ TEST_F(AgentTest, IsStuckWhenAnObservationOrAnActionTakesTooLong) {
 
   agent.take_observation(installed(Status::stopped), now);
   EXPECT_FALSE(agent.update_stuck(now));
-  ASSERT_EQ(agent.decide(&kVersion1, false, settings, now, {"", 0, kUnixTime}).action, Action::start);
+  ASSERT_EQ(agent.decide(&kVersion1, true, false, settings, now, {"", 0, kUnixTime}).action, Action::start);
   EXPECT_FALSE(agent.update_stuck(now + kStuckAfter + settings.longest_action()));
   EXPECT_TRUE(agent.update_stuck(now + kStuckAfter + settings.longest_action() + seconds(1)));
   EXPECT_EQ(agent.report(&kVersion1, nullptr).seen->status_text, kStuckText);

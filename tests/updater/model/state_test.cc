@@ -12,7 +12,8 @@ using tests::TempDir;
 
 State full_state() {
   State state;
-  state.probation = Probation{"3.1.3", "3.1.2", "9d5e", 1447000030, "boot", 530, 1};
+  state.probation = Probation{"3.1.3", "3.1.2", "9d5e", 1447000030, "boot", 530, 1, 600};
+  state.soak = Soak{"3.1.3", "9d5e", "3.1.2", 600, 1447000630, "boot", 1130, 2};
   state.latch = Latch{"3.1.3", "9d5e", "3.1.3 did not start: \"exit status 1\"", 1447000012};
   state.previous = "3.1.2";
   state.stopped = true;
