@@ -149,7 +149,7 @@ struct FiveHosts : testing::Test {
   std::vector<std::unique_ptr<UpdaterBox>> hosts;
 };
 
-TEST_F(FiveHosts, TakeAGoodReleaseWithin90SecondsAndWaitSaysWhatItWaitsFor) {
+TEST_F(FiveHosts, TakeAGoodReleaseWithin90SecondsAndTheSummarySaysWhyTheOthersWait) {
   start("");
   meta.publish(kName, "2.0.0", demo_agent_tarball("two"));
   ASSERT_TRUE(meta.assign({{kName, "2.0.0"}}));
@@ -157,17 +157,22 @@ TEST_F(FiveHosts, TakeAGoodReleaseWithin90SecondsAndWaitSaysWhatItWaitsFor) {
   Process wait({"./control", "wait", kName, "2.0.0", "--timeout", "90s"}, meta.folder(), meta / "wait.out");
   Clock::time_point explained = begin;
   Clock::duration longest{};
+  bool has_soaked = false;
   while (wait.is_running()) {
     const auto state = rollout("2.0.0");
     const auto now = Clock::now();
-    if (state.value("waits", "") != "" || state.value("running", 0) == 5) explained = now;
+    const std::string reason = state.value("waits", "");
+    if (!reason.empty() || state.value("running", 0) == 5) explained = now;
+    has_soaked = has_soaked || contains(reason, "soaking: ");
     longest = std::max(longest, now - explained);
   }
   EXPECT_EQ(wait.wait(), 0) << read_file(meta / "wait.out");
   EXPECT_EQ(hosts_on("2.0.0"), 5U);
-  EXPECT_LT(longest, seconds(10)) << "the next host asks within an interval";
+  EXPECT_LT(longest, seconds(20)) << "the next host asks within an interval";
+  // ./control wait prints every 10 s, so a soak of 6 s may begin and end between two of its lines.
+  EXPECT_TRUE(has_soaked) << "/status/summary never said so";
   const std::string said = read_file(meta / "wait.out");
-  EXPECT_TRUE(contains(said, "waits: soaking: 1 host has run it for less than 6 s")) << said;
+  EXPECT_TRUE(contains(said, "demo-agent 2.0.0  runs on 5 of 5 hosts\n")) << said;
 }
 
 TEST_F(FiveHosts, AtMostTwoEverRunAReleaseThatDiesAfter20Seconds) {
