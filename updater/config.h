@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "common/daemon/config_reader.h"
+#include "common/http/http_client.h"
 #include "common/tls/certificates.h"
-#include "updater/release/http_client.h"
 #include "updater/release/signature.h"
 
 namespace ops::updater {

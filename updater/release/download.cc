@@ -8,10 +8,10 @@
 
 #include "common/base/file.h"
 #include "common/base/text.h"
+#include "common/http/error_text.h"
 #include "common/http/message.h"
 #include "common/protocol/url.h"
 #include "updater/release/disk_space.h"
-#include "updater/release/error_text.h"
 
 namespace ops::updater {
 

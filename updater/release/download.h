@@ -10,7 +10,7 @@
 #include <string>
 
 #include "common/base/result.h"
-#include "updater/release/http_client.h"
+#include "common/http/http_client.h"
 
 namespace ops::updater {
 

@@ -8,9 +8,9 @@
 
 #include "common/base/file.h"
 #include "common/base/log.h"
+#include "common/http/error_text.h"
 #include "common/protocol/url.h"
 #include "updater/release/checksum.h"
-#include "updater/release/error_text.h"
 
 namespace ops::updater {
 

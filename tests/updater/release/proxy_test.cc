@@ -1,7 +1,7 @@
 // Proxies: which requests take them, and the errors of requests that do. The environment's variables are in
 // tests/e2e/download_proxy_test.cc.
 
-#include "updater/release/proxy.h"
+#include "common/http/proxy.h"
 
 #include "tests/updater/release/download_fixture.h"
 

@@ -1,4 +1,4 @@
-#include "updater/release/http_client.h"
+#include "common/http/http_client.h"
 
 #include <curl/curl.h>
 
@@ -7,11 +7,11 @@
 #include <utility>
 
 #include "common/base/version.h"
+#include "common/http/error_text.h"
 #include "common/protocol/url.h"
 #include "common/tls/tls.h"
-#include "updater/release/error_text.h"
 
-namespace ops::updater {
+namespace ops {
 
 class TlsSessionCache {
  public:
@@ -121,7 +121,7 @@ HttpClient::Transfer::Transfer(HttpClient& to, const std::string& url, const Cli
   set(CURLOPT_URL, url.c_str());
   set(CURLOPT_PROTOCOLS_STR, "http,https");
   set(CURLOPT_NOSIGNAL, 1L);
-  set(CURLOPT_USERAGENT, ("ops-updater/" + version()).c_str());
+  set(CURLOPT_USERAGENT, (access.program + "/" + version()).c_str());
   set(CURLOPT_CONNECTTIMEOUT, kConnectTimeout);
   set(CURLOPT_FORBID_REUSE, 1L);
   set(CURLOPT_HEADERFUNCTION, on_header);
@@ -248,6 +248,10 @@ void HttpClient::follow_redirects() {
   transfer_->set(CURLOPT_MAXREDIRS, kMaxRedirects);
 }
 
+void HttpClient::connect_within(std::chrono::seconds time) {
+  transfer_->set(CURLOPT_CONNECTTIMEOUT, static_cast<long>(time.count()));
+}
+
 void HttpClient::end_after(std::chrono::seconds time) { transfer_->set(CURLOPT_TIMEOUT, static_cast<long>(time.count())); }
 
 void HttpClient::end_when_slower(uint64_t bytes_per_second, std::chrono::seconds duration) {
@@ -289,6 +293,6 @@ std::optional<uint64_t> HttpClient::body_size() const {
   return length < 0 ? std::nullopt : std::optional(static_cast<uint64_t>(length));
 }
 
-std::string HttpClient::status_text() const { return updater::status_text(status(), transfer_->sent()); }
+std::string HttpClient::status_text() const { return ops::status_text(status(), transfer_->sent()); }
 
-}  // namespace ops::updater
+}  // namespace ops

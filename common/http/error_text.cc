@@ -1,10 +1,10 @@
-#include "updater/release/error_text.h"
+#include "common/http/error_text.h"
 
 #include <utility>
 
 #include "common/base/text.h"
 
-namespace ops::updater {
+namespace ops {
 
 namespace {
 
@@ -69,4 +69,4 @@ std::string with_advice(const std::string& error, const SentRequest& sent) {
   return cat(text, sent.proxy.empty() ? "" : cat("; the request goes through the proxy ", sent.proxy));
 }
 
-}  // namespace ops::updater
+}  // namespace ops

@@ -1,11 +1,11 @@
 #pragma once
 
-// The header fields of a reply that the updater uses. Pure.
+// The header fields of a reply that are used. Pure.
 
 #include <string>
 #include <string_view>
 
-namespace ops::updater {
+namespace ops {
 
 struct ReplyHeader {
   std::string etag;
@@ -18,4 +18,4 @@ struct ReplyHeader {
   void take_line(std::string_view line);
 };
 
-}  // namespace ops::updater
+}  // namespace ops

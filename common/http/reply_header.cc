@@ -1,10 +1,10 @@
-#include "updater/release/reply_header.h"
+#include "common/http/reply_header.h"
 
 #include <utility>
 
 #include "common/base/text.h"
 
-namespace ops::updater {
+namespace ops {
 
 namespace {
 
@@ -28,4 +28,4 @@ void ReplyHeader::take_line(std::string_view line) {
   }
 }
 
-}  // namespace ops::updater
+}  // namespace ops

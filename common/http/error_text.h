@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-namespace ops::updater {
+namespace ops {
 
 /// What a request carried, as far as it explains a refusal.
 struct SentRequest {
@@ -26,4 +26,4 @@ std::string text_of_page(std::string_view page);
 /// libcurl's error text with the advice that belongs to it.
 std::string with_advice(const std::string& error, const SentRequest& sent);
 
-}  // namespace ops::updater
+}  // namespace ops

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-namespace ops::updater {
+namespace ops {
 
 /// The keys `proxy` and `noProxy` of cfg.json. A value that is missing comes from the environment: http_proxy, https_proxy,
 /// all_proxy and no_proxy, as curl reads them. Programs expect no proxy of the environment before an address of this machine.
@@ -23,4 +23,4 @@ std::string exceptions_of(const ProxySettings& settings);
 /// The URL of the proxy for requests to `url`, from the settings or from the environment; a secret. "" when there is none.
 std::string proxy_for(const std::string& url, const ProxySettings& settings);
 
-}  // namespace ops::updater
+}  // namespace ops

@@ -1,11 +1,11 @@
-#include "updater/release/proxy.h"
+#include "common/http/proxy.h"
 
 #include <cstdlib>
 #include <initializer_list>
 
 #include "common/base/text.h"
 
-namespace ops::updater {
+namespace ops {
 
 namespace {
 
@@ -36,4 +36,4 @@ std::string proxy_for(const std::string& url, const ProxySettings& settings) {
                                    : from_environment({"http_proxy", "all_proxy", "ALL_PROXY"});
 }
 
-}  // namespace ops::updater
+}  // namespace ops

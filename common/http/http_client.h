@@ -1,6 +1,6 @@
 #pragma once
 
-// One HTTP request of the updater and its reply, by libcurl: which servers it trusts, how it authenticates, and how long it
+// One HTTP request and its reply, by libcurl: which servers it trusts, how it authenticates, and how long it
 // waits.
 
 #include <chrono>
@@ -15,18 +15,18 @@
 #include <vector>
 
 #include "common/base/result.h"
+#include "common/http/proxy.h"
+#include "common/http/reply_header.h"
 #include "common/tls/certificates.h"
-#include "updater/release/proxy.h"
-#include "updater/release/reply_header.h"
 
-namespace ops::updater {
+namespace ops {
 
 /// A cache of TLS sessions: the next connection to the same server resumes its session without a full handshake. Synchronises
 /// itself.
 class TlsSessionCache;
 std::shared_ptr<TlsSessionCache> make_sessions();
 
-/// How the updater reaches servers, authenticates to them, and which it trusts: an https:// server needs a certificate that is
+/// How a daemon reaches servers, authenticates to them, and which it trusts: an https:// server needs a certificate that is
 /// issued by `tls.ca` (the system's CAs if "") and names the host in the URL. This check cannot be switched off.
 struct ClientCredentials {
   std::string token;                 // a secret, sent as Bearer, or as Basic when it is user:password; "" for none
@@ -36,6 +36,7 @@ struct ClientCredentials {
   std::map<std::string, std::string> passwords = {};  // secrets: user:password by server, sent instead of the token
   std::optional<ProxySettings> proxy = {};            // nullopt: no proxy, also none of the environment
   bool past_caches = false;                           // ask caches on the way for a fresh copy
+  std::string program = "ops-updater";                // in the User-Agent
 };
 
 class HttpClient {
@@ -52,6 +53,7 @@ class HttpClient {
   void post(const std::string& body);  // must live until run() returns
   void ask_from(uint64_t offset);      // the file from this byte on
   void follow_redirects();
+  void connect_within(std::chrono::seconds time);  // 10 s by default
   void end_after(std::chrono::seconds time);
   void end_when_slower(uint64_t bytes_per_second, std::chrono::seconds duration);
 
@@ -85,4 +87,4 @@ class HttpClient {
   const std::unique_ptr<Transfer> transfer_;
 };
 
-}  // namespace ops::updater
+}  // namespace ops
