@@ -66,16 +66,8 @@ void mark_rollouts_as_running(uint32_t longest_interval) {
 
 void save_rollouts(const meta::HostTable& hosts, const meta::RolloutController& controller) {
   if (controller.is_warming_up()) return;  // the next start must warm up as well
-  std::vector<meta::Leases::Saved> leases = controller.leases().all();
-  for (auto& lease : leases) lease.granted_at = to_wall_seconds(std::chrono::system_clock::from_time_t(lease.granted_at));
-  std::vector<meta::RolloutWatch::Rollout> under_way = controller.watch().all();
-  for (auto& rollout : under_way) {
-    rollout.began = std::chrono::system_clock::from_time_t(to_wall_seconds(rollout.began));
-    rollout.asked_at = std::chrono::system_clock::from_time_t(to_wall_seconds(rollout.asked_at));
-  }
-  const auto saved =
-      meta::save_rollouts({std::move(leases), hosts.peaks(), boot_time(), std::move(under_way), hosts.longest_interval()},
-                          meta::kSavedRolloutsFile);
+  const auto rollouts = meta::snapshot_of(hosts, controller, std::chrono::system_clock::now(), boot_time());
+  const auto saved = meta::save_rollouts(rollouts, meta::kSavedRolloutsFile);
   if (!saved) return log::error("the state of rollouts is not saved: ", saved.error().message);
   ::unlink(meta::kRolloutsUnderWay);
 }

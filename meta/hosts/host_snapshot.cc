@@ -4,117 +4,24 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <tuple>
-#include <unordered_map>
 #include <vector>
 
 #include "common/base/file.h"
+#include "meta/hosts/host_snapshot_format.h"
 
 namespace ops::meta {
 
+using namespace host_snapshot;
+
 namespace {
 
-static_assert(std::endian::native == std::endian::little);
-
-constexpr std::string_view kMagic = "OPSHOSTS";
-constexpr uint32_t kFormat = 3;
-constexpr uint32_t kFormatWithoutHealth = 2;
-constexpr size_t kFormatAt = kMagic.size();
-constexpr size_t kSavedAtAt = kFormatAt + sizeof(uint32_t);
-constexpr size_t kHostsAt = kSavedAtAt + sizeof(uint64_t);
-constexpr size_t kChecksumSize = sizeof(uint64_t);
-constexpr size_t kMaxFileSize = size_t{4} << 30;  // bytes
 constexpr size_t kBufferSize = 256 << 10;         // bytes
-constexpr size_t kHostsPerVisit = 256;
+constexpr size_t kMaxFileSize = size_t{4} << 30;  // bytes
 
-/// 64-bit FNV-1a. It detects damage, not forgery: any user with write access to the file can write a matching checksum.
-constexpr uint64_t kFnvStart = 0xcbf29ce484222325;
-uint64_t fnv1a(std::string_view bytes, uint64_t sum = kFnvStart) {
-  for (const char byte : bytes) sum = (sum ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  return sum;
-}
-
-template <typename Number>
-std::string_view bytes_of(const Number& number) {
-  return {reinterpret_cast<const char*>(&number), sizeof number};
-}
-
-template <typename Number>
-Number number_at(std::string_view bytes, size_t at) {
-  Number number = 0;
-  std::memcpy(&number, bytes.data() + at, sizeof number);
-  return number;
-}
-
-uint64_t to_seconds(HostTable::TimePoint time) {
-  const auto seconds = std::chrono::floor<std::chrono::seconds>(time).time_since_epoch().count();
-  return static_cast<uint64_t>(std::max<int64_t>(seconds, 0));
-}
-
-HostTable::TimePoint to_time(uint64_t seconds) {
-  return HostTable::TimePoint(std::chrono::seconds(std::min<uint64_t>(seconds, UINT32_MAX)));
-}
-
-uint64_t zigzag(int64_t value) { return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63); }
 int64_t unzigzag(uint64_t value) { return static_cast<int64_t>((value >> 1) ^ (~(value & 1) + 1)); }
-
-class Encoder {
- public:
-  std::string bytes;  // the caller writes and clears them
-
-  void add(const HostView& view, const Host& host) {
-    const std::string_view hostname = view.name();
-    const uint64_t heard_at = to_seconds(host.heard_at);
-    text(hostname);
-    number(heard_at);
-    name(host.updater_version);
-    name(host.platform);
-    number(host.agents.size());
-    for (const RealAgent& agent : host.agents) {
-      name(agent.name);
-      name(content_key(agent.version, agent.md5));
-      name(agent.status);
-      number(zigzag(static_cast<int64_t>(static_cast<uint64_t>(agent.timestamp) - heard_at)));
-    }
-    number(view.interval());
-    number(view.updater_restarts());
-    for (size_t i = 0; i < host.agents.size(); ++i) {
-      const AgentHealth health = view.health(i);
-      number(health.since < 2 ? health.since : to_seconds(view.heard_at()) - health.since + 2);
-      number(static_cast<uint8_t>(health.stage));
-      for (const uint8_t field : {health.down, health.restarts, health.counted}) number(field);
-    }
-    number(host.updates.size());
-    for (const AgentUpdate& update : host.updates) {
-      for (const std::string* field : {&update.name, &update.version, &update.phase}) name(*field);
-      for (const int64_t field : {update.done, update.total, update.attempts, update.since}) number(zigzag(field));
-      text(update.error);
-    }
-  }
-
- private:
-  void number(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes += static_cast<char>(value | 0x80);
-    bytes += static_cast<char>(value);
-  }
-
-  void text(std::string_view value) {
-    number(value.size());
-    bytes += value;
-  }
-
-  void name(const std::string& value) {
-    const auto [found, is_new] = names_.try_emplace(value, names_.size() + 1);
-    number(is_new ? 0 : found->second);
-    if (is_new) text(value);
-  }
-
-  std::unordered_map<std::string, uint64_t> names_;
-};
 
 /// After a fault all fields are empty and is_bad() is true.
 class Decoder {
@@ -201,44 +108,21 @@ class Decoder {
   std::vector<std::string_view> names_;  // in bytes_; the name number n is at n - 1
 };
 
-Result<size_t> write_hosts(const HostTable& hosts, int fd, const std::string& path, HostTable::TimePoint now,
-                           HostTable::TimePoint wall) {
-  const uint64_t saved_at = to_seconds(wall);
-  const auto ahead = std::chrono::round<std::chrono::seconds>(wall - now);
-  Encoder encoder;
-  encoder.bytes.append(kMagic).append(bytes_of(kFormat)).append(bytes_of(saved_at));
-  uint64_t checksum = kFnvStart;
-  size_t count = 0;
-  Host host;  // reuses its memory
-  std::string from;
+Result<size_t> write_hosts(HostsWriter& writer, int fd, const std::string& path) {
+  std::string bytes;
   for (bool more = true; more;) {
-    more = hosts.visit(from, kHostsPerVisit, [&](const HostView& view) {
-      view.copy_to(host);
-      host.heard_at += ahead;
-      encoder.add(view, host);
-      ++count;
-      return encoder.bytes.size() < kBufferSize;
-    });
-    if (more && encoder.bytes.size() < kBufferSize) continue;
-    checksum = fnv1a(encoder.bytes, checksum);
-    if (auto written = write_all(fd, encoder.bytes, path); !written) return written.error();
-    encoder.bytes.clear();
+    more = writer.next(bytes);
+    if (more && bytes.size() < kBufferSize) continue;
+    if (auto written = write_all(fd, bytes, path); !written) return written.error();
+    bytes.clear();
   }
-  if (auto written = write_all(fd, bytes_of(checksum), path); !written) return written.error();
   if (::fsync(fd) != 0) return system_error("sync", path);
-  return count;
+  return writer.count();
 }
 
-/// Why the file cannot be used; "" if it can. The checksum is verified before any host is decoded: a damaged version name
-/// would count as a release that many hosts ran (Releases::peak).
+/// Why the file cannot be used; "" if it can.
 std::string fault_of(std::string_view file, HostTable::TimePoint now, std::optional<std::chrono::seconds> since_save) {
-  if (file.size() < kHostsAt + kChecksumSize) return "it is damaged";
-  if (!file.starts_with(kMagic)) return "it is not a host table";
-  if (const auto format = number_at<uint32_t>(file, kFormatAt); format != kFormat && format != kFormatWithoutHealth) {
-    return cat("its format is ", format, ", not ", kFormat);
-  }
-  const size_t checksum_at = file.size() - kChecksumSize;
-  if (fnv1a(file.substr(0, checksum_at)) != number_at<uint64_t>(file, checksum_at)) return "it is damaged";
+  if (std::string fault = fault_of_hosts(file); !fault.empty()) return fault;
   const auto age = since_save ? *since_save : now - to_time(number_at<uint64_t>(file, kSavedAtAt));
   if (age > kForgetAfter) return "it is older than 3 days";
   return {};
@@ -267,13 +151,27 @@ Result<size_t> read_hosts(HostTable& hosts, std::string_view file, HostTable::Ti
 
 }  // namespace
 
+/// The checksum is verified before any host is decoded: a damaged version name would count as a release that many hosts ran
+/// (Releases::peak).
+std::string fault_of_hosts(std::string_view file) {
+  if (file.size() < kHostsAt + kChecksumSize) return "it is damaged";
+  if (!file.starts_with(kMagic)) return "it is not a host table";
+  if (const auto format = number_at<uint32_t>(file, kFormatAt); format != kFormat && format != kFormatWithoutHealth) {
+    return cat("its format is ", format, ", not ", kFormat);
+  }
+  const size_t checksum_at = file.size() - kChecksumSize;
+  if (fnv1a(file.substr(0, checksum_at)) != number_at<uint64_t>(file, checksum_at)) return "it is damaged";
+  return {};
+}
+
 Result<size_t> save_hosts(const HostTable& hosts, const std::string& path, HostTable::TimePoint now,
                           HostTable::TimePoint wall) {
   const std::string beside = path + ".new";
   ::unlink(beside.c_str());
   const Fd file(::open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file) return system_error("create", beside);
-  auto count = write_hosts(hosts, file.get(), beside, now, wall);
+  HostsWriter writer(hosts, now, wall);
+  auto count = write_hosts(writer, file.get(), beside);
   if (count && ::rename(beside.c_str(), path.c_str()) != 0) count = system_error("replace", path);
   if (!count) {
     ::unlink(beside.c_str());

@@ -28,8 +28,10 @@
 // format by its number.
 
 #include <chrono>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "common/base/result.h"
 #include "meta/hosts/host_table.h"
@@ -37,6 +39,25 @@
 namespace ops::meta {
 
 inline constexpr char kSavedHostsFile[] = "var/hosts.table";
+
+/// Makes the bytes of the file, piece by piece. Borrows the table, and blocks its heartbeats for a moment at a time.
+class HostsWriter {
+ public:
+  /// `wall`: what the wall clock of the reader's machine shows at `now`.
+  HostsWriter(const HostTable& hosts, HostTable::TimePoint now, HostTable::TimePoint wall);
+  ~HostsWriter();
+
+  /// Appends the next piece. False with the last one.
+  bool next(std::string& to);
+  size_t count() const;  // hosts so far
+
+ private:
+  struct State;
+  const std::unique_ptr<State> state_;
+};
+
+/// Why the bytes are no host table of this format; "" if they are one.
+std::string fault_of_hosts(std::string_view file);
 
 /// Replaces the file atomically, with mode 0600. Returns the number of hosts in it. `wall`: what the wall clock shows at `now`.
 Result<size_t> save_hosts(const HostTable& hosts, const std::string& path, HostTable::TimePoint now, HostTable::TimePoint wall);

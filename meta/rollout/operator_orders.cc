@@ -85,8 +85,12 @@ std::vector<std::string> OperatorOrders::remove_outdated(const Config& config) {
   return removed;
 }
 
-Result<void> OperatorOrders::save() const {
-  if (path_.empty()) return {};
+std::string OperatorOrders::json() const {
+  const std::lock_guard lock(mutex_);
+  return json_locked();
+}
+
+std::string OperatorOrders::json_locked() const {
   Json orders = Json::array();
   for (const Entry& entry : entries_) {
     orders.push_back({{"agent", entry.agent},
@@ -95,7 +99,12 @@ Result<void> OperatorOrders::save() const {
                       {"at", entry.at},
                       {"config", entry.config}});
   }
-  return replace_file(path_, Json{{"orders", std::move(orders)}}.dump(-1, ' ', false, Json::error_handler_t::replace), 0600);
+  return Json{{"orders", std::move(orders)}}.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<void> OperatorOrders::save() const {
+  if (path_.empty()) return {};
+  return replace_file(path_, json_locked(), 0600);
 }
 
 }  // namespace ops::meta

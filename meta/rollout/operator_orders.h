@@ -39,6 +39,9 @@ class OperatorOrders {
   /// Reads the saved orders. A missing file is no error. A damaged file is an error and changes nothing.
   Result<void> load();
 
+  /// The orders as in the file.
+  std::string json() const;
+
   std::optional<Order> find(std::string_view agent, std::string_view version) const;
 
   /// When the order about the release was given, in seconds since 1970; 0 if there is none, or an ops-meta before 1.1 took it.
@@ -59,6 +62,7 @@ class OperatorOrders {
     std::string config;  // the agent's entry when the order was given
     int64_t at = 0;      // seconds since 1970
   };
+  std::string json_locked() const;
   Result<void> save() const;
 
   const std::string path_;

@@ -37,7 +37,19 @@ Cohort cohort_of(const Json& json) {
 
 }  // namespace
 
-Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& path) {
+RolloutSnapshot snapshot_of(const HostTable& hosts, const RolloutController& controller, WallTime wall, BootTime boot) {
+  const auto ahead = std::chrono::round<std::chrono::seconds>(wall - steady_now());
+  RolloutSnapshot rollouts{controller.leases().all(), hosts.peaks(), std::move(boot), controller.watch().all(),
+                           hosts.longest_interval()};
+  for (Leases::Saved& lease : rollouts.leases) lease.granted_at += ahead.count();
+  for (RolloutWatch::Rollout& rollout : rollouts.under_way) {
+    rollout.began += ahead;
+    rollout.asked_at += ahead;
+  }
+  return rollouts;
+}
+
+std::string to_json(const RolloutSnapshot& rollouts) {
   Json leases = Json::array();
   Json turns = Json::array();
   for (const Leases::Saved& lease : rollouts.leases) {
@@ -66,15 +78,25 @@ Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& p
                                                          {"askedAt", to_seconds(rollout.asked_at)}});
     if (rollout.is_surveyed) entry["before"] = {{"hosts", rollout.before.hosts}, {"troubled", rollout.before.troubled}};
   }
-  return replace_file(path, document.dump(-1, ' ', false, Json::error_handler_t::replace), 0600);
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& path) {
+  return replace_file(path, to_json(rollouts), 0600);
 }
 
 Result<RolloutSnapshot> load_rollouts(const std::string& path) {
   const auto text = read_file(path, kMaxSize);
   if (!text) return text.error();
+  auto rollouts = parse_rollouts(*text);
+  if (!rollouts) return Error{cat(path, " is ignored: ", rollouts.error().message)};
+  return rollouts;
+}
+
+Result<RolloutSnapshot> parse_rollouts(const std::string& text) {
   RolloutSnapshot rollouts;
   try {
-    const Json document = Json::parse(*text);
+    const Json document = Json::parse(text);
     for (const Json& lease : document.at("leases")) {
       rollouts.leases.push_back(
           {lease.at("agent"), lease.at("version"), lease.at("host"), whole_number(lease.at("grantedAt"))});
@@ -103,7 +125,7 @@ Result<RolloutSnapshot> load_rollouts(const std::string& path) {
       if (rollout.is_surveyed) rollout.before = cohort_of(entry.at("before"));
     }
   } catch (const Json::exception&) {
-    return Error{cat(path, " is ignored: it is damaged")};
+    return Error{"it is damaged"};
   }
   return rollouts;
 }

@@ -26,6 +26,7 @@
 #include "common/base/clock.h"
 #include "common/base/result.h"
 #include "meta/hosts/host_table.h"
+#include "meta/rollout/controller.h"
 #include "meta/rollout/leases.h"
 #include "meta/rollout/rollout_watch.h"
 
@@ -43,6 +44,13 @@ struct RolloutSnapshot {
 
   bool operator==(const RolloutSnapshot&) const = default;
 };
+
+/// The state of the rollouts now. Its times are of a wall clock that shows `wall` now, and `saved` has `boot`.
+RolloutSnapshot snapshot_of(const HostTable& hosts, const RolloutController& controller, WallTime wall, BootTime boot);
+
+std::string to_json(const RolloutSnapshot& rollouts);
+/// An error if the text is damaged.
+Result<RolloutSnapshot> parse_rollouts(const std::string& text);
 
 /// Replaces the file atomically, with mode 0600.
 Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& path);
