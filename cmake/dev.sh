@@ -19,7 +19,7 @@ In a checkout of the sources:
              run 100 upgrades, 100 rollbacks, 10,000 rounds and a download of 5 minutes
   test rollout [GTEST_OPTION...]
              roll out good and bad releases to 1,000,000 simulated hosts, about 90 minutes. OPS_ROLLOUT_HOSTS=N sets the
-             number of hosts, OPS_ROLLOUT_INTERVAL=S the seconds between heartbeats (300)
+             number of hosts, OPS_ROLLOUT_INTERVAL=S the seconds between heartbeats (default: 300)
   test suites [SUITE...]
              run the demo, README's commands and all tests in bare systems of Debian 12 and 13, as root and as an ordinary
              user, about an hour. It needs root and debootstrap
