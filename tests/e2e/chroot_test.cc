@@ -47,7 +47,7 @@ class EmptyRoot {
   }
 
   std::string log() const { return read_file(root_ / "var/app.log") + read_file(root_ / "out"); }
-  bool serves() const { return !read_file(root_ / "var/app.pid").empty(); }
+  bool serves() const { return !trim(read_file(root_ / "var/app.pid")).empty(); }
 
   /// The files that are mapped into the process's memory.
   static std::set<std::string> mapped_files(const Process& process) {

@@ -96,7 +96,7 @@ std::string report_of_updater_below(const std::string& parent, const std::string
   if (!exists(host + "/ops-updater")) fs::copy_file(OPS_BUILD_DIR "/ops-updater", host + "/ops-updater");
   write_file(config, R"({"server": "127.0.0.1:1", "http": {"listen": "127.0.0.1:0"}})");
   Process updater({host + "/ops-updater", "-c", config, "-l", host + "/var/app.log"}, "/", host + "/out");
-  const auto serves = [&] { return !read_file(host + "/var/app.pid").empty(); };
+  const auto serves = [&] { return !trimmed(read_file(host + "/var/app.pid")).empty(); };
   EXPECT_TRUE(eventually([&] { return serves() || !updater.is_running(); }));
   return serves() && updater.stop() == 0 ? "" : read_file(host + "/out");
 }
