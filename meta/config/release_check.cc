@@ -1,5 +1,6 @@
 #include "meta/config/release_check.h"
 
+#include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -8,6 +9,7 @@
 #include <cerrno>
 #include <iostream>
 
+#include "common/base/file.h"
 #include "common/protocol/release.h"
 #include "common/protocol/url.h"
 #include "meta/config/assignments.h"
@@ -26,19 +28,47 @@ DesiredAgent with_override(const AgentConfig& agent, const Override& last) {
   return desired;
 }
 
+/// A config file of curl that names the URL.
+std::string curl_config(const std::string& url) {
+  std::string text = "url = \"";
+  for (const char c : url) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + "\"\n";
+}
+
+/// Starts curl with `config` as its standard input. A command line would not do: every user of the machine can read it, and a
+/// URL can have a password in it.
+Result<pid_t> start_curl(bool is_quiet, const std::string& config) {
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) return system_error("create", "a pipe for curl");
+  const Fd read_end(ends[0]);
+  Fd write_end(ends[1]);
+  if (::write(write_end.get(), config.data(), config.size()) != static_cast<ssize_t>(config.size()))
+    return Error{cat("cannot check a URL of ", config.size(), " bytes: a pipe holds less")};
+  write_end.reset();
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_adddup2(&actions, read_end.get(), STDIN_FILENO);
+  const char* const words[] = {
+      "curl", is_quiet ? "-s" : "-sS", "-fgIL", "--netrc-optional", "-m", "60", "-o", "/dev/null", "-K", "-", nullptr};
+  pid_t child = -1;
+  const int failed = ::posix_spawnp(&child, "curl", &actions, nullptr, const_cast<char* const*>(words), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed != 0) return system_error("run", "curl, which checks the releases", failed);
+  return child;
+}
+
 /// Whether the server has a file at the URL: curl exits with 0.
 bool is_there(const std::string& url, bool is_quiet) {
-  const std::string show_errors = is_quiet ? "-s" : "-sS";
-  const char* const words[] = {"curl", show_errors.c_str(), "-fgIL", "--netrc-optional", "-m",   "60",
-                               "-o",   "/dev/null",         "--",    url.c_str(),        nullptr};
-  pid_t child = -1;
-  const int failed = ::posix_spawnp(&child, "curl", nullptr, nullptr, const_cast<char* const*>(words), environ);
-  if (failed != 0) {
-    std::cerr << system_error("run", "curl, which checks the releases", failed).message << "\n";
+  const auto child = start_curl(is_quiet, curl_config(url));
+  if (!child) {
+    std::cerr << child.error().message << "\n";
     return false;
   }
   int status = -1;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+  while (::waitpid(*child, &status, 0) < 0 && errno == EINTR) {
   }
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }

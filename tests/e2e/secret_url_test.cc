@@ -99,6 +99,23 @@ struct SecretUrl : testing::Test {
   std::unique_ptr<UpdaterBox> host;
 };
 
+/// A program named curl that notes its command line in `notes` and then runs curl.
+std::string noting_curl(const std::string& notes) {
+  return "#!/bin/sh\necho \"$@\" >>'" + notes + "'\nPATH=${PATH#*:}\nexec curl \"$@\"\n";
+}
+
+TEST_F(SecretUrl, IsNotInTheCommandLineOfCurl) {
+  const TempDir programs;
+  const std::string notes = programs / "notes";
+  write_file(programs / "curl", noting_curl(notes));
+  fs::permissions(programs / "curl", fs::perms::owner_all);
+  const std::string path = "PATH=" + programs.path() + ":" + ::getenv("PATH");
+  const Finished check = run({"env", path, "./ops-meta", "-t", "--fetch"}, meta.folder());
+  EXPECT_TRUE(contains(check.output, "there     tarball   " + releases.url("/get?…\n"))) << check.output;
+  EXPECT_TRUE(contains(read_file(notes), "-K -")) << read_file(notes);
+  expect_clean("the command line of curl", read_file(notes));
+}
+
 TEST_F(SecretUrl, IsUsedAndShownNowhereAfterADownload) {
   ASSERT_TRUE(host->start()) << host->log();
   ASSERT_TRUE(eventually([&] { return host->running("demo-agent") == std::vector<std::string>{"1.0.0"}; })) << host->log();
