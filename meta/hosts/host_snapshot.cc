@@ -9,6 +9,7 @@
 #include <tuple>
 #include <vector>
 
+#include "common/base/binary_format.h"
 #include "common/base/file.h"
 #include "meta/hosts/host_snapshot_format.h"
 
@@ -20,8 +21,6 @@ namespace {
 
 constexpr size_t kBufferSize = 256 << 10;         // bytes
 constexpr size_t kMaxFileSize = size_t{4} << 30;  // bytes
-
-int64_t unzigzag(uint64_t value) { return static_cast<int64_t>((value >> 1) ^ (~(value & 1) + 1)); }
 
 /// After a fault all fields are empty and is_bad() is true.
 class Decoder {
@@ -55,17 +54,7 @@ class Decoder {
   }
 
  private:
-  uint64_t number() {
-    uint64_t value = 0;
-    for (unsigned shift = 0; shift < 64 && !bytes_.empty(); shift += 7) {
-      const auto byte = static_cast<unsigned char>(bytes_.front());
-      bytes_.remove_prefix(1);
-      value |= static_cast<uint64_t>(byte & 0x7F) << shift;
-      if (byte < 0x80) return value;
-    }
-    is_bad_ = true;
-    return 0;
-  }
+  uint64_t number() { return take_leb128(bytes_, is_bad_); }
 
   void read_health(HostTable::HostHealth& health, size_t agents) {
     health.interval = static_cast<uint32_t>(number());

@@ -23,13 +23,6 @@ inline constexpr size_t kSavedAtAt = kFormatAt + sizeof(uint32_t);
 inline constexpr size_t kHostsAt = kSavedAtAt + sizeof(uint64_t);
 inline constexpr size_t kChecksumSize = sizeof(uint64_t);
 
-/// 64-bit FNV-1a. It detects damage, not forgery: any user with write access to the file can write a matching checksum.
-inline constexpr uint64_t kFnvStart = 0xcbf29ce484222325;
-inline uint64_t fnv1a(std::string_view bytes, uint64_t sum = kFnvStart) {
-  for (const char byte : bytes) sum = (sum ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  return sum;
-}
-
 template <typename Number>
 std::string_view bytes_of(const Number& number) {
   return {reinterpret_cast<const char*>(&number), sizeof number};

@@ -2,6 +2,7 @@
 
 #include <unordered_map>
 
+#include "common/base/binary_format.h"
 #include "meta/hosts/host_snapshot.h"
 #include "meta/hosts/host_snapshot_format.h"
 
@@ -13,8 +14,6 @@ namespace {
 
 constexpr size_t kHostsPerVisit = 256;
 constexpr size_t kMaxPiece = 64 << 10;  // bytes
-
-uint64_t zigzag(int64_t value) { return (static_cast<uint64_t>(value) << 1) ^ static_cast<uint64_t>(value >> 63); }
 
 class Encoder {
  public:
@@ -51,10 +50,7 @@ class Encoder {
   }
 
  private:
-  void number(uint64_t value) {
-    for (; value >= 0x80; value >>= 7) bytes += static_cast<char>(value | 0x80);
-    bytes += static_cast<char>(value);
-  }
+  void number(uint64_t value) { append_leb128(bytes, value); }
 
   void text(std::string_view value) {
     number(value.size());
