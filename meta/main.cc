@@ -19,6 +19,7 @@
 #include "meta/config/publish_location.h"
 #include "meta/config/release_check.h"
 #include "meta/hosts/host_snapshot.h"
+#include "meta/reports/samples_file.h"
 #include "meta/rollout/rollout_snapshot.h"
 
 namespace {
@@ -27,6 +28,7 @@ using namespace ops;
 
 constexpr int kBadConfig = 2;  // exit code, the same as that of print_config_check()
 constexpr auto kRemoveSilentPause = std::chrono::hours(1);
+constexpr auto kSaveSamplesPause = std::chrono::minutes(10);
 
 using SinceSave = std::optional<std::chrono::seconds>;  // rollout_snapshot.h
 
@@ -81,10 +83,12 @@ void load_hosts(meta::HostTable& hosts, SinceSave since_save) {
 }
 
 /// Reads var/, before the first heartbeat. Returns the longest interval of the hosts, in seconds; 0 if it is not known.
-uint32_t load_state(meta::HostTable& hosts, meta::RolloutController& controller) {
+uint32_t load_state(meta::HostTable& hosts, meta::Routes& routes) {
+  meta::RolloutController& controller = routes.controller();
   const auto rollouts = meta::load_rollouts(meta::kSavedRolloutsFile);
   const SinceSave since_save = rollouts ? meta::since_save(*rollouts, boot_time()) : std::nullopt;
   load_hosts(hosts, since_save);
+  routes.sampler().load(meta::kSavedSamplesFile, steady_now(), since_save);
   const std::chrono::seconds marked = meta::longest_interval_in(meta::kRolloutsUnderWay);
   const std::chrono::seconds saved(std::max<int64_t>(rollouts ? rollouts->longest_interval : 0, hosts.longest_interval()));
   restore_rollouts(rollouts, since_save, std::max(marked, saved), hosts, controller);
@@ -178,7 +182,7 @@ int main(int argc, char** argv) {
   routes.events().set_wake(&Signals::wake);
   routes.events().keep_in(meta::kEventsFile);
   routes.controller().history().restore();
-  uint32_t longest_interval = load_state(hosts, routes.controller());
+  uint32_t longest_interval = load_state(hosts, routes);
   routes.changes().set_wake(&Signals::wake);
   if (routes.changes().keep_in(meta::kSavedConfigFile, routes.assignments(), steady_now())) {
     routes.controller().history().forget_ended();
@@ -204,6 +208,7 @@ int main(int argc, char** argv) {
 
   routes.tick(steady_now());
   auto tick_at = std::chrono::steady_clock::now() + meta::RolloutReporter::kTick;
+  auto save_samples_at = std::chrono::steady_clock::now() + kSaveSamplesPause;
   auto remove_silent_at = std::chrono::steady_clock::now() + kRemoveSilentPause;
   for (;;) {
     // Events must not postpone the tick.
@@ -215,6 +220,7 @@ int main(int argc, char** argv) {
         server.reset();
         save_hosts(hosts);
         save_rollouts(hosts, routes.controller());
+        routes.sampler().save(meta::kSavedSamplesFile, steady_now());
         routes.events().flush();
         return EXIT_SUCCESS;
       case Signals::Event::reload:
@@ -231,6 +237,10 @@ int main(int argc, char** argv) {
     if (hosts.longest_interval() > longest_interval) {
       longest_interval = hosts.longest_interval();
       mark_rollouts_as_running(longest_interval);
+    }
+    if (std::chrono::steady_clock::now() >= save_samples_at) {
+      save_samples_at += kSaveSamplesPause;
+      routes.sampler().save(meta::kSavedSamplesFile, steady_now());
     }
     if (std::chrono::steady_clock::now() < remove_silent_at) continue;
     remove_silent_at += kRemoveSilentPause;

@@ -14,6 +14,7 @@
 #include "meta/reports/host_status.h"
 #include "meta/reports/preview.h"
 #include "meta/reports/rollout_result.h"
+#include "meta/reports/sample_list.h"
 
 namespace ops::meta {
 
@@ -128,6 +129,16 @@ HttpResponse Routes::events(const HttpRequest& request, const std::string& /*res
   if (!query) return HttpResponse::text(400, query.error().message + "\n");
   const FoundEvents found = events_.find(*query);
   return request.parameter("format") == "log" ? HttpResponse::text(200, to_text(found)) : HttpResponse::json(to_json(found));
+}
+
+/// `?agent=falcon-agent&hours=24`
+HttpResponse Routes::history(const HttpRequest& request, const std::string& /*rest*/) {
+  const auto query = sample_query(request);
+  if (!query) return HttpResponse::text(400, query.error().message + "\n");
+  const auto now = steady_now();
+  return HttpResponse::json(sampler_.read([&](const Samples& samples) {
+    return to_json(samples, *query, std::chrono::system_clock::to_time_t(now), to_wall_seconds(now));
+  }));
 }
 
 HttpResponse Routes::metrics(const HttpRequest& /*request*/, const std::string& /*rest*/) {

@@ -53,6 +53,7 @@ std::span<const Routes::Route> Routes::table() {
       {"GET", "/status/rollout", Right::operate, &Routes::status_rollout},
       {"GET", "/explain/*", Right::operate, &Routes::explain},
       {"GET", "/events", Right::operate, &Routes::events},
+      {"GET", "/history", Right::operate, &Routes::history},
       {"GET", "/metrics", Right::operate, &Routes::metrics},
       {"POST", "/plan", Right::operate, &Routes::plan},
       {"POST", "/rollout/halt", Right::owner, &Routes::halt},
@@ -81,6 +82,7 @@ Routes::Routes(std::string config_path, Config config, HostTable& hosts, std::st
       heartbeats_(hosts, controller_, counters_),
       changes_(hosts, &events_),
       reporter_(hosts, controller_, counters_.heartbeats, heartbeats_.refused(), changes_, [this] { return assignments(); }),
+      sampler_(hosts, controller_, counters_.heartbeats),
       assignments_(prepare(std::move(config))) {
   named_releases_.note(*assignments_->config());
   counters_.tls = tls_;
@@ -172,6 +174,7 @@ void Routes::tick(std::chrono::system_clock::time_point now) {
   controller_.tick(now);
   counters_.silent_hosts = static_cast<int64_t>(count_silent(hosts_, *config(), now));
   reporter_.tick(now);
+  sampler_.tick(*config(), counters_.silent_hosts, now);
 }
 
 void Routes::load_orders() {

@@ -21,6 +21,7 @@
 #include "meta/reports/change_reporter.h"
 #include "meta/reports/metrics.h"
 #include "meta/reports/rollout_reporter.h"
+#include "meta/reports/sampler.h"
 #include "meta/rollout/controller.h"
 
 namespace ops::meta {
@@ -44,6 +45,7 @@ class Routes {
   RolloutController& controller() { return controller_; }
   ChangeReporter& changes() { return changes_; }
   EventLog& events() { return events_; }
+  Sampler& sampler() { return sampler_; }
   /// The counters that the HTTP server updates.
   HttpCounters& http_counters() { return counters_.http; }
 
@@ -73,6 +75,7 @@ class Routes {
   HttpResponse status_rollout(const HttpRequest& request, const std::string& rest);
   HttpResponse explain(const HttpRequest& request, const std::string& hostname);
   HttpResponse events(const HttpRequest& request, const std::string& rest);
+  HttpResponse history(const HttpRequest& request, const std::string& rest);
   HttpResponse metrics(const HttpRequest& request, const std::string& rest);
   HttpResponse plan(const HttpRequest& request, const std::string& rest);
   HttpResponse halt(const HttpRequest& request, const std::string& rest);
@@ -95,6 +98,7 @@ class Routes {
   HeartbeatHandler heartbeats_;
   ChangeReporter changes_;
   RolloutReporter reporter_;
+  Sampler sampler_;
   ConcurrencyLimit downloads_;
   ConcurrencyLimit listings_;
 
