@@ -248,7 +248,7 @@ async function refresh() {
   const isCurrent = () => number === refreshes;
   const host = hostInHash();
   try {
-    await Promise.all([showSummary(isCurrent), ...host === null ? [showHosts(isCurrent), showEvents(isCurrent)] : [showHost(host, isCurrent)]]);
+    await Promise.all([showSummary(isCurrent), ...host === null ? [showHosts(isCurrent), showEvents(isCurrent), showPictures(isCurrent)] : [showHost(host, isCurrent)]]);
   } finally {
     if (isCurrent() && !document.hidden) timer = setTimeout(refresh, refreshPause);
   }

@@ -7,20 +7,16 @@
 #include <iostream>
 #include <thread>
 
-#include "common/protocol/heartbeat.h"
 #include "meta/hosts/host_snapshot.h"
 #include "meta/hosts/host_table.h"
 #include "tests/fleet/fleet.h"
-#include "tests/support/boxes.h"
 #include "tests/support/measure.h"
-#include "tests/support/wait.h"
-#include "tests/web/browser.h"
+#include "tests/web/page_fixture.h"
 
 namespace ops::tests {
 namespace {
 
 using namespace ops::fleet;
-using std::chrono::seconds;
 using Json = nlohmann::json;
 
 constexpr char kTab[] = "\uE004";  // WebDriver's key codes
@@ -32,37 +28,6 @@ double shortest_time(double limit, const std::function<void()>& work) {
   for (int tries = 1; best >= limit && tries < 5; ++tries) best = std::min(best, seconds_of(work));
   return best;
 }
-
-struct Page : testing::Test {
-  Page() { EXPECT_TRUE(meta.start({})) << meta.log(); }
-
-  std::string url() const { return "http://" + meta.address() + "/"; }
-
-  void expect_shown(const std::string& selector, const std::string& text) {
-    EXPECT_TRUE(eventually([&] { return browser.text(selector).find(text) != std::string::npos; }, seconds(60)))
-        << selector << " should show \"" << text << "\", and shows: " << browser.text(selector);
-  }
-
-  void report(const std::string& hostname, std::vector<RealAgent> agents = {}, std::vector<AgentUpdate> updates = {}) const {
-    const std::string body = to_json(HeartbeatRequest{hostname, std::move(agents), std::move(updates), "1.0.0", "linux_amd64"});
-    EXPECT_EQ(http(meta.port(), "POST", "/heartbeat", body).status, 200) << body;
-  }
-
-  /// The page sent requests to ops-meta only, and the browser's console has no errors or warnings.
-  void expect_well_behaved() {
-    EXPECT_EQ(browser.console_errors(), std::vector<std::string>{});
-    const auto requests = browser.requests();
-    EXPECT_FALSE(requests.empty());
-    for (const std::string& request : requests) {
-      EXPECT_TRUE(request.starts_with(url()) || request.starts_with("data:image/svg+xml,")) << request;
-    }
-  }
-
-  void save_screenshot(const std::string& name) { browser.save_screenshot(OPS_BUILD_DIR "/screenshots/" + name + ".png"); }
-
-  MetaBox meta;
-  Browser browser;
-};
 
 /// A simulated fleet of hosts that run three agents. An update fails on every tenth host.
 struct FleetPage : Page {
@@ -196,7 +161,7 @@ TEST_F(Page, ShowsReportsOfHostsAsText) {
   browser.click("#hosts tbody th a");
   expect_shown("#host", bad);
   EXPECT_EQ(browser.text("#detail-title"), bad);
-  EXPECT_EQ(browser.run("return [window.hacked ?? 0, document.scripts.length, document.images.length]"), Json({0, 3, 0}));
+  EXPECT_EQ(browser.run("return [window.hacked ?? 0, document.scripts.length, document.images.length]"), Json({0, 5, 0}));
   expect_well_behaved();
 }
 
