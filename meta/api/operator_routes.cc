@@ -43,11 +43,15 @@ HttpResponse Routes::status_of_agent(const HttpRequest& request, const std::stri
   }
   auto filter = StatusFilter::from_query(agent, request);
   if (!filter) return HttpResponse::text(400, filter.error().message + "\n");
-  filter->failed_by_lease = [this, agent, version = filter->failed](std::string_view host) {
-    return controller_.leases().has_failed(agent, version, host);
-  };
+  note_leases(*filter);
   if (as_json) return listing(HttpResponse::json(""), meta::status_json(hosts_, std::move(*filter)));
   return listing(HttpResponse::text(200, ""), meta::status_text(hosts_, std::move(*filter)));
+}
+
+void Routes::note_leases(StatusFilter& filter) const {
+  filter.failed_by_lease = [this, agent = filter.agent, version = filter.failed](std::string_view host) {
+    return controller_.leases().has_failed(agent, version, host);
+  };
 }
 
 HttpResponse Routes::add_slash(const HttpRequest& request, const std::string& /*rest*/) {
@@ -57,6 +61,7 @@ HttpResponse Routes::add_slash(const HttpRequest& request, const std::string& /*
 HttpResponse Routes::status_hosts(const HttpRequest& request, const std::string& /*rest*/) {
   auto page = page_from_query(request);
   if (!page) return HttpResponse::text(400, page.error().message + "\n");
+  note_leases(*page);
   return listing(HttpResponse::json(""), meta::status_hosts(hosts_, std::move(*page)));
 }
 

@@ -18,6 +18,7 @@
 #include "meta/config/config.h"
 #include "meta/events/event_log.h"
 #include "meta/hosts/host_table.h"
+#include "meta/reports/agent_status.h"
 #include "meta/reports/change_reporter.h"
 #include "meta/reports/metrics.h"
 #include "meta/reports/rollout_reporter.h"
@@ -85,6 +86,7 @@ class Routes {
   HttpResponse file(const HttpRequest& request, const std::string& rest);
 
   HttpResponse status_of_agent(const HttpRequest& request, const std::string& agent, bool as_json);
+  void note_leases(StatusFilter& filter) const;
   HttpResponse listing(HttpResponse response, BodyStream stream);
   HttpResponse give_order(const HttpRequest& request, Order order);
   void forget_orders(const Config& config);

@@ -20,6 +20,8 @@ bool has_failed_with(const StatusFilter& filter, std::string_view host, const st
   return filter.failed_by_lease && filter.failed_by_lease(host);
 }
 
+}  // namespace
+
 bool matches(const StatusFilter& filter, std::string_view host, const std::optional<AgentView>& agent,
              const std::optional<UpdateView>& update) {
   if (!filter.failed.empty() && !has_failed_with(filter, host, update)) return false;
@@ -30,6 +32,8 @@ bool matches(const StatusFilter& filter, std::string_view host, const std::optio
   if (const Status wanted = to_status(filter.status); wanted != Status::unclear) return to_status(agent->status) == wanted;
   return agent->status == filter.status;
 }
+
+namespace {
 
 /// Visits the hosts that match the filter; `Format` appends each.
 template <typename Format>

@@ -34,6 +34,10 @@ struct StatusFilter {
   static Result<StatusFilter> from_query(const std::string& agent, const HttpRequest& request);
 };
 
+/// Whether the host matches the version, status, phase and failed version of the filter. The views are of the filter's agent.
+bool matches(const StatusFilter& filter, std::string_view host, const std::optional<AgentView>& agent,
+             const std::optional<UpdateView>& update);
+
 /// One line per host: `host version status timestamp YYYY-MM-DD HH:MM:SS`, or `host not found` if it lacks the agent. Borrows
 /// the table.
 BodyStream status_text(const HostTable& hosts, StatusFilter filter);

@@ -10,8 +10,10 @@ namespace ops::meta {
 
 namespace {
 
-constexpr size_t kHostsOfAPage = 100;  // without a limit
-constexpr size_t kHostsPerVisit = 16;  // a host may have 256 agents
+constexpr size_t kHostsOfAPage = 100;   // without a limit
+constexpr size_t kHostsPerCopy = 16;    // heartbeats are blocked meanwhile, and a host may have 256 agents
+constexpr size_t kHostsPerVisit = 256;  // the same, without a copy
+constexpr size_t kVisitsPerPiece = 64;  // other clients of the thread wait while a piece is made
 
 /// `agent` or `update` may be null, but not both.
 void append_agent(std::string& to, std::string_view name, const RealAgent* agent, const AgentUpdate* update) {
@@ -46,34 +48,45 @@ class Page {
  public:
   Page(const HostTable& hosts, StatusFilter filter)
       : hosts_(hosts),
-        prefix_(std::move(filter.prefix)),
-        from_(std::max(prefix_, filter.from)),
-        left_(filter.limit.value_or(kHostsOfAPage)) {}
+        filter_(std::move(filter)),
+        from_(std::max(filter_.prefix, filter_.from)),
+        left_(filter_.limit.value_or(kHostsOfAPage)) {}
 
   bool operator()(std::string& to) {
-    if (is_first_) to += R"({"hosts":[)";
+    if (!is_begun_) to += R"({"hosts":[)";
+    is_begun_ = true;
     bool more = true;
-    while (more && to.size() < kPieceSize) more = add_some(to);
+    for (size_t visits = 0; more && visits < kVisitsPerPiece && to.size() < kPieceSize; ++visits) more = add_some(to);
     if (!more) end(to);
     return more;
   }
 
  private:
+  bool is_wanted(const HostView& host) const {
+    if (filter_.agent.empty()) return true;
+    const auto agent = host.agent(filter_.agent);
+    const auto update = host.update(filter_.agent);
+    if (filter_.failed.empty() && !agent && !update) return false;
+    return matches(filter_, host.name(), agent, update);
+  }
+
   /// Heartbeats are blocked while hosts are copied, but not while their JSON is made.
   bool add_some(std::string& to) {
     size_t count = 0;
     bool is_over = false;
     const bool more = hosts_.visit(from_, kHostsPerVisit, [&](const HostView& host) {
-      const bool is_wanted = host.name().starts_with(prefix_);
-      if (is_wanted && left_ > 0) {
-        --left_;
-        names_[count] = host.name();
-        host.copy_to(copies_[count++]);
-        return true;
+      is_over = !host.name().starts_with(filter_.prefix);
+      if (is_over) return false;
+      if (!is_wanted(host)) return true;
+      if (left_ == 0) {
+        next_ = host.name();
+        is_over = true;
+        return false;
       }
-      if (is_wanted) next_ = host.name();
-      is_over = true;
-      return false;
+      --left_;
+      names_[count] = host.name();
+      host.copy_to(copies_[count++]);
+      return count < kHostsPerCopy;
     });
     for (size_t i = 0; i < count; ++i) {
       if (!is_first_) to += ',';
@@ -93,13 +106,14 @@ class Page {
   }
 
   const HostTable& hosts_;
-  const std::string prefix_;
+  const StatusFilter filter_;
   std::string from_;
   size_t left_;
+  bool is_begun_ = false;
   bool is_first_ = true;
   std::string next_;
-  std::array<std::string, kHostsPerVisit> names_;
-  std::array<Host, kHostsPerVisit> copies_;
+  std::array<std::string, kHostsPerCopy> names_;
+  std::array<Host, kHostsPerCopy> copies_;
 };
 
 }  // namespace
@@ -111,11 +125,12 @@ std::string host_json(const std::string& hostname, const Host& host) {
 }
 
 Result<StatusFilter> page_from_query(const HttpRequest& request) {
-  auto filter = StatusFilter::from_query("", request);
+  auto filter = StatusFilter::from_query(request.parameter("agent"), request);
   if (!filter) return filter;
-  if (!filter->version.empty() || !filter->status.empty() || !filter->phase.empty()) {
-    return Error{
-        "version, status and phase filter one agent: use /status/json/AGENT; /status/hosts takes prefix, from and limit"};
+  const bool is_of_agent =
+      !filter->version.empty() || !filter->status.empty() || !filter->phase.empty() || !filter->failed.empty();
+  if (is_of_agent && filter->agent.empty()) {
+    return Error{"version, status, phase and failed filter one agent: add agent=NAME, or use /status/json/NAME"};
   }
   if (filter->limit.value_or(0) > kMaxHostsOfAPage) {
     return Error{

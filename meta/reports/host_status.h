@@ -17,7 +17,9 @@ namespace ops::meta {
 /// for the first time has "name" and "update" only.
 std::string host_json(const std::string& hostname, const Host& host);
 
-/// The filter of ?prefix=…&from=HOST&limit=N, with a limit of 1 to kMaxHostsOfAPage. The error is one line for the client.
+/// The filter of ?prefix=…&from=HOST&limit=N&agent=…&version=…&status=…&phase=…&failed=…, with a limit of 1 to
+/// kMaxHostsOfAPage. With an agent, only hosts that report the agent or an update of it. The other keys of an agent need it.
+/// The error is one line for the client.
 Result<StatusFilter> page_from_query(const HttpRequest& request);
 inline constexpr size_t kMaxHostsOfAPage = 1000;
 

@@ -3,7 +3,6 @@
 
 const refreshPause = 3000; // ms
 const answerTimeout = 10000; // ms
-const hostsPerPage = 50;
 
 // ---- Requests to ops-meta.
 
@@ -160,49 +159,7 @@ function versionRow(agent, version, rollout, on) {
         el('p', {}, links(error.examples ?? []), error.hosts > error.examples?.length && ' \u2026')))));
 }
 
-// ---- The list of hosts, and one host.
-
-const list = {prefix: '', from: '', before: [], next: undefined, only: undefined};
-
-async function showHosts(isCurrent) {
-  let page;
-  try {
-    page = await fetchJson('status/hosts?' + new URLSearchParams({prefix: list.prefix, from: list.from, limit: hostsPerPage}));
-  } catch (error) {
-    if (isCurrent()) fill($('shown'), el('span', {class: 'bad'}, 'The list is outdated: ' + reason(error)));
-    return;
-  }
-  if (!isCurrent()) return;
-  const table = document.querySelector('#hosts table');
-  updateChildren(table, [...table.querySelectorAll('thead'), ...page.hosts.map(hostRows)]);
-  list.next = page.next;
-  list.only = page.hosts.length === 1 ? page.hosts[0].hostname : undefined;
-  fill($('shown'), page.hosts.length > 0 ? `Page ${list.before.length + 1}: ${hosts(page.hosts.length)}` :
-    list.prefix ? `No host's name begins with \u201c${list.prefix}\u201d` : list.from ? 'No more hosts' : firstStep());
-  for (const id of ['first', 'back']) $(id).setAttribute('aria-disabled', list.before.length === 0);
-  $('next').setAttribute('aria-disabled', list.next === undefined);
-}
-
-function firstStep() {
-  const isSafe = location.protocol === 'https:';
-  const server = `${isSafe ? 'https://' : ''}${location.hostname}:${location.port || (isSafe ? 443 : 80)}`;
-  return `No host has reported yet. Start ops-updater on a host with "server": "${server}"; it reports within 5 s.`;
-}
-
-function hostRows(host) {
-  const agents = host.agents?.length > 0 ? host.agents : [null];
-  const rowspan = agents.length;
-  return el('tbody', {'data-key': host.hostname}, agents.map((agent, i) => el('tr', {},
-    i === 0 && [el('th', {scope: 'rowgroup', rowspan}, linkTo(host.hostname)), el('td', {rowspan, class: 'heard dim'}, ago(host.heardAt))],
-    agent ? agentCells(agent) : el('td', {colspan: 4, class: 'none dim'}, 'no agents'))));
-}
-
-function agentCells(agent) {
-  const kind = (agent.status === 'started' ? '' : ' warn') + (agent.status?.length > 20 ? ' long' : '');
-  return [el('td', {class: 'name'}, agent.name), el('td', {class: 'name'}, agent.version),
-    el('td', {class: 'said' + kind}, agent.status ?? 'not installed'),
-    el('td', {class: 'update'}, agent.update && updateText(agent.update))];
-}
+// ---- One host.
 
 async function showHost(name, isCurrent) {
   fill($('detail-title'), name);
@@ -264,6 +221,7 @@ function hostInHash() {
 
 function enter() {
   const host = hostInHash();
+  if (host === null) readFilters();
   $('overview').hidden = host !== null;
   $('detail').hidden = host === null;
   fill($('host'));
@@ -272,26 +230,6 @@ function enter() {
   if (host !== null) $('detail-title').focus();
 }
 
-function showPage(from, before) {
-  Object.assign(list, {from, before});
-  refresh();
-}
-
-let typing;
-$('prefix').addEventListener('input', () => {
-  clearTimeout(typing);
-  typing = setTimeout(() => {
-    list.prefix = $('prefix').value.trim();
-    showPage('', []);
-  }, 150);
-});
-document.querySelector('form').addEventListener('submit', (event) => {
-  event.preventDefault();
-  if (list.only !== undefined) location.hash = 'host/' + encodeURIComponent(list.only);
-});
-$('first').addEventListener('click', () => list.before.length > 0 && showPage('', []));
-$('back').addEventListener('click', () => list.before.length > 0 && showPage(list.before.at(-1), list.before.slice(0, -1)));
-$('next').addEventListener('click', () => list.next !== undefined && showPage(list.next, [...list.before, list.from]));
 addEventListener('hashchange', enter);
 document.addEventListener('visibilitychange', () => document.hidden ? clearTimeout(timer) : refresh());
 enter();

@@ -24,12 +24,14 @@ const eventItem = ({id, time, kind, text, by}) => el('li', {'data-key': id},
   el('span', {class: badEvents.includes(kind) ? 'bad' : ''}, kind),
   el('span', {class: 'said'}, text, by && el('span', {class: 'dim'}, ` (${by})`)));
 
-// Keeps the chosen agent, also when it is gone from the fleet.
-function offerAgents(agents) {
-  const chosen = $('of-agent').value;
-  const names = new Set(['', ...agents, chosen]);
-  fill($('of-agent'), [...names].map((name) => el('option', {value: name, 'data-key': name}, name || 'all')));
-  $('of-agent').value = chosen;
+// Keeps the chosen agents, also when they are gone from the fleet.
+function offerAgents(agents, more = '') {
+  for (const [id, all] of [['of-agent', 'all'], ['by-agent', 'any']]) {
+    const chosen = $(id).value;
+    const names = new Set(['', ...agents, chosen, more]);
+    fill($(id), [...names].map((name) => el('option', {value: name, 'data-key': name}, name || all)));
+    $(id).value = chosen;
+  }
 }
 
 $('of-agent').addEventListener('change', () => refresh());

@@ -97,8 +97,8 @@ TEST_F(FleetPage, ShowsTheFleetAndFindsAHost) {
   std::string name;
   const double until_found = shortest_time(kAtOnce / 2, [&] {
     name = Hosts({}).name(++host);
-    browser.run("document.querySelector('#prefix').value = ''");
-    browser.type("#prefix", name);
+    browser.run("document.querySelector('#by-prefix').value = ''");
+    browser.type("#by-prefix", name);
     expect_shown("#hosts tbody", name);
   });
   std::cout << kHosts << " hosts are shown after " << until_shown << " s, one is found after " << until_found << " s\n";
@@ -161,7 +161,7 @@ TEST_F(Page, ShowsReportsOfHostsAsText) {
   browser.click("#hosts tbody th a");
   expect_shown("#host", bad);
   EXPECT_EQ(browser.text("#detail-title"), bad);
-  EXPECT_EQ(browser.run("return [window.hacked ?? 0, document.scripts.length, document.images.length]"), Json({0, 5, 0}));
+  EXPECT_EQ(browser.run("return [window.hacked ?? 0, document.scripts.length, document.images.length]"), Json({0, 6, 0}));
   expect_well_behaved();
 }
 
@@ -269,7 +269,9 @@ TEST_F(Page, WorksWithAKeyboardAndKeepsTheFocus) {
   EXPECT_EQ(browser.run("return document.activeElement.innerText"), "Skip to the hosts");
   browser.press(kEnter);
   browser.press(kTab);
-  EXPECT_EQ(browser.run("return document.activeElement.id"), "prefix");
+  EXPECT_EQ(browser.run("return document.activeElement.id"), "by-prefix");
+  browser.press(kTab);
+  EXPECT_EQ(browser.run("return document.activeElement.id"), "by-agent");
   browser.press(kTab);
   EXPECT_EQ(browser.run("return document.activeElement.innerText"), "h2");
   report("h1");  // sorted before h2

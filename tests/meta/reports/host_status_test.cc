@@ -84,10 +84,40 @@ TEST_F(HostStatus, LimitsAPageTo100HostsByDefaultAnd1000AtMost) {
 
 TEST_F(HostStatus, RefusesFiltersThatNeedAnAgent) {
   EXPECT_EQ(text({{"x", "1"}}), text({})) << "an unknown key is ignored";
-  for (const char* key : {"version", "status", "phase"}) {
+  for (const char* key : {"version", "status", "phase", "failed"}) {
     EXPECT_EQ(text({{key, "1"}}),
-              "version, status and phase filter one agent: use /status/json/AGENT; /status/hosts takes prefix, from and limit");
+              "version, status, phase and failed filter one agent: add agent=NAME, or use /status/json/NAME");
   }
+}
+
+TEST_F(HostStatus, FiltersByTheStateOfAnAgent) {
+  report("h1", {{"a", "1", "started"}, {"b", "9", "started"}});
+  report("h2", {{"a", "1", "stoped"}, {"b", "1", "started"}});
+  report("h3", {{"a", "2", "started"}});
+  report("h4", {}, {{"a", "2", "failed", 0, 0, 1, 0, "why"}});
+  report("h5", {{"b", "1", "started"}});
+  EXPECT_EQ(names({{"agent", "a"}}), (Names{"h1", "h2", "h3", "h4"}));
+  EXPECT_EQ(names({{"agent", "a"}, {"version", "1"}}), (Names{"h1", "h2"}));
+  EXPECT_EQ(names({{"agent", "a"}, {"version", "1"}, {"status", "stopped"}}), Names{"h2"});
+  EXPECT_EQ(names({{"agent", "a"}, {"phase", "failed"}}), Names{"h4"});
+  EXPECT_EQ(names({{"agent", "a"}, {"failed", "2"}}), Names{"h4"});
+  EXPECT_EQ(names({{"agent", "a"}, {"version", "1"}, {"limit", "1"}}), (Names{"h1", ">h2"}));
+  EXPECT_EQ(names({{"agent", "a"}, {"version", "1"}, {"limit", "2"}}), (Names{"h1", "h2"})) << "no further host matches";
+  EXPECT_EQ(names({{"agent", "b"}, {"prefix", "h2"}}), Names{"h2"});
+  EXPECT_EQ(names({{"agent", "none"}}), Names{});
+}
+
+TEST_F(HostStatus, SearchesManyHostsInSteps) {
+  for (int i = 100'000; i < 150'000; ++i) report("h" + std::to_string(i), {{"a", i == 149'999 ? "2" : "1", "started"}});
+  meta::StatusFilter filter;
+  filter.agent = "a";
+  filter.version = "2";
+  const BodyStream stream = status_hosts(hosts, filter);
+  std::string all;
+  int pieces = 1;
+  while (stream(all)) ++pieces;
+  EXPECT_GE(pieces, 3) << "other clients of the thread wait for a piece";
+  EXPECT_EQ(Json::parse(all)["hosts"][0]["hostname"], "h149999");
 }
 
 TEST_F(HostStatus, StreamsLargeHostsInPieces) {
