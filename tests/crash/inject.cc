@@ -34,6 +34,10 @@
 
 #include "tests/crash/syscalls.h"
 
+#ifndef __x86_64__
+#error "inject changes registers of x86-64 only: for another architecture, port Tracer::inject() and the table in syscalls.h"
+#endif
+
 namespace {
 
 using namespace ops::tests;
