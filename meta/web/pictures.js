@@ -20,6 +20,8 @@ async function showPictures(isCurrent) {
     })));
     if (!isCurrent()) return;
     Object.assign(pictures, {asked: Date.now(), hours, drawn: [...agents.map(pictureOfAgent), pictureOfFleet(fleet)]});
+    fill($('pictures-note'), fleet.agents.length > agentsDrawn &&
+      el('span', {class: 'dim'}, `The first ${agentsDrawn} of ${count(fleet.agents.length)} agents. `));
     fill($('pictures-trouble'));
   } catch (error) {
     if (isCurrent()) fill($('pictures-trouble'), el('span', {class: 'bad'}, 'The pictures are outdated: ' + reason(error)));

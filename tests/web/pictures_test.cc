@@ -144,6 +144,26 @@ TEST_F(Pictures, FitAnyWidthInLightAndDark) {
   }
 }
 
+TEST_F(Page, DrawsTheFirst12AgentsAndSaysSo) {
+  ASSERT_TRUE(browser.is_open());
+  EXPECT_EQ(meta.process().stop(), 0);
+  const int64_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  meta::Samples samples;
+  for (int64_t time = now - 60; time < now; time += 10) {
+    Figures figures{10, 0, 0, {}, {}};
+    for (int i = 10; i < 23; ++i) {
+      figures.under_way.insert(cat("agent-", i));
+      figures.agents[cat("agent-", i)] = {{"1", {10, 0}}};
+    }
+    samples.add(figures, time);
+  }
+  ASSERT_TRUE(meta::save_samples(samples.state(), meta / "var/samples", now, now));
+  ASSERT_TRUE(meta.Box::start()) << meta.log();
+  browser.open(url());
+  expect_shown("#pictures-note", "The first 12 of 13 agents.");
+  EXPECT_EQ(browser.run("return document.querySelectorAll('#pictures figure').length"), 13) << "12 agents and the fleet";
+}
+
 TEST_F(Page, SaysThatThePictureOfANewFleetBeginsSoon) {
   ASSERT_TRUE(browser.is_open());
   browser.open(url());
