@@ -40,7 +40,7 @@ int fail(const std::string& why, int exit_code = EXIT_FAILURE) {
 void warm_up(meta::RolloutController& controller, std::chrono::seconds longest_interval, const std::string& reason) {
   controller.start_warm_up(steady_now(), longest_interval);
   log::warning(reason, "; ops-meta warms up: no host changes its version for ", controller.warm_up_left(steady_now()).count(),
-               " s (1.2 times the longest interval), until all hosts have reported the versions that they run");
+               " s (1.2 times the longest interval), so that each host can report the versions that it runs");
 }
 
 /// Call it after load_hosts().
@@ -149,8 +149,9 @@ int main(int argc, char** argv) {
   const DaemonOptions options = parse_daemon_options(
       argc, argv, "ops-meta", "assigns agents to hosts and serves their releases",
       {{"fetch", "", "with -t: also check with curl that the tarballs, checksums and signatures can be downloaded"},
-       {"check-release", "TARBALL", "check whether hosts would accept this release, and exit: 0 yes, 1 no"},
-       {"place-of", "AGENT", "for ./control publish: print the folders for its releases, or with --release the next steps"},
+       {"check-release", "TARBALL", "check whether hosts would accept this release, and exit with 0 (yes) or 1 (no)"},
+       {"place-of", "AGENT",
+        "for ./control publish: print the folders for the agent's releases; with --release, print the next steps"},
        {"release", "VERSION", "with --place-of: the version to publish"},
        {"arch", "ARCH", "with --place-of: amd64 or arm64, the value of {arch} in the URL"},
        {"md5", "MD5", "with --release: the checksum of the tarball"},

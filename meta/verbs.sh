@@ -16,9 +16,9 @@ durable_move() {
 
 check_names() { # AGENT VERSION
     [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9._+-]{0,127}$ ]] ||
-        usage_error "invalid agent name \"$1\": it must match [A-Za-z0-9][A-Za-z0-9._+-]{0,127}"
+        usage_error "agent name \"$1\" is not of the form [A-Za-z0-9][A-Za-z0-9._+-]{0,127}"
     [[ $2 =~ ^[A-Za-z0-9][A-Za-z0-9._+~-]{0,127}$ ]] ||
-        usage_error "invalid version \"$2\": it must match [A-Za-z0-9][A-Za-z0-9._+~-]{0,127}"
+        usage_error "version \"$2\" is not of the form [A-Za-z0-9][A-Za-z0-9._+~-]{0,127}"
 }
 
 # parse_publish WORD...: sets agent, version, tarball, key ("" without -s) and arch ("" without -a).

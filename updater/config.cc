@@ -46,7 +46,7 @@ void read_servers(const ConfigObject& root, Config& config) {
     if (!user.empty()) config.passwords[url] = user.find(':') == std::string::npos ? user + ":" : user;
     config.servers.push_back(std::move(url));
   }
-  if (config.servers.empty()) root.error("is missing or empty, should be ops-meta's address, like 10.0.0.1:2000", "server");
+  if (config.servers.empty()) root.error("is missing or empty, expected ops-meta's address, like 10.0.0.1:2000", "server");
 }
 
 /// The value of `server`, with passwords masked.

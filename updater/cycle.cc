@@ -21,8 +21,8 @@ const FetchWorker::Progress* progress_of(const std::string& name, const Cycle::P
   return progress && progress->agent == name ? &*progress : nullptr;
 }
 
-/// The timeouts in ops-meta's reply precede those of the host's config. So does its soak; a reply without one means two
-/// intervals, as ops-meta's own default does.
+/// The timeouts in ops-meta's reply override those of the host's config. The soak is that of the reply; without one it takes
+/// two intervals, which is also ops-meta's default.
 SwitchSettings settings_for(const DesiredAgent* assigned, const Config& config, std::chrono::seconds interval) {
   SwitchSettings settings{config.control_timeout, config.probation,
                           config.keep_versions,   unclear_patience(config.probation, config.interval),
@@ -75,7 +75,7 @@ void Cycle::on(RetryForgotten& event, Instant now) {
   }
   agent(event.agent).forget_failures();
   if (!agent(event.agent).is_undecided()) agent(event.agent).observe_again(now.steady);  // a decision did not wait for it
-  log_info(event.agent, ": failures and pauses are forgotten, as the operator asked");
+  log_info(event.agent, ": the updater forgets failures and pauses, as the operator asked");
 }
 
 void Cycle::on(ActionEnded& event, Instant now) {
@@ -88,7 +88,7 @@ void Cycle::on(ActionEnded& event, Instant now) {
   }
   if (!is_upkeep(action) && action != Action::pass_probation) polls_.last_change = now.unix_time;
   add(EndError{event.agent});
-  if (action != Action::tidy) log_info(event.agent, ": ", to_string(action), " is done");
+  if (action != Action::tidy) log_info(event.agent, ": ", to_string(action), ": done");
 }
 
 void Cycle::on(FetchEnded& event, Instant now) {
@@ -157,7 +157,7 @@ void Cycle::take_assignments(const HeartbeatResponse& response, Instant now) {
   before.swap(desired_);
   for (const DesiredAgent& assigned : response.desired_agents) {
     if (!may_be_agent(assigned.name)) {
-      append_reason(refused, assigned.name + " is no name for an agent");
+      append_reason(refused, assigned.name + " is the updater's own folder and cannot be an agent");
       continue;
     }
     desired_[assigned.name] = assigned;
@@ -167,7 +167,7 @@ void Cycle::take_assignments(const HeartbeatResponse& response, Instant now) {
   if (refused.empty()) {
     add(EndError{kReplyTopic});
   } else {
-    add(LogError{kReplyTopic, "parts of ops-meta's reply are refused: " + refused});
+    add(LogError{kReplyTopic, "ops-updater ignores parts of ops-meta's reply: " + refused});
   }
 }
 
@@ -221,8 +221,8 @@ void Cycle::decide_for(const std::string& name, Agent& agent, const Progress& pr
   const bool is_fetching = progress_of(name, progress) != nullptr;
   Decision decision = agent.decide(assigned, polls_.answered > 0, is_fetching, settings, now.steady, now.boot());
   if (assigned != nullptr && assigned->cmd != "" && assigned->cmd != "start" && assigned->cmd != "stop") {
-    add(LogError{name, cat(name, ": meta's cmd \"", one_line(assigned->cmd, 40),
-                           "\" is neither start nor stop, the agent is left alone")});
+    add(LogError{name, cat(name, ": the cmd of ops-meta is \"", one_line(assigned->cmd, 40),
+                           "\", expected start or stop; the updater leaves the agent as it is")});
   }
   if (decision.action == Action::none) return;
   if (decision.action != Action::tidy) log_info(name, ": ", to_string(decision.action), ": ", decision.reason);

@@ -94,7 +94,8 @@ int run_daemon(const DaemonOptions& options, const updater::Config& config, Conf
   const std::string first = loop.announce();
   log::info("ops-updater ", version(), " manages the agents of ", updater::hostname_of(config), " in ", layout.root(), "; it ",
             first, ", then every ", config.interval.count(), " s");
-  if (!config.desired_agent.empty()) log::info("it manages ", config.desired_agent, " only: desiredAgent in cfg.json");
+  if (!config.desired_agent.empty())
+    log::info("ops-updater manages ", config.desired_agent, " only, because of desiredAgent in cfg.json");
   if (!options.log_file.empty()) std::cout << first << std::endl;  // ./control start prints it
   if (auto announced = pid_file->announce_ready(); !announced) return fail(announced.error().message);
   loop.run(signals);

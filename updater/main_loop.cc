@@ -265,7 +265,7 @@ Result<void> MainLoop::reload(Asker asker) {
   {
     const std::lock_guard lock(mutex_);
     if (is_logged && (fresh.http_listen != config_->http_listen || fresh.http_enabled != config_->http_enabled)) {
-      log::warning("http.listen or http.enabled changed: that takes a restart");
+      log::warning("http.listen or http.enabled changed: restart ops-updater for the change to take effect");
     }
     config_ = std::make_shared<const Config>(fresh);
     sessions_ = make_sessions();  // drop cached sessions: their CA may no longer be trusted

@@ -215,7 +215,8 @@ std::string unsafe_permissions(const std::string& path) {
   const bool foreign_group = info.st_gid != 0 && info.st_gid != ::getegid();
   if ((info.st_mode & S_IWOTH) != 0) return cat(path, " is writable by every user: chmod go-w ", path);
   if (!is_own(info))
-    return cat(path, " belongs to user ", info.st_uid, ", which can replace the programs that run from it: chown it");
+    return cat(path, " belongs to user ", info.st_uid,
+               ", and that user can replace the programs there: chown it to the daemon's user");
   if (foreign_group && (info.st_mode & S_IWGRP) != 0) {
     return cat(path, " is writable by group ", info.st_gid, ": chmod g-w ", path);
   }

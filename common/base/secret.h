@@ -12,7 +12,7 @@ namespace ops {
 inline constexpr char kMasked[] = "***";
 
 inline constexpr char kInvalidToken[] =
-    "should be 1 to 256 letters, digits and punctuation, without white space; openssl rand -hex 24 makes a good one";
+    "is invalid, expected 1 to 256 letters, digits and punctuation, without white space; openssl rand -hex 24 makes a good one";
 
 /// Whether the token fits into an HTTP header.
 inline bool is_valid_token(std::string_view token) {

@@ -55,7 +55,7 @@ std::string type_name(const Json& value) {
 /// `value`; nullptr when it is nullptr or, with an error reported, not a list.
 const Json* list_or_null(const ConfigObject& object, const Json* value, const char* key) {
   if (value == nullptr || value->is_array()) return value;
-  object.error(cat("is ", type_name(*value), ", should be a list in [ ]"), key);
+  object.error(cat("is ", type_name(*value), ", expected an array in [ ]"), key);
   return nullptr;
 }
 
@@ -200,7 +200,7 @@ std::string ConfigObject::string(const char* key, const std::string& fallback) c
   const Json* value = node_->find(key);
   if (value == nullptr) return fallback;
   if (value->is_string()) return value->get<std::string>();
-  error(cat("is ", type_name(*value), ", should be a string"), key);
+  error(cat("is ", type_name(*value), ", expected a string"), key);
   return fallback;
 }
 
@@ -208,7 +208,7 @@ bool ConfigObject::boolean(const char* key, bool fallback) const {
   const Json* value = node_->find(key);
   if (value == nullptr) return fallback;
   if (value->is_boolean()) return value->get<bool>();
-  error(cat("is ", type_name(*value), ", should be true or false"), key);
+  error(cat("is ", type_name(*value), ", expected true or false"), key);
   return fallback;
 }
 
@@ -216,13 +216,13 @@ int64_t ConfigObject::integer(const char* key, int64_t fallback, int64_t least, 
   const Json* value = node_->find(key);
   if (value == nullptr) return fallback;
   if (!value->is_number_integer()) {
-    error(cat("is ", type_name(*value), ", should be a whole number"), key);
+    error(cat("is ", type_name(*value), ", expected a whole number"), key);
     return fallback;
   }
   // A number above INT64_MAX is unsigned and would wrap.
   const bool too_big = value->is_number_unsigned() && value->get<uint64_t>() > static_cast<uint64_t>(most);
   if (too_big || value->get<int64_t>() < least || value->get<int64_t>() > most) {
-    error(cat("is ", value->dump(), ", should be from ", least, " to ", most), key);
+    error(cat("is ", value->dump(), ", expected ", least, " to ", most), key);
     return fallback;
   }
   return value->get<int64_t>();
@@ -232,12 +232,12 @@ double ConfigObject::number(const char* key, double fallback, double least, doub
   const Json* value = node_->find(key);
   if (value == nullptr) return fallback;
   if (!value->is_number()) {
-    error(cat("is ", type_name(*value), ", should be a number"), key);
+    error(cat("is ", type_name(*value), ", expected a number"), key);
     return fallback;
   }
   const auto number = value->get<double>();
   if (number < least || number > most) {
-    error(cat("is ", value->dump(), ", should be from ", least, " to ", most), key);
+    error(cat("is ", value->dump(), ", expected ", least, " to ", most), key);
     return fallback;
   }
   return number;
@@ -252,7 +252,7 @@ ConfigObject ConfigObject::object(const char* key) const {
   child->report = node_->report;
   node_->children.push_back(child);
   ConfigObject object(child);
-  if (value != nullptr && !value->is_object()) object.error(cat("is ", type_name(*value), ", should be an object in { }"));
+  if (value != nullptr && !value->is_object()) object.error(cat("is ", type_name(*value), ", expected an object in { }"));
   return object;
 }
 
@@ -264,7 +264,7 @@ std::vector<std::string> ConfigObject::strings(const char* key) const {
     if (entry.is_string()) {
       strings.push_back(entry.get<std::string>());
     } else {
-      error(cat("is ", type_name(entry), ", should be a string"), cat(key, "[", i, "]").c_str());
+      error(cat("is ", type_name(entry), ", expected a string"), cat(key, "[", i, "]").c_str());
     }
   }
   return strings;
@@ -286,7 +286,7 @@ std::vector<ConfigObject> ConfigObject::objects(const char* key) const {
     child->place = cat(place(key), "[", i, "]");
     child->report = node_->report;
     if (!entry.is_object()) {
-      ConfigObject(child).error(cat("is ", type_name(entry), ", should be an object in { }"));
+      ConfigObject(child).error(cat("is ", type_name(entry), ", expected an object in { }"));
       continue;
     }
     node_->children.push_back(child);

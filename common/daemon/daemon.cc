@@ -33,9 +33,9 @@ void print_help(const std::string& name, const std::string& summary, const std::
   std::cout << name << " " << version() << ": " << summary << "\n\n"
             << "usage: " << name << " [-c FILE] [-l FILE] [-d FOLDER] [-t | -v | -h]\n"
             << "  -c FILE   config file (default: cfg.json in the current folder)\n"
-            << "  -l FILE   log to FILE instead of stderr, and rotate it\n"
-            << "  -d FOLDER work in FOLDER, where var/ and all relative paths are (default: the folder of the binary)\n"
-            << "  -t        check the config, print its errors and warnings, and exit: 0 good, 2 bad\n"
+            << "  -l FILE   log to FILE instead of stderr, and rotate FILE at 10 MB\n"
+            << "  -d FOLDER work in FOLDER: var/ and all relative paths are there (default: the folder of the binary)\n"
+            << "  -t        check the config, print its errors and warnings, and exit with 0 (good) or 2 (bad)\n"
             << "  -v        print the version, the commit and the linked libraries\n"
             << "  -h        print this help\n";
   for (const LongOption& option : own) {
@@ -44,7 +44,8 @@ void print_help(const std::string& name, const std::string& summary, const std::
   }
   std::cout << "\n"
             << "example: ./" << name << " -t -c cfg.json && ./" << name << " -c cfg.json -l var/app.log\n"
-            << "./control start runs it in the background. SIGHUP reloads the config, SIGTERM stops it.\n";
+            << "./control start runs " << name
+            << " in the background. SIGHUP makes it read the config again, SIGTERM stops it.\n";
 }
 
 }  // namespace

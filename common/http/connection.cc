@@ -112,7 +112,7 @@ HttpConnection::Next HttpConnection::parse(HttpThread& thread, std::string_view 
   if (verdict == HttpVerdict::complete) return respond(thread, bytes);
   if (verdict == HttpVerdict::incomplete) return wait_for_rest(thread, bytes);
   const bool is_host = verdict == HttpVerdict::invalid_host;
-  return refuse(thread, status_of(verdict), is_host ? "the request has no Host header, or not one that is valid" : "");
+  return refuse(thread, status_of(verdict), is_host ? "the request has no valid Host header" : "");
 }
 
 HttpConnection::Next HttpConnection::wait_for_rest(HttpThread& thread, std::string_view bytes) {

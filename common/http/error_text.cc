@@ -25,7 +25,7 @@ std::string advice_about(const std::string& error, const SentRequest& sent) {
   const auto says = [&](const char* text) { return error.find(text) != std::string::npos; };
   if (says("wrong version number")) return "; the server does not speak TLS: should the URL begin with http://?";
   if (says(" alert ") && (says("certificate") || says("unknown ca")))
-    return "; the server refuses this host's certificate: look at \"tls\" in cfg.json, and at its log";
+    return "; the server refuses this host's certificate: look at \"tls\" in cfg.json, and at the server's log";
   if (says("Protocol \"http\" ")) return "; the updater does not follow a redirect from https:// to http://";
   if (says("response 407")) return advice_about(407L, sent);
   return "";

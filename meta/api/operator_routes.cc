@@ -109,7 +109,7 @@ HttpResponse Routes::status_rollout(const HttpRequest& request, const std::strin
   if (const std::string share = request.parameter("hosts"); !share.empty()) {
     const auto percent = parse_number(share);
     if (!percent || *percent < 1 || *percent > 100) {
-      return HttpResponse::text(400, cat("hosts is \"", one_line(share, 100), "\", should be a percentage from 1 to 100\n"));
+      return HttpResponse::text(400, cat("hosts is \"", one_line(share, 100), "\", expected a percentage from 1 to 100\n"));
     }
     watched.share = static_cast<double>(*percent);
   }

@@ -28,10 +28,10 @@ void check_cmd(const ConfigObject& object, const std::string& cmd) {
   if (cmd == "" || cmd == "start" || cmd == "stop") return;
   const std::string meant = to_lower(trim(cmd));
   if (meant == "start" || meant == "stop") {
-    return object.error(cat("is \"", one_line(cmd, 40), "\", should be \"", meant, "\": in lower case, without white space"),
+    return object.error(cat("is \"", one_line(cmd, 40), "\", expected \"", meant, "\": in lower case, without white space"),
                         "cmd");
   }
-  object.error(cat("is \"", cmd, "\", should be \"start\", \"stop\", or \"\" to leave the agent alone"), "cmd");
+  object.error(cat("is \"", cmd, "\", expected \"start\", \"stop\", or \"\" to leave the agent alone"), "cmd");
 }
 
 void check_url(const ConfigObject& object, const char* key, const std::string& url) {
@@ -41,8 +41,8 @@ void check_url(const ConfigObject& object, const char* key, const std::string& u
   }
   const auto meant = read_base_url(url);
   if (!meant) {
-    const char* or_checksum = key == std::string("md5") ? ", or be a checksum of 32 hex digits" : "";
-    return object.error(cat(is, ", should start with http:// or https://", or_checksum), key);
+    const char* or_checksum = key == std::string("md5") ? ", or a checksum of 32 hex digits" : "";
+    return object.error(cat(is, ", expected a URL that starts with http:// or https://", or_checksum), key);
   }
   const std::string address = split_user(*meant).url;
   const char first = address.c_str()[address.find("://") + 3];
@@ -80,7 +80,8 @@ void read_tarball(const ConfigObject& object, std::string& tarball, std::vector<
     if (!urls[i].empty()) check_url(object, key.c_str(), urls[i]);
     if (urls[i].empty() && urls.size() > 1) object.error("is empty", key.c_str());
   }
-  if (urls.size() > kMaxMirrors + 1) object.error(cat("has ", urls.size(), " URLs, at most ", kMaxMirrors + 1), "tarball");
+  if (urls.size() > kMaxMirrors + 1)
+    object.error(cat("has ", urls.size(), " URLs, expected at most ", kMaxMirrors + 1), "tarball");
   if (urls.empty()) return;
   tarball = urls.front();
   mirrors.assign(urls.begin() + 1, urls.end());
@@ -225,9 +226,10 @@ Config read_config(const ConfigDocument& document, ConfigReport& report) {
   config.debug = root.boolean("debug", false);
   config.tarball_dir = root.string("tarballDir", config.tarball_dir);
   // With an empty tarballDir the original serves its own folder, including cfg.json.
-  if (config.tarball_dir.empty()) root.error("is empty, should be a folder like ./tarball", "tarballDir");
+  if (config.tarball_dir.empty()) root.error("is empty, expected a folder like ./tarball", "tarballDir");
 
-  if (!root.has("http")) root.error("is missing, should be like {\"enabled\": true, \"listen\": \"0.0.0.0:2000\"}", "http");
+  if (!root.has("http"))
+    root.error("is missing, expected an object like {\"enabled\": true, \"listen\": \"0.0.0.0:2000\"}", "http");
   const ConfigObject http = root.object("http");
   config.http_enabled = http.boolean("enabled", true);
   config.http_listen = http.string("listen", config.http_listen);
@@ -253,7 +255,8 @@ Config read_config(const ConfigDocument& document, ConfigReport& report) {
     const std::string& name = config.agents.back().defaults.name;
     if (!name.empty() && !names.insert(name).second) entry.error(cat("a second agent is named ", name), "default.name");
   }
-  if (names.size() > kMaxAgentsPerHost) root.error(cat("has ", names.size(), " agents, at most ", kMaxAgentsPerHost), "agents");
+  if (names.size() > kMaxAgentsPerHost)
+    root.error(cat("has ", names.size(), " agents, expected at most ", kMaxAgentsPerHost), "agents");
   document.warn_of_unknown_keys();
   return config;
 }

@@ -162,7 +162,7 @@ Result<StatusFilter> StatusFilter::from_query(const std::string& agent, const Ht
   if (const std::string text = request.parameter("limit"); !text.empty()) {
     const auto limit = parse_number(text);
     if (!limit || *limit == 0 || *limit == UINT64_MAX) {
-      return Error{cat("limit is \"", one_line(text, 100), "\", should be a number of hosts like 100")};
+      return Error{cat("limit is \"", one_line(text, 100), "\", expected a number of hosts like 100")};
     }
     filter.limit = *limit;
   }

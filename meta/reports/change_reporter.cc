@@ -126,7 +126,7 @@ void ChangeReporter::note_events(const Noted& noted, const ConfigChange& change)
       const char* state = " has another entry";
       if (find_agent(before, changed[i]) == nullptr) state = " is new";
       if (find_agent(after, changed[i]) == nullptr) state = " is no longer";
-      text = cat(changed[i], state, " in cfg.json; that changes nothing on the known hosts");
+      text = cat(changed[i], state, " in cfg.json; no known host changes");
     }
     add(changed[i], text);
   }

@@ -19,18 +19,18 @@ Result<EventQuery> event_query(const HttpRequest& request) {
     const auto since = parse_number(text);
     if (!since || *since > INT64_MAX) {
       return Error{
-          cat("since is \"", one_line(text, 100), "\", should be \"next\" of an earlier reply, or microseconds since 1970")};
+          cat("since is \"", one_line(text, 100), "\", expected \"next\" of an earlier reply, or microseconds since 1970")};
     }
     query.since = static_cast<int64_t>(*since);
   }
   if (const std::string text = request.parameter("kind"); !text.empty()) {
     query.kind = to_event_kind(text);
-    if (!query.kind) return Error{cat("kind is \"", one_line(text, 100), "\", should be one of ", event_kinds())};
+    if (!query.kind) return Error{cat("kind is \"", one_line(text, 100), "\", expected one of ", event_kinds())};
   }
   if (const std::string text = request.parameter("limit"); !text.empty()) {
     const auto limit = parse_number(text);
     if (!limit || *limit < 1 || *limit > EventLog::kMaxEvents) {
-      return Error{cat("limit is \"", one_line(text, 100), "\", should be a number from 1 to ", EventLog::kMaxEvents)};
+      return Error{cat("limit is \"", one_line(text, 100), "\", expected a number from 1 to ", EventLog::kMaxEvents)};
     }
     query.limit = *limit;
   }

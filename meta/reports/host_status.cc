@@ -134,7 +134,7 @@ Result<StatusFilter> page_from_query(const HttpRequest& request) {
   }
   if (filter->limit.value_or(0) > kMaxHostsOfAPage) {
     return Error{
-        cat("limit is ", *filter->limit, ", should be at most ", kMaxHostsOfAPage, "; the next page begins at \"next\"")};
+        cat("limit is ", *filter->limit, ", expected at most ", kMaxHostsOfAPage, "; the next page begins at \"next\"")};
   }
   return filter;
 }

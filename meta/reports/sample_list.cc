@@ -68,7 +68,7 @@ Result<SampleQuery> sample_query(const HttpRequest& request) {
   if (const std::string text = request.parameter("hours"); !text.empty()) {
     const auto hours = parse_number(text);
     if (!hours || *hours < 1 || *hours > kMaxHours) {
-      return Error{cat("hours is \"", one_line(text, 100), "\", should be a number from 1 to ", kMaxHours)};
+      return Error{cat("hours is \"", one_line(text, 100), "\", expected a number from 1 to ", kMaxHours)};
     }
     query.hours = static_cast<int64_t>(*hours);
   }

@@ -23,7 +23,7 @@ const AgentUpdate* find_update(const std::vector<AgentUpdate>& updates, const De
                                                                                                               : nullptr;
 }
 
-/// What leases and counts of the assigned release go by.
+/// The key of the assigned release in leases and counts.
 std::string key_of(const DesiredAgent& assigned) { return content_key(assigned.version, given_checksum(assigned)); }
 
 bool is_past_probation(const RealAgent& agent, const AgentUpdate* update) {
@@ -144,7 +144,7 @@ ExplainedAnswer RolloutController::explain(const DesiredAgent& assigned, const R
     case Reason::unrestricted: return {Answer::desired, "the rollout rule does not apply"};
     case Reason::has_version: return {Answer::desired, "the host has this version"};
     case Reason::failed:
-      return {Answer::desired, "this version failed on the host; it is named again so that the host keeps its latch"};
+      return {Answer::desired, "this version failed on the host; ops-meta names it again, so that the host keeps its latch"};
     case Reason::held_on_host:
       return {real == nullptr ? Answer::desired : Answer::own, cat("the host holds the agent: ", update->error)};
     case Reason::warming_up: {
@@ -153,7 +153,7 @@ ExplainedAnswer RolloutController::explain(const DesiredAgent& assigned, const R
     }
     case Reason::halted_by_hand: return {held_back, "the release is halted by hand"};
     case Reason::duplicate_name:
-      return {held_back, "two machines send heartbeats under this hostname; give each its own, and this one takes part again"};
+      return {held_back, "two machines send heartbeats under this hostname: give each machine its own"};
     case Reason::policy: break;
   }
   if (const auto lease = leases_.find(assigned.name, hostname); lease && lease->version == key_of(assigned)) {
@@ -175,7 +175,8 @@ ExplainedAnswer RolloutController::explain(const DesiredAgent& assigned, const R
     return {held_back,
             cat("the host waits for a lease: ", inflight, " of ", std::min(limits.parallel, at_once), " are in use")};
   }
-  return {held_back, cat("the host waits: ", state.reports.soaking, " hosts have run it for less than ",
+  return {held_back, cat("the host waits: ", counted(state.reports.soaking, "host"),
+                         state.reports.soaking == 1 ? " has run it for less than " : " have run it for less than ",
                          text_of_soak(limits.soak, hosts_.longest_interval()),
                          inflight == 0 ? "" : cat(", and ", inflight, " are changing"))};
 }

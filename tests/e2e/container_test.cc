@@ -49,7 +49,7 @@ TEST(Container, UpdaterThatIsPid1RestartsADeadAgentAndLeavesNoZombie) {
   UpdaterBox host(meta.address());
   ASSERT_TRUE(host.start_under(as_pid_1())) << host.log();
   ASSERT_TRUE(eventually([&] { return contains(meta.status(kAgent), "h1 1.0 started "); })) << host.log();
-  ASSERT_TRUE(eventually([&] { return contains(host.log(), "pass the probation is done"); })) << host.log();
+  ASSERT_TRUE(eventually([&] { return contains(host.log(), "pass the probation: done"); })) << host.log();
   const pid_t init = children_of(host.process().pid()).at(0);
 
   const pid_t before = agent_in(host);

@@ -19,7 +19,7 @@ TEST_F(Control, PrintsTheDaemonsReasonWhenItDoesNotStart) {
   Finished finished = control("start");
   EXPECT_EQ(finished.exit_code, 1);
   EXPECT_EQ(finished.output,
-            (box / "cfg.json") + ": error: http: is a number, should be an object in { }\nops-meta did not start\n");
+            (box / "cfg.json") + ": error: http: is a number, expected an object in { }\nops-meta did not start\n");
 
   write_file(box / "cfg.json", meta_config("192.0.2.1:80", "1"));
   finished = control("start");

@@ -148,7 +148,7 @@ struct FaultyControl : testing::Test {
   /// Waits until ops-meta has this summary of an agent, and expects that the agent's error contains `words`.
   void expect_seen(const std::string& name, const std::string& expected, const std::string& words, seconds patience) const {
     EXPECT_TRUE(eventually([&] { return summary(name) == expected; }, patience))
-        << name << " is " << summary(name) << ", should be " << expected << "; " << error(name);
+        << name << " is " << summary(name) << ", expected " << expected << "; " << error(name);
     EXPECT_NE(error(name).find(words), std::string::npos) << name << ": " << error(name);
   }
 

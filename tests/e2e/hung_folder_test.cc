@@ -23,7 +23,7 @@ TEST(HungFolder, OfOneAgentDelaysNothingElse) {
   UpdaterBox host(meta.address(), {.control_timeout = 1, .settle_timeout = 1});
   ASSERT_TRUE(host.start()) << host.log();
   for (const char* name : {"good", "hung"}) {
-    ASSERT_TRUE(eventually([&] { return contains(host.log(), std::string(name) + ": pass the probation is done"); }))
+    ASSERT_TRUE(eventually([&] { return contains(host.log(), std::string(name) + ": pass the probation: done"); }))
         << host.log();
   }
   ASSERT_TRUE(eventually([&] { return contains(meta.status("hung"), "h1 1.0 started "); })) << host.log();

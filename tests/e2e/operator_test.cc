@@ -69,7 +69,8 @@ TEST_F(Operator, RetryClearsTheLatchOfAFailedRelease) {
 
 TEST_F(Operator, AFolderNamedRetryIsRemovedAfterItsUse) {
   write_file(host.agent("demo-agent") + "/.retry/a/b", "");
-  EXPECT_TRUE(eventually([&] { return host.log().find("are forgotten, as the operator asked") != std::string::npos; }));
+  EXPECT_TRUE(eventually(
+      [&] { return host.log().find("the updater forgets failures and pauses, as the operator asked") != std::string::npos; }));
   EXPECT_FALSE(exists(host.agent("demo-agent") + "/.retry"));
 }
 

@@ -114,7 +114,7 @@ TEST(Permissions, UpdaterDoesNotStartBelowAFolderThatOthersMayWrite) {
   EXPECT_TRUE(contains(report_of_updater_below(parent, config), parent + " is writable by every user: chmod go-w " + parent));
   set_mode(parent, 0755);
   EXPECT_EQ(::chown(parent.c_str(), 54321, 0), 0);
-  EXPECT_TRUE(contains(report_of_updater_below(parent, config), parent + " belongs to user 54321, which can replace "));
+  EXPECT_TRUE(contains(report_of_updater_below(parent, config), parent + " belongs to user 54321, and that user can replace "));
   const TempDir safe;
   EXPECT_TRUE(contains(report_of_updater_below(safe.path(), parent + "/cfg.json"), parent + " belongs to user 54321"));
 }

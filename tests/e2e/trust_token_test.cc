@@ -105,11 +105,11 @@ TEST_F(TrustTokens, WithInvalidCharactersAreRefusedAndNotPrinted) {
     meta.set_http(bad);
     EXPECT_FALSE(meta.assign({})) << bad;
   }
-  EXPECT_TRUE(contains(meta.log(), "http.adminTokens[0]: should be 1 to 256 letters")) << meta.log();
+  EXPECT_TRUE(contains(meta.log(), "http.adminTokens[0]: is invalid, expected 1 to 256 letters")) << meta.log();
   EXPECT_FALSE(contains(meta.log(), "pass word"));
   UpdaterBox host(meta.address(), {.more = R"(, "token": "pass\r\nword")"});
   EXPECT_FALSE(host.start());
-  EXPECT_TRUE(contains(host.log(), "error: token: should be 1 to 256 letters")) << host.log();
+  EXPECT_TRUE(contains(host.log(), "error: token: is invalid, expected 1 to 256 letters")) << host.log();
 }
 
 }  // namespace

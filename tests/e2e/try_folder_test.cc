@@ -30,7 +30,7 @@ TEST(TryFolder, IsOneInWhichProgramsMayRun) {
   const Finished nowhere = with_noexec(temporary.path() + " /var/tmp");
   EXPECT_EQ(nowhere.exit_code, 1) << nowhere.output;
   EXPECT_TRUE(contains(nowhere.output,
-                       "no program may run in " + temporary.path() + " and /var/tmp: both are mounted noexec; set TMPDIR"))
+                       "cannot run programs in " + temporary.path() + " or /var/tmp: both are mounted noexec; set TMPDIR"))
       << nowhere.output;
 }
 

@@ -163,7 +163,7 @@ TEST_F(Try, RefusesATarballWithAnotherFormOfName) {
 TEST_F(Try, RefusesAnInvalidNumber) {
   const Finished finished = run({std::string(OPS_BUILD_DIR) + "/ops-updater", "--try", "a-1.tar.gz", "--probation", "soon"});
   EXPECT_EQ(finished.exit_code, 2);
-  EXPECT_EQ(finished.output, "ops-updater: --probation is \"soon\", should be a number of seconds from 0 to 3600\n");
+  EXPECT_EQ(finished.output, "ops-updater: --probation is \"soon\", expected a number of seconds from 0 to 3600\n");
 }
 
 TEST_F(Try, FailsATarballWithoutControlAtItsTop) {

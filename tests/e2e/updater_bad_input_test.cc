@@ -214,7 +214,7 @@ TEST_F(UpdaterBadInput, InvalidNamesAreRefusedOneByOne) {
   UpdaterBox host(meta.address());
   ASSERT_TRUE(host.start()) << host.log();
   EXPECT_TRUE(good_runs()) << host.log();
-  for (const char* words : {"\"../x\"", "\"a/b\"", "\"../../x\"", "\".e\"", "\".staged-1\"", "var is no name for an agent",
+  for (const char* words : {"\"../x\"", "\"a/b\"", "\"../../x\"", "\".e\"", "\".staged-1\"", "var is the updater's own folder",
                             "good is in desiredAgents twice", "wrong type"}) {
     EXPECT_TRUE(logs(host, words)) << words << "\n" << host.log();
   }

@@ -230,8 +230,8 @@ TEST(UpdaterConfig, WarnsOfAServerWithoutAPort) {
 TEST(UpdaterConfig, ExplainsWhatAPublicKeyIs) {
   EXPECT_EQ(only_error(R"({"server": "m", "publicKeys": ["RWx"]})"),
             "publicKeys: \"RWx\" is not a minisign public key: copy the second line of minisign.pub, RW…");
-  EXPECT_EQ(only_error(R"({"server": "m", "publicKeys": "RWx"})"), "publicKeys: is a string, should be a list in [ ]");
-  EXPECT_EQ(only_error(R"({"server": "m", "publicKeys": [7]})"), "publicKeys[0]: is a number, should be a string");
+  EXPECT_EQ(only_error(R"({"server": "m", "publicKeys": "RWx"})"), "publicKeys: is a string, expected an array in [ ]");
+  EXPECT_EQ(only_error(R"({"server": "m", "publicKeys": [7]})"), "publicKeys[0]: is a number, expected a string");
 }
 
 }  // namespace

@@ -99,7 +99,7 @@ TEST_F(CycleTest, LatchesAReleaseThatDoesNotStartUntilTheOperatorAsksForARetry) 
   run(minutes(10));
   EXPECT_EQ(take_done(), (Lines{"forget", "fetch 2", "act: switch over", "act: pass the probation"}));
   EXPECT_EQ(agents["a"].version, "2");
-  EXPECT_HAS(log, "a: failures and pauses are forgotten, as the operator asked");
+  EXPECT_HAS(log, "a: the updater forgets failures and pauses, as the operator asked");
 }
 
 TEST_F(CycleTest, LatchesAReleaseThatCannotBeUnpackedUntilAnotherVersionIsAssigned) {
@@ -247,14 +247,16 @@ TEST_F(CycleTest, ObservesAgainAfterASecondWhenTheHostCannotReadTheFolder) {
 TEST_F(CycleTest, RefusesAnAgentWithTheNameOfTheUpdatersFolder) {
   reply.desired_agents = {{"var", "1", "http://m:2000/t", "", "start"}};
   run(minutes(1));
-  EXPECT_HAS(log, "WARNING parts of ops-meta's reply are refused: var is no name for an agent");
+  EXPECT_HAS(log,
+             "WARNING ops-updater ignores parts of ops-meta's reply: var is the updater's own folder and cannot be an agent");
   EXPECT_EQ(take_done(), Lines{});
 }
 
 TEST_F(CycleTest, LeavesAnAgentAloneWithACmdThatIsNeitherStartNorStop) {
   reply.desired_agents = {assign("1", "restart")};
   run(minutes(20));
-  EXPECT_HAS(log, "WARNING a: meta's cmd \"restart\" is neither start nor stop, the agent is left alone");
+  EXPECT_HAS(log,
+             "WARNING a: the cmd of ops-meta is \"restart\", expected start or stop; the updater leaves the agent as it is");
   EXPECT_EQ(take_done(), Lines{});
 }
 

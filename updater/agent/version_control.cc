@@ -90,7 +90,7 @@ Result<void> VersionControl::end_orphans(const std::string& version) const {
     log::warning(agent_, ": ending ", describe(pid), ", which runs from ", folder, ", where no ./control can stop it");
   }
   if (terminate(find, cancel_)) return {};
-  return Error{cat("processes of ", folder, ", which has no ./control to stop them, do not end: end them by hand")};
+  return Error{cat("cannot end the processes of ", folder, ", which has no ./control to stop them: end them by hand")};
 }
 
 Result<std::vector<std::string>> VersionControl::others(const std::string& version) const {

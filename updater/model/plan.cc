@@ -128,7 +128,7 @@ Decision plan_soak(const Soak& soak, const Observed& seen, const DesiredAgent* d
     return roll_back(circumstances, cat("was \"", seen.status_text, "\" for the third time in its soak of ", soak.seconds, " s",
                                         error.empty() ? "" : "; its last start: " + error));
   }
-  const Decision again = start(seen, circumstances, cat("it soaks, and died ", soak.deaths, " times before"));
+  const Decision again = start(seen, circumstances, cat("it died in its soak; deaths before this one: ", soak.deaths));
   settled.action = again.action;
   settled.reason = again.reason;
   return settled;

@@ -104,7 +104,7 @@ State set_aside(const std::string& path, const std::string& why) {
   const std::string aside = path + ".damaged";
   const auto removed = remove_tree(aside);
   const bool renamed = removed && ::rename(path.c_str(), aside.c_str()) == 0;
-  log::error(path, " ", why, "; the updater goes on without it", renamed ? ", renamed it to " + aside : "");
+  log::error(path, " ", why, "; the updater ", renamed ? cat("renamed it to ", aside, " and ") : "", "goes on without it");
   return {};
 }
 

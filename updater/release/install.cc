@@ -111,8 +111,9 @@ std::optional<FetchError> fetch_verified(const std::string& tarball, const Desir
   if (!digest) return temporary(digest.error(), expected);
   if (signature->covers(*digest)) return std::nullopt;
   remove_download(tarball);
-  return mismatch({cat(without_secrets(tarball_url(agent)), " is not what key ", key_id_text(signature->key.id), " signed")},
-                  expected);
+  return mismatch(
+      {cat(without_secrets(tarball_url(agent)), " is not the file that key ", key_id_text(signature->key.id), " signed")},
+      expected);
 }
 
 uint64_t size_of(const std::string& path) {

@@ -13,7 +13,7 @@ namespace ops::updater {
 Result<std::string> make_scratch_folder() {
   std::error_code ignored;
   const std::string usual = std::filesystem::temp_directory_path(ignored);
-  Result<std::string> result = Error{"no program may run in " + usual + " and /var/tmp: both are mounted noexec; set TMPDIR"};
+  Result<std::string> result = Error{"cannot run programs in " + usual + " or /var/tmp: both are mounted noexec; set TMPDIR"};
   for (const std::string& parent : {usual, std::string("/var/tmp")}) {
     struct statvfs mount = {};
     if (::statvfs(parent.c_str(), &mount) == 0 && (mount.f_flag & ST_NOEXEC) != 0) {

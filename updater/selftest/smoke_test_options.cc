@@ -13,7 +13,7 @@ Result<seconds> parse_seconds(const std::map<std::string, std::string>& flags, c
   const std::string& text = given->second;
   const auto number = parse_number(text);
   if (!number || *number > 3600) {
-    return Error{cat("--", flag, " is \"", text, "\", should be a number of seconds from 0 to 3600")};
+    return Error{cat("--", flag, " is \"", text, "\", expected a number of seconds from 0 to 3600")};
   }
   return seconds(*number);
 }
@@ -22,10 +22,10 @@ Result<seconds> parse_seconds(const std::map<std::string, std::string>& flags, c
 
 const std::vector<LongOption>& smoke_test_flags() {
   static const std::vector<LongOption> flags = {
-      {"try", "TARBALL", "test a release as the updater would run it, and exit with code 0 if no check failed, else 1"},
-      {"probation", "S", "with --try: seconds for which the agent must stay started (30)"},
-      {"timeout", "S", "with --try: deadline in seconds of ./control start and stop (60)"},
-      {"settle", "S", "with --try: seconds after start and stop until the status must have changed (30)"},
+      {"try", "TARBALL", "test a release as the updater would run it, and exit with 0 if no check failed, else with 1"},
+      {"probation", "S", "with --try: seconds for which the agent must stay started (default: 30)"},
+      {"timeout", "S", "with --try: seconds for each ./control start and stop (default: 60)"},
+      {"settle", "S", "with --try: seconds after start and stop until the status must have changed (default: 30)"},
   };
   return flags;
 }

@@ -199,7 +199,8 @@ TEST_F(File, WarnsAboutAFolderThatOtherUsersMayWrite) {
   ASSERT_EQ(::chmod(it.c_str(), 0755), 0);
   EXPECT_EQ(unsafe_permissions(it), "");
   ASSERT_EQ(::chown(it.c_str(), 54321, 0), 0);
-  EXPECT_EQ(unsafe_permissions(it), it + " belongs to user 54321, which can replace the programs that run from it: chown it");
+  EXPECT_EQ(unsafe_permissions(it),
+            it + " belongs to user 54321, and that user can replace the programs there: chown it to the daemon's user");
 }
 
 TEST_F(File, WarnsAboutAPathBelowAFolderThatOtherUsersMayWrite) {
@@ -217,7 +218,7 @@ TEST_F(File, WarnsAboutAPathBelowAFolderThatOtherUsersMayWrite) {
   ASSERT_EQ(::geteuid(), 0U) << "the rest of this test needs root";
   ASSERT_EQ(::chmod(parent.c_str(), 0755), 0);
   ASSERT_EQ(::chown(parent.c_str(), 54321, 0), 0);
-  EXPECT_TRUE(unsafe_path(it).starts_with(parent + " belongs to user 54321, which can replace ")) << unsafe_path(it);
+  EXPECT_TRUE(unsafe_path(it).starts_with(parent + " belongs to user 54321, and that user can replace ")) << unsafe_path(it);
   fs::create_symlink(folder / "parent/own", folder / "way");
   tests::write_file(folder / "safe/it", "");
   fs::create_symlink(folder / "safe", parent + "/way");

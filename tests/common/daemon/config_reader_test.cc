@@ -67,10 +67,10 @@ TEST_F(ConfigReader, NamesThePlaceOfEveryWrongTypeAtOnce) {
   EXPECT_TRUE(root.objects("l").empty());
   for (const ConfigObject& agent : root.objects("agents")) (void)agent.object("a").string("s", "");
   EXPECT_EQ(report.errors,
-            (Lines{"s: is a number, should be a string", "b: is a string, should be true or false",
-                   "i: is a number, should be a whole number", "o: is an array, should be an object in { }",
-                   "l: is an object, should be a list in [ ]", "agents[1]: is a number, should be an object in { }",
-                   "agents[2]: is a string, should be an object in { }", "agents[0].a.s: is an array, should be a string"}));
+            (Lines{"s: is a number, expected a string", "b: is a string, expected true or false",
+                   "i: is a number, expected a whole number", "o: is an array, expected an object in { }",
+                   "l: is an object, expected an array in [ ]", "agents[1]: is a number, expected an object in { }",
+                   "agents[2]: is a string, expected an object in { }", "agents[0].a.s: is an array, expected a string"}));
 }
 
 TEST_F(ConfigReader, RefusesIntegersOutsideTheirBounds) {
@@ -83,8 +83,8 @@ TEST_F(ConfigReader, RefusesIntegersOutsideTheirBounds) {
   constexpr int64_t kMost = std::numeric_limits<int64_t>::max();
   EXPECT_EQ(root.integer("g", 5, 0, kMost), kMost);
   EXPECT_EQ(report.errors,
-            (Lines{"c: is -1, should be from 0 to 9", "d: is 10, should be from 0 to 9",
-                   "e: is 18446744073709551615, should be from 0 to 9", "f: is -9223372036854775808, should be from 0 to 9"}));
+            (Lines{"c: is -1, expected 0 to 9", "d: is 10, expected 0 to 9", "e: is 18446744073709551615, expected 0 to 9",
+                   "f: is -9223372036854775808, expected 0 to 9"}));
 }
 
 TEST_F(ConfigReader, ReportsLineAndColumnOfASyntaxError) {

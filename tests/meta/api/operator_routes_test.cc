@@ -115,7 +115,7 @@ TEST_F(OperatorRoutes, StatusHostsIsAPageOfHosts) {
   EXPECT_TRUE(body.starts_with(R"({"hosts":[{"hostname":"h1","heardAt":)")) << body;
   EXPECT_TRUE(body.ends_with(R"(}],"next":"h2"})")) << body;
   request.query = {{"limit", "x"}};
-  expect_text(routes.handle(request), 400, "limit is \"x\", should be a number of hosts like 100\n");
+  expect_text(routes.handle(request), 400, "limit is \"x\", expected a number of hosts like 100\n");
 }
 
 TEST_F(OperatorRoutes, StatusSummaryIsJson) {

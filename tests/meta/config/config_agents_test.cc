@@ -19,11 +19,11 @@ TEST_F(MetaConfigAgents, ReadsTheLimitsOfARollout) {
   EXPECT_EQ(report.text(""), "");
   EXPECT_EQ(config.agents[0].others[0].percent, 0.5);
   EXPECT_EQ(config.agents[0].rollout, (meta::RolloutLimits{10, 1, 0.1, std::chrono::seconds(60)}));
-  EXPECT_EQ(errors_of_override(R"("percent": 101)"), Lines{"agents[0].others[0].percent: is 101, should be from 0 to 100"});
-  EXPECT_EQ(errors_of_override(R"("percent": "5")"), Lines{"agents[0].others[0].percent: is a string, should be a number"});
+  EXPECT_EQ(errors_of_override(R"("percent": 101)"), Lines{"agents[0].others[0].percent: is 101, expected 0 to 100"});
+  EXPECT_EQ(errors_of_override(R"("percent": "5")"), Lines{"agents[0].others[0].percent: is a string, expected a number"});
   EXPECT_EQ(errors_of_agents(R"({"default": {"name": "a", "version": "1"}, "rollout": {"maxFailures": 0, "timeout": -1}})"),
-            (Lines{"agents[0].rollout.maxFailures: is 0, should be from 1 to 4294967295",
-                   "agents[0].rollout.timeout: is -1, should be from 1 to 604800"}));
+            (Lines{"agents[0].rollout.maxFailures: is 0, expected 1 to 4294967295",
+                   "agents[0].rollout.timeout: is -1, expected 1 to 604800"}));
 }
 
 TEST_F(MetaConfigAgents, ReadsTheTimeoutsOfAnAgent) {
@@ -34,8 +34,8 @@ TEST_F(MetaConfigAgents, ReadsTheTimeoutsOfAnAgent) {
   EXPECT_EQ(config.agents[0].defaults.stop_timeout, 45);
   EXPECT_NE(meta::to_json(config).find(R"("startTimeout":90,"stopTimeout":45})"), std::string::npos) << meta::to_json(config);
   EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "startTimeout": 0, "stopTimeout": 3601)"),
-            (Lines{"agents[0].default.startTimeout: is 0, should be from 1 to 3600",
-                   "agents[0].default.stopTimeout: is 3601, should be from 1 to 3600"}));
+            (Lines{"agents[0].default.startTimeout: is 0, expected 1 to 3600",
+                   "agents[0].default.stopTimeout: is 3601, expected 1 to 3600"}));
 }
 
 TEST_F(MetaConfigAgents, NeedsADefaultWithNameAndVersion) {
@@ -131,15 +131,15 @@ TEST_F(MetaConfigAgents, ReadsAListOfTarballUrls) {
   load(printed);
   EXPECT_EQ(report.text(""), "") << "a printed config is valid";
 
-  EXPECT_EQ(
-      errors_of_override(R"("tarball": ["http://a", "", "b", 7])"),
-      (Lines{"agents[0].others[0].tarball[3]: is a number, should be a string", "agents[0].others[0].tarball[1]: is empty",
-             R"(agents[0].others[0].tarball[2]: is "b", should start with http:// or https://)"}));
+  EXPECT_EQ(errors_of_override(R"("tarball": ["http://a", "", "b", 7])"),
+            (Lines{"agents[0].others[0].tarball[3]: is a number, expected a string", "agents[0].others[0].tarball[1]: is empty",
+                   R"(agents[0].others[0].tarball[2]: is "b", expected a URL that starts with http:// or https://)"}));
   EXPECT_EQ(errors_of_override(R"("tarball": [])"), Lines{});
-  EXPECT_EQ(errors_of_override(R"("tarball": 7)"), Lines{"agents[0].others[0].tarball: is a number, should be a string"});
+  EXPECT_EQ(errors_of_override(R"("tarball": 7)"), Lines{"agents[0].others[0].tarball: is a number, expected a string"});
   std::string nine = "\"http://a\"";
   for (int i = 0; i < 8; ++i) nine += ", \"http://b\"";
-  EXPECT_EQ(errors_of_override("\"tarball\": [" + nine + "]"), Lines{"agents[0].others[0].tarball: has 9 URLs, at most 8"});
+  EXPECT_EQ(errors_of_override("\"tarball\": [" + nine + "]"),
+            Lines{"agents[0].others[0].tarball: has 9 URLs, expected at most 8"});
 }
 
 TEST_F(MetaConfigAgents, RefusesTwoAgentsWithTheSameName) {
@@ -150,24 +150,25 @@ TEST_F(MetaConfigAgents, RefusesTwoAgentsWithTheSameName) {
 
 TEST_F(MetaConfigAgents, RefusesAnUnknownCmd) {
   EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "cmd": "restart")"),
-            Lines{R"(agents[0].default.cmd: is "restart", should be "start", "stop", or "" to leave the agent alone)"});
+            Lines{R"(agents[0].default.cmd: is "restart", expected "start", "stop", or "" to leave the agent alone)"});
   for (const std::string meant : {"START", "start ", "\\tStart\\n"}) {
     const Lines errors = errors_of_override(R"("cmd": ")" + meant + '"');
     ASSERT_EQ(errors.size(), 1u) << meant;
-    EXPECT_TRUE(errors[0].ends_with("\", should be \"start\": in lower case, without white space")) << errors[0];
+    EXPECT_TRUE(errors[0].ends_with("\", expected \"start\": in lower case, without white space")) << errors[0];
   }
   EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "cmd": "STOP")"),
-            Lines{R"(agents[0].default.cmd: is "STOP", should be "stop": in lower case, without white space)"});
+            Lines{R"(agents[0].default.cmd: is "STOP", expected "stop": in lower case, without white space)"});
   for (const std::string good : {"start", "stop", ""}) EXPECT_EQ(errors_of_override(R"("cmd": ")" + good + '"'), Lines{});
 }
 
 TEST_F(MetaConfigAgents, RefusesUrlsOfAnotherScheme) {
   EXPECT_EQ(errors_of_default(R"("name": "a", "version": "1", "tarball": "file:///x")"),
-            Lines{R"(agents[0].default.tarball: is "file:///x", should start with http:// or https://)"});
+            Lines{R"(agents[0].default.tarball: is "file:///x", expected a URL that starts with http:// or https://)"});
   EXPECT_EQ(errors_of_override(R"("tarball": "falcon")").size(), 1u);
   EXPECT_EQ(
       errors_of_override(R"("md5": "0cc1")"),
-      Lines{R"(agents[0].others[0].md5: is "0cc1", should start with http:// or https://, or be a checksum of 32 hex digits)"});
+      Lines{
+          R"(agents[0].others[0].md5: is "0cc1", expected a URL that starts with http:// or https://, or a checksum of 32 hex digits)"});
   EXPECT_EQ(errors_of_override(R"("md5": "0cc175b9c0f1b6a831c399e269772661", "tarball": "https://m/x")"), Lines{});
 }
 
@@ -200,11 +201,11 @@ TEST_F(MetaConfigAgents, PrintsNoPasswordOfAUrl) {
 
 TEST_F(MetaConfigAgents, ReportsAWrongTypeOnce) {
   EXPECT_EQ(errors_of_default(R"("name": 7, "version": 1.0)"),
-            (Lines{"agents[0].default.name: is a number, should be a string",
-                   "agents[0].default.version: is a number, should be a string"}));
-  EXPECT_EQ(errors_of_agents(R"({"default": []})"), Lines{"agents[0].default: is an array, should be an object in { }"});
+            (Lines{"agents[0].default.name: is a number, expected a string",
+                   "agents[0].default.version: is a number, expected a string"}));
+  EXPECT_EQ(errors_of_agents(R"({"default": []})"), Lines{"agents[0].default: is an array, expected an object in { }"});
   EXPECT_EQ(errors_of(R"({"http": [], "agents": {}})"),
-            (Lines{"http: is an array, should be an object in { }", "agents: is an object, should be a list in [ ]"}));
+            (Lines{"http: is an array, expected an object in { }", "agents: is an object, expected an array in [ ]"}));
 }
 
 TEST_F(MetaConfigAgents, LimitsTheNumberOfAgents) {
@@ -212,7 +213,7 @@ TEST_F(MetaConfigAgents, LimitsTheNumberOfAgents) {
   for (size_t i = 0; i <= kMaxAgentsPerHost; ++i) {
     agents += std::string(i == 0 ? "" : ",") + R"({"default": {"version": "1", "name": "a)" + std::to_string(i) + "\"}}";
   }
-  EXPECT_EQ(errors_of_agents(agents), Lines{"agents: has 257 agents, at most 256"});
+  EXPECT_EQ(errors_of_agents(agents), Lines{"agents: has 257 agents, expected at most 256"});
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ TEST_F(MetaConfig, PrintsTheKeysOfTheOriginal) {
 }
 
 TEST_F(MetaConfig, NeedsHttpAndAgents) {
-  EXPECT_EQ(errors_of("{}"), (Lines{R"(http: is missing, should be like {"enabled": true, "listen": "0.0.0.0:2000"})",
+  EXPECT_EQ(errors_of("{}"), (Lines{R"(http: is missing, expected an object like {"enabled": true, "listen": "0.0.0.0:2000"})",
                                     R"(agents: is missing; a site without agents has "agents": [])"}));
   EXPECT_EQ(errors_of(R"({"http": {}, "agents": []})"), Lines{});
 }
@@ -72,7 +72,7 @@ TEST_F(MetaConfig, WarnsWhenHttpIsSwitchedOff) {
 TEST_F(MetaConfig, NeedsAValidListenAddress) {
   EXPECT_EQ(errors_of(R"({"agents": [], "http": {"listen": "2000"}})"),
             Lines{R"(http.listen: "2000" is not a listen address like 0.0.0.0:2000, :2000 or [::1]:2000)"});
-  EXPECT_EQ(errors_of(R"({"agents": [], "http": {"listen": 2000}})"), Lines{"http.listen: is a number, should be a string"});
+  EXPECT_EQ(errors_of(R"({"agents": [], "http": {"listen": 2000}})"), Lines{"http.listen: is a number, expected a string"});
 }
 
 TEST_F(MetaConfig, ReadsTheLimitsOfTheLoad) {
@@ -84,8 +84,8 @@ TEST_F(MetaConfig, ReadsTheLimitsOfTheLoad) {
   EXPECT_EQ(config.interval, std::chrono::seconds(600));
   EXPECT_EQ(report.warnings, Lines{});
   EXPECT_EQ(errors_of(R"({"http": {"maxConnections": 1, "maxDownloads": 0, "keepAlive": 0}, "interval": 3601, "agents": []})"),
-            (Lines{"http.maxConnections: is 1, should be from 16 to 1000000", "http.keepAlive: is 0, should be from 1 to 3600",
-                   "http.maxDownloads: is 0, should be from 1 to 100000", "interval: is 3601, should be from 0 to 3600"}));
+            (Lines{"http.maxConnections: is 1, expected 16 to 1000000", "http.keepAlive: is 0, expected 1 to 3600",
+                   "http.maxDownloads: is 0, expected 1 to 100000", "interval: is 3601, expected 0 to 3600"}));
 }
 
 TEST_F(MetaConfig, LimitsMaxHosts) {
@@ -94,13 +94,13 @@ TEST_F(MetaConfig, LimitsMaxHosts) {
   EXPECT_EQ(load(R"({"http": {}, "agents": []})").max_hosts, 2'000'000u);
   for (const std::string bad : {"0", "-1", "100000001"}) {
     EXPECT_EQ(errors_of(R"({"http": {}, "agents": [], "maxHosts": )" + bad + "}"),
-              Lines{"maxHosts: is " + bad + ", should be from 1 to 100000000"});
+              Lines{"maxHosts: is " + bad + ", expected 1 to 100000000"});
   }
 }
 
 TEST_F(MetaConfig, NeedsATarballFolder) {
   EXPECT_EQ(errors_of(R"({"tarballDir": "", "http": {}, "agents": []})"),
-            Lines{"tarballDir: is empty, should be a folder like ./tarball"});
+            Lines{"tarballDir: is empty, expected a folder like ./tarball"});
 }
 
 /// A config, a certificate and its key in a folder, and a tarballDir.

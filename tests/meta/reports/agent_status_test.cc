@@ -82,7 +82,7 @@ TEST_F(AgentStatus, ListsOnlyHostsThatMatchTheFilter) {
 TEST_F(AgentStatus, IgnoresUnknownKeysAndRefusesABadLimit) {
   EXPECT_EQ(text({{"_", "1"}, {"versions", "1"}}), text({})) << "unknown keys are ignored";
   for (const std::string bad : {"0", "-1", "x", "1x", "1.5", " 1", "99999999999999999999"}) {
-    EXPECT_EQ(text({{"limit", bad}}), "limit is \"" + bad + "\", should be a number of hosts like 100");
+    EXPECT_EQ(text({{"limit", bad}}), "limit is \"" + bad + "\", expected a number of hosts like 100");
   }
 }
 

@@ -11,7 +11,7 @@ struct ExplainTest : FleetTest {
   std::string text(const std::string& host, const std::shared_ptr<const meta::Assignments>& desired) {
     return to_text(explain(*desired, controller, host, *hosts.find(host), now));
   }
-  /// What follows "answer".
+  /// The text after "answer".
   std::string answer(const std::string& host, const std::shared_ptr<const meta::Assignments>& desired) {
     const auto explanation = explain(*desired, controller, host, *hosts.find(host), now);
     return explanation.agents[0].answer + ": " + explanation.agents[0].why;
@@ -47,7 +47,7 @@ TEST_F(ExplainTest, SaysWhyAHostDoesNotChange) {
 
   for (const char* host : {"h4", "h5", "h6"}) fails(host, "1", "2", "it died");
   EXPECT_EQ(answer("h2", two), "1: the release is halted: 3 of 3 hosts failed; the limits are 3 hosts and 5 %");
-  EXPECT_EQ(answer("h4", two), "2: this version failed on the host; it is named again so that the host keeps its latch");
+  EXPECT_EQ(answer("h4", two), "2: this version failed on the host; ops-meta names it again, so that the host keeps its latch");
   EXPECT_NE(text("h4", two).find("  update     2 rolled-back: it died\n"), std::string::npos) << text("h4", two);
 
   ASSERT_TRUE(controller.orders().give(*two->config(), "a", "2", meta::Order::halt));

@@ -78,8 +78,8 @@ TEST_F(HostStatus, LimitsAPageTo100HostsByDefaultAnd1000AtMost) {
   EXPECT_EQ(names({{"limit", "1000"}}).size(), 1001u);
   EXPECT_EQ(names({{"limit", "1000"}}).back(), ">h11000");
   EXPECT_EQ(names({{"limit", "1000"}, {"from", "h11000"}}).size(), 1000u);
-  EXPECT_EQ(text({{"limit", "1001"}}), "limit is 1001, should be at most 1000; the next page begins at \"next\"");
-  EXPECT_EQ(text({{"limit", "0"}}), "limit is \"0\", should be a number of hosts like 100");
+  EXPECT_EQ(text({{"limit", "1001"}}), "limit is 1001, expected at most 1000; the next page begins at \"next\"");
+  EXPECT_EQ(text({{"limit", "0"}}), "limit is \"0\", expected a number of hosts like 100");
 }
 
 TEST_F(HostStatus, RefusesFiltersThatNeedAnAgent) {

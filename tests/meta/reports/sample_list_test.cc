@@ -47,7 +47,7 @@ TEST_F(SampleList, EndsAtTheHoursThatWereAskedFor) {
   for (const char* hours : {"0", "169", "-1", "1.5", "x", "99999999999999999999"}) {
     const auto query = meta::sample_query(with("hours", hours));
     ASSERT_FALSE(query) << hours;
-    EXPECT_EQ(query.error().message, "hours is \"" + std::string(hours) + "\", should be a number from 1 to 168");
+    EXPECT_EQ(query.error().message, "hours is \"" + std::string(hours) + "\", expected a number from 1 to 168");
   }
 }
 

@@ -255,7 +255,7 @@ TEST_F(SignedInstall, UnpacksNoTarballThatWasChangedAfterItWasSigned) {
   publish_signed(tests::make_agent_tarball(kControl, {{"mark", "evil"}}), sign(owner, bytes));
   const FetchError error = failure();
   EXPECT_FALSE(error.lasting);
-  EXPECT_EQ(error.error.message, server.url(kTarball) + " is not what key " + owner.key_id() + " signed");
+  EXPECT_EQ(error.error.message, server.url(kTarball) + " is not the file that key " + owner.key_id() + " signed");
   EXPECT_EQ(tests::list(layout.agent("a")), std::vector<std::string>{}) << "the tarball is removed";
   EXPECT_EQ(phases, (std::vector<Phase>{Phase::downloading, Phase::verifying}));
 }
