@@ -47,8 +47,8 @@ struct Config {
 /// Reads the file. The config may be used only when `report` has no errors.
 Config load_config(const std::string& path, ConfigReport& report);
 
-/// Reports faults of the files that `tls` names. They are read again for each connection. So a bad file is an error when a
-/// config is checked or reloaded, but does not keep the updater from starting.
+/// Reports faults of the files that `tls` names. Each connection reads these files again. So a bad file is an error when an
+/// operator checks or reloads the config, and a start of the updater only logs it.
 void check_tls(const Config& config, ConfigReport& report);
 
 /// The config as /config/reload prints it, with its defaults and without secrets.

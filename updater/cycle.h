@@ -11,7 +11,7 @@
 //   decide()    what to do about each agent with a new observation
 //   send()      the heartbeat, if one was due when the pass began
 //
-// Effects are carried out in their order, and those of one call before the next call.
+// MainLoop carries out the effects in their order, and all effects of one call before the next call.
 
 #include <chrono>
 #include <map>

@@ -8,8 +8,8 @@ namespace ops::updater {
 
 inline constexpr char kHostIdFile[] = "var/host-id";
 
-/// What identifies the machine: /etc/machine-id and, as cloned disks have the same one, the product_uuid of the (virtual)
-/// hardware. "" if neither can be read.
+/// The identity of the machine: /etc/machine-id and the product_uuid of the (virtual) hardware, because cloned disks have the
+/// same machine-id. "" if neither can be read.
 std::string machine_identity();
 
 /// The id in the file, 32 hex digits. Makes a new, random one if there is none, or if the file was copied from a machine with

@@ -1,9 +1,9 @@
 #pragma once
 
-// The updater's main loop: carries out what Cycle (cycle.h) decides, and brings the results back to it as events. What may take
-// long runs in other threads: observations, actions and all files of an agent in one queue per agent, heartbeats and notes in
-// queues of their own, fetches in the FetchWorker, the list of agents in FolderList. The loop itself waits for no file system
-// but that of the log.
+// The updater's main loop: carries out the effects that Cycle (cycle.h) decides on, and returns the results to Cycle as events.
+// Slow work runs in other threads: observations, actions and all files of an agent in one queue per agent, heartbeats and notes
+// in queues of their own, fetches in the FetchWorker, the list of agents in FolderList. The loop itself waits for no file
+// system but that of the log.
 
 #include <atomic>
 #include <memory>

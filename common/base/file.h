@@ -75,13 +75,13 @@ bool is_within(const std::string& path, const std::string& folder);
 bool is_world_readable(const std::string& path);
 
 /// A warning with its remedy when a user or group other than root and this process's own may write the file, or may add files
-/// to the folder or remove them; "" when not, or when `path` cannot be examined. A folder's sticky bit makes no difference: it
-/// does not prevent new files.
+/// to the folder or remove them. "" when there is no such user or group, or when `path` cannot be examined. A folder's sticky
+/// bit makes no difference: it does not prevent new files.
 std::string unsafe_permissions(const std::string& path);
 
-/// unsafe_permissions() of `path`, and of all folders above it, as sshd's StrictModes examines them: the owner of such a folder
-/// can put another one in the place of the path. A folder above may be writable by others if it has the sticky bit, as /tmp
-/// has. Examines the path as it is written, and with its links resolved.
+/// unsafe_permissions() of `path`, and of all folders above it, as sshd's StrictModes examines them: the owner of a folder
+/// above can replace what `path` names. A folder above may be writable for other users if it has the sticky bit, as /tmp has.
+/// Examines the path as it is written, and with its links resolved.
 std::string unsafe_path(const std::string& path);
 
 }  // namespace ops

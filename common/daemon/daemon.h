@@ -8,15 +8,16 @@
 //
 // A daemon may add long options of its own.
 //
-// A daemon works in the folder of its binary, or in that of -d: every relative path starts there, except those of -c and -l. (A
-// Debian package has the binary in /usr/lib and the folder in /var/lib.) It holds an
-// exclusive flock(2) on var/app.pid while it runs, and writes its pid into the file when it is ready. ./control relies on this:
-// a locked file with a pid means started, a locked blank file means starting, an unlocked file means stopped. The daemon locks
-// the folder itself, too: when an operator removes var/, a second daemon still cannot start in the folder.
+// A daemon works in the folder of its binary, or in the folder of -d: every relative path starts there, except those of -c and
+// -l. (A Debian package has the binary in /usr/lib and the folder in /var/lib.)
 //
-// The Go original locks neither: its ./control writes var/app.pid. The pid in an unlocked file counts as running when its
-// process is an ops-meta or ops-updater that works in this folder. Then this daemon does not start, and ./control stop does not
-// stop that process.
+// A daemon holds an exclusive flock(2) on var/app.pid while it runs, and writes its pid into the file when it is ready.
+// ./control relies on this: a locked file with a pid means started, a locked blank file means starting, an unlocked file means
+// stopped. The daemon also locks the folder itself: when an operator removes var/, a second daemon still cannot start there.
+//
+// The Go original locks neither the file nor the folder: its ./control writes var/app.pid. If the pid in an unlocked file is
+// that of an ops-meta or ops-updater that works in this folder, this daemon does not start, and ./control stop does not stop
+// that process.
 
 #include <chrono>
 #include <csignal>

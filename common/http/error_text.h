@@ -7,7 +7,7 @@
 
 namespace ops {
 
-/// What a request carried, as far as it explains a refusal.
+/// The parts of a request that explain its refusal.
 struct SentRequest {
   enum class Secret { none, token, server_password, url_password };
 

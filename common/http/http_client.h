@@ -1,7 +1,6 @@
 #pragma once
 
-// One HTTP request and its reply, by libcurl: which servers it trusts, how it authenticates, and how long it
-// waits.
+// One HTTP request and its reply, by libcurl.
 
 #include <chrono>
 #include <cstdint>

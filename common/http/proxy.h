@@ -8,8 +8,8 @@
 namespace ops {
 
 /// The keys `proxy` and `noProxy` of cfg.json. A value that is missing comes from the environment: http_proxy, https_proxy,
-/// all_proxy and no_proxy, as curl reads them. Programs expect no proxy of the environment before an address of this machine.
-/// So such an address is an exception, unless `url` is set.
+/// all_proxy and no_proxy, as curl reads them. Requests to an address of this machine do not take a proxy of the environment.
+/// They take the proxy in `url`, if that is set.
 struct ProxySettings {
   std::optional<std::string> url;         // a secret: may contain a user and a password; "" for no proxy
   std::optional<std::string> exceptions;  // names, domains, addresses and networks, separated by commas; "*" for all

@@ -12,15 +12,14 @@
 // bench scale` also runs 1,000 heartbeats a second beside 5,000 stalled clients of each kind and beside 15,000 idle
 // connections, and fails when their p99 exceeds 100 ms.
 //
-//   a request                must be complete 10 s after the connection was accepted. On a keep-alive connection: 10 s after
-//   the
-//                            request's first byte
+//   a request                must be complete 10 s after the server accepted the connection. On a keep-alive connection: 10 s
+//                            after the request's first byte
 //   a keep-alive connection  may be idle for `keep_alive`. It is kept only while fewer than three quarters of max_connections
 //                            are open
 //   a response               may make no progress for 30 s
 //   at max_connections       the server closes idle keep-alive connections and connections whose request has been incomplete
-//                            for 1 s, the oldest first. If there are none, new connections wait in the kernel's queue. The
-//                            daemon's owner is always accepted, on the owner socket
+//                            for 1 s, the oldest first. If there is no such connection, new ones wait in the kernel's queue.
+//                            The server always accepts the daemon's owner, on the owner socket
 
 #include <atomic>
 #include <chrono>

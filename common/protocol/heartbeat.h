@@ -4,8 +4,9 @@
 // HTTP:
 //
 //   POST /heartbeat
-//   {"hostname": "h1", "realAgents": [{"name": "falcon-agent", "version": "3.1.2", "status": "started", "timestamp":
-//   1447000000, "restarts": 2, "started": 95, "md5": "9d5ed678fe57bcca610140957afab571"}],
+//   {"hostname": "h1",
+//    "realAgents": [{"name": "falcon-agent", "version": "3.1.2", "status": "started", "timestamp": 1447000000,
+//                    "restarts": 2, "started": 95, "md5": "9d5ed678fe57bcca610140957afab571"}],
 //    "updaterVersion": "1.0.0", "platform": "linux_amd64", "interval": 300, "uptime": 1234,
 //    "updates": [{"name": "falcon-agent", "version": "3.1.3", "phase": "downloading", "done": 1048576, "total": 20971520,
 //                 "attempts": 1, "since": 1447000000, "error": ""}]}
@@ -19,12 +20,13 @@
 // `./control status`, or an error text; common/protocol/status.h defines its meaning. `timestamp` is the host's clock, in
 // seconds since 1970.
 //
-// `updates` has an entry for each agent that is being updated, failed or is held. common/protocol/phase.h lists the phases.
-// done and total are bytes of the download. since is when the phase began. error is the error of the last attempt.
+// `updates` has an entry for each agent that the host updates, that failed or that is held. common/protocol/phase.h lists the
+// phases. `done` and `total` are bytes of the download. `since` is the begin of the phase, in seconds since 1970. `error` is
+// the error of the last attempt.
 //
-// `interval` of a reply is the number of seconds between two heartbeats of the host, until a later reply changes it. It is
-// clamped to 1 to 3600. 0, null or a missing key means the interval of the host's own config. An operator slows down a whole
-// fleet with it.
+// `interval` of a reply is the number of seconds between two heartbeats of the host, until a later reply changes it. The host
+// clamps it to 1 to 3600. 0, null or a missing key means the interval of the host's own config. With this key an operator slows
+// down a whole fleet.
 //
 // ops-meta judges a release by these keys of a request (meta/rollout/policy.h). Each is optional; ops-meta ignores a value that
 // is no whole number or out of range:
@@ -32,7 +34,7 @@
 //   interval   1 to 86400: seconds between two heartbeats of the host, before the random factor
 //   uptime     seconds since the updater's process started, by the steady clock
 //   restarts   of an agent: how many times the updater has started it again since the switch to this version, and since the
-//              updater itself started. The first start does not count, and neither do starts after a stop order or a boot
+//              updater itself started. The first start, and starts after a stop order or a boot, do not count
 //   started    of an agent: seconds since the updater last started it; missing if the updater that runs now has not started it
 //   md5        of an agent: the MD5 of the tarball that this version was installed from, 32 hex digits; missing if it is not
 //              known
@@ -40,17 +42,20 @@
 // `hostId` of a request is optional: an id of the host's updater. Two ids in turns under one hostname are two machines
 // (meta/hosts/duplicate_names.h).
 //
-// `generation` says which ops-meta leads when several could (meta/standby/role.h). In a reply it is that of the ops-meta; in a
-// request the highest one that the host has seen in a reply. It only grows: an updater does not obey a reply with a lower one
-// than an earlier reply had, and an ops-meta assigns nothing to a host that has seen a higher one than its own. 0, an invalid
-// value or a missing key means that there is no second ops-meta.
+// `generation` says which ops-meta leads when a site has several. A reply has the generation of the ops-meta. A request has the
+// highest generation that the host has seen in a reply. An updater does not obey a reply with a lower generation than an
+// earlier reply had. An ops-meta assigns nothing to a host that has seen a higher generation than its own. 0, an invalid value
+// or a missing key means that there is no second ops-meta.
 //
-// `soak` of a desired agent is optional too: the seconds, at most 604800, in which a host proves the release. Until then the
-// updater keeps the version before on the disk, and goes back to it from a release that keeps dying (updater/model/soak.h). 0
-// means no soak, an invalid value or a missing key two intervals. `mirrors`, a list of strings, holds further base URLs for the
-// release: the updater tries `tarball` and then these, in order, until one serves it. The Go updater and ops-updater 1.0 know
-// `tarball` only. So are `startTimeout` and `stopTimeout`: the seconds, at most 3600, after the end of `./control start` and
-// `stop` until the status must have changed. 0, an invalid value or a missing key means those of the host's config.
+// A desired agent has four optional keys:
+//
+//   soak                       seconds, at most 604800, in which a host proves the release. Until then the updater keeps the
+//                              version before on the disk, and goes back to it from a release that keeps dying
+//                              (updater/model/soak.h). 0: no soak; an invalid value or a missing key: two intervals
+//   mirrors                    a list of further base URLs for the release. The updater tries `tarball`, then these in their
+//                              order, until one serves the release. The Go updater and ops-updater 1.0 know `tarball` only
+//   startTimeout, stopTimeout  seconds, at most 3600, after the end of `./control start` or `stop` until the status must have
+//                              changed. 0, an invalid value or a missing key: those of the host's config
 
 #include <algorithm>
 #include <cstdint>
@@ -71,7 +76,7 @@ inline constexpr size_t kMaxJsonValues = 8192;         // values of a body; kMax
 inline constexpr int64_t kLongestInterval = 3600;      // seconds; of a reply
 inline constexpr int64_t kLongestOwnInterval = 86400;  // seconds; of a host's own config
 
-inline constexpr size_t kMaxMirrors = 7;  // of an agent, beside `tarball`
+inline constexpr size_t kMaxMirrors = 7;  // URLs of an agent, beside `tarball`
 
 inline constexpr int64_t kLongestTimeout = 3600;    // seconds; of startTimeout and stopTimeout
 inline constexpr int64_t kLongestSoak = 7 * 86400;  // seconds

@@ -14,7 +14,7 @@
 //   probation    the new version is started and watched
 //   failed       the assigned release failed; the host has no earlier version to run
 //   rolled-back  the assigned release failed; the host runs the earlier version
-//   held         an operator pins the agent or the host; the updater changes nothing
+//   held         an operator holds the agent; the updater changes nothing
 //   other        any other word, from a later updater
 //
 // AgentUpdate::phase is text: ops-meta stores and shows the word of a later updater unchanged, and counts it as other.

@@ -1,6 +1,6 @@
 #pragma once
 
-// Checks of the names and headers of a release's entries. Every name is a result of clean_name, except its own argument.
+// Checks of the names and headers of a release's entries. All functions but clean_name take names that clean_name returned.
 
 #include <map>
 #include <optional>

@@ -16,7 +16,7 @@ namespace ops::meta {
 /// Not thread-safe.
 class DuplicateNames {
  public:
-  static constexpr size_t kMaxNames = 10'000;  // whose id changed lately; more are not watched
+  static constexpr size_t kMaxNames = 10'000;  // hostnames whose id changed lately; the class ignores more
   static constexpr size_t kMaxExamples = 3;
 
   using Id = uint32_t;  // a short hash of an updater's id; 0: the updater sends none

@@ -9,7 +9,7 @@
 // To add a field: if every agent of a host has it, to AgentEntry; if few hosts have it, beside `updates`.
 //
 // The index is a vector of sorted blocks: an insertion moves a part of one block, and sometimes splits it. Rejected: a hash
-// table finds a host a little faster, but blocks to grow and cannot be listed in order. A std::map takes 60 bytes more per
+// table finds a host a little faster, but blocks while it grows, and has no order. A std::map takes 60 bytes more per
 // host.
 
 #include <algorithm>

@@ -43,7 +43,7 @@ inline constexpr char kSavedHostsFile[] = "var/hosts.table";
 /// Makes the bytes of the file, piece by piece. Borrows the table, and blocks its heartbeats for a moment at a time.
 class HostsWriter {
  public:
-  /// `wall`: what the wall clock of the reader's machine shows at `now`.
+  /// `wall`: the time of the wall clock of the reader's machine at `now`.
   HostsWriter(const HostTable& hosts, HostTable::TimePoint now, HostTable::TimePoint wall);
   ~HostsWriter();
 
@@ -59,12 +59,13 @@ class HostsWriter {
 /// Why the bytes are no host table of this format; "" if they are one.
 std::string fault_of_hosts(std::string_view file);
 
-/// Replaces the file atomically, with mode 0600. Returns the number of hosts in it. `wall`: what the wall clock shows at `now`.
+/// Replaces the file atomically, with mode 0600. Returns the number of hosts in it. `wall`: the time of the wall clock at
+/// `now`.
 Result<size_t> save_hosts(const HostTable& hosts, const std::string& path, HostTable::TimePoint now, HostTable::TimePoint wall);
 
 /// Reads the file into the table, which must be empty. Returns the number of hosts in the table; 0 if there is no file. The age
-/// of each host's last heartbeat is that at the save, and `since_save`. nullopt: the wall clock was not set since, so the saved
-/// times are exact; `now` at most. Hosts beyond the table's limits are left out.
+/// of each host's last heartbeat is its age at the save plus `since_save`. With nullopt (the wall clock was not set since the
+/// save) the times are the saved ones, but never after `now`. Leaves out hosts beyond the table's limits.
 ///
 /// A file that is damaged, of another format or older than kForgetAfter is an error that says so; the table is empty then.
 Result<size_t> load_hosts(HostTable& hosts, const std::string& path, HostTable::TimePoint now,

@@ -1,14 +1,14 @@
 #pragma once
 
-// How the hosts fare that took a release in a rollout, beside the hosts that did not: the numbers for the rule of
+// A survey compares the hosts that took a release in a rollout with the hosts that did not: the numbers for the rule of
 // meta/rollout/late_trouble.h. host_health.cc makes a survey in one pass over the table.
 //
-// What the record of a host keeps of each agent:
+// The record of a host keeps for each agent:
 //
 //   since     when the host first reported that it runs this release past its probation; 0 if ops-meta did not see the change
 //   stage     taken (not yet reported as running), soaking, settled (it soaked, or never changed), or a late trouble
 //   down      heartbeats in a row in which the agent was not started, outside an update
-//   restarts  rises by 4 when the updater started the agent again, and falls by 1 in each interval without that
+//   restarts  rises by 4 when the updater started the agent again, and falls by 1 in each interval without a start
 //
 // A host is in trouble, by the first that applies:
 //
@@ -18,7 +18,7 @@
 //               in a row
 //
 // A trouble is late trouble of the release if it began within an hour after `since`, or within 12 intervals if that is longer.
-// Three more intervals are the time to see it. It lasts until the host recovers.
+// ops-meta may see the trouble up to three intervals later. The trouble lasts until the host recovers.
 
 #include <array>
 #include <chrono>

@@ -1,8 +1,8 @@
 #pragma once
 
-// What is known of rollouts only by a look at each host: which release the config assigns to it, whether it waits, whether it
-// is silent, and its error. All other numbers are counted as heartbeats arrive (releases.h). A scan of a million hosts takes
-// half a second, in steps that block heartbeats for a moment only.
+// The numbers of rollouts that need a visit of each host: which release the config assigns to the host, whether the host waits,
+// whether it is silent, and its error. ops-meta counts all other numbers as heartbeats arrive (releases.h). A scan of a million
+// hosts takes half a second, in steps that block heartbeats for a moment only.
 
 #include <chrono>
 #include <cstdint>

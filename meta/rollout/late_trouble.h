@@ -2,9 +2,8 @@
 
 // Decides whether a release causes the trouble of the hosts that run it (meta/hosts/survey.h lists the troubles). Hosts die,
 // reboot and flap without any release. So each trouble is counted among the hosts that changed to the release in this rollout,
-// and at the same time among all other hosts, which are the control group. Of the hosts that changed, those count that have run
-// the release at least as long as the youngest troubled one: when a release dies after an hour, most hosts have run it for
-// less.
+// and at the same time among all other hosts, which are the control group. Only the hosts that have run the release at least as
+// long as the youngest troubled host count as changed: when a release dies after an hour, most hosts have run it for less.
 //
 // The test is Fisher's exact test, one-sided: if the release had no effect, how probable is it that chance puts so many of all
 // troubled hosts into the group that changed? (R. A. Fisher, The Logic of Inductive Inference, 1935; A. Agresti, Categorical
@@ -21,8 +20,8 @@
 //   hosts that have run the release as long as the youngest troubled host
 //
 // The last row does not divide by all hosts that run the release: when a release dies after an hour, most hosts have run it for
-// less. The limits are strict because the test is repeated every few seconds for hours. When a site goes dark, the rates of
-// both groups rise; a release that was halted by chance goes on when the hosts are back.
+// less. The limits are strict because the test is repeated every few seconds for hours. When all hosts of a site fall silent,
+// the rates of both groups rise. If that halts a release by chance, its rollout continues when the hosts send heartbeats again.
 
 #include "meta/config/config.h"
 #include "meta/hosts/survey.h"

@@ -11,12 +11,12 @@
 //   withdrawn  reported that before, and now wants the release again                       withdrawn, while other hosts wait
 //   done       had its turn: it reported success, or that it holds the agent               -
 //
-// A host that had its turn and wants the release again is last in the queue: it gets a lease only when no host waits that has
-// had no turn. Otherwise one host could stop any release for ever: it takes the first slot, reports a failure, forgets it, and
-// takes the slot again. For the same reason its failure stays counted so long.
+// A host that had its turn and wants the release again is last in the queue: it gets a lease only when all hosts that wait have
+// had their turn. Otherwise one host could stop any release for ever: it takes the first slot, reports a failure, forgets it,
+// and takes the slot again. For the same reason its failure counts until then.
 //
-// A stuck host keeps its lease and tries on, but its slot is free for another host (slots_in_use()). It stays stuck, also when
-// its error is gone, until it reports the result; `timeout` begins again then.
+// A stuck host keeps its lease and tries again, but its slot is free for another host (slots_in_use()). When its error is gone,
+// `timeout` begins again; the host stays stuck until it reports the result.
 //
 // A host waits from the heartbeat in which it got no lease, for three of its intervals or until it gets one. kMaxWaiting hosts
 // of a release are noted. Hosts that run the release are noted as done only while its peak is below kCautiousBelow: beyond, one

@@ -1,4 +1,4 @@
-// What leases and turns there are, and their way to disk and back.
+// Leases: the lists of leases and turns, for reports and for rollout_snapshot.h.
 
 #include <algorithm>
 

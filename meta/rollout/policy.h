@@ -27,17 +27,17 @@
 //   otherwise                                                                              go
 //
 // So a rollout begins with one host and doubles with each soak: while n hosts have proved the release, at most n more are on
-// the way to it. On the way are the hosts with a lease and those that soak. A host in trouble is not on the way: one host that
-// always fails does not stop a rollout. Without a soak (0), running hosts count as soaked. The first install of an agent, when
-// no host has another version of it, needs no soak on its first 20 hosts (with_soak()).
+// the way to it. The hosts with a lease and the hosts that soak are on the way. A host in trouble is not on the way: one host
+// that always fails does not stop a rollout. Without a soak (0), running hosts count as soaked. The first install of an agent,
+// when no host has another version of it, needs no soak on its first 20 hosts (with_soak()).
 //
-// A release that
-// fails on every host reaches max_failures hosts, one after the other. A release that fails on a fifth of the hosts reaches 18
-// hosts on average, and more than 60 hosts in one rollout of 700. Without the limit of 4 that is one in 30: the release may
-// work on the first few hosts by chance. The peak never falls, so the change back to an earlier version takes one interval.
+// A release that fails on every host reaches max_failures hosts, one after the other. A release that fails on a fifth of the
+// hosts reaches 18 hosts on average, and more than 60 hosts in one rollout of 700. Without the limit of 4 it reaches more than
+// 60 hosts in one rollout of 30: the release may work on the first few hosts by chance. The peak never falls, so the change
+// back to an earlier version takes one interval.
 //
-// A host may report a result without a lease: another ops-meta told it to change, or this one did before a crash. Its report
-// counts all the same.
+// A host may report a result without a lease: another ops-meta told the host to change, or this one did before a crash. Such a
+// report counts as any other.
 //
 // A Go updater reports no phases: its first heartbeat with the version, started, is its result. Five Go updaters change in
 // groups of one, one, two and one, which takes four intervals. Rejected: four at a time after the first host. A release that

@@ -59,8 +59,8 @@ Result<void> save_rollouts(const RolloutSnapshot& rollouts, const std::string& p
 /// the saved times are exact.
 std::optional<std::chrono::seconds> since_save(const RolloutSnapshot& rollouts, const BootTime& now);
 
-/// The leases with their times by a clock that shows `now`: as old as at the save, and the time since. With nullopt, the saved
-/// times, `now` at most.
+/// The leases with times of a clock that shows `now`: their age is the age at the save plus the time since. With nullopt, the
+/// times are the saved ones, but never after `now`.
 std::vector<Leases::Saved> leases_at(const RolloutSnapshot& rollouts, int64_t now,
                                      std::optional<std::chrono::seconds> since_save);
 /// The same for the rollouts under way.

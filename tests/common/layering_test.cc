@@ -42,7 +42,7 @@ TEST_F(Layering, AcceptsTheTree) {
   EXPECT_EQ(finished.exit_code, 0) << finished.output;
 }
 
-TEST_F(Layering, RefusesAnArrowTurnedRound) {
+TEST_F(Layering, RefusesAnIncludeAgainstTheOrderOfFolders) {
   refuses("common/base/text.cc", "\"meta/config/config.h\"");
   refuses("common/base/text.h", "\"updater/config.h\"");
   refuses("meta/main.cc", "\"updater/model/layout.h\"");
@@ -50,7 +50,7 @@ TEST_F(Layering, RefusesAnArrowTurnedRound) {
   refuses("updater/model/layout.cc", "\"../meta/config/config.h\"");
 }
 
-TEST_F(Layering, RefusesAnArrowBetweenRoomsTurnedRound) {
+TEST_F(Layering, RefusesAnIncludeAgainstTheOrderOfRooms) {
   refuses("common/base/text.h", "\"common/daemon/daemon.h\"");
   refuses("meta/hosts/releases.h", "\"meta/config/config.h\"");
   refuses("meta/reports/fleet_scan.cc", "\"meta/api/routes.h\"");

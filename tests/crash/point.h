@@ -33,7 +33,7 @@ struct Outcome {
 /// Runs the update. At every check during the update:
 ///   - .version, if it exists, names a folder with the complete content of its release;
 ///   - at most one process of the agent runs, according to /proc;
-///   - ops-meta has no status `started` of a version that never came up, nor for 20 s of one that does not run.
+///   - ops-meta never has the status `started` for a version that never ran, and for at most 20 s for one that has ended.
 /// After a kill, the test starts the updater again without faults, as init does. After an error the updater must be alive,
 /// unless it had not begun to serve. At the end one process of the right version runs, .version names it, its probation and its
 /// soak are over (or the other version is latched), ops-meta reports the same, and no staging is left.

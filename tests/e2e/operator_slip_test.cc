@@ -51,7 +51,7 @@ struct Slip : testing::Test {
   MetaBox meta;
 };
 
-/// A slip, and what ops-meta says of it.
+/// A slip, and the words of ops-meta about it.
 struct SlipCase {
   std::string name;
   std::string agents;  // A and B stand for the unchanged entries, URL for the tarball URL of `a`

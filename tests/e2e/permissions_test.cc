@@ -89,7 +89,7 @@ TEST(Permissions, UpdaterDoesNotStartWithAConfigThatOthersMayWrite) {
   EXPECT_TRUE(contains(host.log(), "/cfg.json is writable by every user: chmod go-w " + host.folder())) << host.log();
 }
 
-/// What an updater in PARENT/host reports at its start, "" if it starts. `config` is its -c.
+/// The reason why an updater in PARENT/host does not start; "" if it starts. `config` is the argument of its -c.
 std::string report_of_updater_below(const std::string& parent, const std::string& config) {
   const std::string host = parent + "/host";
   write_file(host + "/var/app.pid", "");

@@ -32,8 +32,8 @@ class Lanes {
     last_.resize(clients_.size());
   }
 
-  /// Sends a heartbeat on each lane. The lane was idle for `shortest` to `longest`, spread over the lanes. The idle time is
-  /// what is tested, so this sleeps.
+  /// Sends a heartbeat on each lane. The lane was idle for `shortest` to `longest`, spread over the lanes. The test is about
+  /// the idle time, so this sleeps.
   void beat(milliseconds shortest, milliseconds longest) {
     for (size_t i = 0; i < clients_.size(); ++i) {
       const auto idle = shortest + (longest - shortest) * i / clients_.size();

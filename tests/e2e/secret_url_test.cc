@@ -91,7 +91,7 @@ struct SecretUrl : testing::Test {
     if (request.target == "/get?name=demo-agent-1.0.0.tar.gz" + signature) return void(peer.send(http_reply(200, tarball)));
     if (request.target == "/get?name=demo-agent-1.0.0.tar.gz.md5" + signature)
       return void(peer.send(http_reply(200, md5_hex(tarball))));
-    // As S3 quotes what it refuses.
+    // S3 quotes a refused request like this.
     peer.send(http_reply(403, "cannot serve " + request.target + ": " +
                                   (contains(request.target, signature) ? kDecoded : request.header("Authorization"))));
   }};

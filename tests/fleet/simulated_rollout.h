@@ -18,7 +18,7 @@
 
 namespace ops::fleet {
 
-/// What version 2 does. Times are in seconds; shares are of hosts, 0 to 1.
+/// The behaviour of version 2. Times are in seconds; shares are of hosts, 0 to 1.
 struct SimulatedRelease {
   double starts_not = 0;     // share on which it does not start: it is rolled back
   double dies_after = 0;     // after each start; 0: never
@@ -27,7 +27,7 @@ struct SimulatedRelease {
   double silent_after = 0;   // after the change; 0: never
 };
 
-/// What hosts do with any version.
+/// The behaviour of hosts with any version.
 struct SimulatedBackground {
   double reboots = 0;     // per host and hour
   double deaths = 0;      // per host and hour: the host never comes back

@@ -95,7 +95,7 @@ TEST(SimulatedRollout, OfAGoodReleaseIsNotHalted) {
   }
 }
 
-TEST(SimulatedRollout, GoesOnWhenATenthOfTheHostsWasDark) {
+TEST(SimulatedRollout, GoesOnWhenATenthOfTheHostsWasSilent) {
   for (const double from : {30 * kMinute, kHour}) {
     SimulationOptions options = fleet(scaled(20'000, 2'000), 1);
     options.background.dark = 0.1;
@@ -108,7 +108,7 @@ TEST(SimulatedRollout, GoesOnWhenATenthOfTheHostsWasDark) {
   }
 }
 
-TEST(SimulatedRollout, IsDoneWithinAnHourAfterATenthOfTheHostsWasDarkAtItsEnd) {
+TEST(SimulatedRollout, IsDoneWithinAnHourAfterATenthOfTheHostsWasSilentAtItsEnd) {
   SimulationOptions options = fleet(1'000, 2);
   options.background.dark = 0.1;
   options.background.dark_from = 110 * kMinute;

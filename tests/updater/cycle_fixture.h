@@ -174,7 +174,7 @@ struct CycleTest : testing::Test {
 
   void note(const std::string& line) { done.push_back(line); }
 
-  /// What was done since the last call, observations and heartbeats left out.
+  /// The effects since the last call, without observations and heartbeats.
   std::vector<std::string> take_done() { return std::exchange(done, {}); }
 
   std::string phase() const { return last_heartbeat.updates.empty() ? "" : last_heartbeat.updates[0].phase; }

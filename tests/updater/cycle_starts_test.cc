@@ -1,4 +1,4 @@
-// What heartbeats say of the interval and of the starts of agents.
+// The interval and the starts of agents in heartbeats.
 
 #include <chrono>
 

@@ -17,10 +17,10 @@ class FolderList {
   /// `layout` must outlive the list.
   explicit FolderList(const Layout& layout) : layout_(layout) {}
 
-  /// The names of all installed agents (folders with a .version), sorted. A thread looks into the folders. When a folder (an
-  /// NFS mount without its server) lets it wait for longer than `patience`, the thread is left waiting, another one looks into
-  /// all other folders, and that folder counts as an agent's until the first thread returns. So a folder that hangs costs
-  /// `patience` once, and one thread. While the updater's own folder hangs, returns the last list.
+  /// The names of all installed agents (folders with a .version), sorted. A thread looks into the folders. If a folder (an NFS
+  /// mount without its server) blocks the thread for longer than `patience`, another thread looks into all other folders. The
+  /// blocked folder counts as an agent's until its thread returns. So a folder that hangs costs `patience` once, and one
+  /// thread. While the updater's own folder hangs, returns the last list.
   std::vector<std::string> read(std::chrono::milliseconds patience);
 
  private:

@@ -4,11 +4,11 @@
 // disk. An agent that dies again and again in this time goes back, as in the probation. Pure.
 //
 // The length comes from ops-meta with the assignment (heartbeat.h) and is kept in .state. So the soak depends neither on an
-// ops-meta that answers nor on the updater's process. Without a version before there is no soak: a host does better with an
-// agent that dies now and then than without one.
+// ops-meta that answers nor on the updater's process. An agent without a version before has no soak: an agent that dies now and
+// then is better for the host than no agent.
 //
-// Each start of the agent begins the time again: a host proves a release in a soak without a death. So an agent that dies for
-// the third time goes back at the latest after three soaks. A start after a boot of the machine also forgets the deaths before.
+// Each start of the agent begins the soak again: a host proves a release in a soak without a death. So an agent that dies three
+// times goes back after three soaks at the latest. A start after a boot of the machine also sets the number of deaths to 0.
 
 #include <cstdint>
 #include <string>

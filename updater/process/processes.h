@@ -1,6 +1,6 @@
 #pragma once
 
-// Processes of this host, read from /proc, and how to end them. For cases in which an agent's ./control cannot do it.
+// Finds processes of this host in /proc, and ends them when an agent's ./control cannot end them.
 //
 // Each call reads /proc once, process by process, and is no snapshot: processes that start or end during the call may be
 // missing from the result or may be gone already. The kernel reuses pids, so a pid from these functions can belong to another

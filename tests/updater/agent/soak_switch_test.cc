@@ -1,4 +1,4 @@
-// What a soak does on the disk: it keeps the version before, counts deaths, and rolls back.
+// A soak on the disk: it keeps the version before, counts deaths, and rolls back.
 
 #include <gtest/gtest.h>
 

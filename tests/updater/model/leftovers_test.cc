@@ -1,4 +1,4 @@
-// What may be removed from an agent's folder.
+// The entries that the updater may remove from an agent's folder.
 
 #include <gtest/gtest.h>
 

@@ -110,7 +110,7 @@ TEST_F(SignatureTest, IsQuotedWhenItIsNotASignature) {
   EXPECT_LT(refusal(std::string(100'000, 'x'), signer, tarball).size(), 200u);
 }
 
-TEST(PublicKey, IsRefusedWhenItIsNone) {
+TEST(PublicKey, IsRefusedWhenItIsNoKey) {
   for (const std::string bad : {"", "RW", "untrusted comment: minisign public key", "RWQ===", "RWQxxxxxxxxxxxxxxxxxxxx"}) {
     EXPECT_FALSE(parse_public_key(bad)) << bad;
   }
