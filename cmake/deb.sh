@@ -111,7 +111,7 @@ changelog() {
 rm -rf "$root"
 put 755 "$program" "$lib/$name"
 put 755 control "$lib/control"
-[[ $name != ops-meta ]] || put 644 meta/verbs.sh "$lib/verbs.sh"
+put 644 "${name#ops-}/verbs.sh" "$lib/verbs.sh"
 printf '# Where this package has the parts of %s. control reads it.\nreadonly packaged=%s home=/var/lib/%s config=/etc/%s/cfg.json\n' \
     "$name" "$name" "$name" "$name" | write 644 "$lib/package.sh"
 printf '#!/bin/sh\nexec %s/control "$@"\n' "$lib" | write 755 "/usr/sbin/$name"

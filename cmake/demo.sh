@@ -103,6 +103,7 @@ demo_start() {
         cp "build/$name" control "$demo/$name/"
     done
     cp meta/verbs.sh "$demo/ops-meta/"
+    cp updater/verbs.sh "$demo/ops-updater/"
     meta=$(free_port)
     updater=$(free_port "$meta")
     demo_updater_config "$meta" "$updater" >"$demo/ops-updater/cfg.json"

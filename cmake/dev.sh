@@ -299,7 +299,7 @@ pack() {
         strip -o "$at/$name" "build/$name"
         cp control "$at/control"
         cp "cmake/$name.service" "$at/"
-        if [[ $name == ops-meta ]]; then cp cfg.example.json meta/{verbs.sh,alerts.yml,grafana-dashboard.json} "$at/"; else cp updater/cfg.example.json "$at/"; fi
+        if [[ $name == ops-meta ]]; then cp cfg.example.json meta/{verbs.sh,alerts.yml,grafana-dashboard.json} "$at/"; else cp updater/{cfg.example.json,verbs.sh} "$at/"; fi
         chmod 644 "$at"/*
         chmod 755 "$at/$name" "$at/control"
         # One commit gives the same bytes on all machines with the same Debian release and updates.

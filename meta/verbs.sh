@@ -367,7 +367,7 @@ show_log() {
     done
 }
 
-meta_verb() {
+run_own_verb() {
     case $verb in
         publish) publish "$@" ;;
         plan) expect_words 0 1 "$@" && plan "$@" ;;

@@ -233,5 +233,19 @@ TEST(ControlOfTheUpdater, HasTheSameVerbs) {
   EXPECT_EQ(updater.control("stop").output, "ops-updater stopped\n");
 }
 
+TEST(ControlOfTheUpdater, NamesTheFileThatIsMissingForAVerbOfItsOwn) {
+  const ControlBox updater("ops-updater");
+  const Finished wrong = updater.control("plan");
+  EXPECT_EQ(wrong.exit_code, 2);
+  EXPECT_EQ(wrong.output, "plan works in the folder of ops-meta, and this is the folder of ops-updater\n");
+  fs::create_directory(updater.box / "a");
+  EXPECT_EQ(updater.box.run_control({"hold", "a"}).output, "a is held; ./control unhold a ends the hold\n");
+  fs::remove(updater.box / "verbs.sh");
+  const Finished finished = updater.box.run_control({"unhold", "a"});
+  EXPECT_EQ(finished.exit_code, 1);
+  EXPECT_TRUE(contains(finished.output, "/verbs.sh is missing, and unhold needs it: unpack ops-updater's tarball here again\n"))
+      << finished.output;
+}
+
 }  // namespace
 }  // namespace ops::tests

@@ -17,8 +17,10 @@ namespace fs = std::filesystem;
 TEST(Demo, ShowsAnInstallAndAnUpgradeAndStops) {
   const TempDir checkout;
   const std::string source = OPS_SOURCE_DIR;
-  for (const char* folder : {"/build", "/cmake", "/meta", "/tests/support"}) fs::create_directories(checkout.path() + folder);
-  for (const char* file : {"/control", "/cmake/demo.sh", "/meta/verbs.sh"}) fs::copy(source + file, checkout.path() + file);
+  for (const char* folder : {"/build", "/cmake", "/meta", "/updater", "/tests/support"})
+    fs::create_directories(checkout.path() + folder);
+  for (const char* file : {"/control", "/cmake/demo.sh", "/meta/verbs.sh", "/updater/verbs.sh"})
+    fs::copy(source + file, checkout.path() + file);
   for (const char* name : {"/ops-meta", "/ops-updater"}) {
     fs::copy_file(std::string(OPS_BUILD_DIR) + name, checkout.path() + "/build" + name);
   }

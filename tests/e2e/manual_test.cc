@@ -92,7 +92,7 @@ struct Walkthrough : testing::Test {
     fs::create_directories(at);
     fs::copy_file(std::string(OPS_BUILD_DIR) + "/" + name, at + "/" + name);
     for (const std::string& file : {std::string("/control"), "/cmake/" + name + ".service"}) fs::copy(source + file, at);
-    if (name == "ops-meta") fs::copy(source + "/meta/verbs.sh", at);
+    fs::copy(source + (name == "ops-meta" ? "/meta/verbs.sh" : "/updater/verbs.sh"), at);
     fs::copy_file(source + example, at + "/cfg.example.json");
     fs::create_directories(root / "home");
     const std::string file = root / "home/" + name + "-" + version() + ".tar.gz";

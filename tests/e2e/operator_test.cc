@@ -27,7 +27,7 @@ struct DemoMeta : MetaBox {
 
 struct Operator : testing::Test {
   Operator() {
-    fs::copy_file(std::string(OPS_SOURCE_DIR) + "/control", host / "control");
+    host.add_control();
     EXPECT_TRUE(host.start()) << host.log();
     EXPECT_TRUE(eventually([&] { return says("\"started\"") && !says("update"); })) << host.log();
   }

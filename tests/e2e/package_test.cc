@@ -1,4 +1,4 @@
-// The Debian packages (cmake/deb.sh) without an installation. `./control test vm` installs them in a virtual machine.
+// The Debian packages (cmake/deb.sh) without an installation.
 
 #include <gtest/gtest.h>
 
@@ -40,9 +40,9 @@ TEST_P(Package, HasAllPartsOfADaemon) {
   const std::string name = GetParam();
   const std::string root = folder / "root";
   ASSERT_EQ(run({"dpkg-deb", "-R", make(folder.path()), root}).exit_code, 0);
-  for (const std::string file :
-       {"/usr/sbin/NAME", "/usr/lib/NAME/control", "/usr/lib/systemd/system/NAME.service", "/etc/default/NAME",
-        "/usr/share/man/man8/NAME.8.gz", "/usr/share/bash-completion/completions/NAME", "/usr/share/doc/NAME/README.md.gz"}) {
+  for (const std::string file : {"/usr/sbin/NAME", "/usr/lib/NAME/control", "/usr/lib/NAME/verbs.sh",
+                                 "/usr/lib/systemd/system/NAME.service", "/etc/default/NAME", "/usr/share/man/man8/NAME.8.gz",
+                                 "/usr/share/bash-completion/completions/NAME", "/usr/share/doc/NAME/README.md.gz"}) {
     std::string path = root + file;
     for (size_t at; (at = path.find("NAME")) != std::string::npos;) path.replace(at, 4, name);
     EXPECT_TRUE(exists(path)) << path;

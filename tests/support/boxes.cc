@@ -48,7 +48,8 @@ int Box::port() const {
 
 void Box::add_control() const {
   fs::copy_file(std::string(OPS_SOURCE_DIR) + "/control", folder_ / "control");
-  if (binary_ == "ops-meta") fs::copy_file(std::string(OPS_SOURCE_DIR) + "/meta/verbs.sh", folder_ / "verbs.sh");
+  const std::string verbs = binary_ == "ops-meta" ? "/meta/verbs.sh" : "/updater/verbs.sh";
+  fs::copy_file(OPS_SOURCE_DIR + verbs, folder_ / "verbs.sh");
 }
 
 Finished Box::run_control(const std::vector<std::string>& words) const {

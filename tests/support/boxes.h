@@ -33,7 +33,7 @@ class Box {
   /// The port in the daemon's log; 0 when the log has none.
   int port() const;
 
-  /// Copies the project's `control` script into the folder, and for ops-meta the `verbs.sh` that it needs.
+  /// Copies the project's `control` script into the folder, and the daemon's `verbs.sh`.
   void add_control() const;
   /// Runs `./control WORDS...` in the folder, after add_control().
   Finished run_control(const std::vector<std::string>& words) const;
