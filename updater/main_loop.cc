@@ -8,6 +8,7 @@
 #include "common/base/log.h"
 #include "updater/agent/observe.h"
 #include "updater/agent/switch.h"
+#include "updater/generation_file.h"
 #include "updater/host_id.h"
 #include "updater/process/memory.h"
 
@@ -23,15 +24,6 @@ constexpr char kMetaQueue[] = "ops-meta's";  // no agent can have this name
 constexpr char kNoteQueue[] = "notes'";
 constexpr auto kListWait = std::chrono::seconds(2);  // then a folder counts as stuck
 constexpr char kPollFile[] = "var/app.poll";
-constexpr char kGenerationFile[] = "var/app.generation";  // the highest one that ops-meta's replies had (heartbeat.h)
-
-/// 0 if there is none.
-int64_t saved_generation() {
-  constexpr size_t kMaxSize = 64;
-  const auto text = read_file(kGenerationFile, kMaxSize);
-  const auto number = text ? parse_number(trim(*text)) : std::nullopt;
-  return number && *number <= INT64_MAX ? static_cast<int64_t>(*number) : 0;
-}
 
 Instant now() {
   const BootTime boot = boot_time();
@@ -195,7 +187,7 @@ void MainLoop::perform(const SendHeartbeat& effect) {
 /// Before the assignments of the reply are carried out: a restart of the updater must not obey an older generation.
 void MainLoop::save_generation() {
   if (meta_.generation() == generation_) return;
-  if (auto saved = replace_file(kGenerationFile, cat(meta_.generation(), "\n"), 0600); saved) {
+  if (auto saved = updater::save_generation(meta_.generation()); saved) {
     generation_ = meta_.generation();
     errors_.forget(kGenerationFile);
   } else {
