@@ -47,6 +47,10 @@ void check_url(const ConfigObject& object, const char* key, const std::string& u
   const std::string address = split_user(*meant).url;
   const char first = address.c_str()[address.find("://") + 3];
   if (first == '\0' || first == '/' || first == ':') return object.error(is + ", which has no host name", key);
+  if (url.find(",http", url.find("://")) != std::string::npos) {
+    return object.error(
+        is + R"(, which is several URLs in one text: several tarball URLs are a list, ["http://a/x", "http://b/x"])", key);
+  }
   const size_t file = url.find(kFilePlace);
   if (url.find('#') != std::string::npos || (file == std::string::npos && url.find('?') != std::string::npos)) {
     return object.error(is + ", which contains ? or #: hosts append a file name to this URL, and it would not be part of the "

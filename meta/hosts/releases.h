@@ -44,6 +44,7 @@ struct RolloutReports {
   uint32_t late = 0;        // of `troubled`: hosts in a trouble that the release causes (late_trouble.h)
   bool is_suspect = false;  // the release may cause trouble
   bool is_harmful = false;  // the release causes too much trouble: halted
+  Cohort control;           // the hosts that did not take the release in this rollout
 };
 
 struct ReleaseCounts {

@@ -40,6 +40,8 @@ enum class Stage : uint8_t { settled, taken, soaking, died, restarting, silent }
 inline constexpr size_t kStages = 6;
 constexpr Stage to_stage(Trouble trouble) { return static_cast<Stage>(static_cast<uint8_t>(trouble) + 3); }
 constexpr bool is_late_trouble(Stage stage) { return stage >= Stage::died; }
+/// For a stage that is a late trouble.
+constexpr Trouble to_trouble(Stage stage) { return static_cast<Trouble>(static_cast<uint8_t>(stage) - 3); }
 
 /// What the table keeps of an agent's health, for host_snapshot.h.
 struct AgentHealth {

@@ -15,16 +15,18 @@ namespace {
 constexpr size_t kHostsPerVisit = 256;   // heartbeats are blocked during a visit
 constexpr size_t kHostsPerPiece = 4096;  // other clients of the thread wait while a piece is made
 
-bool has_failed_with(const StatusFilter& filter, std::string_view host, const std::optional<UpdateView>& update) {
+bool has_failed_on(const HostView& host, const StatusFilter& filter, const std::optional<AgentView>& agent,
+                   const std::optional<UpdateView>& update) {
   if (update && update->version == filter.failed && has_failed(to_phase(update->phase))) return true;
-  return filter.failed_by_lease && filter.failed_by_lease(host);
+  if (agent && agent->version == filter.failed && is_late_trouble(host.health(filter.agent).stage)) return true;
+  return filter.failed_by_lease && filter.failed_by_lease(host.name());
 }
 
 }  // namespace
 
-bool matches(const StatusFilter& filter, std::string_view host, const std::optional<AgentView>& agent,
+bool matches(const HostView& host, const StatusFilter& filter, const std::optional<AgentView>& agent,
              const std::optional<UpdateView>& update) {
-  if (!filter.failed.empty() && !has_failed_with(filter, host, update)) return false;
+  if (!filter.failed.empty() && !has_failed_on(host, filter, agent, update)) return false;
   if (!filter.version.empty() && (!agent || agent->version != filter.version)) return false;
   if (!filter.phase.empty() && (!update || update->phase != filter.phase)) return false;
   if (filter.status.empty()) return true;
@@ -64,7 +66,7 @@ class Listing {
     if (is_over_) return false;
     const auto agent = host.agent(filter_.agent);
     const auto update = host.update(filter_.agent);
-    if (!matches(filter_, host.name(), agent, update)) return true;
+    if (!matches(host, filter_, agent, update)) return true;
     format_.add(to, host.name(), agent, update);
     is_over_ = --left_ == 0;
     return !is_over_ && to.size() < kPieceSize;

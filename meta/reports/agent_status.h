@@ -22,7 +22,7 @@ struct StatusFilter {
   std::string version;  // the installed one
   std::string status;   // a text that means started or stopped (common/protocol/status.h) matches all texts that mean the same
   std::string phase;    // of the agent's update
-  std::string failed;   // a version: hosts on which it failed
+  std::string failed;   // a version: hosts on which it failed, or that run it and are in late trouble (meta/hosts/survey.h)
   std::string prefix;   // of the hostname
   std::string from;     // the least hostname to list; no host of this name need exist
   std::optional<size_t> limit;
@@ -35,7 +35,7 @@ struct StatusFilter {
 };
 
 /// Whether the host matches the version, status, phase and failed version of the filter. The views are of the filter's agent.
-bool matches(const StatusFilter& filter, std::string_view host, const std::optional<AgentView>& agent,
+bool matches(const HostView& host, const StatusFilter& filter, const std::optional<AgentView>& agent,
              const std::optional<UpdateView>& update);
 
 /// One line per host: `host version status timestamp YYYY-MM-DD HH:MM:SS`, or `host not found` if it lacks the agent. Borrows

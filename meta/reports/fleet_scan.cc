@@ -87,7 +87,11 @@ void FleetScanner::scan(const HostView& host, bool is_silent, const DesiredAgent
     if (first_text.empty()) first_text = form.empty() ? kOtherErrors : text;
     by.add(host.name());
   }
-  if (real && has_release(desired, real->version, real->md5)) return;
+  if (real && has_release(desired, real->version, real->md5)) {
+    const Stage stage = host.health(desired.name).stage;
+    if (is_late_trouble(stage)) release.late[static_cast<size_t>(to_trouble(stage))].add(host.name());
+    return;
+  }
   if (is_updating && has_failed(to_phase(update->phase))) return;
   if (leases_.find(desired.name, host.name())) return;
   ++(is_silent ? release.absent : release.waiting);

@@ -4,6 +4,7 @@
 // whether it is silent, and its error. ops-meta counts all other numbers as heartbeats arrive (releases.h). A scan of a million
 // hosts takes half a second, in steps that block heartbeats for a moment only.
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -17,6 +18,7 @@
 #include "meta/config/assignments.h"
 #include "meta/hosts/host_table.h"
 #include "meta/hosts/host_walk.h"
+#include "meta/hosts/survey.h"
 #include "meta/rollout/leases.h"
 
 namespace ops::meta {
@@ -41,6 +43,7 @@ struct ReleaseScan {
   uint32_t held = 0;      // an operator holds the agent there
   /// Errors that hosts report of their update to it, the most frequent first. Texts that differ in digits only are one.
   std::vector<std::pair<std::string, HostsOf>> errors;
+  std::array<HostsOf, kTroubles.size()> late;  // hosts in late trouble (meta/hosts/survey.h), by Trouble
 
   bool operator==(const ReleaseScan&) const = default;
 };

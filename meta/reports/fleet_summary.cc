@@ -71,7 +71,14 @@ Json json_of(const ReleaseSummary& release) {
     errors.push_back({{"error", text}, {"hosts", hosts.count}, {"examples", hosts.examples}});
   }
   Json late = Json::object();
-  for (const Trouble trouble : kTroubles) late[to_word(trouble)] = state.reports.troubled[static_cast<size_t>(trouble)];
+  Json late_hosts = Json::object();
+  Json control = Json::object();
+  for (const Trouble trouble : kTroubles) {
+    const auto index = static_cast<size_t>(trouble);
+    late[to_word(trouble)] = state.reports.troubled[index];
+    late_hosts[to_word(trouble)] = release.scan.late[index].examples;
+    control[to_word(trouble)] = {{"hosts", state.reports.control.of(trouble)}, {"troubled", state.reports.control.in(trouble)}};
+  }
   const auto left = release.time_left();
   return {{"desired", release.scan.assigned},
           {"running", state.reports.running},
@@ -82,6 +89,8 @@ Json json_of(const ReleaseSummary& release) {
           {"soaking", state.reports.soaking},
           {"soaked", state.soaked()},
           {"late", std::move(late)},
+          {"lateHosts", std::move(late_hosts)},
+          {"control", std::move(control)},
           {"waiting", release.scan.waiting},
           {"absent", release.scan.absent},
           {"onHold", release.scan.held},
@@ -134,6 +143,15 @@ std::string halt_of(const ReleaseSummary& release) {
   text += cat("    to continue", state.order == Order::halt ? "" : " in spite of failures", ": ./control resume ",
               release.agent, " ", release.version, "\n");
   return text + "    to give it up: name another version in cfg.json, then ./control reload\n";
+}
+
+/// "    died later: h1, h2 …; other hosts: 3 of 950\n"; "" without such hosts.
+std::string late_of(const ReleaseSummary& release, Trouble trouble) {
+  const HostsOf& hosts = release.scan.late[static_cast<size_t>(trouble)];
+  if (hosts.count == 0) return "";
+  const Cohort& control = release.state.reports.control;
+  return cat("    ", to_word(trouble), " later: ", named(hosts), "; other hosts: ", grouped(control.in(trouble)), " of ",
+             grouped(control.of(trouble)), "\n");
 }
 
 uint32_t percent_of(uint32_t part, uint32_t whole) {
@@ -255,6 +273,7 @@ std::string to_text(const FleetSummary& summary, Bars bars) {
       text += cat("    waits: ", release.waits, "\n");
     }
     if (release.state.order == Order::resume) text += "    resumed by hand: failures do not halt it\n";
+    for (const Trouble trouble : kTroubles) text += late_of(release, trouble);
     for (size_t i = 0; i < std::min(release.scan.errors.size(), kListedErrors); ++i) {
       const auto& [error, hosts] = release.scan.errors[i];
       text += cat("    ", grouped(hosts.count), " x ", error, " (", named(hosts), ")\n");

@@ -67,7 +67,7 @@ class Page {
     const auto agent = host.agent(filter_.agent);
     const auto update = host.update(filter_.agent);
     if (filter_.failed.empty() && !agent && !update) return false;
-    return matches(filter_, host.name(), agent, update);
+    return matches(host, filter_, agent, update);
   }
 
   /// Heartbeats are blocked while hosts are copied, but not while their JSON is made.

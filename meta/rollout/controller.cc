@@ -211,6 +211,7 @@ RolloutReports RolloutController::reports(std::string_view agent, std::string_vi
   reports.late = verdict.late;
   reports.is_suspect = verdict.is_suspect;
   reports.is_harmful = verdict.is_harmful;
+  reports.control = rollout.survey.others;
   if (verdict.late > 0) {  // hosts that count as failed do not count as running
     reports.running -= std::min(reports.running, reports.troubled[static_cast<size_t>(Trouble::restarting)]);
   }

@@ -125,6 +125,12 @@ function phases(on) {
   return going.length > 0 ? ` (${going.map(([phase, number]) => `${phase} ${count(number)}`).join(', ')})` : '';
 }
 
+function lateNote(trouble, names, rollout) {
+  const {hosts: others = 0, troubled = 0} = rollout.control?.[trouble] ?? {};
+  return el('p', {class: 'dim', 'data-key': trouble}, `${trouble} later: `, links(names),
+    (rollout.late?.[trouble] ?? 0) > names.length && ' \u2026', `; other hosts: ${count(troubled)} of ${count(others)}`);
+}
+
 function versionRow(agent, version, rollout, on) {
   const {running = 0, inflight = 0, failed = 0, silent = 0, held = 0, stuck = 0, onHold = 0} = rollout;
   const total = Math.max(rollout.desired ?? 0, running + inflight + failed, 1);
@@ -147,13 +153,15 @@ function versionRow(agent, version, rollout, on) {
       el('ul', {class: 'counts'},
         el('li', {}, el('i', {class: 'run'}), `${count(running)} of ${count(rollout.desired ?? total)} run it`),
         item('way', inflight, ' changing to it' + phases(on)), item('', stuck, ' cannot take it'),
-        item('failed', failed, failures),
+        item('failed', failed, failures), item('', rollout.soaking, ' soak'),
+        ...Object.entries(rollout.late ?? {}).map(([trouble, number]) => item('failed', number, ` ${trouble} later`)),
         item('held', held, ' waiting for their turn'), item('', rollout.absent, ' without a heartbeat'),
         item('', onHold, ' held by an operator'),
         item('', on?.stopped, ' stopped'), item('', on?.other, ' in another status'),
         pace.length > 0 && el('li', {class: 'dim'}, pace.join(', '))),
       rollout.halted && haltNotes(agent, version, rollout),
       !rollout.halted && rollout.waits && el('p', {class: 'dim'}, 'Waits: ', rollout.waits),
+      Object.entries(rollout.lateHosts ?? {}).map(([trouble, names]) => names.length > 0 && lateNote(trouble, names, rollout)),
       (rollout.errors ?? []).map((error) => el('details', {'data-key': error.error},
         el('summary', {}, hosts(error.hosts) + ': ', el('span', {class: 'said'}, error.error)),
         el('p', {}, links(error.examples ?? []), error.hosts > error.examples?.length && ' \u2026')))));

@@ -165,6 +165,26 @@ TEST_F(Page, ShowsReportsOfHostsAsText) {
   expect_well_behaved();
 }
 
+TEST_F(Page, NamesHostsThatDieLateBesideTheOtherHosts) {
+  ASSERT_TRUE(meta.assign({{"falcon-agent", "2.0.0"}}));
+  const auto beat = [&](const char* host, const char* version, const char* status, std::vector<AgentUpdate> updates = {}) {
+    HeartbeatRequest heartbeat{host, {{"falcon-agent", version, status, 0}}, std::move(updates), "1.1.0", "linux_amd64"};
+    heartbeat.interval = 300;
+    EXPECT_EQ(http(meta.port(), "POST", "/heartbeat", to_json(heartbeat)).status, 200);
+  };
+  beat("h1", "1.0.0", "started");
+  beat("h2", "1.0.0", "started");
+  beat("h1", "2.0.0", "started", {{"falcon-agent", "2.0.0", "probation"}});
+  beat("h1", "2.0.0", "started");
+  browser.open(url());
+  expect_shown("#rollouts", "1 soak");
+  beat("h1", "2.0.0", "stoped");
+  beat("h1", "2.0.0", "stoped");
+  expect_shown("#rollouts", "1 died later");
+  expect_shown("#rollouts", "died later: h1; other hosts: 0 of 1");
+  expect_well_behaved();
+}
+
 TEST_F(Page, NamesTheNextStepBeforeAnyHostReports) {
   ASSERT_TRUE(browser.is_open());
   browser.open(url());

@@ -116,6 +116,16 @@ TEST_F(MetaConfigAgents, RefusesAUrlWithAQueryOrAFragment) {
   }
 }
 
+TEST_F(MetaConfigAgents, RefusesSeveralUrlsInOneText) {
+  for (const std::string urls : {"http://a/x,http://b/x", "https://a/x,https://b/x"}) {
+    EXPECT_EQ(
+        errors_of_entry(R"("version": "2", "prefix": "", "tarball": ")" + urls + '"'),
+        Lines{"agents[0].others[0].tarball: is \"" + urls + "\", which is several URLs in one text: several tarball URLs are " +
+              R"(a list, ["http://a/x", "http://b/x"])"});
+  }
+  EXPECT_EQ(errors_of_entry(R"("version": "2", "prefix": "", "tarball": "http://a/x,y")"), Lines{});
+}
+
 TEST_F(MetaConfigAgents, ReadsAListOfTarballUrls) {
   const std::string others = R"("others": [{"prefix": "x-", "tarball": ["http://c", "http://d/?{file}"]}])";
   const meta::Config config = load(R"({"http": {}, "agents": [{"default": {"name": "a", "version": "1", "cmd": "start",

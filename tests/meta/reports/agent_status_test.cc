@@ -47,6 +47,26 @@ struct AgentStatus : testing::Test {
   HostTable hosts;
 };
 
+TEST_F(AgentStatus, ListsAHostThatDiesLateAsFailed) {
+  const auto beat = [&](const char* version, const char* status, std::vector<AgentUpdate> updates = {}) {
+    HeartbeatRequest heartbeat{"h1", {{"a", version, status, 0}}, std::move(updates), "1.1.0", "linux_amd64"};
+    heartbeat.interval = 300;
+    EXPECT_TRUE(hosts.record(heartbeat, std::chrono::system_clock::now()));
+  };
+  beat("1", "started");
+  beat("2", "started", {{"a", "2", "probation"}});
+  beat("2", "started");
+  EXPECT_EQ(text({{"failed", "2"}}), "");
+  beat("2", "stoped");
+  beat("2", "stoped");
+  const auto now = std::chrono::system_clock::now();
+  hosts.survey({{"a", "2", now - std::chrono::hours(1), std::chrono::seconds(-1)}}, now, now);
+  EXPECT_EQ(text({{"failed", "2"}}), "h1 2 stoped 0 1970-01-01 00:00:00\n");
+  EXPECT_EQ(text({{"failed", "1"}}), "");
+  beat("2", "started");
+  EXPECT_EQ(text({{"failed", "2"}}), "") << "it has recovered";
+}
+
 TEST_F(AgentStatus, ListsOnlyHostsThatMatchTheFilter) {
   report("h1", {{"a", "1", "started", 0}});
   report("h2", {{"a", "2", "stoped", 0}}, {{"a", "3", "failed", 0, 0, 1, 7, "why"}});

@@ -28,6 +28,20 @@ struct FleetTest : testing::Test {
   void fails(const std::string& host, const std::string& version, const std::string& at, const std::string& error) {
     runs(host, version, {{"a", at, "rolled-back", 0, 0, 1, 0, error}});
   }
+  /// The host changes from version 1 to `version`, runs it past its probation, and reports it stopped at two heartbeats.
+  void dies_later(const std::string& host, const std::string& version) {
+    const auto beat = [&](const std::string& installed, const std::string& status, std::vector<AgentUpdate> updates = {}) {
+      HeartbeatRequest heartbeat{host, {{"a", installed, status, 0}}, std::move(updates), "1.1.0", "linux_amd64"};
+      heartbeat.interval = 300;
+      EXPECT_TRUE(hosts.record(heartbeat, now));
+    };
+    beat("1", "started");
+    beat(version, "started", {{"a", version, "probation"}});
+    beat(version, "started");
+    beat(version, "stoped");
+    beat(version, "stoped");
+    hosts.survey({{"a", version, now, std::chrono::seconds(-1)}}, now, now);
+  }
 
   meta::HostTable hosts;
   meta::RolloutController controller{hosts};

@@ -78,6 +78,16 @@ TEST_F(FleetScanTest, ErrorsThatDifferInDigitsAreOne) {
   EXPECT_EQ(errors[1], std::pair(std::string("no space"), HostsOf{1, {"h2"}}));
 }
 
+TEST_F(FleetScanTest, NamesTheHostsInLateTrouble) {
+  for (const char* host : {"h4", "h1", "h3", "h2"}) dies_later(host, "2");
+  dies_later("h5", "1.5");
+  runs("h6", "2");
+  const auto late = scan_of(want("2")).of("a", "2").late;
+  EXPECT_EQ(late[static_cast<size_t>(meta::Trouble::died)], (HostsOf{4, {"h1", "h2", "h3"}}));
+  EXPECT_EQ(late[static_cast<size_t>(meta::Trouble::restarting)], HostsOf{});
+  EXPECT_EQ(late[static_cast<size_t>(meta::Trouble::silent)], HostsOf{});
+}
+
 TEST_F(FleetScanTest, BoundsTheNumberOfDifferentErrors) {
   for (char a = 'a'; a <= 'z'; ++a) {
     for (char b = 'a'; b <= 'z'; ++b) fails({'h', a, b}, "1", "2", {'e', a, b});

@@ -51,6 +51,25 @@ TEST(FleetSummary, ShowsBarsErrorsAndTheReasonForAHalt) {
   EXPECT_EQ(to_text(summary_of(release), Bars::no).find('['), std::string::npos);
 }
 
+TEST(FleetSummary, NamesHostsInLateTroubleBesideTheOtherHosts) {
+  ReleaseSummary release = half();
+  const auto died = static_cast<size_t>(meta::Trouble::died);
+  release.state.reports.troubled[died] = 4;
+  release.state.reports.control.hosts[died] = 1950;
+  release.state.reports.control.troubled[died] = 3;
+  release.scan.late[died] = {4, {"h7", "h8", "h9"}};
+  const std::string text = to_text(summary_of(release), Bars::no);
+  EXPECT_NE(text.find(", 4 died later, "), std::string::npos) << text;
+  EXPECT_NE(text.find("    died later: h7, h8, h9 …; other hosts: 3 of 1,950\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("restarting"), std::string::npos) << text;
+  const auto json = nlohmann::json::parse(to_json(release));
+  EXPECT_EQ(json.at("late").at("died"), 4);
+  EXPECT_EQ(json.at("lateHosts"),
+            (nlohmann::json{
+                {"died", {"h7", "h8", "h9"}}, {"restarting", nlohmann::json::array()}, {"silent", nlohmann::json::array()}}));
+  EXPECT_EQ(json.at("control").at("died"), (nlohmann::json{{"hosts", 1950}, {"troubled", 3}}));
+}
+
 TEST(FleetSummary, EstimatesTheTimeLeftFromTheRate) {
   ReleaseSummary release = half();
   EXPECT_EQ(release.time_left(), seconds(258));
