@@ -182,7 +182,7 @@ TEST_F(UpdaterBadInput, MetasIntervalIsUsedAndAnInvalidOneIsIgnored) {
   EXPECT_TRUE(receives_heartbeats(1));
   reply.replace(reply.find(": 1"), 3, R"(: "soon")");
   meta.answer(http_reply(200, reply));
-  EXPECT_TRUE(logs(host, "refused: interval \"soon\" is not a number of seconds")) << host.log();
+  EXPECT_TRUE(logs(host, "ignores parts of ops-meta's reply: interval \"soon\" is not a number of seconds")) << host.log();
 }
 
 TEST_F(UpdaterBadInput, AWrongSchemeIsNamedInTheError) {
