@@ -46,7 +46,8 @@ std::string version() { return "@VERSION@"; }
 
 std::string build_details(const std::string& daemon) {
   const std::string commit = "commit @commit@\ndate @date@\n";
-  return version() + "\n" + commit + (daemon == "ops-meta" ? "@meta@" : "@updater@") + "\n";
+  const std::string meta = "@meta@", updater = "@updater@";  // may be the same
+  return version() + "\n" + commit + (daemon == "ops-meta" ? meta : updater) + "\n";
 }
 
 }  // namespace ops

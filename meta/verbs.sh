@@ -1,7 +1,8 @@
 # shellcheck shell=bash
-# verbs.sh: the verbs of ./control that only ops-meta has: publish, plan, apply, wait, explain, watch, log, halt and resume; and
-# the question before a reload or restart. control sources it in ops-meta's folder, and provides `app`, `verb`, `config` and the
-# functions say, die, usage_error, refuse_word, expect_words, absolute, need_config and serving_pid, and the arrays and names in control's head.
+# verbs.sh: the verbs of ./control that only ops-meta has: publish, plan, apply, wait, explain, watch, log, halt, resume and
+# promote; and the question before a reload or restart. control sources it in ops-meta's folder, and provides `app`, `verb`,
+# `config` and the functions say, die, usage_error, refuse_word, expect_words, absolute, need_config and serving_pid, and the arrays
+# and names in control's head.
 
 readonly refused=3 timed_out=4 no_answer=69 # exit codes; 69 stays inside this file
 
@@ -237,6 +238,60 @@ apply() { # FILE [--yes]
     done
 }
 
+# ---- two ops-metas ----
+
+# take_agents: gives cfg.json the agents of the last leader, if it has others: a promotion must not change hosts.
+take_agents() {
+    local merged target staging
+    merged=$("${daemon[@]}" -c "$config" --promoted-config) || exit 1
+    [[ -n $merged ]] || return 0
+    target=$(realpath -- "$config")
+    staging=$(mktemp "$target.apply.XXXXXX")
+    # shellcheck disable=SC2064 # expand now: the variable is local
+    trap "rm -f -- $(printf %q "$staging")" EXIT
+    printf '%s\n' "$merged" >"$staging"
+    cp -p -- "$target" "$target.before-promote"
+    chown --reference="$target" -- "$staging" || die "cannot give $staging the owner of $config: run $me as its owner or root"
+    chmod --reference="$target" -- "$staging"
+    sync "$staging"
+    mv -fT -- "$staging" "$target"
+    sync "$(dirname -- "$target")"
+    say "$config has the agents of the last leader now; the file before is $config.before-promote"
+}
+
+pair() { curl -sS --max-time 10 --unix-socket var/app.sock -w '%{http_code}' "$@" 2>&1; } # CURL_ARGUMENT...
+
+promote() { # [--force] [--old-state]
+    local word query="" reply tries=3 deadline=$((SECONDS + 120))
+    for word in "$@"; do
+        case $word in
+            --force) query+="force=1&" ;;
+            --old-state) query+="old=1&" ;;
+            *) refuse_word "$word" ;;
+        esac
+    done
+    try_ask /standby/role >/dev/null 2>&1 ||
+        die "not promoted: $app does not run, or its cfg.json has no \"standby\": see \"When one ops-meta is not enough\"" \
+            "in meta/README.md"
+    reply=$(pair -X POST "http://ops-meta/standby/promote?$query") || die "$reply"
+    while :; do
+        case ${reply: -3} in
+            200) break ;;
+            202) ;;
+            409)
+                [[ $reply == *"promote replaces them"* && $((tries -= 1)) -gt 0 ]] || die "${reply%????}"
+                take_agents
+                reply=$(pair -X POST "http://ops-meta/standby/promote?$query") || true
+                continue
+                ;;
+            *) [[ $SECONDS -lt $deadline ]] || die "$app did not answer: see $me status and $me tail" ;;
+        esac
+        sleep 0.2
+        reply=$(pair http://ops-meta/standby/promotion) || true # ops-meta closes its socket for a moment
+    done
+    say "promoted: $app leads. No host changes its version in the warm-up; $me watch shows it"
+}
+
 # ---- progress ----
 
 # parse_wait WORD...: sets agent, version, seconds, share and json.
@@ -381,5 +436,6 @@ run_own_verb() {
         watch) expect_words 0 0 "$@" && watch ;;
         log) show_log "$@" ;;
         halt | resume) expect_words 2 2 "$@" && order "$verb" "$@" ;;
+        promote) promote "$@" ;;
     esac
 }

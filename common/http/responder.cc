@@ -17,6 +17,7 @@ constexpr std::pair<int, std::string_view> kReasonPhrases[] = {
     {206, "Partial Content"},
     {301, "Moved Permanently"},
     {304, "Not Modified"},
+    {307, "Temporary Redirect"},
     {400, "Bad Request"},
     {401, "Unauthorized"},
     {403, "Forbidden"},

@@ -130,10 +130,10 @@ void check_tls(const TlsFiles& files, ConfigReport& report) {
 
 void check_secrecy(const Config& config, const std::string& path, ConfigReport& report) {
   if (config.tokens.empty() && config.admin_tokens.empty()) return;
-  if (is_world_readable(path))
-    report.warnings.push_back(
-        cat("contains tokens, and every user of this machine may read it: make the daemon's user its owner, and run chmod o-r ",
-            path));
+  if (!is_world_readable(path)) return;
+  report.warnings.push_back(
+      cat("contains tokens, and every user of this machine may read it: make the daemon's user its owner, and run chmod o-r ",
+          path));
 }
 
 /// ops-meta serves every file below tarballDir, so it must not contain the config, the state or the keys.
@@ -151,6 +151,17 @@ void check_tarball_dir(const Config& config, const std::string& path, ConfigRepo
                                 ": ops-meta would serve it to clients; use a folder for tarballs only, like ./tarball"));
     return;
   }
+}
+
+StandbyConfig read_standby(const ConfigObject& standby, bool has_admin_tokens) {
+  StandbyConfig other{standby.string("of", ""), standby.string("token", ""), standby.string("ca", "")};
+  check_url(standby, "of", other.of);
+  other.of = read_base_url(other.of).value_or("");
+  while (other.of.ends_with('/')) other.of.pop_back();
+  if (!is_valid_token(other.token))
+    standby.error(cat("is one of the other ops-meta's http.adminTokens, and ", kInvalidToken), "token");
+  if (!has_admin_tokens) standby.error("needs http.adminTokens here, or every client could make this ops-meta step down");
+  return other;
 }
 
 DesiredAgent read_default(const ConfigObject& object) {
@@ -249,6 +260,7 @@ Config read_config(const ConfigDocument& document, ConfigReport& report) {
   config.tls = read_tls(http.object("tls"));
   config.tokens = read_tokens(http, "tokens");
   config.admin_tokens = read_tokens(http, "adminTokens");
+  if (root.has("standby")) config.standby = read_standby(root.object("standby"), !config.admin_tokens.empty());
   config.interval = std::chrono::seconds(root.integer("interval", 0, 0, 3600));
   config.max_hosts = read_size(root, "maxHosts", config.max_hosts, 1, kMostHosts);
 
@@ -267,25 +279,13 @@ Config read_config(const ConfigDocument& document, ConfigReport& report) {
 
 }  // namespace
 
-const AgentConfig* find_agent(const Config& config, std::string_view name) {
-  const auto has_name = [&](const AgentConfig& agent) { return agent.defaults.name == name; };
-  const auto found = std::find_if(config.agents.begin(), config.agents.end(), has_name);
-  return found == config.agents.end() ? nullptr : &*found;
-}
-
-std::set<std::string, std::less<>> versions_of(const AgentConfig& agent) {
-  std::set<std::string, std::less<>> versions = {agent.defaults.version};
-  for (const Override& entry : agent.others) {
-    if (!entry.version.empty()) versions.insert(entry.version);
-  }
-  return versions;
-}
-
 Config load_config(const std::string& path, ConfigReport& report) {
   Config config = read_config(ConfigDocument::load(path, report), report);
   check_tarball_dir(config, path, report);
   if (report.ok()) check_tls(config.tls, report);
   check_secrecy(config, path, report);
+  if (config.standby.ca.empty()) return config;
+  if (const auto ca = read_file(config.standby.ca, 1 << 20); !ca) report.errors.push_back("standby.ca: " + ca.error().message);
   return config;
 }
 

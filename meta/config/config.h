@@ -9,7 +9,8 @@
 //    "agents": [{"default": {"name": "falcon-agent", "version": "1.0.0", "tarball": "http://m:2000/falcon", "md5": "",
 //                            "cmd": "start"},
 //                "others": [{"prefix": "lg-", "percent": 5, "version": "1.1.0", "tarball": "", "md5": "", "cmd": ""}],
-//                "rollout": {"parallel": 1000000, "maxFailures": 3, "maxFailureRate": 5, "timeout": 1800, "soak": 600}}]}
+//                "rollout": {"parallel": 1000000, "maxFailures": 3, "maxFailureRate": 5, "timeout": 1800, "soak": 600}}],
+//    "standby": {"of": "https://m1:2000", "token": "", "ca": ""}}
 //
 // ops-meta never writes this file.
 
@@ -60,6 +61,15 @@ struct AgentConfig {
   bool operator==(const AgentConfig&) const = default;
 };
 
+/// The other one of two ops-metas (meta/standby/leadership.h).
+struct StandbyConfig {
+  std::string of;     // its base URL, without a slash at the end; "" if there is none
+  std::string token;  // one of its http.adminTokens; secret
+  std::string ca;     // that issued its certificate; "": the CAs of the system
+
+  bool operator==(const StandbyConfig&) const = default;
+};
+
 struct Config {
   bool debug = false;
   std::string tarball_dir = "./tarball";
@@ -74,6 +84,7 @@ struct Config {
   std::chrono::seconds interval{0};       // between two heartbeats of a host; 0: the interval in the host's own config
   std::vector<AgentConfig> agents;
   size_t max_hosts = kDefaultMaxHosts;  // ops-meta refuses heartbeats of further hosts
+  StandbyConfig standby;
 
   bool operator==(const Config&) const = default;
 };
@@ -96,5 +107,7 @@ Config parse_config(std::string_view text, ConfigReport& report);
 std::string to_json(const Config& config);
 /// One entry of `agents`.
 std::string to_json(const AgentConfig& agent);
+/// The part of the config that hosts notice: `agents` and `interval`, for parse_config(). A secret: URLs keep their passwords.
+std::string assignments_json(const Config& config);
 
 }  // namespace ops::meta

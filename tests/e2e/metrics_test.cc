@@ -10,6 +10,7 @@
 #include "meta/hosts/host_snapshot.h"
 #include "meta/hosts/host_table.h"
 #include "tests/support/boxes.h"
+#include "tests/support/http.h"
 #include "tests/support/manual.h"
 #include "tests/support/promtool.h"
 #include "tests/support/tarball.h"
@@ -68,7 +69,14 @@ TEST_F(DaemonMetrics, CountHeartbeatsBytesAndFailures) {
 }
 
 TEST_F(DaemonMetrics, AreAllDescribedInTheManual) {
-  const std::string said = of_meta() + of_host();
+  MetaBox standby;  // has the metrics of a pair
+  standby.set_port(free_port());
+  standby.set_http(R"(, "adminTokens": ["boss"])");
+  standby.set_more(R"(, "standby": {"of": ")" + meta.url() + R"(", "token": "boss"})");
+  ASSERT_TRUE(standby.start({})) << standby.log();
+  const std::string of_standby = standby.get_as_owner("/metrics").body;
+  EXPECT_EQ(check_metrics(of_standby), "");
+  const std::string said = of_meta() + of_host() + of_standby;
   std::set<std::string> exported;
   for (const std::string& name : words_like_metrics(said)) {
     if (said.find("# TYPE " + name + " ") != std::string::npos) exported.insert(name);

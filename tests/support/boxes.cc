@@ -78,7 +78,7 @@ void MetaBox::write_config(const std::vector<TestAgent>& agents) const {
            << "\", \"tarball\": " << tarball << ", \"md5\": \"" << agent.md5 << "\", \"cmd\": \"" << agent.cmd << "\""
            << agent.defaults << "}" << agent.more << "}";
   }
-  config << "]}\n";
+  config << "]" << more_ << "}\n";
   write_file(folder() + "/cfg.json", config.str());
 }
 

@@ -68,6 +68,10 @@ class MetaBox : public Box {
 
   /// Adds JSON to the config's "http", like ", \"tokens\": [\"t\"]". The next start() or assign() uses it.
   void set_http(const std::string& more) { http_ = more; }
+  /// Adds JSON to the config, like ", \"maxHosts\": 9". The next start() or assign() uses it.
+  void set_more(const std::string& more) { more_ = more; }
+  /// Before the first start(): the port that two ops-metas need to know of each other.
+  void set_port(int port) { port_ = port; }
   /// Serves TLS with this certificate. With a `client_ca`, ops-meta requires client certificates. Replaces set_http().
   void set_tls(const Issued& own, const std::string& client_ca = "");
 
@@ -87,6 +91,7 @@ class MetaBox : public Box {
   void write_config(const std::vector<TestAgent>& agents) const;
   int port_ = 0;
   std::string http_;
+  std::string more_;
   std::string scheme_ = "http";
 };
 

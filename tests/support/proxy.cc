@@ -29,12 +29,16 @@ std::string nginx_config(const std::string& folder, int own, int port, int lanes
              ";\n    proxy_http_version 1.1;\n    proxy_set_header Connection \"\";\n", fields, locations, "  }\n}\n");
 }
 
-std::string haproxy_config(int own, int port, const std::string& idle) {
+std::string haproxy_front(int own, const std::string& backend) {
   return cat(
       "global\n  maxconn 8192\ndefaults\n  mode http\n  timeout connect 5000\n  timeout client 50000\n  timeout server 50000\n",
       "frontend front\n  bind 127.0.0.1:", own, "\n  option forwardfor\n",
-      "  http-request replace-path /[0-9]+/(.*) /\\1\n  default_backend daemon\n",
-      "backend daemon\n  server daemon 127.0.0.1:", port, idle.empty() ? "" : cat(" pool-purge-delay ", idle), "\n");
+      "  http-request replace-path /[0-9]+/(.*) /\\1\n  default_backend ", backend, "\n");
+}
+
+std::string haproxy_config(int own, int port, const std::string& idle) {
+  return cat(haproxy_front(own, "daemon"), "backend daemon\n  server daemon 127.0.0.1:", port,
+             idle.empty() ? "" : cat(" pool-purge-delay ", idle), "\n");
 }
 
 }  // namespace
@@ -60,6 +64,12 @@ Nginx::Nginx(int port, int lanes, const std::string& idle, const std::string& fi
 
 HaProxy::HaProxy(int port, const std::string& idle) : Proxy(cat(OPS_DEPS_DIR, "/haproxy/usr/sbin/haproxy")) {
   write_file(folder_ / "conf", haproxy_config(port_, port, idle));
+  arguments_ = {"-db", "-f", folder_ / "conf"};
+}
+
+HaProxyWith::HaProxyWith(const std::string& name, const std::string& backend)
+    : Proxy(cat(OPS_DEPS_DIR, "/haproxy/usr/sbin/haproxy")) {
+  write_file(folder_ / "conf", haproxy_front(port_, name) + backend);
   arguments_ = {"-db", "-f", folder_ / "conf"};
 }
 

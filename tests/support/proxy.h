@@ -44,4 +44,9 @@ struct HaProxy : Proxy {
   explicit HaProxy(int port, const std::string& idle = "");
 };
 
+/// HAProxy with this `backend NAME` section.
+struct HaProxyWith : Proxy {
+  HaProxyWith(const std::string& name, const std::string& backend);
+};
+
 }  // namespace ops::tests

@@ -169,5 +169,28 @@ TEST_F(MetaConfig, WarnsAboutUnknownKeysAndAnAgentWithoutTarball) {
                                     "agents[0].other: unknown key, ignored; did you mean \"others\"?"}));
 }
 
+TEST_F(MetaConfigTest, StandbyNeedsTheOtherOpsMetaAndTokensOnBothSides) {
+  const auto with = [&](const std::string& http, const std::string& standby) {
+    return errors_of(R"({"http": {"listen": ":2000")" + http + R"(}, "agents": [], "standby": )" + standby + "}");
+  };
+  const std::string tokens = R"(, "adminTokens": ["boss"])";
+  EXPECT_EQ(with(tokens, R"({"of": "m1:2000/", "token": "t"})"), Lines());
+  EXPECT_EQ(load(R"({"http": {"adminTokens": ["boss"]}, "agents": [], "standby": {"of": "m1:2000/", "token": "t"}})").standby,
+            (meta::StandbyConfig{"http://m1:2000", "t", ""}));
+  EXPECT_EQ(with("", R"({"of": "m1:2000", "token": "t"})"),
+            Lines{"standby: needs http.adminTokens here, or every client could make this ops-meta step down"});
+  EXPECT_EQ(with(tokens, R"({"of": "m1:2000"})").size(), 1U);
+  EXPECT_EQ(with(tokens, R"({"token": "t"})").size(), 1U);
+  EXPECT_EQ(with(tokens, R"({"of": "m1:2000", "token": "t", "ca": "/no/such.pem"})").size(), 1U);
+}
+
+TEST_F(MetaConfigTest, StandbyIsPrintedWithoutItsToken) {
+  const meta::Config config =
+      load(R"({"http": {"adminTokens": ["boss"]}, "agents": [], "standby": {"of": "http://m1:2000", "token": "secret"}})");
+  const std::string json = to_json(config);
+  EXPECT_NE(json.find(R"("standby":{"of":"http://m1:2000","token":"***","ca":""})"), std::string::npos) << json;
+  EXPECT_EQ(to_json(meta::Config()).find("standby"), std::string::npos);
+}
+
 }  // namespace
 }  // namespace ops::tests
