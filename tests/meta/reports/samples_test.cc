@@ -162,7 +162,7 @@ struct SamplesFile : testing::Test {
 
 TEST_F(SamplesFile, ComesBackAsItWasSaved) {
   ASSERT_TRUE(save_samples(samples.state(), path, now, now));
-  struct stat file{};
+  struct stat file = {};
   ASSERT_EQ(::stat(path.c_str(), &file), 0);
   EXPECT_EQ(file.st_mode & 0777, 0600u);
   EXPECT_LT(file.st_size, 20'000);
